@@ -1,0 +1,115 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target is held to the same rules: Swift 6 mode, no undeclared existentials or imports, no warnings.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "chatelaine",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "chatelaine", targets: ["chatelaine"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        // Exact, because the key material at rest depends on it and a newer version is a decision, not an accident.
+        .package(url: "https://github.com/apple/swift-crypto.git", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.14.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-configuration.git", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-system.git", from: "1.8.0"),
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        .package(url: "https://github.com/CoreOffice/XMLCoder.git", from: "0.18.0"),
+    ],
+    targets: [
+        // The vocabulary: identifiers, specs, states, records, errors, the API's shapes. Values only.
+        .target(name: "KMSModel", swiftSettings: strict),
+
+        // The only place where plaintext key material exists.
+        .systemLibrary(
+            name: "CSodium",
+            pkgConfig: "libsodium",
+            providers: [.apt(["libsodium-dev"])]
+        ),
+        .target(
+            name: "KMSCrypto",
+            dependencies: ["KMSModel", "CSodium", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: strict + [.strictMemorySafety()]
+        ),
+
+        // One protocol, and its engines; they see wrapped bytes.
+        .target(name: "KMSStore", dependencies: ["KMSModel"], swiftSettings: strict),
+        .target(
+            name: "KMSStoreSQLite",
+            dependencies: ["KMSModel", "KMSStore", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict
+        ),
+
+        // Who signed this? May they? Pure functions of values.
+        .target(name: "KMSAccess", dependencies: ["KMSModel", "KMSCrypto"], swiftSettings: strict),
+
+        // The pipeline, the operations, the state in memory, the audit log, the work that time brings.
+        .target(
+            name: "KMSEngine",
+            dependencies: [
+                "KMSModel", "KMSAccess", "KMSCrypto", "KMSStore",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict
+        ),
+
+        // Transport: bytes in, bytes out. Only this module knows HTTP.
+        .target(
+            name: "KMSServer",
+            dependencies: [
+                "KMSModel", "KMSAccess", "KMSEngine",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "XMLCoder", package: "XMLCoder"),
+            ],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "chatelaine",
+            dependencies: [
+                "KMSModel", "KMSAccess", "KMSCrypto", "KMSEngine", "KMSServer", "KMSStore", "KMSStoreSQLite",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict
+        ),
+
+        // The yardstick of `make bench`: the same framework answering with what it was sent.
+        .executableTarget(
+            name: "echo-server",
+            dependencies: [
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Benchmarks/EchoServer",
+            swiftSettings: strict
+        ),
+    ]
+)

@@ -1,0 +1,96 @@
+import Foundation
+
+/// A time as signatures carry it: `yyyyMMdd'T'HHmmss'Z'`, exact to the second.
+struct SigningTime: Equatable {
+    /// Seconds since 1970.
+    let seconds: Int
+    /// The ISO 8601 basic form.
+    let text: String
+
+    /// The first eight characters, as the scope repeats them.
+    var day: String { String(text.prefix(8)) }
+
+    /// Accepts the ISO 8601 basic form only, and only dates that exist.
+    init?(basic text: String) {
+        let bytes = Array(text.utf8)
+        guard bytes.count == 16, bytes[8] == UInt8(ascii: "T"), bytes[15] == UInt8(ascii: "Z"),
+            let year = Self.number(bytes[0..<4]), let month = Self.number(bytes[4..<6]),
+            let day = Self.number(bytes[6..<8]), let hour = Self.number(bytes[9..<11]),
+            let minute = Self.number(bytes[11..<13]), let second = Self.number(bytes[13..<15])
+        else { return nil }
+        self.init(year: year, month: month, day: day, hour: hour, minute: minute, second: second)
+    }
+
+    /// Accepts what a `Date` header holds: RFC 1123 (`Tue, 24 Nov 2026 01:02:03 GMT`), or the ISO 8601 basic form.
+    init?(httpDate text: String) {
+        if let time = SigningTime(basic: text) {
+            self = time
+            return
+        }
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        let parts = text.split(separator: " ")
+        guard parts.count == 6, parts[0].hasSuffix(","), parts[5] == "GMT",
+            let month = months.firstIndex(where: { $0 == parts[2] }), parts[3].utf8.count == 4,
+            let day = Self.number(Array(parts[1].utf8)[...]), let year = Self.number(Array(parts[3].utf8)[...])
+        else { return nil }
+        let clock = parts[4].split(separator: ":").map { Self.number(Array($0.utf8)[...]) }
+        guard clock.count == 3, let hour = clock[0], let minute = clock[1], let second = clock[2] else { return nil }
+        self.init(year: year, month: month + 1, day: day, hour: hour, minute: minute, second: second)
+    }
+
+    /// The second that `date` is in.
+    init(_ date: Date) { self.init(seconds: Int(date.timeIntervalSince1970.rounded(.down))) }
+
+    init(seconds: Int) {
+        self.seconds = seconds
+        text = Self.text(of: seconds)
+    }
+
+    private init?(year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int) {
+        guard year >= 1970, (1...12).contains(month), day >= 1, hour < 24, minute < 60, second < 60 else { return nil }
+        let days = Self.days(toYear: year, month: month) + day - 1
+        self.init(seconds: days * 86_400 + hour * 3600 + minute * 60 + second)
+        // A day that the month does not have comes out as one of the next month.
+        guard text.utf8.elementsEqual(Self.text(year, month, day, hour, minute, second).utf8) else { return nil }
+    }
+
+    // MARK: Calendar
+
+    /// Days from 1970 to the first of a month. Source: the Gregorian calendar; years begin in March, so that the leap day
+    /// is the last of its year, and the months' lengths follow `(153 m + 2) / 5`.
+    private static func days(toYear year: Int, month: Int) -> Int {
+        let shiftedYear = month <= 2 ? year - 1 : year
+        let monthFromMarch = (month + 9) % 12
+        let leapDays = shiftedYear / 4 - shiftedYear / 100 + shiftedYear / 400
+        return shiftedYear * 365 + leapDays + (153 * monthFromMarch + 2) / 5 - 719_468
+    }
+
+    private static func text(of seconds: Int) -> String {
+        let (days, rest) = (seconds / 86_400, seconds % 86_400)
+        var year = 1970 + days / 366
+        while days >= Self.days(toYear: year + 1, month: 1) { year += 1 }
+        var month = 1
+        while month < 12, days >= Self.days(toYear: year, month: month + 1) { month += 1 }
+        let day = days - Self.days(toYear: year, month: month) + 1
+        return text(year, month, day, rest / 3600, rest / 60 % 60, rest % 60)
+    }
+
+    private static func text(_ year: Int, _ month: Int, _ day: Int, _ hour: Int, _ minute: Int, _ second: Int) -> String {
+        func digits(_ value: Int, _ count: Int) -> String {
+            let text = String(value)
+            return String(repeating: "0", count: max(0, count - text.utf8.count)) + text
+        }
+        return digits(year, 4) + digits(month, 2) + digits(day, 2) + "T" + digits(hour, 2) + digits(minute, 2)
+            + digits(second, 2) + "Z"
+    }
+
+    private static func number(_ digits: ArraySlice<UInt8>) -> Int? {
+        guard !digits.isEmpty, digits.count <= 4 else { return nil }
+        var value = 0
+        for digit in digits {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
+            value = value * 10 + Int(digit - UInt8(ascii: "0"))
+        }
+        return value
+    }
+}

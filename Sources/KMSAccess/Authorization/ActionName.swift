@@ -1,0 +1,29 @@
+/// What a caller wants to do, such as `kms:Encrypt`.
+///
+/// Made once for each operation: it keeps the folded form that patterns are matched with.
+package struct ActionName: Sendable, Hashable, CustomStringConvertible, ExpressibleByStringLiteral {
+    /// The name as error texts show it.
+    package let description: String
+    /// The name in lower case, as UTF-8.
+    let folded: [UInt8]
+
+    /// Takes the name as AWS spells it: `<service>:<operation>`.
+    package init(_ name: String) {
+        description = name
+        folded = name.utf8.map(\.asciiLowercased)
+    }
+
+    /// Takes the name as AWS spells it.
+    package init(stringLiteral name: String) { self.init(name) }
+}
+
+extension ActionName {
+    /// Whether a policy's action is `*`, or a service and a name where wildcards stand in the name or are all of the
+    /// service.
+    static func isPattern(_ text: String) -> Bool {
+        if text == "*" { return true }
+        let parts = text.utf8.split(separator: UInt8(ascii: ":"), maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else { return false }
+        return parts[0].elementsEqual("*".utf8) || parts[0].allSatisfy(\.isASCIILabel)
+    }
+}

@@ -1,0 +1,52 @@
+/// A key policy prepared for evaluation: made once when it is stored, asked with every request.
+///
+/// Asking allocates nothing.
+package struct KeyPolicy: Sendable {
+    /// What the policy says to one question.
+    package enum Verdict: Sendable, Equatable {
+        /// A `Deny` applies; `statement` is its position in the document, from 0.
+        case denies(statement: Int)
+        /// An `Allow` applies, and no other one admits the caller further.
+        case admits(Admission, statement: Int)
+        /// No statement applies.
+        case silent
+    }
+
+    private let denies: [CompiledStatement]
+    private let allows: [CompiledStatement]
+
+    /// Prepares `document`; statements that can never apply are left out.
+    package init(_ document: PolicyDocument) {
+        let statements = document.statements.enumerated().compactMap { position, statement in
+            CompiledStatement(statement, at: position, version: document.version)
+        }
+        denies = statements.filter { $0.effect == .deny }
+        allows = statements.filter { $0.effect == .allow }
+    }
+
+    /// What the policy says to `caller` doing `action` to the key with this ARN.
+    package func verdict(on caller: AccessCaller, doing action: ActionName, to arn: String) -> Verdict {
+        let caller = FingerprintedCaller(caller)
+        return action.folded.withUnsafeBufferPointer { action in
+            arn.withUTF8Lent { arn in verdict(on: caller, action, arn) }
+        }
+    }
+
+    private func verdict(
+        on caller: borrowing FingerprintedCaller, _ action: UnsafeBufferPointer<UInt8>,
+        _ arn: UnsafeBufferPointer<UInt8>
+    ) -> Verdict {
+        for statement in denies where statement.admission(of: caller, action, arn) != nil {
+            return .denies(statement: statement.position)
+        }
+        var best: (admission: Admission, statement: Int)?
+        for statement in allows {
+            guard let admission = statement.admission(of: caller, action, arn) else { continue }
+            if let known = best, known.admission >= admission { continue }
+            best = (admission, statement.position)
+            if admission == .byName { break }
+        }
+        guard let best else { return .silent }
+        return .admits(best.admission, statement: best.statement)
+    }
+}

@@ -1,0 +1,59 @@
+package import KMSModel
+
+/// Why a policy document is not accepted as a key policy.
+package enum PolicyFailure: Error, Equatable, Sendable, CaseIterable {
+    /// More than ``PolicyDocument/maximumByteCount`` bytes.
+    case tooLarge
+    /// Not JSON, or not the grammar of a policy.
+    case syntax
+    /// A statement that names nobody.
+    case missingPrincipal
+    /// A principal that is malformed, of another partition, a partial wildcard, or does not exist.
+    case invalidPrincipal
+    /// A well-formed ARN of a kind that cannot be a principal, such as a group's.
+    case invalidARN
+    /// `ForAllValues` on a key that has one value: it would hold for every request without that key.
+    case overlyPermissiveCondition
+    /// The policy would not let its writer write another one.
+    case lockout
+}
+
+extension KMSError {
+    /// What a caller learns of a policy that was not accepted.
+    ///
+    /// Sentences: recorded answers and the KMS Developer Guide; those of `syntax`, `missingPrincipal` and `tooLarge` are
+    /// not known from AWS.
+    package init(_ failure: PolicyFailure) {
+        switch failure {
+        case .tooLarge:
+            self.init(
+                .limitExceeded,
+                "The key policy exceeds the maximum of \(PolicyDocument.maximumByteCount) bytes."
+            )
+        case .syntax:
+            self.init(.malformedPolicyDocument, "Syntax errors in policy.")
+        case .missingPrincipal:
+            self.init(.malformedPolicyDocument, "Policy contains a statement with no principal.")
+        case .invalidPrincipal:
+            self.init(
+                .malformedPolicyDocument,
+                "Policy contains a statement with one or more invalid principals."
+            )
+        case .invalidARN:
+            self.init(.invalidArn, "An ARN in the specified key policy is invalid.")
+        case .overlyPermissiveCondition:
+            self.init(.malformedPolicyDocument, Self.overlyPermissiveCondition)
+        case .lockout:
+            self.init(
+                .malformedPolicyDocument,
+                "The new key policy will not allow you to update the key policy in the future."
+            )
+        }
+    }
+
+    private static let overlyPermissiveCondition = """
+        OverlyPermissiveCondition:EncryptionContext: Using the ForAllValues set operator with a single-valued condition \
+        key matches requests without the specified encryption context or with an unspecified encryption context. To fix, \
+        remove ForAllValues.
+        """
+}

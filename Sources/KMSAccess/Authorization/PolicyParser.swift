@@ -1,0 +1,174 @@
+package import KMSModel
+
+extension PolicyDocument {
+    /// Reads a key policy.
+    ///
+    /// Principals are checked for their form only; ``checkPrincipals(in:)`` asks whether they exist.
+    ///
+    /// - Parameter partition: The partition of the key's region; ARNs of others cannot be principals.
+    /// - Throws: ``PolicyFailure``, never `lockout`.
+    package static func parse(_ text: String, in partition: Partition) throws(PolicyFailure) -> Self {
+        guard text.utf8.count <= maximumByteCount else { throw .tooLarge }
+        guard text.unicodeScalars.allSatisfy(isAllowed) else { throw .syntax }
+        let value: JSONValue
+        do {
+            value = try JSONParser.parse(text.utf8, refusingDuplicates: true)
+        } catch {
+            throw .syntax
+        }
+        return try PolicyParser(partition: partition).document(value)
+    }
+
+    /// The characters that a policy may be written with (API model, pattern of `PolicyType`).
+    private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x09, 0x0A, 0x0D, 0x20...0xFF: true
+        default: false
+        }
+    }
+}
+
+/// Holds JSON against the grammar. Every element that it does not know is refused.
+private struct PolicyParser {
+    let partition: Partition
+
+    func document(_ value: JSONValue) throws(PolicyFailure) -> PolicyDocument {
+        var version = PolicyDocument.Version.original
+        var id: String?
+        var statements: [PolicyStatement] = []
+        for member in try members(value) {
+            switch member.name {
+            case "Version":
+                guard let known = PolicyDocument.Version(rawValue: try string(member.value)) else { throw .syntax }
+                version = known
+            case "Id": id = try string(member.value)
+            case "Statement":
+                for element in list(member.value) { statements.append(try statement(element)) }
+            default: throw .syntax
+            }
+        }
+        guard !statements.isEmpty else { throw .syntax }
+        return PolicyDocument(version: version, id: id, statements: statements, source: value)
+    }
+
+    private func statement(_ value: JSONValue) throws(PolicyFailure) -> PolicyStatement {
+        var sid: String?
+        var effect: PolicyStatement.Effect?
+        var principals: PolicySelection<PolicyPrincipal>?
+        var actions: PolicySelection<String>?
+        var resources: PolicySelection<String>?
+        var conditions: [PolicyCondition] = []
+        for member in try members(value) {
+            let isComplement = member.name.hasPrefix("Not")
+            switch member.name {
+            case "Sid": sid = try string(member.value)
+            case "Effect": effect = .init(rawValue: try string(member.value))
+            case "Principal", "NotPrincipal":
+                try set(&principals, to: try self.principals(member.value), isComplement)
+            case "Action", "NotAction": try set(&actions, to: try self.actions(member.value), isComplement)
+            case "Resource", "NotResource": try set(&resources, to: try strings(member.value), isComplement)
+            case "Condition": conditions = try self.conditions(member.value)
+            default: throw .syntax
+            }
+        }
+        guard let effect else { throw .syntax }
+        guard let principals else { throw .missingPrincipal }
+        // "Everybody but these" may only be refused: allowed, it would let in whoever is created tomorrow.
+        guard effect == .deny || !principals.isComplement else { throw .syntax }
+        return PolicyStatement(
+            sid: sid, effect: effect, principals: principals, actions: actions, resources: resources,
+            conditions: conditions
+        )
+    }
+
+    /// Fills one of an exclusive pair of elements.
+    private func set<Element>(
+        _ selection: inout PolicySelection<Element>?, to elements: [Element], _ isComplement: Bool
+    ) throws(PolicyFailure) {
+        guard selection == nil else { throw .syntax }
+        selection = PolicySelection(elements: elements, isComplement: isComplement)
+    }
+
+    // MARK: Elements
+
+    private func principals(_ value: JSONValue) throws(PolicyFailure) -> [PolicyPrincipal] {
+        if case .string(let text) = value {
+            guard text == "*" else { throw .invalidPrincipal }
+            return [.anyone]
+        }
+        var result: [PolicyPrincipal] = []
+        for member in try members(value) {
+            for text in try strings(member.value) {
+                switch member.name {
+                case "AWS": result.append(try PolicyPrincipal(aws: text, in: partition))
+                case "Service": result.append(try PolicyPrincipal(service: text))
+                // Neither kind of principal can call KMS, so a statement about one is a mistake.
+                case "Federated", "CanonicalUser": throw .invalidPrincipal
+                default: throw .syntax
+                }
+            }
+        }
+        guard !result.isEmpty else { throw .missingPrincipal }
+        return result
+    }
+
+    private func actions(_ value: JSONValue) throws(PolicyFailure) -> [String] {
+        let result = try strings(value)
+        guard result.allSatisfy(ActionName.isPattern) else { throw .syntax }
+        return result
+    }
+
+    private func conditions(_ value: JSONValue) throws(PolicyFailure) -> [PolicyCondition] {
+        var result: [PolicyCondition] = []
+        for member in try members(value) {
+            guard let comparison = ConditionOperator(member.name) else { throw .syntax }
+            var tests: [PolicyCondition.Test] = []
+            for test in try members(member.value) {
+                guard !isOverlyPermissive(comparison, on: test.name) else { throw .overlyPermissiveCondition }
+                tests.append(PolicyCondition.Test(key: test.name, values: try scalars(test.value)))
+            }
+            result.append(PolicyCondition(comparison: comparison, tests: tests))
+        }
+        return result
+    }
+
+    /// Whether the set operator is used on a key of one value, where it holds for every request without the key.
+    private func isOverlyPermissive(_ comparison: ConditionOperator, on key: String) -> Bool {
+        guard comparison.qualifier == .forAllValues else { return false }
+        let name = key.lowercased()
+        return name.hasPrefix("kms:encryptioncontext:") || name.hasPrefix("aws:requesttag/")
+    }
+
+    // MARK: Values
+
+    private func members(_ value: JSONValue) throws(PolicyFailure) -> [JSONObject.Member] {
+        guard case .object(let object) = value else { throw .syntax }
+        return object.members
+    }
+
+    /// The elements of an array, or the value itself where one may stand without its brackets.
+    private func list(_ value: JSONValue) -> [JSONValue] {
+        guard case .array(let elements) = value else { return [value] }
+        return elements
+    }
+
+    private func string(_ value: JSONValue) throws(PolicyFailure) -> String {
+        guard case .string(let text) = value else { throw .syntax }
+        return text
+    }
+
+    private func strings(_ value: JSONValue) throws(PolicyFailure) -> [String] {
+        try list(value).map { element throws(PolicyFailure) in try string(element) }
+    }
+
+    /// Condition values: strings, and numbers and booleans by their JSON text.
+    private func scalars(_ value: JSONValue) throws(PolicyFailure) -> [String] {
+        try list(value).map { element throws(PolicyFailure) in
+            switch element {
+            case .string(let text), .number(let text): text
+            case .bool(let flag): flag ? "true" : "false"
+            case .null, .array, .object: throw .syntax
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+/// Texts in which `*` stands for any run of characters and `?` for one, prepared for matching many others.
+///
+/// The time to match is at most proportional to the product of both lengths, whatever the pattern: only the last `*` is
+/// ever tried again.
+package struct WildcardPatterns: Sendable {
+    private enum Form { case everything, exact, prefix, general }
+
+    /// One pattern; its bytes stand with those of the others, so that trying it touches no reference count.
+    private struct Entry: Sendable {
+        let form: Form
+        let bytes: Range<Int>
+        /// Every byte of the pattern but `*` needs one byte of the text at least.
+        let minimumByteCount: Int
+    }
+
+    private var entries: [Entry] = []
+    /// UTF-8; runs of `*` are one, and a prefix comes without its `*`.
+    private var bytes: [UInt8] = []
+
+    /// Prepares `patterns`, and with `foldingCase` their ASCII letters in lower case: then the texts must be so, too.
+    package init(_ patterns: [String], foldingCase: Bool = false) {
+        for pattern in patterns { append(pattern, foldingCase) }
+    }
+
+    private mutating func append(_ text: String, _ foldingCase: Bool) {
+        var pattern: [UInt8] = []
+        for byte in text.utf8 where !(byte == Self.star && pattern.last == Self.star) {
+            pattern.append(foldingCase ? byte.asciiLowercased : byte)
+        }
+        let starCount = pattern.count { $0 == Self.star }
+        let form = Self.form(of: pattern, starCount)
+        let minimumByteCount = pattern.count - starCount
+        if form == .prefix { pattern.removeLast() }
+        let range = bytes.count..<bytes.count + pattern.count
+        entries.append(Entry(form: form, bytes: range, minimumByteCount: minimumByteCount))
+        bytes += pattern
+    }
+
+    private static func form(of pattern: [UInt8], _ starCount: Int) -> Form {
+        if pattern == [star] { return .everything }
+        if pattern.contains(questionMark) { return .general }
+        if starCount == 0 { return .exact }
+        return starCount == 1 && pattern.last == star ? .prefix : .general
+    }
+
+    /// Whether one of the patterns matches every text there is.
+    package var includeEverything: Bool { entries.contains { $0.form == .everything } }
+
+    /// Whether one of the patterns matches all of `text`, which is UTF-8. Allocates nothing.
+    package func match(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        bytes.withUnsafeBufferPointer { bytes in
+            for index in entries.indices where text.count >= entries[index].minimumByteCount {
+                let pattern = UnsafeBufferPointer(rebasing: bytes[entries[index].bytes])
+                let isMatch =
+                    switch entries[index].form {
+                    case .everything: true
+                    case .exact: text.count == pattern.count && Self.isPrefix(pattern, of: text)
+                    case .prefix: Self.isPrefix(pattern, of: text)
+                    case .general: Self.walk(pattern, over: text).matched
+                    }
+                if isMatch { return true }
+            }
+            return false
+        }
+    }
+
+    /// Whether one of the patterns matches all of `text`. Allocates nothing.
+    package func match(_ text: String) -> Bool { text.withUTF8Lent(match) }
+
+    /// Expects a text that is not shorter.
+    private static func isPrefix(_ prefix: UnsafeBufferPointer<UInt8>, of text: UnsafeBufferPointer<UInt8>) -> Bool {
+        for index in prefix.indices where prefix[index] != text[index] { return false }
+        return true
+    }
+
+    /// Matches by walking both texts from left to right, and says how many steps that took.
+    ///
+    /// On a mismatch the last `*` swallows one byte more. Earlier ones need no second try: what they swallowed is the
+    /// shortest that let the walk reach the last one, and the last can swallow whatever they could.
+    package static func walk(
+        _ pattern: UnsafeBufferPointer<UInt8>, over text: UnsafeBufferPointer<UInt8>
+    ) -> (matched: Bool, steps: Int) {
+        var steps = 0
+        var position = 0
+        var index = 0
+        var lastStar: (behind: Int, resume: Int)?
+        while position < text.count {
+            steps += 1
+            if index < pattern.count, pattern[index] == star {
+                index += 1
+                lastStar = (index, position)
+            } else if index < pattern.count, pattern[index] == questionMark {
+                index += 1
+                position = endOfCharacter(at: position, in: text)
+            } else if index < pattern.count, pattern[index] == text[position] {
+                index += 1
+                position += 1
+            } else if let star = lastStar {
+                lastStar = (star.behind, star.resume + 1)
+                index = star.behind
+                position = star.resume + 1
+            } else {
+                return (false, steps)
+            }
+        }
+        while index < pattern.count, pattern[index] == star { index += 1 }
+        return (index == pattern.count, steps)
+    }
+
+    /// The position behind the character that the byte at `position` is part of.
+    private static func endOfCharacter(at position: Int, in text: UnsafeBufferPointer<UInt8>) -> Int {
+        var end = position + 1
+        while end < text.count, UTF8.isContinuation(text[end]) { end += 1 }
+        return end
+    }
+
+    private static let star = UInt8(ascii: "*")
+    private static let questionMark = UInt8(ascii: "?")
+}

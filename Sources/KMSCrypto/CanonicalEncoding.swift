@@ -1,0 +1,40 @@
+import KMSModel
+
+/// An unambiguous encoding of a list of fields: before each its length as four bytes, most significant first.
+///
+/// What is sealed is bound to such a list as additional data, so that no two different lists have the same bytes.
+struct CanonicalEncoding {
+    private(set) var bytes: [UInt8] = []
+
+    init(label: StaticString, capacity: Int = 192) {
+        bytes.reserveCapacity(capacity)
+        unsafe append(UnsafeBufferPointer(start: label.utf8Start, count: label.utf8CodeUnitCount))
+    }
+
+    /// The encoding that follows bytes of a fixed length.
+    init(after prefix: some Collection<UInt8>, capacity: Int) {
+        bytes.reserveCapacity(prefix.count + capacity)
+        bytes.append(contentsOf: prefix)
+    }
+
+    mutating func append(_ field: some Collection<UInt8>) {
+        append(count: field.count)
+        bytes.append(contentsOf: field)
+    }
+
+    mutating func append(_ field: String) { append(field.utf8) }
+
+    /// Appends how many pairs there are, and each key and value as a field.
+    mutating func append(_ context: EncryptionContext) {
+        append(count: context.pairs.count)
+        for pair in context.pairs {
+            append(pair.key)
+            append(pair.value)
+        }
+    }
+
+    private mutating func append(count: Int) {
+        let count = UInt32(truncatingIfNeeded: count)
+        for shift: UInt32 in stride(from: 24, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: count >> shift)) }
+    }
+}

@@ -1,0 +1,13 @@
+/// Why the cryptography module refused. It says what the next layer branches on, and nothing about key material.
+package enum CryptoFailure: Error, Equatable, Sendable {
+    /// The bytes, or what they are bound to, are not what was sealed.
+    case notAuthentic
+    /// The bytes cannot be what this program writes: too short, or another beginning.
+    case malformed
+    /// A version of a format that this program does not know.
+    case unknownVersion
+    /// The operation does not exist for this kind of key.
+    case unsupported
+    /// The system gave no guarded memory, or no random bytes.
+    case unavailable
+}

@@ -1,0 +1,20 @@
+import Crypto
+
+/// Hashing and comparing for the other modules.
+package enum Digest {
+    /// SHA-256 (FIPS 180-4) of `bytes`: 32 bytes.
+    package static func sha256(_ bytes: [UInt8]) -> [UInt8] {
+        Array(SHA256.hash(data: bytes))
+    }
+
+    /// SHA-256 (FIPS 180-4) of the bytes that are lent: 32 bytes.
+    static func sha256(_ bytes: UnsafeRawBufferPointer) -> [UInt8] { unsafe Array(SHA256.hash(data: bytes)) }
+
+    /// Whether both are the same bytes, in a time that depends on their lengths only.
+    package static func areEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+        guard left.count == right.count else { return false }
+        var difference: UInt8 = 0
+        for index in left.indices { difference |= left[index] ^ right[index] }
+        return difference == 0
+    }
+}

@@ -1,0 +1,93 @@
+import KMSModel
+import Synchronization
+
+/// The materials that were used last, opened, up to a bound (the CLOCK algorithm: a use marks an entry, a search for room
+/// takes the first one that was not used since it last came by).
+final class MaterialRing: Sendable {
+    fileprivate struct Name: Hashable {
+        let id: KeyMaterialID
+        let key: KeyARN
+
+        // The identifier is random, so eight bytes of it spread names as well as all of them would.
+        func hash(into hasher: inout Hasher) {
+            for byte in id.bytes.prefix(8) { hasher.combine(byte) }
+        }
+    }
+
+    fileprivate struct Entry {
+        let name: Name
+        let material: OpenMaterial
+        var wasUsed: Bool
+    }
+
+    fileprivate struct Contents {
+        var places: [Name: Int] = [:]
+        var entries: [Entry?] = []
+        var hand = 0
+    }
+
+    private let capacity: Int
+    private let contents = Mutex(Contents())
+
+    init(capacity: Int) { self.capacity = capacity }
+
+    /// The opened material of `record`, if it is in the ring.
+    func material(of record: MaterialRecord) -> OpenMaterial? {
+        let name = Name(id: record.id, key: record.key)
+        return contents.withLock { contents in
+            guard let place = contents.places[name] else { return nil }
+            contents.entries[place]?.wasUsed = true
+            return contents.entries[place]?.material
+        }
+    }
+
+    /// Puts the opened material of `record` into the ring, in the place of one that was not used lately when it is full.
+    func insert(_ material: OpenMaterial, of record: MaterialRecord) {
+        let entry = Entry(name: Name(id: record.id, key: record.key), material: material, wasUsed: true)
+        // The one that has to go is released outside the lock: that zeroes its slot.
+        let evicted = contents.withLock { contents in contents.insert(entry, capacity: capacity) }
+        _ = evicted
+    }
+
+    /// Lets go of every material of `key`.
+    func forget(_ key: KeyARN) {
+        let forgotten = contents.withLock { contents in
+            var forgotten: [OpenMaterial] = []
+            for (name, place) in contents.places where name.key == key {
+                if let material = contents.entries[place]?.material { forgotten.append(material) }
+                contents.entries[place] = nil
+                contents.places[name] = nil
+            }
+            return forgotten
+        }
+        _ = forgotten
+    }
+
+    /// How many materials are in the ring.
+    var count: Int { contents.withLock { $0.places.count } }
+}
+
+extension MaterialRing.Contents {
+    fileprivate mutating func insert(_ entry: MaterialRing.Entry, capacity: Int) -> OpenMaterial? {
+        if let place = places[entry.name] {
+            let old = entries[place]?.material
+            entries[place] = entry
+            return old
+        }
+        if entries.count < capacity {
+            places[entry.name] = entries.count
+            entries.append(entry)
+            return nil
+        }
+        while let present = entries[hand], present.wasUsed {
+            entries[hand]?.wasUsed = false
+            hand = (hand + 1) % capacity
+        }
+        let old = entries[hand]
+        if let old { places[old.name] = nil }
+        entries[hand] = entry
+        places[entry.name] = hand
+        hand = (hand + 1) % capacity
+        return old?.material
+    }
+}

@@ -1,0 +1,77 @@
+import Crypto
+import Foundation
+import KMSModel
+
+/// AES-256-GCM (NIST SP 800-38D) with a 96-bit nonce and a 128-bit tag, as `nonce ‖ ciphertext ‖ tag`.
+enum Sealing {
+    static let nonceByteCount = 12
+    static let tagByteCount = 16
+    /// What a sealed text is longer than its plaintext.
+    static let overhead = nonceByteCount + tagByteCount
+
+    /// Appends the sealed `plaintext` to `output`.
+    ///
+    /// - Throws: ``CryptoFailure/unavailable``: the primitive refuses only what it was given wrong.
+    static func seal(
+        _ plaintext: UnsafeRawBufferPointer, under key: SymmetricKey, nonce: some Collection<UInt8>,
+        binding additionalData: [UInt8], to output: inout [UInt8]
+    ) throws(CryptoFailure) {
+        do {
+            let box = try unsafe AES.GCM.seal(
+                plaintext, using: key, nonce: AES.GCM.Nonce(data: Array(nonce)), authenticating: additionalData
+            )
+            output.append(contentsOf: nonce)
+            output.append(contentsOf: box.ciphertext)
+            output.append(contentsOf: box.tag)
+        } catch {
+            throw .unavailable
+        }
+    }
+
+    /// Opens `sealed` and lends the plaintext to `body`; the memory that held it is zeroed afterwards.
+    ///
+    /// - Throws: ``CryptoFailure/notAuthentic`` when anything was changed; what `body` throws.
+    static func open<Result>(
+        _ sealed: ArraySlice<UInt8>, under key: SymmetricKey, binding additionalData: [UInt8],
+        _ body: (UnsafeRawBufferPointer) throws(CryptoFailure) -> Result
+    ) throws(CryptoFailure) -> Result {
+        guard sealed.count >= overhead else { throw .malformed }
+        var plaintext: Data
+        do {
+            plaintext = try AES.GCM.open(
+                AES.GCM.SealedBox(combined: Data(sealed)), using: key, authenticating: additionalData
+            )
+        } catch {
+            throw .notAuthentic
+        }
+        defer { plaintext.resetBytes(in: plaintext.startIndex..<plaintext.endIndex) }
+        let result: Swift.Result<Result, CryptoFailure> = unsafe plaintext.withUnsafeBytes { bytes in
+            Swift.Result { () throws(CryptoFailure) in try unsafe body(bytes) }
+        }
+        return try result.get()
+    }
+}
+
+/// Key derivation.
+enum Derivation {
+    /// 32 bytes by HKDF-SHA-256 (RFC 5869) without salt.
+    static func hkdf(_ secret: UnsafeRawBufferPointer, info: [UInt8]) -> SymmetricKey {
+        HKDF<SHA256>.deriveKey(
+            inputKeyMaterial: unsafe SymmetricKey(data: secret), info: info, outputByteCount: 32
+        )
+    }
+
+    /// 32 bytes by the KDF in counter mode of NIST SP 800-108r1 with HMAC-SHA-256: one block, the counter and the length
+    /// of the output as 32-bit numbers.
+    static func counterMode(
+        _ secret: UnsafeRawBufferPointer, label: StaticString, context: UnsafeRawBufferPointer
+    ) -> SymmetricKey {
+        var mac = unsafe HMAC<SHA256>(key: SymmetricKey(data: secret))
+        mac.update(data: [0, 0, 0, 1] as [UInt8])
+        unsafe mac.update(data: UnsafeRawBufferPointer(start: label.utf8Start, count: label.utf8CodeUnitCount))
+        mac.update(data: [0] as [UInt8])
+        unsafe mac.update(data: context)
+        mac.update(data: [0, 0, 1, 0] as [UInt8])
+        return SymmetricKey(data: mac.finalize())
+    }
+}

@@ -1,0 +1,38 @@
+package import KMSModel
+
+/// The layout of a ciphertext of a symmetric encryption key, version 1. `docs/formats.md` explains it.
+package enum SymmetricCiphertext {
+    private static let magic: [UInt8] = Array("cht".utf8)
+    static let version: UInt8 = 1
+    static let saltByteCount = 16
+    /// Magic, version, form of the key identifier, key identifier, material identifier.
+    static let headerByteCount = 3 + 1 + 1 + 16 + KeyMaterialID.byteCount
+    /// The header and the salt, which the per-message key is derived with.
+    static let prefixByteCount = headerByteCount + saltByteCount
+    /// What a ciphertext is longer than its plaintext.
+    package static let overhead = prefixByteCount + Sealing.overhead
+
+    /// Which key a ciphertext needs.
+    package struct Header: Sendable, Equatable {
+        package let keyID: KeyID
+        package let materialID: KeyMaterialID
+    }
+
+    /// What `ciphertext` says of its key. It is true only once the ciphertext has been opened.
+    ///
+    /// - Throws: ``CryptoFailure/malformed``, ``CryptoFailure/unknownVersion``.
+    package static func header(of ciphertext: [UInt8]) throws(CryptoFailure) -> Header {
+        guard ciphertext.count >= overhead, ciphertext.starts(with: magic) else { throw .malformed }
+        guard ciphertext[3] == version else { throw .unknownVersion }
+        guard ciphertext[4] <= 1, let keyID = KeyID(bytes: ciphertext[5..<21], isMultiRegion: ciphertext[4] == 1),
+            let materialID = KeyMaterialID(bytes: ciphertext[21..<headerByteCount])
+        else { throw .malformed }
+        return Header(keyID: keyID, materialID: materialID)
+    }
+
+    /// The header of a ciphertext that is made with this material.
+    static func header(for material: MaterialRecord) -> [UInt8] {
+        let keyID = material.key.keyID
+        return magic + [version, keyID.isMultiRegion ? 1 : 0] + keyID.bytes + material.id.bytes
+    }
+}

@@ -1,0 +1,193 @@
+package import Foundation
+package import KMSAccess
+package import KMSModel
+
+/// What one call was, who made it and how it ended, in the shape of a CloudTrail record.
+///
+/// Source: AWS CloudTrail User Guide, "CloudTrail record contents".
+package struct AuditRecord: Sendable {
+    /// The version of the record's shape.
+    private static let eventVersion = "1.11"
+    /// The longest user agent that is kept, in bytes (CloudTrail: 1 KB).
+    private static let longestUserAgent = 1024
+
+    package var time: Date
+    package let eventSource: String
+    package let eventName: String
+    package let eventID: String
+    package let region: Region
+    package let account: AccountID
+    package var outcome: KMSError?
+    package var isReadOnly = true
+    package var requestParameters: JSONObject?
+    package var responseElements: ResponseElements = .none
+    package var additionalEventData: JSONObject?
+    /// The ARNs of the keys and aliases that the call was about, each with its account.
+    package var resources: [(account: AccountID, arn: String)] = []
+    package let origin: Origin
+
+    /// What `responseElements` holds.
+    package enum ResponseElements: Sendable {
+        case none
+        case keyID(String)
+        /// The answer's own JSON, whose member names begin in upper case.
+        case answer(JSONObject)
+    }
+
+    /// What made the server do it.
+    package enum Origin: Sendable {
+        /// A request.
+        case call(Caller, client: Client, requestID: String)
+        /// Time: a deletion or a rotation that was due.
+        case service(details: JSONObject?)
+    }
+
+    package init(
+        time: Date, eventSource: String = "kms.amazonaws.com", eventName: String, eventID: String, region: Region,
+        account: AccountID, origin: Origin
+    ) {
+        self.time = time
+        self.eventSource = eventSource
+        self.eventName = eventName
+        self.eventID = eventID
+        self.region = region
+        self.account = account
+        self.origin = origin
+    }
+
+    /// The record as one line of JSON, members in CloudTrail's order.
+    package func line() -> [UInt8] {
+        var writer = JSONWriter(capacity: 1280)
+        writer.object { writer in
+            writer.member("eventVersion", Self.eventVersion)
+            write(identityTo: &writer)
+            writer.member("eventTime", UTCTime(time).iso8601)
+            writer.member("eventSource", eventSource)
+            writer.member("eventName", eventName)
+            writer.member("awsRegion", region.description)
+            write(clientTo: &writer)
+            write(outcomeTo: &writer)
+            write(resourcesTo: &writer)
+        }
+        writer.lineFeed()
+        return writer.bytes
+    }
+
+    private func write(identityTo writer: inout JSONWriter) {
+        writer.name("userIdentity")
+        writer.object { writer in
+            switch origin {
+            case .call(let caller, _, _): caller.write(identityTo: &writer)
+            case .service:
+                writer.member("accountId", account.description)
+                writer.member("invokedBy", "AWS Internal")
+            }
+        }
+    }
+
+    private func write(clientTo writer: inout JSONWriter) {
+        switch origin {
+        case .call(_, let client, _):
+            writer.member("sourceIPAddress", client.address)
+            if let agent = client.userAgent {
+                writer.member("userAgent", String(decoding: agent.utf8.prefix(Self.longestUserAgent), as: UTF8.self))
+            }
+        case .service:
+            writer.member("sourceIPAddress", "AWS Internal")
+            writer.member("userAgent", "AWS Internal")
+        }
+    }
+
+    private func write(outcomeTo writer: inout JSONWriter) {
+        if let outcome {
+            // CloudTrail calls a refused authorization `AccessDenied`, whatever the service's own exception is called.
+            let isDenial = outcome.code == .accessDenied
+            writer.member("errorCode", isDenial ? "AccessDenied" : outcome.code.rawValue)
+            if let message = outcome.message { writer.member("errorMessage", message) }
+        }
+        writer.name("requestParameters")
+        if let requestParameters { writer.value(.object(requestParameters)) } else { writer.null() }
+        writer.name("responseElements")
+        switch responseElements {
+        case .none: writer.null()
+        case .keyID(let arn): writer.object { $0.member("keyId", arn) }
+        case .answer(let answer): writer.value(.object(answer))
+        }
+        if let additionalEventData {
+            writer.name("additionalEventData")
+            writer.value(.object(additionalEventData))
+        }
+        if case .call(_, _, let requestID) = origin { writer.member("requestID", requestID) }
+        writer.member("eventID", eventID)
+    }
+
+    private func write(resourcesTo writer: inout JSONWriter) {
+        writer.name("readOnly")
+        writer.bool(isReadOnly)
+        writer.name("resources")
+        writer.array { writer in
+            for resource in resources {
+                writer.object { writer in
+                    writer.member("accountId", resource.account.description)
+                    writer.member("type", "AWS::KMS::Key")
+                    writer.member("ARN", resource.arn)
+                }
+            }
+        }
+        if case .service(let details) = origin {
+            writer.member("eventType", "AwsServiceEvent")
+            if let details {
+                writer.name("serviceEventDetails")
+                writer.value(.object(details))
+            }
+        } else {
+            writer.member("eventType", "AwsApiCall")
+        }
+        writer.name("managementEvent")
+        writer.bool(true)
+        writer.member("recipientAccountId", account.description)
+        writer.member("eventCategory", "Management")
+    }
+}
+
+/// Who is at the other end of the connection.
+package struct Client: Sendable {
+    /// The peer's IP address.
+    package let address: String
+    package let userAgent: String?
+
+    package init(address: String, userAgent: String?) {
+        self.address = address
+        self.userAgent = userAgent
+    }
+}
+
+extension Caller {
+    /// Writes the members of `userIdentity`.
+    ///
+    /// Source: CloudTrail User Guide, "CloudTrail userIdentity element". Users and role sessions get the unique
+    /// identifiers that belong here once there are identities to have them.
+    fileprivate func write(identityTo writer: inout JSONWriter) {
+        switch principal {
+        case .root(let account):
+            writer.member("type", "Root")
+            writer.member("principalId", account.description)
+        case .user(_, _, let name):
+            writer.member("type", "IAMUser")
+            writer.member("userName", name)
+        case .roleSession:
+            writer.member("type", "AssumedRole")
+        }
+        writer.member("arn", principal.arn(in: region.partition))
+        writer.member("accountId", principal.account.description)
+        writer.member("accessKeyId", accessKeyID)
+    }
+}
+
+extension JSONWriter {
+    /// Writes a member with a string.
+    mutating func member(_ name: StaticString, _ value: String) {
+        self.name(name)
+        string(value)
+    }
+}

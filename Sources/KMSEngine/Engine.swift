@@ -1,0 +1,93 @@
+import Foundation
+package import KMSAccess
+package import KMSCrypto
+import KMSModel
+package import KMSStore
+package import Logging
+
+/// Everything behind the transport, put together from a store and a root key.
+package struct Engine: Sendable {
+    package let pipeline: Pipeline
+    package let identity: IdentityService
+    /// Nil unless the clock can be moved.
+    package let clockService: ClockService?
+    package let housekeeping: Housekeeping
+    package let accounts: AccountRegistry
+    package let credentials: CredentialDirectory
+
+    /// The store's setting that tells whether the root key is the one that it was made with.
+    private static let rootKeyCheck = "root-key.check"
+
+    /// Why an engine cannot start.
+    package enum StartFailure: Error, Sendable {
+        case store(StoreError)
+        /// The store was made with another root key; nothing was touched.
+        case wrongRootKey
+        /// The store holds records but not the mark of its root key.
+        case unmarkedStore
+        case crypto(CryptoFailure)
+    }
+
+    /// Reads the store and makes everything ready to answer.
+    ///
+    /// - Parameter randomness: Where new key material comes from; tests inject material that they know.
+    /// - Parameter isClockControllable: Whether the clock can be moved; it then starts where the store left it.
+    package init(
+        store: any Store, rootKey: RootKey, randomness: any RandomSource = SystemRandomness(), audit: AuditLog, regions: HostedRegions, isClockControllable: Bool,
+        quotas: ResourceQuotas = ResourceQuotas(), logger: Logger
+    ) async throws(StartFailure) {
+        let keyring: Keyring
+        do throws(CryptoFailure) {
+            keyring = try Keyring(rootKey: rootKey, randomness: randomness)
+        } catch {
+            throw .crypto(error)
+        }
+        let contents: StoreContents
+        do throws(StoreError) { contents = try await store.contents() } catch { throw .store(error) }
+        try await Self.checkRootKey(keyring, contents, store)
+
+        let controllable = isClockControllable
+            ? ControllableClock(ahead: ClockService.lead(in: contents.settings[ClockService.setting])) : nil
+        let clock: any Clock = controllable ?? SystemClock()
+        credentials = CredentialDirectory()
+        contents.accounts.forEach(credentials.publish(_:))
+        contents.accessKeys.forEach(credentials.publish(_:))
+
+        let policies = PolicyRules(principals: credentials)
+        let directory = KeyDirectory()
+        let ledger = Ledger(store: store, directory: directory, policies: policies)
+        do throws(StoreError) { try ledger.load(contents) } catch { throw .store(error) }
+
+        let authenticator = Authenticator(credentials: credentials, keyring: keyring, regions: regions)
+        pipeline = Pipeline(
+            authenticator: authenticator, directory: directory, ledger: ledger, keyring: keyring, policies: policies,
+            quotas: quotas, audit: audit, clock: clock, logger: logger
+        )
+        let housekeeping = Housekeeping(
+            directory: directory, ledger: ledger, keyring: keyring, audit: audit, clock: clock, logger: logger
+        )
+        self.housekeeping = housekeeping
+        identity = IdentityService(authenticator: authenticator, audit: audit, clock: clock)
+        clockService = controllable.map {
+            ClockService(
+                authenticator: authenticator, clock: $0, store: store, housekeeping: housekeeping, audit: audit
+            )
+        }
+        accounts = AccountRegistry(store: store, credentials: credentials, keyring: keyring, clock: clock)
+    }
+
+    private static func checkRootKey(
+        _ keyring: Keyring, _ contents: StoreContents, _ store: any Store
+    ) async throws(StartFailure) {
+        if let mark = contents.settings[rootKeyCheck] {
+            guard keyring.matches(check: mark) else { throw .wrongRootKey }
+            return
+        }
+        guard contents.keys.isEmpty, contents.accessKeys.isEmpty else { throw .unmarkedStore }
+        do throws(StoreError) {
+            _ = try await store.commit(Change([.setSetting(rootKeyCheck, keyring.makeCheck())]))
+        } catch {
+            throw .store(error)
+        }
+    }
+}

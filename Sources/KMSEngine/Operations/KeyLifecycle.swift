@@ -1,0 +1,80 @@
+import Foundation
+import KMSModel
+import KMSStore
+
+// Creating, describing and listing keys, and their descriptions.
+
+struct DescribeKey: KeyOperation {
+    static let description = OperationDescription(
+        .describeKey, isCrossAccount: true, identifiers: .any, recorded: .read("KeyId")
+    )
+
+    static func keyIdentifier(in input: API.DescribeKeyRequest) -> String { input.keyId }
+
+    static func perform(
+        _ input: API.DescribeKeyRequest, under permit: borrowing Permit<KeySnapshot>, in context: RequestContext
+    ) async throws(KMSError) -> Outcome<API.DescribeKeyResponse> {
+        Outcome(API.DescribeKeyResponse(keyMetadata: API.KeyMetadata(permit.subject.record)))
+    }
+}
+
+struct ListKeys: AccountOperation {
+    /// The most keys on one page (KMS API Reference, ListKeys).
+    private static let largestPage = 1000
+    private static let defaultPage = 100
+
+    static let description = OperationDescription(.listKeys, recorded: .read("Limit", "Marker"))
+
+    static func perform(
+        _ input: API.ListKeysRequest, under permit: borrowing Permit<Void>, in context: RequestContext
+    ) async throws(KMSError) -> Outcome<API.ListKeysResponse> {
+        let scope = PageScope(.listKeys)
+        let last = try scope.position(in: input.marker, KeyID.init)
+        let limit = min(input.limit ?? defaultPage, largestPage)
+        let found = context.directory.keyIDs(in: context.realm, after: last, limit: limit + 1)
+        let page = found.prefix(limit)
+        let realm = context.realm
+        let isTruncated = found.count > limit
+        return Outcome(
+            API.ListKeysResponse(
+                keys: page.map {
+                    let arn = KeyARN(region: realm.region, account: realm.account, keyID: $0)
+                    return API.KeyListEntry(keyId: $0.description, keyArn: arn.description)
+                },
+                nextMarker: isTruncated ? page.last.map { scope.marker(after: $0.description) } : nil,
+                truncated: isTruncated
+            )
+        )
+    }
+}
+
+struct UpdateKeyDescription: KeyOperation {
+    static let description = OperationDescription(.updateKeyDescription, recorded: .change("KeyId", "Description"))
+
+    static func keyIdentifier(in input: API.UpdateKeyDescriptionRequest) -> String { input.keyId }
+
+    static func perform(
+        _ input: API.UpdateKeyDescriptionRequest, under permit: borrowing Permit<KeySnapshot>,
+        in context: RequestContext
+    ) async throws(KMSError) -> Outcome<API.Nothing> {
+        permit.subject.changed { $0.description = input.description }
+    }
+}
+
+extension KeySnapshot {
+    /// The outcome of an operation that edits this key's record and answers nothing.
+    ///
+    /// An edit that leaves everything as it was is answered without a change: repeating such calls succeeds.
+    func changed(_ edit: (inout KeyRecord) -> Void) -> Outcome<API.Nothing> {
+        Outcome(API.Nothing(), change: change(edit))
+    }
+
+    /// The change that edits this key's record, or nil when nothing is different after it.
+    func change(_ edit: (inout KeyRecord) -> Void) -> Change? {
+        var edited = record
+        edit(&edited)
+        guard edited != record else { return nil }
+        edited.version = record.version + 1
+        return Change([.updateKey(edited, expecting: record.version)])
+    }
+}

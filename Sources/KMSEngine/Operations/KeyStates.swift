@@ -1,0 +1,94 @@
+import Foundation
+import KMSModel
+import KMSStore
+
+// Switching keys on and off, and the waiting period before their end.
+
+struct EnableKey: KeyOperation {
+    static let description = OperationDescription(.enableKey, recorded: .change("KeyId"))
+
+    static func keyIdentifier(in input: API.EnableKeyRequest) -> String { input.keyId }
+
+    static func perform(
+        _ input: API.EnableKeyRequest, under permit: borrowing Permit<KeySnapshot>, in context: RequestContext
+    ) async throws(KMSError) -> Outcome<API.Nothing> {
+        permit.subject.changed { $0.state = .enabled }
+    }
+}
+
+struct DisableKey: KeyOperation {
+    static let description = OperationDescription(.disableKey, recorded: .change("KeyId"))
+
+    static func keyIdentifier(in input: API.DisableKeyRequest) -> String { input.keyId }
+
+    static func perform(
+        _ input: API.DisableKeyRequest, under permit: borrowing Permit<KeySnapshot>, in context: RequestContext
+    ) async throws(KMSError) -> Outcome<API.Nothing> {
+        permit.subject.changed { $0.state = .disabled }
+    }
+}
+
+struct ScheduleKeyDeletion: KeyOperation {
+    /// How long a key must wait before it is deleted, in days (KMS API Reference, ScheduleKeyDeletion).
+    private static let allowedDays = 7...30
+    private static let defaultDays = 30
+
+    static let description = OperationDescription(
+        .scheduleKeyDeletion,
+        recorded: .change(
+            "KeyId", "PendingWindowInDays", defaults: [("PendingWindowInDays", .number("\(defaultDays)"))],
+            response: .everything
+        )
+    )
+
+    static func keyIdentifier(in input: API.ScheduleKeyDeletionRequest) -> String { input.keyId }
+
+    static func check(_ input: API.ScheduleKeyDeletionRequest) throws(KMSError) {
+        guard allowedDays.contains(input.pendingWindowInDays ?? defaultDays) else {
+            throw KMSError(
+                .validation,
+                "PendingWindowInDays must be between \(allowedDays.lowerBound) and \(allowedDays.upperBound) days."
+            )
+        }
+    }
+
+    static func perform(
+        _ input: API.ScheduleKeyDeletionRequest, under permit: borrowing Permit<KeySnapshot>,
+        in context: RequestContext
+    ) async throws(KMSError) -> Outcome<API.ScheduleKeyDeletionResponse> {
+        let days = input.pendingWindowInDays ?? defaultDays
+        let end = context.now.adding(days: days)
+        let change = permit.subject.change {
+            $0.state = .pendingDeletion
+            $0.deletionDate = end
+            $0.pendingWindowInDays = days
+        }
+        return Outcome(
+            API.ScheduleKeyDeletionResponse(
+                keyId: permit.subject.arnText, deletionDate: end, keyState: KeyState.pendingDeletion.rawValue,
+                pendingWindowInDays: days
+            ),
+            change: change
+        )
+    }
+}
+
+struct CancelKeyDeletion: KeyOperation {
+    static let description = OperationDescription(
+        .cancelKeyDeletion, recorded: .change("KeyId", response: .everything)
+    )
+
+    static func keyIdentifier(in input: API.CancelKeyDeletionRequest) -> String { input.keyId }
+
+    static func perform(
+        _ input: API.CancelKeyDeletionRequest, under permit: borrowing Permit<KeySnapshot>,
+        in context: RequestContext
+    ) async throws(KMSError) -> Outcome<API.CancelKeyDeletionResponse> {
+        let change = permit.subject.change {
+            $0.state = .disabled
+            $0.deletionDate = nil
+            $0.pendingWindowInDays = nil
+        }
+        return Outcome(API.CancelKeyDeletionResponse(keyId: permit.subject.arnText), change: change)
+    }
+}

@@ -1,0 +1,26 @@
+import Foundation
+import KMSModel
+
+/// What a page marker belongs to: one operation, and what it lists. A marker of another scope is refused.
+struct PageScope {
+    private let prefix: String
+
+    /// - Parameter subject: The key or name that the listing is restricted to.
+    init(_ operation: OperationName, of subject: String = "") {
+        prefix = "\(operation.rawValue)\n\(subject)\n"
+    }
+
+    /// The marker for the page behind `last`.
+    func marker(after last: String) -> String { Base64.encode(Array((prefix + last).utf8)) }
+
+    /// What the page that `marker` asks for begins behind; nil for the first page.
+    ///
+    /// - Throws: ``KMSError`` with `InvalidMarkerException` for anything that ``marker(after:)`` did not make.
+    func position<Position>(in marker: String?, _ parse: (String) -> Position?) throws(KMSError) -> Position? {
+        guard let marker else { return nil }
+        guard let bytes = Base64.decode(marker), let text = String(validating: bytes, as: UTF8.self),
+            text.utf8.starts(with: prefix.utf8), let position = parse(String(text.dropFirst(prefix.count)))
+        else { throw KMSError(.invalidMarker) }
+        return position
+    }
+}

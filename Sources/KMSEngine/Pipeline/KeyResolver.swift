@@ -1,0 +1,140 @@
+package import KMSAccess
+package import KMSModel
+
+/// Finds the key or alias that a request names, as one caller sees it.
+///
+/// Source of the rules: KMS API Reference, `KeyId`; the sentences are AWS's own.
+package struct KeyResolver: Sendable {
+    private let directory: KeyDirectory
+    private let caller: Caller
+
+    package init(directory: KeyDirectory, caller: Caller) {
+        self.directory = directory
+        self.caller = caller
+    }
+
+    private var realm: Realm { Realm(account: caller.principal.account, region: caller.region) }
+
+    /// The key that `identifier` names in one of the forms that the operation accepts.
+    ///
+    /// - Throws: ``KMSError``: `NotFoundException`, `InvalidArnException`, or for a key of another account that is not
+    ///   there or cannot be used by this operation the same `AccessDeniedException` that an unshared key gives.
+    package func key(_ identifier: String, for operation: OperationDescription) throws(KMSError) -> KeySnapshot {
+        if identifier.hasPrefix("arn:") { return try key(arn: identifier, for: operation) }
+        if identifier.hasPrefix(AliasName.prefix) {
+            try requireAliases(operation)
+            return try key(alias: identifier, account: realm.account, for: operation)
+        }
+        guard let keyID = KeyID(identifier) else { throw KMSError(.notFound, "Invalid keyId '\(identifier)'") }
+        return try key(keyID, account: realm.account, for: operation)
+    }
+
+    /// The key that a ciphertext names, for a request that does not name it.
+    ///
+    /// - Throws: ``KMSError`` with `AccessDeniedException`, the same for a key that is not there and one that is not shared.
+    package func key(ofCiphertext keyID: KeyID, action: ActionName) throws(KMSError) -> KeySnapshot {
+        guard let key = directory.key(keyID, in: caller.region) else {
+            throw .accessDeniedToHiddenKeyOfCiphertext(
+                .principal(caller.principal), doing: action, in: caller.region.partition
+            )
+        }
+        return key
+    }
+
+    /// The alias of the caller's realm that has this name.
+    ///
+    /// - Throws: ``KMSError`` with `ValidationException` or `NotAuthorizedException` when customers cannot have such a name.
+    package func aliasARN(_ name: String) throws(KMSError) -> AliasARN {
+        guard name.hasPrefix(AliasName.prefix) else {
+            throw KMSError(
+                .validation,
+                "Alias must start with the prefix \"alias/\". Please see "
+                    + "https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html"
+            )
+        }
+        guard let name = AliasName(name) else {
+            throw KMSError(.validation, "\(name) contains invalid characters for an alias")
+        }
+        guard !name.isReserved else { throw KMSError(.notAuthorized) }
+        return AliasARN(realm: realm, name: name)
+    }
+
+    /// The alias itself.
+    ///
+    /// - Throws: ``KMSError`` with `NotFoundException` when there is none.
+    package func alias(_ arn: AliasARN) throws(KMSError) -> AliasRecord {
+        guard let alias = directory.alias(arn) else { throw Self.aliasNotFound(arn.description) }
+        return alias
+    }
+
+    /// The key that `alias` points to.
+    package func target(of alias: AliasRecord) -> KeySnapshot? { directory.key(alias.targetARN) }
+
+    // MARK: Forms
+
+    private func key(arn text: String, for operation: OperationDescription) throws(KMSError) -> KeySnapshot {
+        let parts = text.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
+        guard parts.count == 6, parts[2] == "kms", Partition(rawValue: String(parts[1])) != nil,
+            let region = Region(parts[3]), let account = AccountID(parts[4]),
+            region.partition.rawValue == parts[1]
+        else { throw malformed(text, for: operation) }
+        guard region == caller.region else { throw KMSError(.notFound, "Invalid arn \(region)") }
+        let resource = parts[5]
+        if resource.hasPrefix(AliasName.prefix) {
+            try requireAliases(operation)
+            return try key(alias: String(resource), account: account, for: operation)
+        }
+        guard resource.hasPrefix("key/") else { throw malformed(text, for: operation) }
+        let name = resource.dropFirst(4)
+        guard let keyID = KeyID(name) else { throw KMSError(.notFound, "Invalid keyId '\(name)'") }
+        return try key(keyID, account: account, for: operation)
+    }
+
+    private func key(
+        _ keyID: KeyID, account: AccountID, for operation: OperationDescription
+    ) throws(KMSError) -> KeySnapshot {
+        let arn = KeyARN(region: caller.region, account: account, keyID: keyID)
+        let found = directory.key(arn)
+        if account != realm.account {
+            guard let found, operation.isCrossAccount else { throw foreign(operation) }
+            return found
+        }
+        guard let found else { throw KMSError(.notFound, "Key '\(arn)' does not exist") }
+        return found
+    }
+
+    private func key(
+        alias text: String, account: AccountID, for operation: OperationDescription
+    ) throws(KMSError) -> KeySnapshot {
+        let realm = Realm(account: account, region: caller.region)
+        let isForeign = account != self.realm.account
+        guard let name = AliasName(text), let alias = directory.alias(AliasARN(realm: realm, name: name)) else {
+            if isForeign { throw foreign(operation) }
+            throw Self.aliasNotFound("arn:\(realm.region.partition.rawValue):kms:\(realm.region):\(account):\(text)")
+        }
+        return try key(alias.target, account: account, for: operation)
+    }
+
+    // MARK: Refusals
+
+    private func requireAliases(_ operation: OperationDescription) throws(KMSError) {
+        guard operation.identifiers == .any else {
+            throw KMSError(.invalidArn, "Key Aliases are not supported for this operation.")
+        }
+    }
+
+    private func foreign(_ operation: OperationDescription) -> KMSError {
+        .accessDeniedToHiddenKey(
+            .principal(caller.principal), doing: operation.action, in: caller.region.partition
+        )
+    }
+
+    private func malformed(_ text: String, for operation: OperationDescription) -> KMSError {
+        operation.name.declaredErrors.contains(.invalidArn)
+            ? KMSError(.invalidArn, "Invalid arn \(text)") : KMSError(.notFound, "Invalid arn \(text)")
+    }
+
+    private static func aliasNotFound(_ arn: String) -> KMSError {
+        KMSError(.notFound, "Alias \(arn) is not found.")
+    }
+}

@@ -1,0 +1,107 @@
+package import KMSAccess
+package import KMSModel
+package import KMSStore
+
+/// An operation of the API: a description and a deed.
+///
+/// The pipeline calls the steps in the order in which they stand here. Each gets what the one before has made, so that
+/// an operation cannot work on a key that was not resolved, authorized and checked.
+package protocol Operation: Sendable {
+    associatedtype Input: RequestShape
+    associatedtype Output: ResponseShape
+    /// What the operation works on, once it has been found: a key, two keys, a key with an alias, or nothing.
+    associatedtype Subject: Sendable
+
+    static var description: OperationDescription { get }
+
+    /// Refuses what is wrong with the request whatever the key is.
+    static func check(_ input: Input) throws(KMSError)
+
+    /// Finds what the request names.
+    static func resolve(_ input: Input, with resolver: KeyResolver) throws(KMSError) -> Subject
+
+    /// What must be allowed, in the order in which it is decided.
+    static func accesses(to subject: Subject, for input: Input) -> [Access]
+
+    /// Whether the request asks only whether it would succeed.
+    static func isDryRun(_ input: Input) -> Bool
+
+    /// Does the work, on a subject that the caller may use in this way.
+    ///
+    /// An operation that changes something answers the change with the output; the pipeline commits it. Therefore this
+    /// may run again, with a newer subject, when another change came first.
+    static func perform(
+        _ input: Input, under permit: borrowing Permit<Subject>, in context: RequestContext
+    ) async throws(KMSError) -> Outcome<Output>
+}
+
+/// What an operation answers, and what must be durable before the answer leaves.
+package struct Outcome<Output: ResponseShape>: Sendable {
+    package let output: Output
+    /// Nil when the operation changes nothing.
+    package let change: Change?
+    /// What the audit record shows of a success beside the key.
+    package var additionalEventData: JSONObject?
+    /// Keys and aliases that the call made, for the audit record.
+    package var created: [String] = []
+
+    package init(_ output: Output, change: Change? = nil) {
+        self.output = output
+        self.change = change
+    }
+}
+
+/// One thing that must be allowed before an operation may go on.
+package struct Access: Sendable {
+    /// What is acted on.
+    package enum Resource: Sendable {
+        /// A key, which must also be in a state that the operation admits, when `checksState`.
+        case key(KeySnapshot, checksState: Bool)
+        /// A key that only a ciphertext named: a refusal must not tell whether it exists.
+        case keyOfCiphertext(KeySnapshot)
+        case alias(AliasARN)
+        /// Operations on no key in particular are authorized against `*`.
+        case account
+    }
+
+    package let action: ActionName
+    package let resource: Resource
+
+    package init(_ action: ActionName, on resource: Resource) {
+        self.action = action
+        self.resource = resource
+    }
+}
+
+// What most operations do at each step.
+extension Operation {
+    package static func check(_ input: Input) throws(KMSError) {}
+    package static func isDryRun(_ input: Input) -> Bool { false }
+}
+
+/// An operation on one key that the request names.
+package protocol KeyOperation: Operation where Subject == KeySnapshot {
+    /// The member that names the key.
+    static func keyIdentifier(in input: Input) -> String
+}
+
+extension KeyOperation {
+    package static func resolve(_ input: Input, with resolver: KeyResolver) throws(KMSError) -> KeySnapshot {
+        try resolver.key(keyIdentifier(in: input), for: description)
+    }
+
+    package static func accesses(to key: KeySnapshot, for input: Input) -> [Access] {
+        [Access(description.action, on: .key(key, checksState: true))]
+    }
+}
+
+/// An operation on no key in particular.
+package protocol AccountOperation: Operation where Subject == Void {}
+
+extension AccountOperation {
+    package static func resolve(_ input: Input, with resolver: KeyResolver) throws(KMSError) {}
+
+    package static func accesses(to subject: Void, for input: Input) -> [Access] {
+        [Access(description.action, on: .account)]
+    }
+}

@@ -1,0 +1,69 @@
+package import KMSAccess
+package import KMSModel
+
+/// What can be said of an operation as data: the pipeline and the audit log read it.
+package struct OperationDescription: Sendable {
+    package let name: OperationName
+    /// The IAM action, which policies allow or deny; ReEncrypt has two others.
+    package let action: ActionName
+    /// Whether the operation works on a key of another account (KMS API Reference, "Cross-account use").
+    package let isCrossAccount: Bool
+    /// Which forms of identifier may name the key.
+    package let identifiers: IdentifierForms
+    /// The usage that the key must have been made for; nil when any will do.
+    package let usage: KeyUsage?
+    /// What the audit record shows of a call.
+    package let recorded: RecordedCall
+
+    package init(
+        _ name: OperationName, isCrossAccount: Bool = false, identifiers: IdentifierForms = .idOrARN,
+        usage: KeyUsage? = nil, recorded: RecordedCall
+    ) {
+        self.name = name
+        action = ActionName("kms:\(name.rawValue)")
+        self.isCrossAccount = isCrossAccount
+        self.identifiers = identifiers
+        self.usage = usage
+        self.recorded = recorded
+    }
+}
+
+/// Which forms of key identifier an operation accepts.
+package enum IdentifierForms: Sendable {
+    /// Key identifier or key ARN.
+    case idOrARN
+    /// Those, and an alias's name or ARN.
+    case any
+}
+
+/// What the audit record shows of a call: an allow-list, so that a new member stays out until someone decides.
+package struct RecordedCall: Sendable {
+    /// Whether the call changes nothing.
+    package let isReadOnly: Bool
+    /// The request members that are copied as sent, spelled as in the model.
+    package let members: [String]
+    /// Request members with the value that counts when the request leaves them out.
+    package let defaults: [(name: String, value: JSONValue)]
+    /// What `responseElements` shows of a success.
+    package let response: RecordedResponse
+
+    package static func read(_ members: String..., defaults: [(name: String, value: JSONValue)] = []) -> Self {
+        Self(isReadOnly: true, members: members, defaults: defaults, response: .nothing)
+    }
+
+    package static func change(
+        _ members: String..., defaults: [(name: String, value: JSONValue)] = [],
+        response: RecordedResponse = .keyARN
+    ) -> Self {
+        Self(isReadOnly: false, members: members, defaults: defaults, response: response)
+    }
+}
+
+/// What `responseElements` of an audit record shows.
+package enum RecordedResponse: Sendable {
+    case nothing
+    /// The ARN of the key that was changed, even where the API returns nothing.
+    case keyARN
+    /// The whole answer.
+    case everything
+}

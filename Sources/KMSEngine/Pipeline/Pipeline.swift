@@ -1,0 +1,194 @@
+import Foundation
+package import KMSAccess
+package import KMSCrypto
+package import KMSModel
+import KMSStore
+package import Logging
+
+/// A request of the KMS API, from its signature to its audit record. This is where to start reading.
+///
+/// The steps and their order are AWS's: the answer is the error of the first step that fails.
+package struct Pipeline: Sendable {
+    /// How often a change is made anew when another one came first.
+    private static let mostAttempts = 20
+
+    private let authenticator: Authenticator
+    private let authorizer = Authorizer()
+    private let directory: KeyDirectory
+    private let ledger: Ledger
+    private let keyring: Keyring
+    private let policies: PolicyRules
+    private let quotas: ResourceQuotas
+    private let audit: AuditLog
+    private let clock: any Clock
+    private let logger: Logger
+
+    package init(
+        authenticator: Authenticator, directory: KeyDirectory, ledger: Ledger, keyring: Keyring,
+        policies: PolicyRules, quotas: ResourceQuotas, audit: AuditLog, clock: any Clock, logger: Logger
+    ) {
+        self.authenticator = authenticator
+        self.directory = directory
+        self.ledger = ledger
+        self.keyring = keyring
+        self.policies = policies
+        self.quotas = quotas
+        self.audit = audit
+        self.clock = clock
+        self.logger = logger
+    }
+
+    /// Answers a signed request for `operation`, and keeps its record before the answer leaves.
+    ///
+    /// - Parameter requestID: The identifier that the answer carries.
+    package func answer(
+        _ request: SignedRequest, for operation: OperationName, from client: Client, requestID: String
+    ) async -> Result<[UInt8], KMSError> {
+        let now = clock.now
+        let caller: Caller
+        do throws(AuthenticationFailure) {
+            caller = try authenticator.verify(request, expecting: .kms, at: clock.signingTime)
+        } catch {
+            // Nobody is known to have called, so there is no account whose record this could be.
+            return .failure(KMSError(error))
+        }
+        var record = AuditRecord(
+            time: now, eventName: operation.rawValue, eventID: RequestID.make(), region: caller.region,
+            account: caller.principal.account, origin: .call(caller, client: client, requestID: requestID)
+        )
+        let result = await run(request, operation, caller, now, &record)
+        if case .failure(let error) = result { record.outcome = error }
+        do throws(AuditFailure) {
+            try await audit.append(record.line(), durably: !record.isReadOnly)
+        } catch {
+            logger.critical("The audit log cannot be written", metadata: ["reason": "\(error)"])
+            return .failure(KMSError(.kmsInternal, "The request could not be recorded."))
+        }
+        return result
+    }
+
+    private func run(
+        _ request: SignedRequest, _ name: OperationName, _ caller: Caller, _ now: Date, _ record: inout AuditRecord
+    ) async -> Result<[UInt8], KMSError> {
+        do throws(KMSError) {
+            let body = try Self.decode(request.body)
+            guard let operation = Catalogue.operation(name) else {
+                try name.validate(body)
+                throw KMSError(.unsupportedOperation)
+            }
+            return .success(try await run(operation, body, caller, now, &record))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func run<Op: Operation>(
+        _ operation: Op.Type, _ body: JSONObject, _ caller: Caller, _ now: Date, _ record: inout AuditRecord
+    ) async throws(KMSError) -> [UInt8] {
+        record.isReadOnly = Op.description.recorded.isReadOnly
+        let input = try Op.Input(validating: body)
+        record.requestParameters = Op.description.recorded.parameters(of: body)
+        try Op.check(input)
+        let context = RequestContext(
+            caller: caller, now: now, directory: directory, keyring: keyring, policies: policies, quotas: quotas
+        )
+        for _ in 0..<Self.mostAttempts {
+            let outcome = try await attempt(operation, input, context, &record)
+            guard let change = outcome.change else { return finish(operation, outcome, &record) }
+            do throws(StoreError) {
+                try await ledger.commit(change)
+                return finish(operation, outcome, &record)
+            } catch .conflict {
+                // Somebody changed the same record first: look again at what is there now.
+                continue
+            } catch {
+                logger.error("The store failed", metadata: ["operation": "\(Op.description.name)", "reason": "\(error)"])
+                throw KMSError(error)
+            }
+        }
+        throw KMSError(.throttling, "Too many changes of one resource at the same time. Try again.")
+    }
+
+    /// Resolves, authorizes, checks and performs once.
+    private func attempt<Op: Operation>(
+        _ operation: Op.Type, _ input: Op.Input, _ context: RequestContext, _ record: inout AuditRecord
+    ) async throws(KMSError) -> Outcome<Op.Output> {
+        let resolver = KeyResolver(directory: directory, caller: context.caller)
+        let subject = try Op.resolve(input, with: resolver)
+        let accesses = Op.accesses(to: subject, for: input)
+        record.resources = accesses.compactMap(\.recorded)
+        let permit = try authorizer.permit(subject, accesses, for: Op.description, caller: context.caller)
+        try Self.checkKeys(of: accesses, for: Op.description)
+        let outcome = try await Op.perform(input, under: permit, in: context)
+        if Op.isDryRun(input) {
+            throw KMSError(
+                .dryRunOperation, "The request would have succeeded, but the DryRun option is set."
+            )
+        }
+        return outcome
+    }
+
+    /// Refuses keys in the wrong state, then keys that were made for another use.
+    private static func checkKeys(
+        of accesses: [Access], for operation: OperationDescription
+    ) throws(KMSError) {
+        for access in accesses {
+            switch access.resource {
+            case .key(let key, checksState: true), .keyOfCiphertext(let key):
+                try StateTable.check(operation.name, on: key)
+            case .key(_, checksState: false), .alias, .account: break
+            }
+        }
+        guard let usage = operation.usage else { return }
+        for case let key? in accesses.map(\.key) where key.record.usage != usage {
+            throw KMSError(
+                .invalidKeyUsage,
+                "\(key.arnText) key usage is \(key.record.usage.rawValue) which is not valid for "
+                    + "\(operation.name.rawValue)."
+            )
+        }
+    }
+
+    private func finish<Op: Operation>(
+        _ operation: Op.Type, _ outcome: Outcome<Op.Output>, _ record: inout AuditRecord
+    ) -> [UInt8] {
+        record.additionalEventData = outcome.additionalEventData
+        record.resources += outcome.created.map { (record.account, $0) }
+        var writer = JSONWriter()
+        outcome.output.write(to: &writer)
+        switch Op.description.recorded.response {
+        case .nothing: break
+        case .keyARN:
+            if let key = record.resources.first(where: { $0.arn.contains(":key/") }) {
+                record.responseElements = .keyID(key.arn)
+            }
+        case .everything: record.responseElements = .recording(writer.bytes)
+        }
+        return writer.bytes
+    }
+
+    private static func decode(_ body: [UInt8]) throws(KMSError) -> JSONObject {
+        // SDKs send `{}` for requests without members; a body that is missing means the same.
+        guard !body.isEmpty else { return JSONObject() }
+        guard case .object(let object)? = try? JSONParser.parse(body) else { throw KMSError(.serialization) }
+        return object
+    }
+}
+
+extension KMSError {
+    /// What a caller may learn of a failing store.
+    fileprivate init(_ failure: StoreError) {
+        switch failure {
+        case .conflict, .unavailable: self.init(.dependencyTimeout, "The system timed out while trying to fulfill the request. You can retry the request.")
+        case .corrupt, .wrongFormat: self.init(.kmsInternal, "The request was rejected because an internal exception occurred. You can retry the request.")
+        }
+    }
+
+    /// What a caller may learn of a failure inside the cryptography module.
+    package init(_ failure: CryptoFailure) {
+        switch failure {
+        case .notAuthentic, .malformed, .unknownVersion: self.init(.invalidCiphertext)
+        default: self.init(.kmsInternal, "The request was rejected because an internal exception occurred. You can retry the request.")
+        }
+    }
+}

@@ -1,0 +1,46 @@
+package import KMSAccess
+package import KMSModel
+
+/// What makes a text a key policy of this server.
+package struct PolicyRules: Sendable {
+    private let principals: any PrincipalDirectory & Sendable
+
+    package init(principals: any PrincipalDirectory & Sendable) { self.principals = principals }
+
+    /// Accepts a policy for a key, or answers the default one when the request gives none.
+    ///
+    /// - Returns: The text to store.
+    /// - Throws: ``KMSError``: `LimitExceededException`, `MalformedPolicyDocumentException`, `InvalidArnException`.
+    package func accept(
+        _ text: String?, for key: KeyARN, caller: Caller, skippingLockoutCheck: Bool
+    ) throws(KMSError) -> String {
+        guard let text else { return StandardKeyPolicy.default(for: key.account, in: key.region.partition) }
+        do throws(PolicyFailure) {
+            let document = try PolicyDocument.parse(text, in: key.region.partition)
+            try document.checkPrincipals(in: principals)
+            guard !skippingLockoutCheck else { return text }
+            let asker = AccessCaller.principal(caller.principal)
+            try KeyPolicy(document).checkLockout(
+                of: asker, fromKey: key.description, ownedBy: key.account, identity: IdentityAnswer(for: asker)
+            )
+            return text
+        } catch {
+            throw KMSError(error)
+        }
+    }
+
+    /// Compiles the policy of a stored key.
+    ///
+    /// Principals were checked when it was written; that they exist no longer is no reason to refuse it now.
+    ///
+    /// - Throws: ``PolicyFailure`` when the stored text is not a policy: the store was tampered with.
+    package func compile(_ text: String, for key: KeyARN) throws(PolicyFailure) -> KeyPolicy {
+        KeyPolicy(try PolicyDocument.parse(text, in: key.region.partition))
+    }
+
+    /// A stored policy as GetKeyPolicy shows it.
+    package func text(of stored: String) -> String {
+        guard let value = try? JSONParser.parse(stored.utf8) else { return stored }
+        return PolicyText.print(value)
+    }
+}

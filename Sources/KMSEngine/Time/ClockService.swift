@@ -1,0 +1,86 @@
+package import Foundation
+package import KMSAccess
+package import KMSModel
+package import KMSStore
+
+/// Moves the clock of a development server: `chatelaine clock advance`.
+///
+/// It is an API of its own beside the KMS's, signed like every other request; only a root user may use it.
+package struct ClockService: Sendable {
+    /// The setting in which the clock's lead is kept, in milliseconds as decimal digits.
+    package static let setting = "clock.ahead-milliseconds"
+    /// The furthest that one request may move the clock: a hundred years.
+    private static let longestAdvance: TimeInterval = 100 * 366 * 86_400
+
+    private let authenticator: Authenticator
+    private let clock: ControllableClock
+    private let store: any Store
+    private let housekeeping: Housekeeping
+    private let audit: AuditLog
+
+    package init(
+        authenticator: Authenticator, clock: ControllableClock, store: any Store, housekeeping: Housekeeping,
+        audit: AuditLog
+    ) {
+        self.authenticator = authenticator
+        self.clock = clock
+        self.store = store
+        self.housekeeping = housekeeping
+        self.audit = audit
+    }
+
+    /// Moves the clock, does everything that is due by then, and answers the new time.
+    ///
+    /// The new lead is durable before anything happens at the new time, so a restart never goes back behind it.
+    package func advance(
+        _ request: SignedRequest, from client: Client, requestID: String
+    ) async throws(KMSError) -> Date {
+        let caller: Caller
+        do throws(AuthenticationFailure) {
+            caller = try authenticator.verify(request, expecting: .administration, at: clock.signingTime)
+        } catch {
+            throw KMSError(error)
+        }
+        guard case .root = caller.principal else {
+            throw KMSError(.accessDenied, "Only a root user may move the clock.")
+        }
+        let seconds = try Self.seconds(in: request.body)
+        let lead = Int64(((clock.offset + seconds) * 1000).rounded())
+        do {
+            _ = try await store.commit(Change([.setSetting(Self.setting, Array(String(lead).utf8))]))
+            clock.advance(by: seconds)
+            try await record(caller, client, requestID, seconds)
+        } catch {
+            throw KMSError(.kmsInternal, "The clock could not be moved.")
+        }
+        await housekeeping.doWhatIsDue()
+        return clock.now
+    }
+
+    /// The lead that a stored setting stands for, in seconds; zero when there is none.
+    package static func lead(in setting: [UInt8]?) -> TimeInterval {
+        setting.flatMap { Int64(String(decoding: $0, as: UTF8.self)) }.map { TimeInterval($0) / 1000 } ?? 0
+    }
+
+    private static func seconds(in body: [UInt8]) throws(KMSError) -> TimeInterval {
+        guard case .object(let object)? = try? JSONParser.parse(body), case .number(let digits)? = object["Seconds"],
+            let seconds = TimeInterval(digits), seconds >= 0, seconds <= longestAdvance
+        else {
+            throw KMSError(.validation, "Seconds must be a number from 0 to \(Int(longestAdvance)).")
+        }
+        return seconds
+    }
+
+    private func record(
+        _ caller: Caller, _ client: Client, _ requestID: String, _ seconds: TimeInterval
+    ) async throws(AuditFailure) {
+        var record = AuditRecord(
+            time: clock.now, eventSource: "chatelaine", eventName: "AdvanceClock", eventID: RequestID.make(),
+            region: caller.region, account: caller.principal.account,
+            origin: .call(caller, client: client, requestID: requestID)
+        )
+        record.isReadOnly = false
+        record.requestParameters = JSONObject(["seconds": .number("\(seconds)")])
+        try await audit.append(record.line(), durably: true)
+    }
+}

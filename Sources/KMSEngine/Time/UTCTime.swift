@@ -1,0 +1,77 @@
+package import struct Foundation.Date
+
+/// A moment as the calendar of UTC shows it, for records and texts.
+///
+/// Computed by hand, because a date formatter costs more than everything else in an audit record. Source of the
+/// arithmetic: the proleptic Gregorian calendar, in which 400 years are 146,097 days.
+package struct UTCTime {
+    private let year: Int
+    private let month: Int
+    private let day: Int
+    private let secondOfDay: Int
+
+    package init(_ date: Date) {
+        let seconds = Int(date.timeIntervalSince1970.rounded(.down))
+        let days = seconds.flooredQuotient(by: 86_400)
+        secondOfDay = seconds - days * 86_400
+        // Days since 1 March of year 0, so that the leap day is the last of its year.
+        let shifted = days + 719_468
+        let era = shifted.flooredQuotient(by: 146_097)
+        let dayOfEra = shifted - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let monthFromMarch = (5 * dayOfYear + 2) / 153
+        day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
+        month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+        year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+    }
+
+    /// `yyyy-MM-ddTHH:mm:ssZ`.
+    package var iso8601: String {
+        var text: [UInt8] = []
+        text.reserveCapacity(20)
+        text.append(digits: year, count: 4)
+        text.append(UInt8(ascii: "-"))
+        text.append(digits: month, count: 2)
+        text.append(UInt8(ascii: "-"))
+        text.append(digits: day, count: 2)
+        text.append(UInt8(ascii: "T"))
+        text.append(digits: secondOfDay / 3600, count: 2)
+        text.append(UInt8(ascii: ":"))
+        text.append(digits: secondOfDay / 60 % 60, count: 2)
+        text.append(UInt8(ascii: ":"))
+        text.append(digits: secondOfDay % 60, count: 2)
+        text.append(UInt8(ascii: "Z"))
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// The time in the form of audit records' own timestamps: `Aug 10, 2022, 10:38:27 PM`.
+    package var spelledOut: String {
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        let hour = secondOfDay / 3600
+        var time: [UInt8] = []
+        time.append(digits: secondOfDay / 60 % 60, count: 2)
+        time.append(UInt8(ascii: ":"))
+        time.append(digits: secondOfDay % 60, count: 2)
+        let clock = "\(hour % 12 == 0 ? 12 : hour % 12):\(String(decoding: time, as: UTF8.self))"
+        return "\(months[month - 1]) \(day), \(year), \(clock) \(hour < 12 ? "AM" : "PM")"
+    }
+}
+
+extension Int {
+    fileprivate func flooredQuotient(by divisor: Int) -> Int {
+        let quotient = self / divisor
+        return self % divisor < 0 ? quotient - 1 : quotient
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func append(digits value: Int, count: Int) {
+        var divisor = 1
+        for _ in 1..<count { divisor *= 10 }
+        while divisor > 0 {
+            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / divisor % 10))
+            divisor /= 10
+        }
+    }
+}

@@ -1,0 +1,47 @@
+/// Lower-case hexadecimal, the only form in which this program writes or reads hex.
+package enum Hex {
+    private static let digits: [UInt8] = Array("0123456789abcdef".utf8)
+
+    /// Whether `byte` is an ASCII digit or one of `a` to `f`.
+    package static func isLowerDigit(_ byte: UInt8) -> Bool { value(of: byte) != nil }
+
+    /// The value of one lower-case hex digit, or nil for any other byte.
+    package static func value(of byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        default: nil
+        }
+    }
+
+    /// Two digits for each byte.
+    package static func encode(_ bytes: some Collection<UInt8>) -> String {
+        String(unsafeUninitializedCapacity: 2 * bytes.count) { buffer in
+            var position = 0
+            for byte in bytes {
+                buffer[position] = digits[Int(byte >> 4)]
+                buffer[position + 1] = digits[Int(byte & 15)]
+                position += 2
+            }
+            return position
+        }
+    }
+
+    /// The bytes that `text` stands for, or nil when it is anything but an even number of lower-case hex digits.
+    package static func decode(_ text: some StringProtocol) -> [UInt8]? {
+        guard text.utf8.count.isMultiple(of: 2) else { return nil }
+        var result: [UInt8] = []
+        result.reserveCapacity(text.utf8.count / 2)
+        var high: UInt8?
+        for byte in text.utf8 {
+            guard let digit = value(of: byte) else { return nil }
+            if let first = high {
+                result.append(first << 4 | digit)
+                high = nil
+            } else {
+                high = digit
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,31 @@
+/// Where a key lives and what it is called: account, region and key identifier.
+package struct KeyARN: Hashable, Sendable, CustomStringConvertible {
+    package let region: Region
+    package let account: AccountID
+    package let keyID: KeyID
+
+    package init(region: Region, account: AccountID, keyID: KeyID) {
+        self.region = region
+        self.account = account
+        self.keyID = keyID
+    }
+
+    /// `arn:<partition>:kms:<region>:<account>:key/<key id>`.
+    package var description: String {
+        "arn:\(region.partition.rawValue):kms:\(region):\(account):key/\(keyID)"
+    }
+
+    /// The account and region that the key lives in.
+    package var realm: Realm { Realm(account: account, region: region) }
+}
+
+/// One account in one region: the name space of keys and aliases, and the scope of quotas.
+package struct Realm: Hashable, Sendable {
+    package let account: AccountID
+    package let region: Region
+
+    package init(account: AccountID, region: Region) {
+        self.account = account
+        self.region = region
+    }
+}

@@ -1,0 +1,87 @@
+/// The identifier of a key: a lower-case UUID, or `mrk-` and 32 lower-case hex digits for a multi-Region key.
+package struct KeyID: Hashable, Sendable, CustomStringConvertible {
+    /// The prefix of a multi-Region key's identifier.
+    package static let multiRegionPrefix = "mrk-"
+
+    package let description: String
+
+    /// Accepts only the two canonical forms; upper-case hex digits are not among them.
+    package init?(_ text: some StringProtocol) {
+        guard text.utf8.count == 36 else { return nil }
+        if text.hasPrefix(Self.multiRegionPrefix) {
+            guard text.utf8.dropFirst(4).allSatisfy(Hex.isLowerDigit) else { return nil }
+        } else {
+            for (index, byte) in text.utf8.enumerated() {
+                let isDash = index == 8 || index == 13 || index == 18 || index == 23
+                guard isDash ? byte == UInt8(ascii: "-") : Hex.isLowerDigit(byte) else { return nil }
+            }
+        }
+        description = String(text)
+    }
+
+    /// Makes the identifier whose sixteen bytes are `bytes`: the form that ciphertext headers carry.
+    ///
+    /// Returns nil unless there are exactly sixteen.
+    package init?(bytes: some Collection<UInt8>, isMultiRegion: Bool) {
+        guard bytes.count == 16 else { return nil }
+        let hex = Hex.encode(bytes)
+        if isMultiRegion {
+            description = Self.multiRegionPrefix + hex
+            return
+        }
+        var text = ""
+        text.reserveCapacity(36)
+        for (index, digit) in hex.enumerated() {
+            if index == 8 || index == 12 || index == 16 || index == 20 { text.append("-") }
+            text.append(digit)
+        }
+        description = text
+    }
+
+    /// Whether this names a multi-Region key.
+    package var isMultiRegion: Bool { description.utf8.first == UInt8(ascii: "m") }
+
+    /// The sixteen bytes that the hex digits stand for.
+    package var bytes: [UInt8] {
+        var result: [UInt8] = []
+        result.reserveCapacity(16)
+        var high: UInt8?
+        for byte in isMultiRegion ? description.utf8.dropFirst(4) : description.utf8[...] {
+            guard let value = Hex.value(of: byte) else { continue }
+            if let first = high {
+                result.append(first << 4 | value)
+                high = nil
+            } else {
+                high = value
+            }
+        }
+        return result
+    }
+}
+
+extension KeyID: Comparable {
+    package static func < (left: Self, right: Self) -> Bool { left.description < right.description }
+}
+
+/// The identifier of one generation of a key's material: 64 lower-case hex digits, 32 bytes.
+package struct KeyMaterialID: Hashable, Sendable, CustomStringConvertible {
+    /// The number of bytes behind the hex digits.
+    package static let byteCount = 32
+
+    /// The 32 bytes, as ciphertext headers carry them.
+    package let bytes: [UInt8]
+
+    /// Returns nil unless there are exactly 32 bytes.
+    package init?(bytes: some Collection<UInt8>) {
+        guard bytes.count == Self.byteCount else { return nil }
+        self.bytes = Array(bytes)
+    }
+
+    /// Accepts exactly 64 lower-case hex digits.
+    package init?(_ text: String) {
+        guard text.utf8.count == 2 * Self.byteCount, let bytes = Hex.decode(text) else { return nil }
+        self.bytes = bytes
+    }
+
+    package var description: String { Hex.encode(bytes) }
+}

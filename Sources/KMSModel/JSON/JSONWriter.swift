@@ -1,0 +1,142 @@
+/// Writes JSON text into one growing buffer, member by member.
+///
+/// It is the caller's part to close what it opened; commas and escapes are the writer's.
+package struct JSONWriter {
+    /// The text so far, UTF-8.
+    package private(set) var bytes: [UInt8] = []
+    private var needsComma = false
+
+    package init(capacity: Int = 512) { bytes.reserveCapacity(capacity) }
+
+    /// Writes an object; `body` writes its members.
+    package mutating func object(_ body: (inout JSONWriter) -> Void) {
+        open(UInt8(ascii: "{"))
+        body(&self)
+        close(UInt8(ascii: "}"))
+    }
+
+    /// Writes an array; `body` writes its elements.
+    package mutating func array(_ body: (inout JSONWriter) -> Void) {
+        open(UInt8(ascii: "["))
+        body(&self)
+        close(UInt8(ascii: "]"))
+    }
+
+    /// Writes the name of the next member. Names are the API's own and need no escapes.
+    package mutating func name(_ name: StaticString) {
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
+    /// Writes the name of the next member, whatever it contains.
+    package mutating func name(escaping name: String) {
+        string(name)
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
+    package mutating func string(_ value: String) {
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        var value = value
+        value.withUTF8 { appendEscaped($0) }
+        bytes.append(UInt8(ascii: "\""))
+        needsComma = true
+    }
+
+    package mutating func integer(_ value: some BinaryInteger) { raw(String(value)) }
+
+    package mutating func bool(_ value: Bool) { raw(value ? "true" : "false") }
+
+    package mutating func null() { raw("null") }
+
+    /// Writes a timestamp as the API does: seconds since 1970 with at most three decimals.
+    package mutating func milliseconds(_ value: Int64) {
+        let (seconds, rest) = value.quotientAndRemainder(dividingBy: 1000)
+        guard rest != 0 else { return raw(String(seconds)) }
+        let digits = String(rest.magnitude)
+        let sign = value < 0 && seconds == 0 ? "-" : ""
+        raw("\(sign)\(seconds).\(String(repeating: "0", count: 3 - digits.count))\(digits)")
+    }
+
+    /// Writes a blob as base64.
+    package mutating func blob(_ value: UnsafeRawBufferPointer) {
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        Base64.encode(value, to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
+        needsComma = true
+    }
+
+    /// Writes any value.
+    package mutating func value(_ value: JSONValue) {
+        switch value {
+        case .null: null()
+        case .bool(let value): bool(value)
+        case .number(let digits): raw(digits)
+        case .string(let value): string(value)
+        case .array(let elements): array { writer in for element in elements { writer.value(element) } }
+        case .object(let object):
+            self.object { writer in
+                for member in object.members {
+                    writer.name(escaping: member.name)
+                    writer.value(member.value)
+                }
+            }
+        }
+    }
+
+    /// Ends the text with a line feed, for files of one value a line.
+    package mutating func lineFeed() {
+        bytes.append(0x0A)
+        needsComma = false
+    }
+
+    // MARK: Punctuation
+
+    private mutating func separate() {
+        if needsComma { bytes.append(UInt8(ascii: ",")) }
+    }
+
+    private mutating func open(_ byte: UInt8) {
+        separate()
+        bytes.append(byte)
+        needsComma = false
+    }
+
+    private mutating func close(_ byte: UInt8) {
+        bytes.append(byte)
+        needsComma = true
+    }
+
+    private mutating func raw(_ text: String) {
+        separate()
+        bytes.append(contentsOf: text.utf8)
+        needsComma = true
+    }
+
+    private mutating func appendEscaped(_ text: UnsafeBufferPointer<UInt8>) {
+        var start = 0
+        for (index, byte) in text.enumerated() where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+            bytes.append(contentsOf: text[start..<index])
+            start = index + 1
+            appendEscape(of: byte)
+        }
+        bytes.append(contentsOf: text[start...])
+    }
+
+    private mutating func appendEscape(of byte: UInt8) {
+        bytes.append(UInt8(ascii: "\\"))
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes.append(byte)
+        case 0x0A: bytes.append(UInt8(ascii: "n"))
+        case 0x0D: bytes.append(UInt8(ascii: "r"))
+        case 0x09: bytes.append(UInt8(ascii: "t"))
+        default: bytes.append(contentsOf: "u00\(Hex.encode(CollectionOfOne(byte)))".utf8)
+        }
+    }
+}

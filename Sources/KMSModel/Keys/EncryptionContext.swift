@@ -1,0 +1,39 @@
+/// Non-secret pairs that a symmetric ciphertext is bound to: the same pairs must be given to decrypt it.
+///
+/// Pairs are compared by their UTF-8 bytes. Swift's own `String` equality would take two spellings of one accented
+/// letter for the same key, and a ciphertext bound to one of them would open under the other.
+package struct EncryptionContext: Sendable, Equatable {
+    /// One pair, as UTF-8.
+    package struct Pair: Sendable, Equatable {
+        package let key: [UInt8]
+        package let value: [UInt8]
+    }
+
+    /// The pairs, ordered by the bytes of their keys, no key twice.
+    package let pairs: [Pair]
+
+    /// The context of a request that gave none, and of one that gave no pairs: AWS treats them alike.
+    package static let empty = EncryptionContext(pairs: [])
+
+    private init(pairs: [Pair]) { self.pairs = pairs }
+
+    /// Takes pairs in any order; of two with the same key the later one counts, as in JSON.
+    package init(_ members: some Sequence<(String, String)>) {
+        let given = members.map { Pair(key: Array($0.0.utf8), value: Array($0.1.utf8)) }
+        // A stable order of equal keys, so that the last of them is the one given last.
+        let order = given.indices.sorted { left, right in
+            if given[left].key == given[right].key { return left < right }
+            return given[left].key.lexicographicallyPrecedes(given[right].key)
+        }
+        var sorted: [Pair] = []
+        sorted.reserveCapacity(given.count)
+        for index in order {
+            if sorted.last?.key == given[index].key { sorted.removeLast() }
+            sorted.append(given[index])
+        }
+        pairs = sorted
+    }
+
+    /// Whether there are no pairs.
+    package var isEmpty: Bool { pairs.isEmpty }
+}

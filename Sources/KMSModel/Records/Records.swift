@@ -1,0 +1,143 @@
+package import struct Foundation.Date
+
+/// Everything about a key that is not secret, as the store keeps it.
+///
+/// Dates are exact to the millisecond: that is what the wire shows and what the store keeps.
+package struct KeyRecord: Sendable, Equatable {
+    package let arn: KeyARN
+    package let spec: KeySpec
+    package let usage: KeyUsage
+    package let origin: KeyOrigin
+    package let manager: KeyManager
+    package let isMultiRegion: Bool
+    package let creationDate: Date
+    package var state: KeyState
+    package var description: String
+    /// When the key ends; only while its deletion is pending.
+    package var deletionDate: Date?
+    /// The waiting period that was asked for, in days; only while its deletion is pending.
+    package var pendingWindowInDays: Int?
+    /// The policy document, as it was given.
+    package var policy: String
+    /// In the order in which the tags were first set.
+    package var tags: [Tag]
+    /// The schedule of automatic rotation, when it is on.
+    package var rotation: RotationSchedule?
+    /// The material that encrypts; nil before the first import.
+    package var currentMaterial: KeyMaterialID?
+    /// Grows by one with each change; the store refuses a change that was made from an older version.
+    package var version: Int64
+
+    package init(
+        arn: KeyARN, spec: KeySpec, usage: KeyUsage, origin: KeyOrigin, manager: KeyManager = .customer,
+        isMultiRegion: Bool = false, creationDate: Date, state: KeyState, description: String,
+        deletionDate: Date? = nil, pendingWindowInDays: Int? = nil, policy: String, tags: [Tag] = [],
+        rotation: RotationSchedule? = nil, currentMaterial: KeyMaterialID?, version: Int64 = 1
+    ) {
+        self.arn = arn
+        self.spec = spec
+        self.usage = usage
+        self.origin = origin
+        self.manager = manager
+        self.isMultiRegion = isMultiRegion
+        self.creationDate = creationDate
+        self.state = state
+        self.description = description
+        self.deletionDate = deletionDate
+        self.pendingWindowInDays = pendingWindowInDays
+        self.policy = policy
+        self.tags = tags
+        self.rotation = rotation
+        self.currentMaterial = currentMaterial
+        self.version = version
+    }
+}
+
+/// A label that a customer puts on a key. Keys are compared by their UTF-8 bytes.
+package struct Tag: Sendable, Equatable {
+    package let key: String
+    package var value: String
+
+    package init(key: String, value: String) {
+        self.key = key
+        self.value = value
+    }
+}
+
+/// When a key's material is replaced.
+package struct RotationSchedule: Sendable, Equatable {
+    /// 90 to 2560.
+    package var periodInDays: Int
+    package var nextRotation: Date
+
+    package init(periodInDays: Int, nextRotation: Date) {
+        self.periodInDays = periodInDays
+        self.nextRotation = nextRotation
+    }
+}
+
+/// One generation of a key's material, encrypted under its region's domain key.
+package struct MaterialRecord: Sendable, Equatable {
+    package let key: KeyARN
+    package let id: KeyMaterialID
+    package let spec: KeySpec
+    package let creationDate: Date
+    /// What the cryptography module wrapped; only it can open it.
+    package let wrapped: [UInt8]
+
+    package init(key: KeyARN, id: KeyMaterialID, spec: KeySpec, creationDate: Date, wrapped: [UInt8]) {
+        self.key = key
+        self.id = id
+        self.spec = spec
+        self.creationDate = creationDate
+        self.wrapped = wrapped
+    }
+}
+
+/// A name that points to a key of the same realm.
+package struct AliasRecord: Sendable, Equatable {
+    package let arn: AliasARN
+    package let creationDate: Date
+    package var target: KeyID
+    package var lastUpdatedDate: Date
+    /// Grows by one with each change; the store refuses a change that was made from an older version.
+    package var version: Int64
+
+    package init(arn: AliasARN, creationDate: Date, target: KeyID, lastUpdatedDate: Date, version: Int64 = 1) {
+        self.arn = arn
+        self.creationDate = creationDate
+        self.target = target
+        self.lastUpdatedDate = lastUpdatedDate
+        self.version = version
+    }
+}
+
+/// An account that this server hosts.
+package struct AccountRecord: Sendable, Equatable {
+    package let id: AccountID
+    package let creationDate: Date
+
+    package init(id: AccountID, creationDate: Date) {
+        self.id = id
+        self.creationDate = creationDate
+    }
+}
+
+/// A credential that requests can be signed with. Its secret is encrypted under the identity domain key.
+package struct AccessKeyRecord: Sendable, Equatable {
+    /// The public half, such as `AKIAIOSFODNN7EXAMPLE`.
+    package let id: String
+    package let principal: Principal
+    package let creationDate: Date
+    package var isActive: Bool
+    /// What the cryptography module wrapped; only it can open it.
+    package let wrappedSecret: [UInt8]
+
+    package init(id: String, principal: Principal, creationDate: Date, isActive: Bool, wrappedSecret: [UInt8]) {
+        self.id = id
+        self.principal = principal
+        self.creationDate = creationDate
+        self.isActive = isActive
+        self.wrappedSecret = wrappedSecret
+    }
+}

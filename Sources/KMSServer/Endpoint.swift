@@ -1,0 +1,100 @@
+import HTTPTypes
+package import Hummingbird
+import KMSAccess
+package import KMSEngine
+import KMSModel
+import NIOCore
+
+/// The HTTP side of the service: bytes in, bytes out. It decides which API a request is for and knows nothing of keys.
+package struct Endpoint: HTTPResponder {
+    package typealias Context = ConnectionContext
+
+    /// The largest body that is read, in bytes. It must admit a policy of 131,072 characters and an attestation document
+    /// of 262,144 bytes in base64.
+    package static let largestBody = 1 << 20
+
+    private let json: JSONProtocol
+    private let query: QueryProtocol
+
+    package init(engine: Engine) {
+        json = JSONProtocol(pipeline: engine.pipeline, clock: engine.clockService)
+        query = QueryProtocol(identity: engine.identity)
+    }
+
+    package func respond(to request: Request, context: ConnectionContext) async throws -> Response {
+        let requestID = RequestID.make()
+        let body: [UInt8]
+        switch await Self.collect(request.body) {
+        case .bytes(let bytes): body = bytes
+        case .tooLarge: return JSONProtocol.error(KMSError(.requestEntityTooLarge), requestID)
+        case .failed: return JSONProtocol.error(KMSError(.serialization), requestID)
+        }
+        let signed = SignedRequest(request.head, body: body)
+        let client = Client(address: context.address, userAgent: request.headers[.userAgent])
+        if let target = request.headers[.amzTarget] {
+            return await json.answer(signed, target: target, contentType: request.headers[.contentType], client, requestID)
+        }
+        if request.method == .get, request.uri.path == "/ping" {
+            return Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(string: "healthy")))
+        }
+        if let answer = await query.answer(signed, contentType: request.headers[.contentType], client, requestID) {
+            return answer
+        }
+        return JSONProtocol.notACall(requestID)
+    }
+
+    private enum Collected {
+        case bytes([UInt8])
+        case tooLarge
+        case failed
+    }
+
+    /// Reads the body, but no more of it than the limit.
+    private static func collect(_ body: RequestBody) async -> Collected {
+        do {
+            let buffer = try await body.collect(upTo: largestBody)
+            return .bytes(Array(buffer.readableBytesView))
+        } catch is NIOTooManyBytesError {
+            return .tooLarge
+        } catch {
+            return .failed
+        }
+    }
+}
+
+/// What is known of a request beside its bytes: the connection that it came on.
+package struct ConnectionContext: Hummingbird.RequestContext {
+    package var coreContext: CoreRequestContextStorage
+    /// The peer's IP address.
+    let address: String
+
+    package init(source: Source) {
+        coreContext = .init(source: source)
+        address = source.channel.remoteAddress?.ipAddress ?? "unknown"
+    }
+
+    package typealias Source = ApplicationRequestContextSource
+}
+
+extension HTTPField.Name {
+    // An initializer that fails only for characters that no field name may have.
+    static let amzTarget = Self("X-Amz-Target") ?? .contentType
+    static let amznRequestID = Self("x-amzn-RequestId") ?? .contentType
+    static let pragma = Self("Pragma") ?? .contentType
+}
+
+extension SignedRequest {
+    /// The request as it was signed: names in lower case, values as received, the host among the headers.
+    init(_ head: HTTPRequest, body: [UInt8]) {
+        let path = head.path ?? "/"
+        let parts = path.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        var headers: [(name: String, value: String)] = []
+        headers.reserveCapacity(head.headerFields.count + 1)
+        if let host = head.authority { headers.append(("host", host)) }
+        for field in head.headerFields { headers.append((field.name.canonicalName, field.value)) }
+        self.init(
+            method: head.method.rawValue, path: String(parts[0]), query: parts.count > 1 ? String(parts[1]) : "",
+            headers: headers, body: body
+        )
+    }
+}

@@ -1,0 +1,100 @@
+import HTTPTypes
+import Hummingbird
+import KMSAccess
+import KMSEngine
+import KMSModel
+import NIOCore
+
+/// AWS's JSON protocol 1.1: the operation in a header, the input and the output as one JSON object.
+struct JSONProtocol {
+    static let contentType = "application/x-amz-json-1.1"
+    /// What stands before an operation's name in `X-Amz-Target`.
+    private static let targetPrefix = "TrentService."
+    private static let clockTarget = "Chatelaine.AdvanceClock"
+
+    let pipeline: Pipeline
+    let clock: ClockService?
+
+    func answer(
+        _ request: SignedRequest, target: String, contentType: String?, _ client: Client, _ requestID: String
+    ) async -> Response {
+        guard request.method == "POST", request.path == "/" else { return Self.notACall(requestID) }
+        guard Self.isJSON(contentType) else {
+            return Self.error(
+                KMSError(.serialization, "The Content-Type must be \(Self.contentType)."), requestID
+            )
+        }
+        if target == Self.clockTarget, let clock { return await advance(clock, request, client, requestID) }
+        guard target.hasPrefix(Self.targetPrefix),
+            let operation = OperationName(rawValue: String(target.dropFirst(Self.targetPrefix.count)))
+        else { return Self.error(KMSError(.unknownOperation), requestID) }
+        switch await pipeline.answer(request, for: operation, from: client, requestID: requestID) {
+        case .success(let body): return Self.response(.ok, body, requestID)
+        case .failure(let error): return Self.error(error, requestID)
+        }
+    }
+
+    private func advance(
+        _ clock: ClockService, _ request: SignedRequest, _ client: Client, _ requestID: String
+    ) async -> Response {
+        do throws(KMSError) {
+            let now = try await clock.advance(request, from: client, requestID: requestID)
+            var writer = JSONWriter()
+            writer.object { writer in
+                writer.name("Now")
+                writer.timestamp(now)
+            }
+            return Self.response(.ok, writer.bytes, requestID)
+        } catch {
+            return Self.error(error, requestID)
+        }
+    }
+
+    /// Whether the body is of this protocol; a charset may follow.
+    private static func isJSON(_ contentType: String?) -> Bool {
+        guard let contentType else { return false }
+        let type = contentType.prefix { $0 != ";" }
+        return type.split(separator: " ").joined().lowercased() == Self.contentType
+    }
+
+    // MARK: Answers
+
+    /// A refusal: `__type` and a message. AccessDeniedException alone spells the member with a capital.
+    static func error(_ error: KMSError, _ requestID: String) -> Response {
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.name("__type")
+            writer.string(error.code.rawValue)
+            guard let message = error.message else { return }
+            if error.code == .accessDenied { writer.name("Message") } else { writer.name("message") }
+            writer.string(message)
+        }
+        return response(HTTPResponse.Status(code: error.code.httpStatus), writer.bytes, requestID)
+    }
+
+    /// The answer to a request that is no call at all.
+    static func notACall(_ requestID: String) -> Response {
+        var headers = commonHeaders(requestID)
+        headers[.contentType] = "text/xml"
+        return Response(
+            status: .notFound, headers: headers,
+            body: ResponseBody(byteBuffer: ByteBuffer(string: "<UnknownOperationException/>\n"))
+        )
+    }
+
+    private static func response(_ status: HTTPResponse.Status, _ body: [UInt8], _ requestID: String) -> Response {
+        var headers = commonHeaders(requestID)
+        headers[.contentType] = contentType
+        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+    }
+
+    /// What every answer carries. Nothing that was answered may be kept by a cache.
+    static func commonHeaders(_ requestID: String) -> HTTPFields {
+        var headers = HTTPFields()
+        headers[.amznRequestID] = requestID
+        headers[.cacheControl] = "no-cache, no-store, must-revalidate, private"
+        headers[.expires] = "0"
+        headers[.pragma] = "no-cache"
+        return headers
+    }
+}

@@ -1,0 +1,48 @@
+package import KMSModel
+
+/// What one call changes: all of it becomes durable, or none.
+package struct Change: Sendable, Equatable {
+    /// Applied in this order; a mutation sees what those before it wrote.
+    package var mutations: [Mutation]
+
+    package init(_ mutations: [Mutation]) {
+        self.mutations = mutations
+    }
+}
+
+/// One step of a ``Change``.
+///
+/// A step that does not find what it expects makes the whole change a ``StoreError/conflict``.
+package enum Mutation: Sendable, Equatable {
+    /// Adds a key that is not there yet.
+    case insertKey(KeyRecord)
+    /// Replaces what can change in a key; the record carries the new version, which is above the expected one.
+    case updateKey(KeyRecord, expecting: Int64)
+    /// Removes a key of this version, with its tags, its aliases and all of its material.
+    case deleteKey(KeyARN, expecting: Int64)
+
+    /// Adds a generation of material to a key that is there.
+    case insertMaterial(MaterialRecord)
+    /// Destroys every generation of a key's material, if it has any.
+    case deleteMaterials(KeyARN)
+
+    /// Adds an alias, whose target must be a key of the same realm.
+    case insertAlias(AliasRecord)
+    /// Points an alias elsewhere; the record carries the new version, which is above the expected one.
+    case updateAlias(AliasRecord, expecting: Int64)
+    /// Removes an alias of this version.
+    case deleteAlias(AliasARN, expecting: Int64)
+
+    /// Adds an account that is not there yet.
+    case insertAccount(AccountRecord)
+    /// Replaces the record of an account that is there.
+    case updateAccount(AccountRecord)
+
+    /// Adds an access key that is not there yet.
+    case insertAccessKey(AccessKeyRecord)
+    /// Replaces an access key that is there; the secret that it had is destroyed.
+    case updateAccessKey(AccessKeyRecord)
+
+    /// Gives a setting this value, whatever it was before.
+    case setSetting(String, [UInt8])
+}

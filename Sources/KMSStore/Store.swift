@@ -1,0 +1,34 @@
+/// Where keys, aliases, accounts and settings outlive the process.
+///
+/// A store sees wrapped bytes only: it can neither read key material nor tell whether it is genuine. Everything is read
+/// once, at start; from then on memory answers and the store is only written.
+///
+/// No call blocks the executor that it is made from, and none gives up half-way when the calling task is cancelled: a
+/// caller that goes away must not leave memory and store of different opinions.
+package protocol Store: Sendable {
+    /// Everything that the store holds, as it was at one moment.
+    ///
+    /// - Throws: ``StoreError/unavailable(_:)``; ``StoreError/corrupt(_:)``, naming the record, when one cannot be
+    ///   understood: a server must not start with less than all of its keys.
+    func contents() async throws(StoreError) -> StoreContents
+
+    /// Writes all of `change` or none of it, and returns once it would survive a power cut.
+    ///
+    /// - Returns: The position of the change in the feed; positions only grow.
+    /// - Throws: ``StoreError/conflict`` when what is stored is not what the change was made from: nothing is written,
+    ///   read again. ``StoreError/unavailable(_:)`` when the store cannot write at present: nothing is written, except
+    ///   that after a failed file sync all of the change may turn up at the next start.
+    func commit(_ change: Change) async throws(StoreError) -> Int64
+
+    /// Looks at everything that is stored for damage: for operators, and for tests.
+    ///
+    /// - Throws: ``StoreError/corrupt(_:)`` with what was found; ``StoreError/unavailable(_:)``.
+    func check() async throws(StoreError)
+
+    /// Finishes the changes under way and lets go of the files; every later call but this is ``StoreError/unavailable(_:)``.
+    ///
+    /// Nothing that was committed depends on this having been called.
+    ///
+    /// - Throws: ``StoreError/unavailable(_:)``.
+    func close() async throws(StoreError)
+}

@@ -1,0 +1,77 @@
+import Foundation
+import GRDB
+import KMSModel
+import KMSStore
+
+/// How values become columns; `RowReader` is the way back.
+enum Column {
+    typealias Value = (any DatabaseValueConvertible)?
+
+    static func text(_ text: String) -> Value { Data(text.utf8) }
+
+    static func bytes(_ bytes: [UInt8]) -> Value { Data(bytes) }
+
+    /// The dates that are stored and read: from 1970 to the last with a year of four digits, in milliseconds since 1970.
+    static let milliseconds: ClosedRange<Int64> = 0...253_402_300_799_999
+
+    /// - Throws: ``StoreError/corrupt(_:)`` for a date that could not be read again.
+    static func date(_ date: Date) throws(StoreError) -> Value {
+        let rounded = Int64(exactly: (date.timeIntervalSince1970 * 1000).rounded())
+        guard let rounded, milliseconds.contains(rounded) else { throw .corrupt("a date out of range was to be stored") }
+        return rounded
+    }
+}
+
+extension KeyARN {
+    /// Account, region, key identifier.
+    var columns: [Column.Value] { [account.description, region.description, keyID.description] }
+}
+
+extension AliasARN {
+    /// Account, region, name.
+    var columns: [Column.Value] { [realm.account.description, realm.region.description, name.description] }
+}
+
+extension KeyRecord {
+    /// State, description, deletion date, pending window, policy, rotation period, next rotation, current material,
+    /// version: what may change in a key's life.
+    func changingColumns() throws(StoreError) -> [Column.Value] {
+        var columns: [Column.Value] = [state.rawValue, Column.text(description)]
+        columns.append(try deletionDate.flatMap { date throws(StoreError) in try Column.date(date) })
+        columns += [pendingWindowInDays, Column.text(policy), rotation?.periodInDays]
+        columns.append(try rotation.flatMap { schedule throws(StoreError) in try Column.date(schedule.nextRotation) })
+        columns += [currentMaterial.flatMap { Column.bytes($0.bytes) }, version]
+        return columns
+    }
+}
+
+extension AccessKeyRecord {
+    /// Account, kind, path, name and session of the principal, creation date, activity, slot of the secret, identifier.
+    func columns(secret slot: Int64) throws(StoreError) -> [Column.Value] {
+        principal.columns + [try Column.date(creationDate), isActive, slot, Column.text(id)]
+    }
+}
+
+extension Principal {
+    /// What the column `principal_kind` says.
+    enum Kind: String {
+        case root
+        case user
+        case roleSession = "role-session"
+    }
+
+    /// Account, kind, path, name, session.
+    fileprivate var columns: [Column.Value] {
+        switch self {
+        case .root(let account):
+            [account.description, Kind.root.rawValue, nil, nil, nil]
+        case .user(let account, let path, let name):
+            [account.description, Kind.user.rawValue, Column.text(path), Column.text(name), nil]
+        case .roleSession(let account, let path, let role, let session):
+            [
+                account.description, Kind.roleSession.rawValue, Column.text(path), Column.text(role),
+                Column.text(session),
+            ]
+        }
+    }
+}

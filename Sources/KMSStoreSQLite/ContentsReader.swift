@@ -1,0 +1,186 @@
+import Foundation
+import GRDB
+import KMSModel
+import KMSStore
+
+/// Reads the whole store, each table once from front to back, inside one transaction.
+struct ContentsReader {
+    private let database: Database
+
+    init(_ database: Database) {
+        self.database = database
+    }
+
+    func read() throws -> StoreContents {
+        var tags = try readTags()
+        var contents = StoreContents(
+            accounts: try records(.accounts), accessKeys: try records(.accessKeys), keys: try records(.keys),
+            materials: try records(.materials), aliases: try records(.aliases),
+            position: try ChangeFeed(database).lastPosition()
+        )
+        for index in contents.keys.indices where !tags.isEmpty {
+            if let own = tags.removeValue(forKey: contents.keys[index].arn) { contents.keys[index].tags = own }
+        }
+        for (name, value) in try records(.settings) { contents.settings[name] = value }
+        return contents
+    }
+
+    private func readTags() throws -> [KeyARN: [Tag]] {
+        var tags: [KeyARN: [Tag]] = [:]
+        for (key, tag) in try records(.tags) { tags[key, default: []].append(tag) }
+        return tags
+    }
+
+    private func records<Record>(_ table: Table<Record>) throws -> [Record] {
+        var records: [Record] = []
+        let rows = try Row.fetchCursor(database, sql: "SELECT \(table.columns) FROM \(table.name) \(table.rest)")
+        while let row = try rows.next() {
+            var reader = RowReader(row, of: table.name, keyColumnCount: table.keyColumnCount)
+            records.append(try table.read(&reader))
+        }
+        return records
+    }
+}
+
+/// What to select from a table and how to read its rows, in one place so that the two agree.
+private struct Table<Record> {
+    let name: String
+    /// The record's key first.
+    let columns: String
+    var keyColumnCount = 1
+    /// What follows the name of the table: joins, order.
+    var rest = ""
+    let read: (inout RowReader) throws(StoreError) -> Record
+}
+
+extension Table<AccountRecord> {
+    static var accounts: Self {
+        Self(name: "account", columns: "id, creation_date") { row throws(StoreError) in
+            AccountRecord(id: try row.parsed(AccountID.init), creationDate: try row.date())
+        }
+    }
+}
+
+extension Table<AccessKeyRecord> {
+    static var accessKeys: Self {
+        Self(
+            name: "access_key",
+            columns: """
+                id, account, principal_kind, principal_path, principal_name, principal_session, creation_date,
+                is_active, wrapped
+                """,
+            rest: "JOIN secret ON slot = secret"
+        ) { row throws(StoreError) in
+            AccessKeyRecord(
+                id: try row.text(), principal: try row.principal(), creationDate: try row.date(),
+                isActive: try row.flag(), wrappedSecret: try row.bytes()
+            )
+        }
+    }
+}
+
+extension Table<KeyRecord> {
+    static var keys: Self {
+        Self(
+            name: "kms_key",
+            columns: """
+                account, region, key_id, spec, usage, origin, manager, is_multi_region, creation_date, state,
+                description, deletion_date, pending_window_in_days, policy, current_material, version,
+                rotation_period_in_days, next_rotation_date
+                """,
+            keyColumnCount: 3
+        ) { row throws(StoreError) in
+            var key = KeyRecord(
+                arn: try row.keyARN(), spec: try row.value(), usage: try row.value(), origin: try row.value(),
+                manager: try row.value(), isMultiRegion: try row.flag(), creationDate: try row.date(),
+                state: try row.value(), description: try row.text(), deletionDate: try row.optionalDate(),
+                pendingWindowInDays: try row.optionalInteger().map(Int.init), policy: try row.text(),
+                currentMaterial: try row.optionalMaterialID(), version: try row.integer()
+            )
+            if let period = try row.optionalInteger() {
+                key.rotation = RotationSchedule(periodInDays: Int(period), nextRotation: try row.date())
+            }
+            return key
+        }
+    }
+}
+
+extension Table<(KeyARN, Tag)> {
+    static var tags: Self {
+        Self(
+            name: "key_tag", columns: "account, region, key_id, tag_key, tag_value",
+            keyColumnCount: 3, rest: "ORDER BY account, region, key_id, ordinal"
+        ) { row throws(StoreError) in
+            (try row.keyARN(), Tag(key: try row.text(), value: try row.text()))
+        }
+    }
+}
+
+extension Table<MaterialRecord> {
+    static var materials: Self {
+        Self(
+            name: "material", columns: "account, region, key_id, material_id, spec, creation_date, wrapped",
+            keyColumnCount: 3, rest: "JOIN secret ON slot = secret ORDER BY slot"
+        ) { row throws(StoreError) in
+            let key = try row.keyARN()
+            guard let id = try row.optionalMaterialID() else { throw row.damage() }
+            return MaterialRecord(
+                key: key, id: id, spec: try row.value(), creationDate: try row.date(), wrapped: try row.bytes()
+            )
+        }
+    }
+}
+
+extension Table<AliasRecord> {
+    static var aliases: Self {
+        Self(
+            name: "alias", columns: "account, region, name, creation_date, target, last_updated_date, version",
+            keyColumnCount: 3
+        ) { row throws(StoreError) in
+            let realm = try row.realm()
+            return AliasRecord(
+                arn: AliasARN(realm: realm, name: try row.parsed(AliasName.init)), creationDate: try row.date(),
+                target: try row.parsed(KeyID.init), lastUpdatedDate: try row.date(), version: try row.integer()
+            )
+        }
+    }
+}
+
+extension Table<(String, [UInt8])> {
+    static var settings: Self {
+        Self(name: "setting", columns: "name, value") { row throws(StoreError) in
+            (try row.text(), try row.bytes())
+        }
+    }
+}
+
+extension RowReader {
+    fileprivate mutating func realm() throws(StoreError) -> Realm {
+        Realm(account: try parsed(AccountID.init), region: try parsed(Region.init))
+    }
+
+    fileprivate mutating func keyARN() throws(StoreError) -> KeyARN {
+        let realm = try realm()
+        return KeyARN(region: realm.region, account: realm.account, keyID: try parsed(KeyID.init))
+    }
+
+    /// Nil for a column without a value.
+    fileprivate mutating func optionalMaterialID() throws(StoreError) -> KeyMaterialID? {
+        guard let bytes = try optionalBytes() else { return nil }
+        guard let id = KeyMaterialID(bytes: bytes) else { throw damage() }
+        return id
+    }
+
+    fileprivate mutating func principal() throws(StoreError) -> Principal {
+        let account = try parsed(AccountID.init)
+        let kind = try value(Principal.Kind.self)
+        let (path, name, session) = (try optionalText(), try optionalText(), try optionalText())
+        switch (kind, path, name, session) {
+        case (.root, nil, nil, nil): return .root(account)
+        case (.user, let path?, let name?, nil): return .user(account, path: path, name: name)
+        case (.roleSession, let path?, let role?, let session?):
+            return .roleSession(account, path: path, role: role, session: session)
+        default: throw damage()
+        }
+    }
+}

@@ -1,0 +1,200 @@
+import Foundation
+import GRDB
+import KMSModel
+import KMSStore
+
+extension Change {
+    /// Whether bytes of wrapped secrets have to be gone afterwards.
+    var destroysSecrets: Bool {
+        mutations.contains { mutation in
+            switch mutation {
+            case .deleteKey, .deleteMaterials, .updateAccessKey: true
+            default: false
+            }
+        }
+    }
+}
+
+extension Database {
+    /// Writes one step of a change, inside its transaction.
+    func apply(_ mutation: Mutation) throws {
+        switch mutation {
+        case .insertKey(let key): try insert(key)
+        case .updateKey(let key, let version): try update(key, expecting: version)
+        case .deleteKey(let arn, let version): try delete(arn, expecting: version)
+        case .insertMaterial(let material): try insert(material)
+        case .deleteMaterials(let arn): try deleteMaterials(of: arn)
+        case .insertAlias(let alias): try insert(alias)
+        case .updateAlias(let alias, let version): try update(alias, expecting: version)
+        case .deleteAlias(let arn, let version): try delete(arn, expecting: version)
+        case .insertAccount(let account): try insert(account)
+        case .updateAccount(let account): try update(account)
+        case .insertAccessKey(let accessKey): try insert(accessKey)
+        case .updateAccessKey(let accessKey): try update(accessKey)
+        case .setSetting(let name, let value): try set(name, to: value)
+        }
+    }
+
+    // MARK: Keys
+
+    private func insert(_ key: KeyRecord) throws {
+        try run(
+            """
+            INSERT INTO kms_key (account, region, key_id, spec, usage, origin, manager, is_multi_region, creation_date,
+                state, description, deletion_date, pending_window_in_days, policy, rotation_period_in_days,
+                next_rotation_date, current_material, version)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            key.arn.columns + [
+                key.spec.rawValue, key.usage.rawValue, key.origin.rawValue, key.manager.rawValue, key.isMultiRegion,
+                try Column.date(key.creationDate),
+            ] + key.changingColumns()
+        )
+        try insertTags(of: key)
+    }
+
+    private func update(_ key: KeyRecord, expecting version: Int64) throws {
+        guard key.version > version else { throw StoreError.conflict }
+        try runOnOne(
+            """
+            UPDATE kms_key SET state = ?, description = ?, deletion_date = ?, pending_window_in_days = ?, policy = ?,
+                rotation_period_in_days = ?, next_rotation_date = ?, current_material = ?, version = ?
+            WHERE account = ? AND region = ? AND key_id = ? AND version = ?
+            """,
+            key.changingColumns() + key.arn.columns + [version]
+        )
+        try run("DELETE FROM key_tag WHERE account = ? AND region = ? AND key_id = ?", key.arn.columns)
+        try insertTags(of: key)
+    }
+
+    private func insertTags(of key: KeyRecord) throws {
+        for (ordinal, tag) in key.tags.enumerated() {
+            try run(
+                """
+                INSERT INTO key_tag (account, region, key_id, ordinal, tag_key, tag_value) VALUES (?, ?, ?, ?, ?, ?)
+                """,
+                key.arn.columns + [ordinal, Column.text(tag.key), Column.text(tag.value)]
+            )
+        }
+    }
+
+    private func delete(_ key: KeyARN, expecting version: Int64) throws {
+        try SecretSlots(self).destroyMaterial(of: key)
+        try runOnOne(
+            "DELETE FROM kms_key WHERE account = ? AND region = ? AND key_id = ? AND version = ?",
+            key.columns + [version]
+        )
+    }
+
+    // MARK: Material
+
+    private func insert(_ material: MaterialRecord) throws {
+        try run(
+            """
+            INSERT INTO material (account, region, key_id, material_id, spec, creation_date, secret)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            """,
+            material.key.columns + [
+                Column.bytes(material.id.bytes), material.spec.rawValue, try Column.date(material.creationDate),
+                try SecretSlots(self).keep(material.wrapped),
+            ]
+        )
+    }
+
+    private func deleteMaterials(of key: KeyARN) throws {
+        try SecretSlots(self).destroyMaterial(of: key)
+        try run("DELETE FROM material WHERE account = ? AND region = ? AND key_id = ?", key.columns)
+    }
+
+    // MARK: Aliases
+
+    private func insert(_ alias: AliasRecord) throws {
+        try run(
+            """
+            INSERT INTO alias (account, region, name, creation_date, target, last_updated_date, version)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            """,
+            alias.arn.columns + [
+                try Column.date(alias.creationDate), alias.target.description, try Column.date(alias.lastUpdatedDate),
+                alias.version,
+            ]
+        )
+    }
+
+    private func update(_ alias: AliasRecord, expecting version: Int64) throws {
+        guard alias.version > version else { throw StoreError.conflict }
+        try runOnOne(
+            """
+            UPDATE alias SET target = ?, last_updated_date = ?, version = ?
+            WHERE account = ? AND region = ? AND name = ? AND version = ?
+            """,
+            [alias.target.description, try Column.date(alias.lastUpdatedDate), alias.version]
+                + alias.arn.columns + [version]
+        )
+    }
+
+    private func delete(_ alias: AliasARN, expecting version: Int64) throws {
+        try runOnOne(
+            "DELETE FROM alias WHERE account = ? AND region = ? AND name = ? AND version = ?",
+            alias.columns + [version]
+        )
+    }
+
+    // MARK: Accounts, access keys, settings
+
+    private func insert(_ account: AccountRecord) throws {
+        try run(
+            "INSERT INTO account (id, creation_date) VALUES (?, ?)",
+            [account.id.description, try Column.date(account.creationDate)]
+        )
+    }
+
+    private func update(_ account: AccountRecord) throws {
+        try runOnOne(
+            "UPDATE account SET creation_date = ? WHERE id = ?",
+            [try Column.date(account.creationDate), account.id.description]
+        )
+    }
+
+    private func insert(_ accessKey: AccessKeyRecord) throws {
+        try run(
+            """
+            INSERT INTO access_key (account, principal_kind, principal_path, principal_name, principal_session,
+                creation_date, is_active, secret, id)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            try accessKey.columns(secret: SecretSlots(self).keep(accessKey.wrappedSecret))
+        )
+    }
+
+    private func update(_ accessKey: AccessKeyRecord) throws {
+        try SecretSlots(self).destroySecret(ofAccessKey: accessKey.id)
+        try runOnOne(
+            """
+            UPDATE access_key SET account = ?, principal_kind = ?, principal_path = ?, principal_name = ?,
+                principal_session = ?, creation_date = ?, is_active = ?, secret = ?
+            WHERE id = ?
+            """,
+            try accessKey.columns(secret: SecretSlots(self).keep(accessKey.wrappedSecret))
+        )
+    }
+
+    private func set(_ name: String, to value: [UInt8]) throws {
+        try run(
+            "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            [Column.text(name), Column.bytes(value)]
+        )
+    }
+
+    // MARK: Statements
+
+    func run(_ sql: String, _ values: [Column.Value]) throws {
+        try cachedStatement(sql: sql).execute(arguments: StatementArguments(values))
+    }
+
+    /// Runs a statement that must find the one row it was made for.
+    private func runOnOne(_ sql: String, _ values: [Column.Value]) throws {
+        try run(sql, values)
+        guard changesCount == 1 else { throw StoreError.conflict }
+    }
+}

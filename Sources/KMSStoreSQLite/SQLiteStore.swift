@@ -1,0 +1,119 @@
+import Dispatch
+import GRDB
+import KMSModel
+package import KMSStore
+import Synchronization
+
+/// The embedded store: one SQLite file that one process has to itself.
+///
+/// There is one connection, on a queue of its own: memory answers every read after the start, so a pool of readers would
+/// have nothing to do, and only a single connection can hold the file exclusively and so keep a second server out.
+package final class SQLiteStore: Store {
+    private let database: DatabaseQueue
+    /// Whether destroyed bytes may still stand in the write-ahead log, because emptying it failed.
+    private let owesScrub = Atomic(false)
+
+    private init(_ database: DatabaseQueue) {
+        self.database = database
+    }
+
+    /// Opens the store in `directory`, which must exist, and makes it when there is none.
+    ///
+    /// The file is brought to this program's format, so an older program may refuse it from then on.
+    ///
+    /// - Parameter patience: How long to wait for another process that has the store open, as one that is shutting down.
+    /// - Throws: ``StoreError/unavailable(_:)`` when the file is open elsewhere or cannot be written;
+    ///   ``StoreError/wrongFormat(_:)`` when it is of a newer version or something else; ``StoreError/corrupt(_:)``.
+    package static func open(
+        in directory: String, patience: Duration = .seconds(2)
+    ) async throws(StoreError) -> SQLiteStore {
+        let opened: Result<SQLiteStore, StoreError> = await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                continuation.resume(returning: Result.refusing { try SQLiteStore(opening: directory, patience) })
+            }
+        }
+        return try opened.get()
+    }
+
+    private convenience init(opening directory: String, _ patience: Duration) throws {
+        let path = "\(directory)/\(StoreFile.name)"
+        try StoreFile.prepare(path)
+        do {
+            let database = try DatabaseQueue(path: path, configuration: Connection.configuration(patience: patience))
+            try Schema.bring(upToDate: database)
+            try database.writeWithoutTransaction(Connection.emptyLog)
+            self.init(database)
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+            throw StoreError.unavailable("the store in \(directory) is in use by another process")
+        }
+    }
+
+    package func contents() async throws(StoreError) -> StoreContents {
+        try await onQueue { database in
+            var contents = StoreContents()
+            try database.inTransaction(.deferred) {
+                contents = try ContentsReader(database).read()
+                return .commit
+            }
+            return contents
+        }
+    }
+
+    package func commit(_ change: Change) async throws(StoreError) -> Int64 {
+        try await onQueue { database in
+            var position: Int64 = 0
+            try database.inTransaction(.immediate) {
+                for mutation in change.mutations { try database.apply(mutation) }
+                position = try ChangeFeed(database).append(change)
+                return .commit
+            }
+            if change.destroysSecrets { self.owesScrub.store(true, ordering: .relaxed) }
+            self.scrub(database)
+            return position
+        }
+    }
+
+    /// Takes destroyed bytes out of the write-ahead log, where the pages that held them still stand.
+    ///
+    /// The change is durable by now, so a failure here must not deny it; it is made good after the next change, or at the
+    /// next start.
+    private func scrub(_ database: Database) {
+        guard owesScrub.load(ordering: .relaxed), (try? Connection.emptyLog(database)) != nil else { return }
+        owesScrub.store(false, ordering: .relaxed)
+    }
+
+    package func check() async throws(StoreError) {
+        try await onQueue { database in
+            let findings = try String.fetchAll(database, sql: "PRAGMA integrity_check(20)")
+            guard findings == ["ok"] else { throw StoreError.corrupt(findings.joined(separator: "; ")) }
+            let orphans = try Row.fetchAll(database, sql: "PRAGMA foreign_key_check").count
+            guard orphans == 0 else { throw StoreError.corrupt("\(orphans) records without the key they belong to") }
+            let remains = try SecretSlots(database).remainsCount()
+            guard remains == 0 else { throw StoreError.corrupt("\(remains) destroyed secrets that are still there") }
+            _ = try ContentsReader(database).read()
+        }
+    }
+
+    package func close() async throws(StoreError) {
+        let closed: Result<Void, StoreError> = await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { [database] in
+                continuation.resume(returning: Result.refusing { try database.close() })
+            }
+        }
+        try closed.get()
+    }
+
+    /// Does `work` on the connection's queue, whatever becomes of the calling task.
+    ///
+    /// GRDB's own asynchronous calls answer a cancelled task with an error while the commit may have happened.
+    private func onQueue<Value: Sendable>(
+        _ work: @escaping @Sendable (Database) throws -> Value
+    ) async throws(StoreError) -> Value {
+        let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
+            database.asyncWriteWithoutTransaction { database in
+                continuation.resume(returning: Result.refusing { try work(database) })
+            }
+        }
+        return try result.get()
+    }
+}

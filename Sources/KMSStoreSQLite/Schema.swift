@@ -1,0 +1,132 @@
+import GRDB
+import KMSStore
+
+/// The tables, as a list of steps that lead there. Steps are only ever appended: a released one never changes.
+///
+/// Rules of the columns: text that KMSModel has parsed (identifiers, enumerations) is TEXT. Any other text is its UTF-8
+/// in a BLOB, because it may contain U+0000, where GRDB and PostgreSQL's TEXT would end it. Dates are milliseconds since
+/// 1970. What belongs to a key starts with (account, region), so that another engine can spread keys by them.
+enum Schema {
+    static func bring(upToDate database: DatabaseQueue) throws {
+        let steps = migrator
+        guard try !database.unsafeRead(steps.hasBeenSuperseded) else {
+            throw StoreError.wrongFormat("the store was written by a newer version of this program")
+        }
+        try steps.migrate(database)
+    }
+
+    private static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1: keys, aliases, accounts", foreignKeyChecks: .immediate) { database in
+            try database.execute(sql: secrets)
+            try database.execute(sql: accounts)
+            try database.execute(sql: keys)
+            try database.execute(sql: feed)
+        }
+        return migrator
+    }
+
+    /// See `SecretSlots` for why wrapped secrets do not stand in the rows that they belong to.
+    private static let secrets = """
+        CREATE TABLE secret (
+            slot INTEGER PRIMARY KEY AUTOINCREMENT,
+            wrapped BLOB NOT NULL
+        ) STRICT;
+        """
+
+    private static let accounts = """
+        CREATE TABLE account (
+            id TEXT NOT NULL PRIMARY KEY,
+            creation_date INTEGER NOT NULL
+        ) STRICT;
+
+        CREATE TABLE access_key (
+            id BLOB NOT NULL PRIMARY KEY,
+            account TEXT NOT NULL,
+            principal_kind TEXT NOT NULL,
+            principal_path BLOB,
+            principal_name BLOB,
+            principal_session BLOB,
+            creation_date INTEGER NOT NULL,
+            is_active INTEGER NOT NULL,
+            secret INTEGER NOT NULL UNIQUE REFERENCES secret (slot)
+        ) STRICT;
+
+        CREATE TABLE setting (
+            name BLOB NOT NULL PRIMARY KEY,
+            value BLOB NOT NULL
+        ) STRICT;
+        """
+
+    private static let keys = """
+        CREATE TABLE kms_key (
+            account TEXT NOT NULL,
+            region TEXT NOT NULL,
+            key_id TEXT NOT NULL,
+            version INTEGER NOT NULL,
+            spec TEXT NOT NULL,
+            usage TEXT NOT NULL,
+            origin TEXT NOT NULL,
+            manager TEXT NOT NULL,
+            is_multi_region INTEGER NOT NULL,
+            creation_date INTEGER NOT NULL,
+            state TEXT NOT NULL,
+            description BLOB NOT NULL,
+            deletion_date INTEGER,
+            pending_window_in_days INTEGER,
+            policy BLOB NOT NULL,
+            rotation_period_in_days INTEGER,
+            next_rotation_date INTEGER,
+            current_material BLOB,
+            PRIMARY KEY (account, region, key_id),
+            CHECK ((rotation_period_in_days IS NULL) = (next_rotation_date IS NULL))
+        ) STRICT;
+
+        CREATE TABLE key_tag (
+            account TEXT NOT NULL,
+            region TEXT NOT NULL,
+            key_id TEXT NOT NULL,
+            ordinal INTEGER NOT NULL,
+            tag_key BLOB NOT NULL,
+            tag_value BLOB NOT NULL,
+            PRIMARY KEY (account, region, key_id, ordinal),
+            FOREIGN KEY (account, region, key_id) REFERENCES kms_key (account, region, key_id) ON DELETE CASCADE
+        ) STRICT;
+
+        CREATE TABLE material (
+            secret INTEGER PRIMARY KEY REFERENCES secret (slot),
+            account TEXT NOT NULL,
+            region TEXT NOT NULL,
+            key_id TEXT NOT NULL,
+            material_id BLOB NOT NULL,
+            spec TEXT NOT NULL,
+            creation_date INTEGER NOT NULL,
+            UNIQUE (account, region, key_id, material_id),
+            FOREIGN KEY (account, region, key_id) REFERENCES kms_key (account, region, key_id) ON DELETE CASCADE
+        ) STRICT;
+
+        CREATE TABLE alias (
+            account TEXT NOT NULL,
+            region TEXT NOT NULL,
+            name TEXT NOT NULL,
+            version INTEGER NOT NULL,
+            target TEXT NOT NULL,
+            creation_date INTEGER NOT NULL,
+            last_updated_date INTEGER NOT NULL,
+            PRIMARY KEY (account, region, name),
+            FOREIGN KEY (account, region, target) REFERENCES kms_key (account, region, key_id) ON DELETE CASCADE
+        ) STRICT;
+
+        CREATE INDEX alias_by_target ON alias (account, region, target);
+        """
+
+    private static let feed = """
+        CREATE TABLE change (
+            position INTEGER PRIMARY KEY AUTOINCREMENT,
+            account TEXT,
+            region TEXT,
+            kind TEXT NOT NULL,
+            record BLOB NOT NULL
+        ) STRICT;
+        """
+}

@@ -1,0 +1,58 @@
+import ArgumentParser
+import Foundation
+import NIOCore
+import NIOPosix
+
+/// The command line's entry.
+@main
+enum Main {
+    /// What a wrong command line or configuration ends the program with.
+    private static let wrongConfiguration: Int32 = 2
+
+    static func main() async {
+        // Requests then run on the event loop that their connection lives on, without a hop between thread pools.
+        _ = NIOSingletons.unsafeTryInstallSingletonPosixEventLoopGroupAsConcurrencyGlobalExecutor()
+        do {
+            var command = try Chatelaine.parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch let failure as CommandFailure {
+            fail(failure.message, failure.isWrongConfiguration ? wrongConfiguration : 1)
+        } catch {
+            // Help and version are errors to the parser, but not to anybody else.
+            guard Chatelaine.exitCode(for: error) != .success else { Chatelaine.exit(withError: error) }
+            fail(Chatelaine.message(for: error), wrongConfiguration)
+        }
+    }
+
+    private static func fail(_ message: String, _ code: Int32) -> Never {
+        FileHandle.standardError.write(Data("chatelaine: \(message)\n".utf8))
+        Foundation.exit(code)
+    }
+}
+
+/// Why a command ended without success, in one line.
+struct CommandFailure: Error {
+    let message: String
+    /// Whether the command line, the environment or the configuration file is to blame.
+    let isWrongConfiguration: Bool
+
+    static func configuration(_ message: String) -> Self { Self(message: message, isWrongConfiguration: true) }
+    static func operation(_ message: String) -> Self { Self(message: message, isWrongConfiguration: false) }
+}
+
+struct Chatelaine: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "chatelaine",
+        abstract: "A key management service that speaks the AWS KMS API.",
+        discussion: """
+            Every option can also be given as an environment variable (--data-dir as CHATELAINE_DATA_DIR) or in a JSON \
+            file named by --config ({"data-dir": "…"}); the command line comes first, then the environment, then the file.
+            """,
+        version: "0.1.0",
+        subcommands: [Initialize.self, Serve.self, Develop.self, ClockCommand.self]
+    )
+}

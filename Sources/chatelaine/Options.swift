@@ -1,0 +1,22 @@
+import ArgumentParser
+
+/// The options of every command that opens a data directory.
+struct DataOptions: ParsableArguments {
+    @Option(help: "Where keys, the root key and the audit log are kept.")
+    var dataDir: String?
+
+    @Option(help: "A JSON file with options.")
+    var config: String?
+}
+
+/// The options of every command that serves.
+struct ServerOptions: ParsableArguments {
+    @Option(help: "Address and port to listen on; port 0 picks a free one.")
+    var listen: String?
+
+    @Option(help: "Regions to serve, separated by commas (default: every well-formed one).")
+    var regions: String?
+
+    @Option(help: "What is written to standard error: trace, debug, info, notice, warning, error or critical.")
+    var logLevel: String?
+}

@@ -1,0 +1,99 @@
+import ArgumentParser
+import Foundation
+import KMSAccess
+import KMSCrypto
+import KMSEngine
+import KMSModel
+import Logging
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Serve the keys in a data directory.")
+
+    @OptionGroup var data: DataOptions
+    @OptionGroup var server: ServerOptions
+
+    mutating func run() async throws {
+        let settings = try await Settings(config: data.config)
+        let address = try ListenAddress(settings.value("listen", flag: server.listen) ?? ListenAddress.standard)
+        let logger = try Logger.chatelaine(settings.logLevel(flag: server.logLevel))
+        try ProcessHardening.apply()
+        let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
+        let directory = try await DataDirectory(
+            path: path, regions: try settings.regions(flag: server.regions), logger: logger
+        )
+        let credential = directory.isNew ? try await FirstAccount.make(in: directory) : nil
+        let service = RunningService(data: directory, address: address, logger: logger)
+        try await service.run { url in
+            if let credential { credential.show(endpoint: url, path: path) }
+            announce("listening on \(url)")
+        }
+    }
+}
+
+struct Initialize: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "init", abstract: "Make a data directory with a root key and a first account."
+    )
+
+    @OptionGroup var data: DataOptions
+
+    mutating func run() async throws {
+        let settings = try await Settings(config: data.config)
+        try ProcessHardening.apply()
+        let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
+        let directory = try await DataDirectory(
+            path: path, regions: .anyWellFormed, logger: Logger.chatelaine(.warning)
+        )
+        guard directory.isNew else {
+            await directory.close()
+            throw CommandFailure.operation("\(path) is a data directory already")
+        }
+        let credential = try await FirstAccount.make(in: directory)
+        credential.show(endpoint: "http://\(ListenAddress.standard)", path: path)
+        await directory.close()
+    }
+}
+
+/// The account that a new data directory begins with.
+struct FirstAccount {
+    private let credential: AccountRegistry.RootCredential
+
+    /// Makes an account with a random number and an access key for its root user.
+    static func make(in directory: DataDirectory) async throws -> FirstAccount {
+        let digits = String(Int.random(in: 100_000_000_000...999_999_999_999))
+        guard let account = AccountID(digits) else { throw CommandFailure.operation("cannot make an account") }
+        do throws(AccountRegistry.Failure) {
+            return FirstAccount(credential: try await directory.engine.accounts.makeRootCredential(for: account))
+        } catch {
+            throw CommandFailure.operation("cannot make the first account: \(error)")
+        }
+    }
+
+    /// Says once how to use the server; the secret cannot be shown again.
+    func show(endpoint: String, path: String) {
+        let secret = credential.secret.withBytes { String(decoding: $0, as: UTF8.self) }
+        announce(
+            """
+            Made a new data directory, \(path), with the account \(credential.account).
+            Its root user's access key is shown only now:
+
+            export AWS_ENDPOINT_URL_KMS=\(endpoint)
+            export AWS_ENDPOINT_URL_STS=\(endpoint)
+            export AWS_REGION=eu-central-1
+            export AWS_ACCESS_KEY_ID=\(credential.accessKeyID)
+            export AWS_SECRET_ACCESS_KEY=\(secret)
+
+            Keep a copy of \(path)/root.key in a safe place: without it no key in the store can be opened.
+            """
+        )
+    }
+}
+
+extension Logger {
+    /// The program's log, on standard error.
+    static func chatelaine(_ level: Logger.Level) -> Logger {
+        var logger = Logger(label: "chatelaine") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = level
+        return logger
+    }
+}
