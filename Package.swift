@@ -111,5 +111,34 @@ let package = Package(
             path: "Benchmarks/EchoServer",
             swiftSettings: strict
         ),
+
+        .testTarget(name: "KMSModelTests", dependencies: ["KMSModel"], swiftSettings: strict),
+        .testTarget(
+            name: "KMSCryptoTests",
+            dependencies: ["KMSModel", "KMSCrypto"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "KMSAccessTests",
+            dependencies: ["KMSModel", "KMSAccess", "KMSCrypto"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "KMSStoreTests",
+            dependencies: [
+                "KMSModel", "KMSStore", "KMSStoreSQLite", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "KMSEngineTests",
+            dependencies: [
+                "KMSModel", "KMSAccess", "KMSCrypto", "KMSEngine", "KMSStore", "KMSStoreSQLite",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        // The built program, driven by the real clients.
+        .testTarget(name: "AcceptanceTests", exclude: ["Scripts"], swiftSettings: strict),
     ]
 )

@@ -13,7 +13,10 @@ import sys
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 LONGEST_FILE = 400
-MODIFIERS = r"(?:static|final|mutating|nonmutating|nonisolated(?:\(\w+\))?|override|convenience|required|consuming|borrowing|indirect|lazy|weak|isolated|distributed|prefix|infix|postfix|class)"
+MODIFIERS = (
+    r"(?:static|class|final|mutating|nonmutating|nonisolated(?:\(\w+\))?|override|convenience|required|consuming"
+    r"|borrowing|indirect|lazy|weak|isolated|distributed|prefix|infix|postfix)"
+)
 DECLARATION = re.compile(
     rf"^\s*(?:@[\w.]+(?:\([^)]*\))?\s+)*(?:{MODIFIERS}\s+)*package(?:\(set\))?\s+(?:{MODIFIERS}\s+)*"
     r"(?P<kind>func|var|let|init|struct|enum|class|actor|protocol|typealias|associatedtype|subscript|macro)\b"
@@ -42,10 +45,13 @@ def requirements(files):
 
 def only_sets_properties(lines, number):
     """Whether the body of the initializer that begins on this line is nothing but assignments of its arguments."""
-    indentation = re.match(r"\s*", lines[number])[0]
+    line = lines[number].rstrip()
+    if line.endswith("}"):
+        return bool(re.search(r"\{\s*\}$|\{ [^{}]* \}$", line))
+    indentation = re.match(r"\s*", line)[0]
     end = next((n for n in range(number, len(lines)) if lines[n].rstrip() == indentation + "}"), None)
     if end is None:
-        return "{ self." in lines[number] and lines[number].rstrip().endswith("}")
+        return False
     start = next(n for n in range(number, end) if lines[n].rstrip().endswith("{"))
     return all(ASSIGNMENT.match(line) for line in lines[start + 1 : end] if line.strip())
 

@@ -35,6 +35,8 @@ struct CanonicalEncoding {
 
     private mutating func append(count: Int) {
         let count = UInt32(truncatingIfNeeded: count)
-        for shift: UInt32 in stride(from: 24, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: count >> shift)) }
+        for shift: UInt32 in stride(from: 24, through: 0, by: -8) {
+            bytes.append(UInt8(truncatingIfNeeded: count >> shift))
+        }
     }
 }

@@ -1,4 +1,6 @@
-/// Why the cryptography module refused. It says what the next layer branches on, and nothing about key material.
+/// Why the cryptography module refused.
+///
+/// It says what the next layer branches on, and nothing about key material.
 package enum CryptoFailure: Error, Equatable, Sendable {
     /// The bytes, or what they are bound to, are not what was sealed.
     case notAuthentic

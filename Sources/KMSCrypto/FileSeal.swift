@@ -1,8 +1,9 @@
 import Foundation
-#if canImport(Glibc)
-import Glibc
-#endif
 import KMSModel
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// A root key in a file that only its owner may read.
 ///
@@ -17,6 +18,7 @@ package struct FileSeal: Seal {
 
     private let path: String
 
+    /// The root key file at `path`, which need not exist yet.
     package init(path: String) { self.path = path }
 
     /// Whether there is a file.
@@ -112,7 +114,7 @@ package struct FileSeal: Seal {
     }
 
     private static func checksum(of key: RootKey) -> String {
-        unsafe key.withBytes { bytes in unsafe Hex.encode(Digest.sha256(bytes).prefix(4)) }
+        unsafe key.withBytes { bytes in unsafe Hex.encode(Array(Digest.sha256(bytes).prefix(4))) }
     }
 }
 

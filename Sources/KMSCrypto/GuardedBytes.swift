@@ -16,7 +16,7 @@ import CSodium
         count: Int, filledBy body: (UnsafeMutableRawBufferPointer) throws(CryptoFailure) -> Void
     ) throws(CryptoFailure) {
         // libsodium locks what it allocates; it also frees and zeroes it when that fails, so the lock is asked for again.
-        guard let address = unsafe sodium_malloc(count) else { throw .unavailable }
+        guard Sodium.isReady, let address = unsafe sodium_malloc(count) else { throw .unavailable }
         unsafe memory = UnsafeMutableRawBufferPointer(start: address, count: count)
         isLocked = unsafe sodium_mlock(address, count) == 0
         do {

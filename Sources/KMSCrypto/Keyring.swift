@@ -32,7 +32,9 @@ package final class Keyring: Sendable {
 
     // MARK: Root key
 
-    /// A mark by which a store can tell whether it was made with this root key. It reveals nothing about it.
+    /// A mark by which a store can tell whether it was made with this root key.
+    ///
+    /// It reveals nothing about it.
     package func makeCheck() -> [UInt8] { domains.check }
 
     /// Whether `check` was made with this root key.

@@ -21,7 +21,7 @@ import Synchronization
     /// - Throws: ``CryptoFailure/unavailable`` when the system gives no memory.
     init(slotCount: Int) throws(CryptoFailure) {
         let byteCount = slotCount * Self.slotByteCount
-        guard let address = unsafe sodium_malloc(byteCount) else { throw .unavailable }
+        guard Sodium.isReady, let address = unsafe sodium_malloc(byteCount) else { throw .unavailable }
         unsafe sodium_memzero(address, byteCount)
         unsafe memory = UnsafeMutableRawBufferPointer(start: address, count: byteCount)
         isLocked = unsafe sodium_mlock(address, byteCount) == 0

@@ -7,7 +7,7 @@ package enum ProcessHardening {
     ///
     /// - Throws: ``CryptoFailure/unavailable`` when the system refuses: then no key should be opened.
     package static func apply() throws(CryptoFailure) {
-        guard sodium_init() >= 0 else { throw .unavailable }
+        guard Sodium.isReady else { throw .unavailable }
         var limit = rlimit(rlim_cur: 0, rlim_max: 0)
         guard unsafe setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &limit) == 0 else { throw .unavailable }
         guard chatelaine_forbid_dumps() == 0 else { throw .unavailable }

@@ -1,10 +1,12 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #else
-import Darwin
+    import Darwin
 #endif
 
-/// Where random bytes come from. Tests of what is at rest bring bytes that they know.
+/// Where random bytes come from.
+///
+/// Tests of what is at rest bring bytes that they know.
 package protocol RandomSource: Sendable {
     /// Fills all of `buffer`.
     ///
@@ -29,6 +31,7 @@ package struct SystemRandomness: RandomSource {
     /// The most that one call to the system gives (getentropy(3)).
     private static let mostAtOnce = 256
 
+    /// The system's generator, of which there is one.
     package init() {}
 
     package func fill(_ buffer: UnsafeMutableRawBufferPointer) throws(CryptoFailure) {

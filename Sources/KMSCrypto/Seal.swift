@@ -4,7 +4,9 @@ package protocol Seal: Sendable {
     func open() throws(SealFailure) -> RootKey
 }
 
-/// Why a root key cannot be had. The texts name files, never their contents.
+/// Why a root key cannot be had.
+///
+/// The texts name files, never their contents.
 package enum SealFailure: Error, Equatable, Sendable, CustomStringConvertible {
     case missing(path: String)
     case alreadyExists(path: String)

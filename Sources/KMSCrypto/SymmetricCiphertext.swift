@@ -1,6 +1,8 @@
 package import KMSModel
 
-/// The layout of a ciphertext of a symmetric encryption key, version 1. `docs/formats.md` explains it.
+/// The layout of a ciphertext of a symmetric encryption key, version 1.
+///
+/// `docs/formats.md` explains it.
 package enum SymmetricCiphertext {
     private static let magic: [UInt8] = Array("cht".utf8)
     static let version: UInt8 = 1
@@ -14,18 +16,23 @@ package enum SymmetricCiphertext {
 
     /// Which key a ciphertext needs.
     package struct Header: Sendable, Equatable {
+        /// The key, which is of the region that the ciphertext is opened in.
         package let keyID: KeyID
+        /// The generation of its material.
         package let materialID: KeyMaterialID
     }
 
-    /// What `ciphertext` says of its key. It is true only once the ciphertext has been opened.
+    /// What `ciphertext` says of its key.
+    ///
+    /// It is true only once the ciphertext has been opened.
     ///
     /// - Throws: ``CryptoFailure/malformed``, ``CryptoFailure/unknownVersion``.
     package static func header(of ciphertext: [UInt8]) throws(CryptoFailure) -> Header {
         guard ciphertext.count >= overhead, ciphertext.starts(with: magic) else { throw .malformed }
         guard ciphertext[3] == version else { throw .unknownVersion }
-        guard ciphertext[4] <= 1, let keyID = KeyID(bytes: ciphertext[5..<21], isMultiRegion: ciphertext[4] == 1),
-            let materialID = KeyMaterialID(bytes: ciphertext[21..<headerByteCount])
+        guard ciphertext[4] <= 1,
+            let keyID = KeyID(bytes: Array(ciphertext[5..<21]), isMultiRegion: ciphertext[4] == 1),
+            let materialID = KeyMaterialID(bytes: Array(ciphertext[21..<headerByteCount]))
         else { throw .malformed }
         return Header(keyID: keyID, materialID: materialID)
     }

@@ -7,12 +7,17 @@ package import Logging
 
 /// Everything behind the transport, put together from a store and a root key.
 package struct Engine: Sendable {
+    /// Answers the KMS API.
     package let pipeline: Pipeline
+    /// Answers the STS API.
     package let identity: IdentityService
     /// Nil unless the clock can be moved.
     package let clockService: ClockService?
+    /// Does what time brings; it runs as a service.
     package let housekeeping: Housekeeping
+    /// Makes accounts and root access keys.
     package let accounts: AccountRegistry
+    /// The accounts and access keys that there are.
     package let credentials: CredentialDirectory
 
     /// The store's setting that tells whether the root key is the one that it was made with.
@@ -33,7 +38,8 @@ package struct Engine: Sendable {
     /// - Parameter randomness: Where new key material comes from; tests inject material that they know.
     /// - Parameter isClockControllable: Whether the clock can be moved; it then starts where the store left it.
     package init(
-        store: any Store, rootKey: RootKey, randomness: any RandomSource = SystemRandomness(), audit: AuditLog, regions: HostedRegions, isClockControllable: Bool,
+        store: any Store, rootKey: RootKey, randomness: any RandomSource = SystemRandomness(), audit: AuditLog,
+        regions: HostedRegions, isClockControllable: Bool,
         quotas: ResourceQuotas = ResourceQuotas(), logger: Logger
     ) async throws(StartFailure) {
         let keyring: Keyring
@@ -46,7 +52,8 @@ package struct Engine: Sendable {
         do throws(StoreError) { contents = try await store.contents() } catch { throw .store(error) }
         try await Self.checkRootKey(keyring, contents, store)
 
-        let controllable = isClockControllable
+        let controllable =
+            isClockControllable
             ? ControllableClock(ahead: ClockService.lead(in: contents.settings[ClockService.setting])) : nil
         let clock: any Clock = controllable ?? SystemClock()
         credentials = CredentialDirectory()

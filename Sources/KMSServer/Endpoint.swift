@@ -5,22 +5,28 @@ package import KMSEngine
 import KMSModel
 import NIOCore
 
-/// The HTTP side of the service: bytes in, bytes out. It decides which API a request is for and knows nothing of keys.
+/// The HTTP side of the service: bytes in, bytes out.
+///
+/// It decides which API a request is for and knows nothing of keys.
 package struct Endpoint: HTTPResponder {
+    /// What is known of a request beside its bytes.
     package typealias Context = ConnectionContext
 
-    /// The largest body that is read, in bytes. It must admit a policy of 131,072 characters and an attestation document
-    /// of 262,144 bytes in base64.
+    /// The largest body that is read, in bytes.
+    ///
+    /// It must admit a policy of 131,072 characters and an attestation document of 262,144 bytes in base64.
     package static let largestBody = 1 << 20
 
     private let json: JSONProtocol
     private let query: QueryProtocol
 
+    /// The endpoint of `engine`'s APIs.
     package init(engine: Engine) {
         json = JSONProtocol(pipeline: engine.pipeline, clock: engine.clockService)
         query = QueryProtocol(identity: engine.identity)
     }
 
+    /// Answers one request; nothing that it does wrong is an error here.
     package func respond(to request: Request, context: ConnectionContext) async throws -> Response {
         let requestID = RequestID.make()
         let body: [UInt8]
@@ -32,7 +38,8 @@ package struct Endpoint: HTTPResponder {
         let signed = SignedRequest(request.head, body: body)
         let client = Client(address: context.address, userAgent: request.headers[.userAgent])
         if let target = request.headers[.amzTarget] {
-            return await json.answer(signed, target: target, contentType: request.headers[.contentType], client, requestID)
+            return await json.answer(
+                signed, target: target, contentType: request.headers[.contentType], client, requestID)
         }
         if request.method == .get, request.uri.path == "/ping" {
             return Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(string: "healthy")))
@@ -64,15 +71,18 @@ package struct Endpoint: HTTPResponder {
 
 /// What is known of a request beside its bytes: the connection that it came on.
 package struct ConnectionContext: Hummingbird.RequestContext {
+    /// What the framework keeps for a request.
     package var coreContext: CoreRequestContextStorage
     /// The peer's IP address.
     let address: String
 
+    /// The endpoint of `engine`'s APIs.
     package init(source: Source) {
         coreContext = .init(source: source)
         address = source.channel.remoteAddress?.ipAddress ?? "unknown"
     }
 
+    /// What the framework makes a context from.
     package typealias Source = ApplicationRequestContextSource
 }
 

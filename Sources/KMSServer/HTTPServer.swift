@@ -38,6 +38,7 @@ package struct HTTPServer: Service {
         )
     }
 
+    /// Serves until the process is asked to end, and finishes the requests in flight.
     package func run() async throws {
         try await application.run()
     }

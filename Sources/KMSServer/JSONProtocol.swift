@@ -59,7 +59,9 @@ struct JSONProtocol {
 
     // MARK: Answers
 
-    /// A refusal: `__type` and a message. AccessDeniedException alone spells the member with a capital.
+    /// A refusal: `__type` and a message.
+    ///
+    /// AccessDeniedException alone spells the member with a capital.
     static func error(_ error: KMSError, _ requestID: String) -> Response {
         var writer = JSONWriter()
         writer.object { writer in
@@ -88,7 +90,9 @@ struct JSONProtocol {
         return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
     }
 
-    /// What every answer carries. Nothing that was answered may be kept by a cache.
+    /// What every answer carries.
+    ///
+    /// Nothing that was answered may be kept by a cache.
     static func commonHeaders(_ requestID: String) -> HTTPFields {
         var headers = HTTPFields()
         headers[.amznRequestID] = requestID

@@ -7,7 +7,9 @@ import KMSModel
 import NIOCore
 import XMLCoder
 
-/// AWS's query protocol: the action and its members as a form, the answer as XML. STS speaks it.
+/// AWS's query protocol: the action and its members as a form, the answer as XML.
+///
+/// STS speaks it.
 struct QueryProtocol {
     /// The version of the STS API.
     private static let version = "2011-06-15"

@@ -2,12 +2,17 @@ package import KMSModel
 
 /// Everything that a store holds, as it was at one moment.
 package struct StoreContents: Sendable {
+    /// Every account.
     package var accounts: [AccountRecord]
+    /// Every access key, its secret wrapped.
     package var accessKeys: [AccessKeyRecord]
+    /// Every key, in every state.
     package var keys: [KeyRecord]
     /// In the order in which they were inserted, so the generations of a key stand in their own order.
     package var materials: [MaterialRecord]
+    /// Every alias.
     package var aliases: [AliasRecord]
+    /// Every setting, by its name.
     package var settings: [String: [UInt8]]
     /// The last position of the change feed whose change is among these contents; zero before the first change.
     package var position: Int64

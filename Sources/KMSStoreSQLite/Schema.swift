@@ -1,7 +1,9 @@
 import GRDB
 import KMSStore
 
-/// The tables, as a list of steps that lead there. Steps are only ever appended: a released one never changes.
+/// The tables, as a list of steps that lead there.
+///
+/// Steps are only ever appended: a released one never changes.
 ///
 /// Rules of the columns: text that KMSModel has parsed (identifiers, enumerations) is TEXT. Any other text is its UTF-8
 /// in a BLOB, because it may contain U+0000, where GRDB and PostgreSQL's TEXT would end it. Dates are milliseconds since

@@ -89,7 +89,8 @@ struct ClockCommand: ParsableCommand {
                 throw CommandFailure.operation("\(endpoint) is not a Chatelaine server")
             }
             if type == KMSError.Code.unknownOperation.rawValue {
-                throw CommandFailure.operation("the clock of \(endpoint) cannot be moved: start it with --clock controllable")
+                throw CommandFailure.operation(
+                    "the clock of \(endpoint) cannot be moved: start it with --clock controllable")
             }
             if case .string(let message)? = object["message"] {
                 throw CommandFailure.operation("\(type): \(message)")

@@ -90,8 +90,11 @@ struct DevelopmentCredential {
         guard let account = AccountID(account) else {
             throw CommandFailure.configuration("\"\(account)\" is not an account: twelve digits")
         }
-        let isID = (16...128).contains(accessKeyID.utf8.count)
-            && accessKeyID.utf8.allSatisfy { Character(Unicode.Scalar($0)).isLetter || Character(Unicode.Scalar($0)).isNumber }
+        let isID =
+            (16...128).contains(accessKeyID.utf8.count)
+            && accessKeyID.utf8.allSatisfy {
+                Character(Unicode.Scalar($0)).isLetter || Character(Unicode.Scalar($0)).isNumber
+            }
         guard isID else {
             throw CommandFailure.configuration("\"\(accessKeyID)\" is not an access key: 16 to 128 letters and digits")
         }

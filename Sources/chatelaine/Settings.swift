@@ -68,7 +68,7 @@ extension Settings {
     func regions(flag: String?) throws -> HostedRegions {
         guard let text = value("regions", flag: flag) else { return .anyWellFormed }
         let regions = try text.split(separator: ",").map { name in
-            guard let region = Region(name) else {
+            guard let region = Region(String(name)) else {
                 throw CommandFailure.configuration("\"\(name)\" is not the name of a region")
             }
             return region

@@ -39,7 +39,8 @@ package struct Authenticator: Sendable {
     ) throws(AuthenticationFailure) -> Region {
         guard claim.terminator == Self.terminator else { throw .wrongTerminator }
         guard claim.service == service.name else { throw .wrongService(expected: service.name) }
-        guard let region = Region(claim.region), regions.contains(region) || region.description == service.globalRegion
+        guard let region = Region(String(claim.region)),
+            regions.contains(region) || region.description == service.globalRegion
         else { throw .wrongRegion }
         guard claim.scopeDate == claim.time.day else {
             throw .wrongScopeDate(scope: String(claim.scopeDate), day: claim.time.day, date: claim.timeText)
@@ -54,7 +55,9 @@ package struct Authenticator: Sendable {
         let now = SigningTime(now)
         let skew = service.skewInMinutes * 60
         var (lifetime, window) = (skew, "\(service.skewInMinutes) min.")
-        if case .query(let expires) = claim.form, service.honorsExpires { (lifetime, window) = (expires, "\(expires) sec.") }
+        if case .query(let expires) = claim.form, service.honorsExpires {
+            (lifetime, window) = (expires, "\(expires) sec.")
+        }
         if claim.time.seconds < now.seconds - lifetime {
             let limit = SigningTime(seconds: now.seconds - lifetime)
             throw .expired(time: claim.timeText, limit: limit.text, now: now.text, window: window)

@@ -13,7 +13,8 @@ enum CanonicalRequest {
     ///
     /// - Parameter excludedParameters: Query parameters that the signature does not cover: the signature itself.
     static func bytes(
-        of request: SignedRequest, signedHeaders: [Substring], payloadHash: String, excluding excludedParameters: [String]
+        of request: SignedRequest, signedHeaders: [Substring], payloadHash: String,
+        excluding excludedParameters: [String]
     ) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(768)

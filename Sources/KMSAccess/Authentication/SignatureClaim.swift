@@ -124,15 +124,17 @@ struct SignatureClaim {
         timeText = time.text
         self.signedHeaders = signedHeaders.split(separator: ";", omittingEmptySubsequences: false)
         // What is not 64 hex digits is no signature of anything; an empty one never matches.
-        self.signature = Hex.decode(signature) ?? []
+        self.signature = Hex.decode(String(signature)) ?? []
         securityToken = token
     }
 
     /// Whether the names of the signed headers are in lower case, in order, none twice and none empty.
     var hasOrderlyHeaders: Bool {
-        guard signedHeaders.allSatisfy({ name in
-            !name.isEmpty && !name.utf8.contains { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
-        }) else { return false }
+        guard
+            signedHeaders.allSatisfy({ name in
+                !name.isEmpty && !name.utf8.contains { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
+            })
+        else { return false }
         return zip(signedHeaders, signedHeaders.dropFirst()).allSatisfy { left, right in
             left.utf8.lexicographicallyPrecedes(right.utf8)
         }
@@ -151,7 +153,8 @@ private struct PresignedQuery {
             let parts = parameter.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
             let name = String(decoding: PercentEncoding.decode(parts[0]), as: UTF8.self)
             guard name.hasPrefix("X-Amz-"), parameters[name] == nil else { continue }
-            parameters[name] = String(decoding: PercentEncoding.decode(parts.count > 1 ? parts[1] : "".utf8[...]), as: UTF8.self)
+            parameters[name] = String(
+                decoding: PercentEncoding.decode(parts.count > 1 ? parts[1] : "".utf8[...]), as: UTF8.self)
         }
     }
 

@@ -2,6 +2,7 @@ package import KMSModel
 
 /// A request as it came over the wire: what its signature was computed from.
 package struct SignedRequest: Sendable {
+    /// The HTTP method, as received.
     package let method: String
     /// The path, still percent-encoded.
     package let path: String
@@ -9,6 +10,7 @@ package struct SignedRequest: Sendable {
     package let query: String
     /// In the order received; names in lower case, the host among them.
     package var headers: [(name: String, value: String)]
+    /// The bytes of the body, as received.
     package let body: [UInt8]
 
     package init(
@@ -42,7 +44,9 @@ extension String {
 
 /// Who signed a request, with which key, for which region.
 package struct Caller: Sendable, Equatable {
+    /// Whose access key signed.
     package let principal: Principal
+    /// The access key that signed.
     package let accessKeyID: String
     /// The region of the signature's scope; it selects the region that serves the request.
     package let region: Region
@@ -65,6 +69,7 @@ package enum HostedRegions: Sendable, Equatable {
     case anyWellFormed
     case only(Set<Region>)
 
+    /// Whether requests for `region` are answered.
     package func contains(_ region: Region) -> Bool {
         switch self {
         case .anyWellFormed: true

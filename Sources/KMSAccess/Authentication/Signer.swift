@@ -13,7 +13,8 @@ package struct Signer: Sendable {
     }
 
     /// The request with `x-amz-date` and `authorization`; all headers that it has, which must include `host`, are signed.
-    package func sign(_ request: SignedRequest, region: String, service: SigningService, at now: Date) -> SignedRequest {
+    package func sign(_ request: SignedRequest, region: String, service: SigningService, at now: Date) -> SignedRequest
+    {
         let time = SigningTime(now)
         var request = request
         request.headers.append(("x-amz-date", time.text))
@@ -26,11 +27,12 @@ package struct Signer: Sendable {
         let text = CanonicalRequest.stringToSign(canonical, time: time.text, scope: scope)
         let key = SigningKey(secret: secret, date: time.day, region: region, service: service.name)
         let signature = Hex.encode(key.signature(of: text))
-        request.headers.append((
-            "authorization",
-            "\(CanonicalRequest.algorithm) Credential=\(accessKeyID)/\(scope), "
-                + "SignedHeaders=\(names.joined(separator: ";")), Signature=\(signature)"
-        ))
+        request.headers.append(
+            (
+                "authorization",
+                "\(CanonicalRequest.algorithm) Credential=\(accessKeyID)/\(scope), "
+                    + "SignedHeaders=\(names.joined(separator: ";")), Signature=\(signature)"
+            ))
         return request
     }
 }

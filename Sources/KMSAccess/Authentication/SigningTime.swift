@@ -56,8 +56,10 @@ struct SigningTime: Equatable {
 
     // MARK: Calendar
 
-    /// Days from 1970 to the first of a month. Source: the Gregorian calendar; years begin in March, so that the leap day
-    /// is the last of its year, and the months' lengths follow `(153 m + 2) / 5`.
+    /// Days from 1970 to the first of a month.
+    ///
+    /// Source: the Gregorian calendar; years begin in March, so that the leap day is the last of its year, and the
+    /// months' lengths follow `(153 m + 2) / 5`.
     private static func days(toYear year: Int, month: Int) -> Int {
         let shiftedYear = month <= 2 ? year - 1 : year
         let monthFromMarch = (month + 9) % 12
@@ -75,7 +77,8 @@ struct SigningTime: Equatable {
         return text(year, month, day, rest / 3600, rest / 60 % 60, rest % 60)
     }
 
-    private static func text(_ year: Int, _ month: Int, _ day: Int, _ hour: Int, _ minute: Int, _ second: Int) -> String {
+    private static func text(_ year: Int, _ month: Int, _ day: Int, _ hour: Int, _ minute: Int, _ second: Int) -> String
+    {
         func digits(_ value: Int, _ count: Int) -> String {
             let text = String(value)
             return String(repeating: "0", count: max(0, count - text.utf8.count)) + text

@@ -7,7 +7,9 @@ package enum Decision: Sendable, Equatable {
     /// The caller may not.
     case denied(Denial)
 
-    /// What an allowed request rests on. Statements are counted from 0, as written.
+    /// What an allowed request rests on.
+    ///
+    /// Statements are counted from 0, as written.
     package enum Grounds: Sendable, Equatable {
         /// The key policy admits the caller by itself.
         case keyPolicy(statement: Int)

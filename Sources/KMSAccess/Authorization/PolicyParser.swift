@@ -28,7 +28,9 @@ extension PolicyDocument {
     }
 }
 
-/// Holds JSON against the grammar. Every element that it does not know is refused.
+/// Holds JSON against the grammar.
+///
+/// Every element that it does not know is refused.
 private struct PolicyParser {
     let partition: Partition
 

@@ -7,7 +7,9 @@ extension PolicyDocument {
 
 /// Writes JSON the way AWS lays out policies: members on lines of their own, indented by two spaces, and arrays on one.
 package enum PolicyText {
-    /// The text of `value`. Members, values and numbers stay as they are.
+    /// The text of `value`.
+    ///
+    /// Members, values and numbers stay as they are.
     ///
     /// Characters that may not stand in a policy are escaped, so that the text can be stored again.
     package static func print(_ value: JSONValue) -> String {

@@ -58,7 +58,9 @@ struct PrincipalMatcher: Sendable {
 }
 
 extension PolicyPrincipal {
-    /// The layer of the caller that this names, if it names one. A service is all one layer.
+    /// The layer of the caller that this names, if it names one.
+    ///
+    /// A service is all one layer.
     fileprivate func layer(of caller: AccessCaller) -> PrincipalLayers {
         switch (self, caller) {
         case (.account(let own), .principal(let principal)):

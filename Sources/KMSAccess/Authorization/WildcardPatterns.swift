@@ -46,7 +46,9 @@ package struct WildcardPatterns: Sendable {
     /// Whether one of the patterns matches every text there is.
     package var includeEverything: Bool { entries.contains { $0.form == .everything } }
 
-    /// Whether one of the patterns matches all of `text`, which is UTF-8. Allocates nothing.
+    /// Whether one of the patterns matches all of `text`, which is UTF-8.
+    ///
+    /// Allocates nothing.
     package func match(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
         bytes.withUnsafeBufferPointer { bytes in
             for index in entries.indices where text.count >= entries[index].minimumByteCount {
@@ -64,7 +66,9 @@ package struct WildcardPatterns: Sendable {
         }
     }
 
-    /// Whether one of the patterns matches all of `text`. Allocates nothing.
+    /// Whether one of the patterns matches all of `text`.
+    ///
+    /// Allocates nothing.
     package func match(_ text: String) -> Bool { text.withUTF8Lent(match) }
 
     /// Expects a text that is not shorter.

@@ -11,21 +11,22 @@ package struct AuditFailure: Error, Sendable, CustomStringConvertible {
 
 /// Keeps one line for each call, in the order in which they were handed over.
 ///
-/// A thread of its own writes the lines: it takes all that wait at once, so that calls that end together share one write
-/// and one sync. Nobody's answer leaves before its line is in the file; a line that must be durable waits for the sync of
-/// its group too, the others are synced with the next one that must.
+/// Whoever hands a line over writes it at once: that copies a kilobyte into the system's cache, in less time than waking
+/// another thread would take. A line that must survive a power cut is then waited for: a thread of its own syncs the file
+/// once for all that wait. The others are on the disk with the next sync.
 package final class AuditLog: Sendable {
+    private typealias Waiter = CheckedContinuation<Result<Void, AuditFailure>, Never>
+
     private struct Pending {
-        var lines: [UInt8] = []
-        var mustSync = false
-        var waiters: [CheckedContinuation<Result<Void, AuditFailure>, Never>] = []
+        var waiters: [Waiter] = []
         var isClosed = false
     }
 
+    /// Held while a line is written, so that lines stand one behind the other; not while the file is synced.
+    private let file: Mutex<Int32>
     private let pending = Mutex(Pending())
     private let signal = DispatchSemaphore(value: 0)
     private let closed = DispatchSemaphore(value: 0)
-    private let file: Int32
 
     /// Opens or creates the file `audit.jsonl` in `directory`, which is created when missing, both for the owner only.
     ///
@@ -35,10 +36,11 @@ package final class AuditLog: Sendable {
         guard mkdir(directory.path, 0o700) == 0 || errno == EEXIST else {
             throw .system("create the directory \(directory.path)")
         }
-        file = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw .system("open \(path)") }
-        Self.endLastLine(of: file)
-        let thread = Thread { [self] in run() }
+        let descriptor = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .system("open \(path)") }
+        Self.endLastLine(of: descriptor)
+        file = Mutex(descriptor)
+        let thread = Thread { [self] in syncUntilClosed() }
         thread.name = "audit"
         thread.start()
     }
@@ -47,24 +49,21 @@ package final class AuditLog: Sendable {
     ///
     /// - Throws: ``AuditFailure`` when it could not be written: then the call that it records must not be answered as done.
     package func append(_ line: [UInt8], durably: Bool) async throws(AuditFailure) {
-        let result = await withCheckedContinuation { continuation in
+        try file.withLock { file throws(AuditFailure) in try Self.write(line, to: file) }
+        guard durably else { return }
+        let result = await withCheckedContinuation { (waiter: Waiter) in
             let isClosed = pending.withLock { pending in
-                guard !pending.isClosed else { return true }
-                pending.lines.append(contentsOf: line)
-                pending.mustSync = pending.mustSync || durably
-                pending.waiters.append(continuation)
-                return false
+                if !pending.isClosed { pending.waiters.append(waiter) }
+                return pending.isClosed
             }
-            if isClosed {
-                continuation.resume(returning: .failure(AuditFailure("The audit log is closed.")))
-            } else {
-                signal.signal()
-            }
+            if isClosed { waiter.resume(returning: .failure(.closed)) } else { signal.signal() }
         }
         try result.get()
     }
 
-    /// Writes what waits, syncs the file and ends the thread. Lines handed over later are refused.
+    /// Syncs the file and closes it.
+    ///
+    /// Lines handed over later are refused.
     package func close() {
         let wasClosed = pending.withLock { pending in
             defer { pending.isClosed = true }
@@ -73,61 +72,65 @@ package final class AuditLog: Sendable {
         guard !wasClosed else { return }
         signal.signal()
         closed.wait()
+        file.withLock { file in
+            fdatasync(file)
+            _ = Glibc.close(file)
+            file = -1
+        }
     }
 
-    private func run() {
+    private func syncUntilClosed() {
         while true {
             signal.wait()
-            let (group, isClosed) = pending.withLock { pending in
-                let group = pending
-                pending.lines.removeAll(keepingCapacity: false)
-                pending.waiters.removeAll(keepingCapacity: true)
-                pending.mustSync = false
-                return (group, pending.isClosed)
+            let group = pending.withLock { pending in
+                defer { pending.waiters.removeAll(keepingCapacity: true) }
+                return pending
             }
             if !group.waiters.isEmpty {
-                let result = keep(group.lines, durably: group.mustSync)
+                let descriptor = file.withLock { $0 }
+                let result: Result<Void, AuditFailure> =
+                    fdatasync(descriptor) == 0 ? .success(()) : .failure(.system("sync the audit log"))
                 for waiter in group.waiters { waiter.resume(returning: result) }
             }
-            guard !isClosed else { break }
+            guard !group.isClosed else { break }
         }
-        fdatasync(file)
-        _ = Glibc.close(file)
         closed.signal()
     }
 
-    private func keep(_ lines: [UInt8], durably: Bool) -> Result<Void, AuditFailure> {
-        let end = lseek(file, 0, SEEK_END)
-        guard lines.withUnsafeBytes({ write(all: $0) }) else {
-            let failure = AuditFailure.system("write to the audit log")
-            // What was written of the group must not stand before the next group's first line.
-            if end >= 0 { ftruncate(file, end) }
-            return .failure(failure)
-        }
-        guard !durably || fdatasync(file) == 0 else { return .failure(.system("sync the audit log")) }
-        return .success(())
-    }
+    // MARK: File
 
-    private func write(all bytes: UnsafeRawBufferPointer) -> Bool {
+    private static func write(_ line: [UInt8], to file: Int32) throws(AuditFailure) {
+        guard file >= 0 else { throw .closed }
         var position = 0
-        while position < bytes.count {
-            let count = Glibc.write(file, bytes.baseAddress?.advanced(by: position), bytes.count - position)
-            if count >= 0 { position += count } else if errno != EINTR { return false }
+        while position < line.count {
+            let count = line.withUnsafeBytes {
+                Glibc.write(file, $0.baseAddress?.advanced(by: position), $0.count - position)
+            }
+            if count >= 0 {
+                position += count
+            } else if errno != EINTR {
+                let failure = AuditFailure.system("write to the audit log")
+                // What was written of the line must not stand before the next one.
+                let end = lseek(file, 0, SEEK_END)
+                if position > 0, end >= position { ftruncate(file, end - position) }
+                throw failure
+            }
         }
-        return true
     }
 
     /// Ends a line that a crash cut off, so that the next record stands alone.
     private static func endLastLine(of file: Int32) {
         let end = lseek(file, 0, SEEK_END)
         var last: UInt8 = 0x0A
-        guard end > 0, pread(file, &last, 1, end - 1) == 1, last != 0x0A else { return }
+        guard end > 0, pread(file, &last, 1, off_t(end - 1)) == 1, last != 0x0A else { return }
         last = 0x0A
         _ = Glibc.write(file, &last, 1)
     }
 }
 
 extension AuditFailure {
+    fileprivate static let closed = AuditFailure("The audit log is closed.")
+
     fileprivate static func system(_ attempt: String) -> AuditFailure {
         AuditFailure("Cannot \(attempt): \(String(cString: strerror(errno)))")
     }

@@ -11,19 +11,31 @@ package struct AuditRecord: Sendable {
     /// The longest user agent that is kept, in bytes (CloudTrail: 1 KB).
     private static let longestUserAgent = 1024
 
+    /// When it happened.
     package var time: Date
+    /// The service, as CloudTrail names it.
     package let eventSource: String
+    /// The operation, or the event of the service.
     package let eventName: String
+    /// The record's own identifier.
     package let eventID: String
+    /// The region that served the call.
     package let region: Region
+    /// The account whose record this is.
     package let account: AccountID
+    /// The refusal, or nil after a success.
     package var outcome: KMSError?
+    /// Whether the call changes nothing.
     package var isReadOnly = true
+    /// What the request asked, as far as it may be kept.
     package var requestParameters: JSONObject?
+    /// What the answer was, as far as it may be kept.
     package var responseElements: ResponseElements = .none
+    /// What else CloudTrail shows of such a call.
     package var additionalEventData: JSONObject?
     /// The ARNs of the keys and aliases that the call was about, each with its account.
     package var resources: [(account: AccountID, arn: String)] = []
+    /// What made the server do it.
     package let origin: Origin
 
     /// What `responseElements` holds.
@@ -154,6 +166,7 @@ package struct AuditRecord: Sendable {
 package struct Client: Sendable {
     /// The peer's IP address.
     package let address: String
+    /// The header of that name, or nil.
     package let userAgent: String?
 
     package init(address: String, userAgent: String?) {

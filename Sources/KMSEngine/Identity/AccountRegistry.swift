@@ -18,8 +18,11 @@ package struct AccountRegistry: Sendable {
 
     /// An access key of an account's root user, at the only moment at which its secret can be seen.
     package struct RootCredential: Sendable {
+        /// Whose root user it is.
         package let account: AccountID
+        /// The half that requests show.
         package let accessKeyID: String
+        /// The half that signs them.
         package let secret: SecretBytes
 
         package init(account: AccountID, accessKeyID: String, secret: SecretBytes) {

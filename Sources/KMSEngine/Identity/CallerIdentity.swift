@@ -3,9 +3,11 @@ package import KMSModel
 
 /// STS GetCallerIdentity: who signed this? It needs no permission and is never denied.
 package struct CallerIdentity: Sendable {
+    /// The caller's account.
     package let account: AccountID
     /// The caller's unique identifier; for a root user that is the account's number.
     package let userID: String
+    /// The caller's ARN, in the partition of the request's region.
     package let arn: String
     /// The audit record of the call was kept under this identifier.
     package let requestID: String

@@ -17,10 +17,12 @@ package final class CredentialDirectory: CredentialSource, PrincipalDirectory {
         contents.withLock { $0.accessKeys[id] }
     }
 
+    /// Puts the record in the place of the one that was there.
     package func publish(_ account: AccountRecord) {
         contents.withLock { _ = $0.accounts.insert(account.id) }
     }
 
+    /// Puts the record in the place of the one that was there.
     package func publish(_ accessKey: AccessKeyRecord) {
         contents.withLock { $0.accessKeys[accessKey.id] = accessKey }
     }

@@ -72,8 +72,9 @@ struct UpdateAlias: Operation {
         _ input: API.UpdateAliasRequest, under permit: borrowing Permit<Move>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.Nothing> {
         let move = permit.subject
-        if let old = move.old?.record, old.spec.isSymmetric != move.new.record.spec.isSymmetric
-            || old.usage != move.new.record.usage
+        if let old = move.old?.record,
+            old.spec.isSymmetric != move.new.record.spec.isSymmetric
+                || old.usage != move.new.record.usage
         {
             throw KMSError(
                 .validation, "The current and new KMS key of an alias must be of the same type and key usage."

@@ -1,7 +1,9 @@
 import Foundation
 import KMSModel
 
-/// What a page marker belongs to: one operation, and what it lists. A marker of another scope is refused.
+/// What a page marker belongs to: one operation, and what it lists.
+///
+/// A marker of another scope is refused.
 struct PageScope {
     private let prefix: String
 

@@ -75,7 +75,7 @@ package struct KeyResolver: Sendable {
     private func key(arn text: String, for operation: OperationDescription) throws(KMSError) -> KeySnapshot {
         let parts = text.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
         guard parts.count == 6, parts[2] == "kms", Partition(rawValue: String(parts[1])) != nil,
-            let region = Region(parts[3]), let account = AccountID(parts[4]),
+            let region = Region(String(parts[3])), let account = AccountID(parts[4]),
             region.partition.rawValue == parts[1]
         else { throw malformed(text, for: operation) }
         guard region == caller.region else { throw KMSError(.notFound, "Invalid arn \(region)") }
@@ -86,7 +86,7 @@ package struct KeyResolver: Sendable {
         }
         guard resource.hasPrefix("key/") else { throw malformed(text, for: operation) }
         let name = resource.dropFirst(4)
-        guard let keyID = KeyID(name) else { throw KMSError(.notFound, "Invalid keyId '\(name)'") }
+        guard let keyID = KeyID(String(name)) else { throw KMSError(.notFound, "Invalid keyId '\(name)'") }
         return try key(keyID, account: account, for: operation)
     }
 

@@ -37,6 +37,7 @@ package protocol Operation: Sendable {
 
 /// What an operation answers, and what must be durable before the answer leaves.
 package struct Outcome<Output: ResponseShape>: Sendable {
+    /// What the caller gets.
     package let output: Output
     /// Nil when the operation changes nothing.
     package let change: Change?
@@ -64,7 +65,9 @@ package struct Access: Sendable {
         case account
     }
 
+    /// The IAM action that policies are asked about.
     package let action: ActionName
+    /// What is acted on.
     package let resource: Resource
 
     package init(_ action: ActionName, on resource: Resource) {
@@ -99,8 +102,10 @@ extension KeyOperation {
 package protocol AccountOperation: Operation where Subject == Void {}
 
 extension AccountOperation {
+    /// There is nothing to find.
     package static func resolve(_ input: Input, with resolver: KeyResolver) throws(KMSError) {}
 
+    /// The operation's own action, on no resource in particular.
     package static func accesses(to subject: Void, for input: Input) -> [Access] {
         [Access(description.action, on: .account)]
     }

@@ -3,6 +3,7 @@ package import KMSModel
 
 /// What can be said of an operation as data: the pipeline and the audit log read it.
 package struct OperationDescription: Sendable {
+    /// The operation's name in the API.
     package let name: OperationName
     /// The IAM action, which policies allow or deny; ReEncrypt has two others.
     package let action: ActionName
@@ -15,6 +16,7 @@ package struct OperationDescription: Sendable {
     /// What the audit record shows of a call.
     package let recorded: RecordedCall
 
+    /// Describes an operation; most are on one key of the caller's own account.
     package init(
         _ name: OperationName, isCrossAccount: Bool = false, identifiers: IdentifierForms = .idOrARN,
         usage: KeyUsage? = nil, recorded: RecordedCall
@@ -47,10 +49,12 @@ package struct RecordedCall: Sendable {
     /// What `responseElements` shows of a success.
     package let response: RecordedResponse
 
+    /// A call that changes nothing and whose answer is not recorded.
     package static func read(_ members: String..., defaults: [(name: String, value: JSONValue)] = []) -> Self {
         Self(isReadOnly: true, members: members, defaults: defaults, response: .nothing)
     }
 
+    /// A call that changes something.
     package static func change(
         _ members: String..., defaults: [(name: String, value: JSONValue)] = [],
         response: RecordedResponse = .keyARN

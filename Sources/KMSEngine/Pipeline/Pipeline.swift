@@ -5,7 +5,9 @@ package import KMSModel
 import KMSStore
 package import Logging
 
-/// A request of the KMS API, from its signature to its audit record. This is where to start reading.
+/// A request of the KMS API, from its signature to its audit record.
+///
+/// This is where to start reading.
 ///
 /// The steps and their order are AWS's: the answer is the error of the first step that fails.
 package struct Pipeline: Sendable {
@@ -102,7 +104,8 @@ package struct Pipeline: Sendable {
                 // Somebody changed the same record first: look again at what is there now.
                 continue
             } catch {
-                logger.error("The store failed", metadata: ["operation": "\(Op.description.name)", "reason": "\(error)"])
+                logger.error(
+                    "The store failed", metadata: ["operation": "\(Op.description.name)", "reason": "\(error)"])
                 throw KMSError(error)
             }
         }
@@ -179,8 +182,14 @@ extension KMSError {
     /// What a caller may learn of a failing store.
     fileprivate init(_ failure: StoreError) {
         switch failure {
-        case .conflict, .unavailable: self.init(.dependencyTimeout, "The system timed out while trying to fulfill the request. You can retry the request.")
-        case .corrupt, .wrongFormat: self.init(.kmsInternal, "The request was rejected because an internal exception occurred. You can retry the request.")
+        case .conflict, .unavailable:
+            self.init(
+                .dependencyTimeout,
+                "The system timed out while trying to fulfill the request. You can retry the request.")
+        case .corrupt, .wrongFormat:
+            self.init(
+                .kmsInternal,
+                "The request was rejected because an internal exception occurred. You can retry the request.")
         }
     }
 
@@ -188,7 +197,10 @@ extension KMSError {
     package init(_ failure: CryptoFailure) {
         switch failure {
         case .notAuthentic, .malformed, .unknownVersion: self.init(.invalidCiphertext)
-        default: self.init(.kmsInternal, "The request was rejected because an internal exception occurred. You can retry the request.")
+        default:
+            self.init(
+                .kmsInternal,
+                "The request was rejected because an internal exception occurred. You can retry the request.")
         }
     }
 }

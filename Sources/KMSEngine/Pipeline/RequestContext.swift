@@ -5,13 +5,17 @@ package import KMSModel
 
 /// What an operation may use beside its input and its permit.
 package struct RequestContext: Sendable {
+    /// Who asks.
     package let caller: Caller
     /// When the request is answered; all that one request does happens at one time.
     package let now: Date
+    /// Every key and alias, as of now.
     package let directory: KeyDirectory
+    /// Does everything that needs key material.
     package let keyring: Keyring
     /// Compiles and judges policies for accounts of this server.
     package let policies: PolicyRules
+    /// How many there may be of each resource.
     package let quotas: ResourceQuotas
 
     /// The account and region that the request works in.
@@ -24,7 +28,9 @@ package struct RequestContext: Sendable {
 package struct ResourceQuotas: Sendable {
     /// Customer managed keys in an account and region, in every state.
     package var keysPerRealm = 100_000
+    /// Aliases of one key, without those of AWS managed keys.
     package var aliasesPerKey = 50
+    /// Tags on one key.
     package var tagsPerKey = 50
 
     package init() {}

@@ -4,7 +4,9 @@ package import KMSModel
 import KMSStore
 import Synchronization
 
-/// What every key and alias is at this moment, in memory. The data plane reads nothing else.
+/// What every key and alias is at this moment, in memory.
+///
+/// The data plane reads nothing else.
 ///
 /// Readers take an immutable snapshot under a lock that is held for one look-up; a committed change replaces snapshots.
 package final class KeyDirectory: Sendable {
@@ -41,6 +43,7 @@ package final class KeyDirectory: Sendable {
         return key
     }
 
+    /// The alias of this ARN.
     package func alias(_ arn: AliasARN) -> AliasRecord? {
         contents.withLock { $0.aliases[arn] }
     }
@@ -119,6 +122,7 @@ package final class KeyDirectory: Sendable {
         }
     }
 
+    /// Forgets the alias.
     package func withdraw(_ arn: AliasARN) {
         contents.withLock { contents in
             guard let present = contents.aliases.removeValue(forKey: arn) else { return }

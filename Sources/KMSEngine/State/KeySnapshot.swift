@@ -1,9 +1,11 @@
 package import KMSAccess
 package import KMSModel
 
-/// Everything that an operation needs to know of a key, as it was after one commit. It never changes; the next commit
-/// puts another one in its place.
+/// Everything that an operation needs to know of a key, as it was after one commit.
+///
+/// It never changes; the next commit puts another one in its place.
 package final class KeySnapshot: Sendable {
+    /// What the store holds of the key.
     package let record: KeyRecord
     /// The key's ARN as text: nearly every answer carries it.
     package let arnText: String
@@ -19,6 +21,7 @@ package final class KeySnapshot: Sendable {
         arnText = record.arn.description
     }
 
+    /// The key's ARN.
     package var arn: KeyARN { record.arn }
 
     /// The material that encrypts, or nil before the first import.

@@ -1,6 +1,7 @@
+import Synchronization
+
 package import struct Foundation.Date
 package import struct Foundation.TimeInterval
-import Synchronization
 
 /// Where the server's time comes from; nothing else in the program asks the system for it.
 package protocol Clock: Sendable {

@@ -10,6 +10,7 @@ package struct UTCTime {
     private let day: Int
     private let secondOfDay: Int
 
+    /// Takes `date` apart; what is left of a second is dropped.
     package init(_ date: Date) {
         let seconds = Int(date.timeIntervalSince1970.rounded(.down))
         let days = seconds.flooredQuotient(by: 86_400)

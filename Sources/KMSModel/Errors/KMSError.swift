@@ -2,6 +2,7 @@
 ///
 /// Two errors are equal when their codes are: the sentence is for people.
 package struct KMSError: Error, Sendable {
+    /// What clients branch on.
     package let code: Code
     /// What the answer says; nil where AWS has no text, and then the member is absent.
     package let message: String?

@@ -36,7 +36,9 @@ extension AliasName: Comparable {
 
 /// An alias with the realm that it is unique in.
 package struct AliasARN: Hashable, Sendable, CustomStringConvertible {
+    /// The account and region that the name is unique in.
     package let realm: Realm
+    /// The name, unique in the realm.
     package let name: AliasName
 
     package init(realm: Realm, name: AliasName) {

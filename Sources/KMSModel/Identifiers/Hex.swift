@@ -15,7 +15,7 @@ package enum Hex {
     }
 
     /// Two digits for each byte.
-    package static func encode(_ bytes: some Collection<UInt8>) -> String {
+    package static func encode(_ bytes: [UInt8]) -> String {
         String(unsafeUninitializedCapacity: 2 * bytes.count) { buffer in
             var position = 0
             for byte in bytes {
@@ -28,7 +28,7 @@ package enum Hex {
     }
 
     /// The bytes that `text` stands for, or nil when it is anything but an even number of lower-case hex digits.
-    package static func decode(_ text: some StringProtocol) -> [UInt8]? {
+    package static func decode(_ text: String) -> [UInt8]? {
         guard text.utf8.count.isMultiple(of: 2) else { return nil }
         var result: [UInt8] = []
         result.reserveCapacity(text.utf8.count / 2)

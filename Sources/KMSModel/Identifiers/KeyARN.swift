@@ -1,7 +1,10 @@
 /// Where a key lives and what it is called: account, region and key identifier.
 package struct KeyARN: Hashable, Sendable, CustomStringConvertible {
+    /// The region.
     package let region: Region
+    /// The account.
     package let account: AccountID
+    /// The identifier, unique in the region.
     package let keyID: KeyID
 
     package init(region: Region, account: AccountID, keyID: KeyID) {
@@ -21,7 +24,9 @@ package struct KeyARN: Hashable, Sendable, CustomStringConvertible {
 
 /// One account in one region: the name space of keys and aliases, and the scope of quotas.
 package struct Realm: Hashable, Sendable {
+    /// The account.
     package let account: AccountID
+    /// The region.
     package let region: Region
 
     package init(account: AccountID, region: Region) {

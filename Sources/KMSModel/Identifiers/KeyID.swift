@@ -6,23 +6,26 @@ package struct KeyID: Hashable, Sendable, CustomStringConvertible {
     package let description: String
 
     /// Accepts only the two canonical forms; upper-case hex digits are not among them.
-    package init?(_ text: some StringProtocol) {
-        guard text.utf8.count == 36 else { return nil }
-        if text.hasPrefix(Self.multiRegionPrefix) {
-            guard text.utf8.dropFirst(4).allSatisfy(Hex.isLowerDigit) else { return nil }
-        } else {
-            for (index, byte) in text.utf8.enumerated() {
-                let isDash = index == 8 || index == 13 || index == 18 || index == 23
-                guard isDash ? byte == UInt8(ascii: "-") : Hex.isLowerDigit(byte) else { return nil }
-            }
+    package init?(_ text: String) {
+        var text = text
+        guard text.withUTF8(Self.isCanonical) else { return nil }
+        description = text
+    }
+
+    private static func isCanonical(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard text.count == 36 else { return false }
+        if text.starts(with: multiRegionPrefix.utf8) { return text.dropFirst(4).allSatisfy(Hex.isLowerDigit) }
+        for index in text.indices {
+            let isDash = index == 8 || index == 13 || index == 18 || index == 23
+            guard isDash ? text[index] == UInt8(ascii: "-") : Hex.isLowerDigit(text[index]) else { return false }
         }
-        description = String(text)
+        return true
     }
 
     /// Makes the identifier whose sixteen bytes are `bytes`: the form that ciphertext headers carry.
     ///
     /// Returns nil unless there are exactly sixteen.
-    package init?(bytes: some Collection<UInt8>, isMultiRegion: Bool) {
+    package init?(bytes: [UInt8], isMultiRegion: Bool) {
         guard bytes.count == 16 else { return nil }
         let hex = Hex.encode(bytes)
         if isMultiRegion {
@@ -72,9 +75,9 @@ package struct KeyMaterialID: Hashable, Sendable, CustomStringConvertible {
     package let bytes: [UInt8]
 
     /// Returns nil unless there are exactly 32 bytes.
-    package init?(bytes: some Collection<UInt8>) {
+    package init?(bytes: [UInt8]) {
         guard bytes.count == Self.byteCount else { return nil }
-        self.bytes = Array(bytes)
+        self.bytes = bytes
     }
 
     /// Accepts exactly 64 lower-case hex digits.

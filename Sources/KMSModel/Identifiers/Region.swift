@@ -6,17 +6,30 @@ package struct Region: Hashable, Sendable, CustomStringConvertible {
     package let description: String
 
     /// Accepts what the API model's `RegionType` accepts: `^([a-z]+-){2,3}\d+$`, at most 32 characters.
-    package init?(_ text: some StringProtocol) {
-        guard text.utf8.count <= Self.maximumLength else { return nil }
-        let parts = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
-        guard (3...4).contains(parts.count), let number = parts.last, !number.isEmpty,
-            number.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
-        else { return nil }
-        for word in parts.dropLast() {
-            guard !word.isEmpty, word.allSatisfy({ (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) })
-            else { return nil }
+    package init?(_ text: String) {
+        var text = text
+        guard text.withUTF8(Self.isWellFormed) else { return nil }
+        description = text
+    }
+
+    /// One pass over the bytes: two or three words of letters, each with a dash behind it, then a number.
+    private static func isWellFormed(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard text.count <= maximumLength else { return false }
+        var words = 0
+        var start = 0
+        var position = 0
+        while position < text.count, (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(text[position]) {
+            while position < text.count, (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(text[position]) {
+                position += 1
+            }
+            guard position < text.count, text[position] == UInt8(ascii: "-"), position > start else { return false }
+            words += 1
+            position += 1
+            start = position
         }
-        description = String(text)
+        let number = text[position...]
+        return (2...3).contains(words) && !number.isEmpty
+            && number.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
     }
 
     /// The partition that AWS puts regions of this name in; it is the second part of every ARN made here.

@@ -12,7 +12,9 @@ package enum JSONFailure: Error, Equatable, Sendable {
 
 /// Reads JSON (RFC 8259) with bounds on what an attacker can make it do: one pass, no backtracking, limited depth.
 package struct JSONParser {
-    /// How deep arrays and objects may nest. No request or policy of the API nests deeper than seven.
+    /// How deep arrays and objects may nest.
+    ///
+    /// No request or policy of the API nests deeper than seven.
     package static let maximumDepth = 64
 
     private let bytes: UnsafeBufferPointer<UInt8>
@@ -27,7 +29,8 @@ package struct JSONParser {
     package static func parse(
         _ bytes: some Sequence<UInt8>, refusingDuplicates: Bool = false
     ) throws(JSONFailure) -> JSONValue {
-        let result = bytes.withContiguousStorageIfAvailable { parseResult($0, refusingDuplicates) }
+        let result =
+            bytes.withContiguousStorageIfAvailable { parseResult($0, refusingDuplicates) }
             ?? Array(bytes).withUnsafeBufferPointer { parseResult($0, refusingDuplicates) }
         return try result.get()
     }

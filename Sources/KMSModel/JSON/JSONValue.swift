@@ -13,7 +13,9 @@ package enum JSONValue: Sendable, Equatable {
 package struct JSONObject: Sendable, Equatable {
     /// A name with its value.
     package struct Member: Sendable, Equatable {
+        /// The name, as written.
         package let name: String
+        /// The value.
         package let value: JSONValue
 
         package init(name: String, value: JSONValue) {
@@ -26,6 +28,7 @@ package struct JSONObject: Sendable, Equatable {
 
     package init(_ members: [Member] = []) { self.members = members }
 
+    /// An object with these members, in this order.
     package init(_ members: KeyValuePairs<String, JSONValue>) {
         self.members = members.map { Member(name: $0.key, value: $0.value) }
     }

@@ -22,7 +22,9 @@ package struct JSONWriter {
         close(UInt8(ascii: "]"))
     }
 
-    /// Writes the name of the next member. Names are the API's own and need no escapes.
+    /// Writes the name of the next member.
+    ///
+    /// Names are the API's own and need no escapes.
     package mutating func name(_ name: StaticString) {
         separate()
         bytes.append(UInt8(ascii: "\""))
@@ -39,6 +41,7 @@ package struct JSONWriter {
         needsComma = false
     }
 
+    /// Writes a string, escaped.
     package mutating func string(_ value: String) {
         separate()
         bytes.append(UInt8(ascii: "\""))
@@ -48,10 +51,13 @@ package struct JSONWriter {
         needsComma = true
     }
 
+    /// Writes a whole number.
     package mutating func integer(_ value: some BinaryInteger) { raw(String(value)) }
 
+    /// Writes `true` or `false`.
     package mutating func bool(_ value: Bool) { raw(value ? "true" : "false") }
 
+    /// Writes `null`.
     package mutating func null() { raw("null") }
 
     /// Writes a timestamp as the API does: seconds since 1970 with at most three decimals.
@@ -121,7 +127,8 @@ package struct JSONWriter {
 
     private mutating func appendEscaped(_ text: UnsafeBufferPointer<UInt8>) {
         var start = 0
-        for (index, byte) in text.enumerated() where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+        for (index, byte) in text.enumerated()
+        where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
             bytes.append(contentsOf: text[start..<index])
             start = index + 1
             appendEscape(of: byte)
@@ -136,7 +143,7 @@ package struct JSONWriter {
         case 0x0A: bytes.append(UInt8(ascii: "n"))
         case 0x0D: bytes.append(UInt8(ascii: "r"))
         case 0x09: bytes.append(UInt8(ascii: "t"))
-        default: bytes.append(contentsOf: "u00\(Hex.encode(CollectionOfOne(byte)))".utf8)
+        default: bytes.append(contentsOf: "u00\(Hex.encode([byte]))".utf8)
         }
     }
 }

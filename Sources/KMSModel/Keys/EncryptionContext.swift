@@ -5,7 +5,9 @@
 package struct EncryptionContext: Sendable, Equatable {
     /// One pair, as UTF-8.
     package struct Pair: Sendable, Equatable {
+        /// The key, as UTF-8.
         package let key: [UInt8]
+        /// The value, as UTF-8.
         package let value: [UInt8]
     }
 

@@ -19,7 +19,9 @@ package enum KeySpec: String, Sendable, Hashable, CaseIterable {
     case sm2 = "SM2"
 }
 
-/// What a key may be used for (API model, `KeyUsageType`). It never changes after creation.
+/// What a key may be used for (API model, `KeyUsageType`).
+///
+/// It never changes after creation.
 package enum KeyUsage: String, Sendable, Hashable, CaseIterable {
     case encryptDecrypt = "ENCRYPT_DECRYPT"
     case signVerify = "SIGN_VERIFY"

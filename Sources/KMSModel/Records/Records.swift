@@ -4,13 +4,21 @@ package import struct Foundation.Date
 ///
 /// Dates are exact to the millisecond: that is what the wire shows and what the store keeps.
 package struct KeyRecord: Sendable, Equatable {
+    /// Where the record belongs, and its name there.
     package let arn: KeyARN
+    /// What kind of key material it is.
     package let spec: KeySpec
+    /// What the key may be used for.
     package let usage: KeyUsage
+    /// Where the key's material comes from.
     package let origin: KeyOrigin
+    /// Who administers the key.
     package let manager: KeyManager
+    /// Whether related keys of other regions may share its material.
     package let isMultiRegion: Bool
+    /// When it was made.
     package let creationDate: Date
+    /// The condition that the key is in.
     package var state: KeyState
     package var description: String
     /// When the key ends; only while its deletion is pending.
@@ -53,9 +61,13 @@ package struct KeyRecord: Sendable, Equatable {
     }
 }
 
-/// A label that a customer puts on a key. Keys are compared by their UTF-8 bytes.
+/// A label that a customer puts on a key.
+///
+/// Keys are compared by their UTF-8 bytes.
 package struct Tag: Sendable, Equatable {
+    /// What it is of.
     package let key: String
+    /// The text behind the label; it may be empty.
     package var value: String
 
     package init(key: String, value: String) {
@@ -68,6 +80,7 @@ package struct Tag: Sendable, Equatable {
 package struct RotationSchedule: Sendable, Equatable {
     /// 90 to 2560.
     package var periodInDays: Int
+    /// When the material will be replaced.
     package var nextRotation: Date
 
     package init(periodInDays: Int, nextRotation: Date) {
@@ -78,9 +91,13 @@ package struct RotationSchedule: Sendable, Equatable {
 
 /// One generation of a key's material, encrypted under its region's domain key.
 package struct MaterialRecord: Sendable, Equatable {
+    /// What it is of.
     package let key: KeyARN
+    /// The identifier, unique of its kind.
     package let id: KeyMaterialID
+    /// What kind of key material it is.
     package let spec: KeySpec
+    /// When it was made.
     package let creationDate: Date
     /// What the cryptography module wrapped; only it can open it.
     package let wrapped: [UInt8]
@@ -96,9 +113,13 @@ package struct MaterialRecord: Sendable, Equatable {
 
 /// A name that points to a key of the same realm.
 package struct AliasRecord: Sendable, Equatable {
+    /// Where the record belongs, and its name there.
     package let arn: AliasARN
+    /// When it was made.
     package let creationDate: Date
+    /// The key that the alias points to.
     package var target: KeyID
+    /// When it last began to point to another key.
     package var lastUpdatedDate: Date
     /// Grows by one with each change; the store refuses a change that was made from an older version.
     package var version: Int64
@@ -114,7 +135,9 @@ package struct AliasRecord: Sendable, Equatable {
 
 /// An account that this server hosts.
 package struct AccountRecord: Sendable, Equatable {
+    /// The identifier, unique of its kind.
     package let id: AccountID
+    /// When it was made.
     package let creationDate: Date
 
     package init(id: AccountID, creationDate: Date) {
@@ -123,12 +146,17 @@ package struct AccountRecord: Sendable, Equatable {
     }
 }
 
-/// A credential that requests can be signed with. Its secret is encrypted under the identity domain key.
+/// A credential that requests can be signed with.
+///
+/// Its secret is encrypted under the identity domain key.
 package struct AccessKeyRecord: Sendable, Equatable {
     /// The public half, such as `AKIAIOSFODNN7EXAMPLE`.
     package let id: String
+    /// Whose access key it is.
     package let principal: Principal
+    /// When it was made.
     package let creationDate: Date
+    /// Whether requests may be signed with it.
     package var isActive: Bool
     /// What the cryptography module wrapped; only it can open it.
     package let wrappedSecret: [UInt8]

@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// Bytes that a request brought or an answer will carry and nobody else may see: a plaintext, a data key.
@@ -36,7 +36,9 @@ package final class SecretBytes: @unchecked Sendable {
         }
     }
 
-    /// Copies `bytes`. Whoever held them before still does.
+    /// Copies `bytes`.
+    ///
+    /// Whoever held them before still does.
     package convenience init(copying bytes: some Collection<UInt8>) {
         self.init(capacity: bytes.count) { buffer in
             buffer.copyBytes(from: bytes)
@@ -59,9 +61,9 @@ package final class SecretBytes: @unchecked Sendable {
     private static func zero(_ buffer: UnsafeMutableRawBufferPointer) {
         guard let address = buffer.baseAddress else { return }
         #if canImport(Glibc)
-        explicit_bzero(address, buffer.count)
+            explicit_bzero(address, buffer.count)
         #else
-        memset_s(address, buffer.count, 0, buffer.count)
+            memset_s(address, buffer.count, 0, buffer.count)
         #endif
     }
 }

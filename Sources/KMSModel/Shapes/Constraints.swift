@@ -2,8 +2,11 @@ import Foundation
 
 /// What the API model demands of a string member.
 package struct StringConstraint: Sendable {
+    /// The fewest characters, or nil.
     package let minimumLength: Int?
+    /// The most characters, or nil.
     package let maximumLength: Int?
+    /// What the whole value must match, or nil.
     package let pattern: Pattern?
     /// The values of an enumeration.
     package let values: [String]?
@@ -69,7 +72,9 @@ package struct Pattern: Sendable {
 
 /// How many there may be of something: bytes of a blob, elements of a list, or the value of a number.
 package struct RangeConstraint: Sendable {
+    /// The least, or nil.
     package let minimum: Int?
+    /// The greatest, or nil.
     package let maximum: Int?
 
     package init(min minimum: Int? = nil, max maximum: Int? = nil) {
@@ -80,7 +85,9 @@ package struct RangeConstraint: Sendable {
     /// The sentences of the rules that `count` breaks; `noun` is `length` or `value`.
     func broken(by count: Int, noun: String) -> [String] {
         var sentences: [String] = []
-        if let maximum, count > maximum { sentences.append("Member must have \(noun) less than or equal to \(maximum)") }
+        if let maximum, count > maximum {
+            sentences.append("Member must have \(noun) less than or equal to \(maximum)")
+        }
         if let minimum, count < minimum {
             sentences.append("Member must have \(noun) greater than or equal to \(minimum)")
         }

@@ -10,8 +10,10 @@ package protocol RequestShape: Sendable {
 
 /// A member of a request has another JSON type than the model says, or is not base64.
 package struct SerializationFailure: Error, Sendable {
+    /// Which member it is, for the caller.
     package let message: String?
 
+    /// A failure with what the caller is told of it.
     package init(message: String? = nil) { self.message = message }
 }
 
@@ -59,6 +61,7 @@ package struct ShapeReader {
 
     // MARK: Scalars
 
+    /// Reads a string member, nil when it is absent.
     package mutating func string(
         _ name: StaticString, _ constraint: StringConstraint
     ) throws(SerializationFailure) -> String? {
@@ -70,6 +73,7 @@ package struct ShapeReader {
         return text
     }
 
+    /// Reads a whole number, nil when it is absent.
     package mutating func integer(
         _ name: StaticString, _ constraint: RangeConstraint
     ) throws(SerializationFailure) -> Int? {
@@ -81,6 +85,7 @@ package struct ShapeReader {
         return number
     }
 
+    /// Reads a boolean, nil when it is absent.
     package mutating func boolean(_ name: StaticString) throws(SerializationFailure) -> Bool? {
         guard let value = member(name) else { return nil }
         guard case .bool(let flag) = value else { throw Self.wrongType(name, "a boolean") }
@@ -98,6 +103,7 @@ package struct ShapeReader {
 
     // MARK: Blobs
 
+    /// Reads bytes in base64, nil when they are absent.
     package mutating func blob(
         _ name: StaticString, _ constraint: RangeConstraint
     ) throws(SerializationFailure) -> [UInt8]? {
@@ -107,6 +113,7 @@ package struct ShapeReader {
         return bytes
     }
 
+    /// Reads secret bytes in base64, nil when they are absent.
     package mutating func secret(
         _ name: StaticString, _ constraint: RangeConstraint
     ) throws(SerializationFailure) -> SecretBytes? {
@@ -124,6 +131,7 @@ package struct ShapeReader {
 
     // MARK: Collections
 
+    /// Reads a list of strings, nil when it is absent.
     package mutating func stringList(
         _ name: StaticString, count: RangeConstraint, element: StringConstraint
     ) throws(SerializationFailure) -> [String]? {
@@ -147,6 +155,7 @@ package struct ShapeReader {
         return result
     }
 
+    /// Reads a map from strings to strings in the order written, nil when it is absent.
     package mutating func stringMap(_ name: StaticString) throws(SerializationFailure) -> [(String, String)]? {
         guard let value = member(name) else { return nil }
         guard case .object(let object) = value else { throw Self.wrongType(name, "a map") }
@@ -159,6 +168,7 @@ package struct ShapeReader {
         return result
     }
 
+    /// Reads a structure, nil when it is absent.
     package mutating func structure<Shape: RequestShape>(
         _ name: StaticString, _ shape: Shape.Type
     ) throws(SerializationFailure) -> Shape? {
@@ -167,6 +177,7 @@ package struct ShapeReader {
         return try nested(object, path: "\(lowered(name)).")
     }
 
+    /// Reads a list of structures, nil when it is absent.
     package mutating func structureList<Shape: RequestShape>(
         _ name: StaticString, _ shape: Shape.Type, count: RangeConstraint
     ) throws(SerializationFailure) -> [Shape]? {

@@ -1,0 +1,152 @@
+import Foundation
+import KMSAccess
+import KMSModel
+import Testing
+
+/// The data of `Tests/Vectors/policies`. A member that no test reads fails the run.
+enum PolicyVectors {
+    /// The key that questions are about unless they name something else.
+    static let keyARN = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+    struct Failure: Error, CustomStringConvertible { let description: String }
+
+    /// One text and what becomes of it.
+    struct Grammar: Sendable, CustomTestStringConvertible {
+        let name: String
+        let text: String
+        /// Nil if the text is a policy.
+        let expected: PolicyFailure?
+        var testDescription: String { name }
+    }
+
+    /// One question and its answer.
+    struct Evaluation: Sendable, CustomTestStringConvertible {
+        let name: String
+        let policy: KeyPolicy?
+        let question: AccessQuestion
+        let identity: IdentityAnswer
+        let expected: Decision
+        var testDescription: String { name }
+    }
+
+    static func grammar() throws -> [Grammar] {
+        try members(of: load("grammar"), known: ["origin", "cases"]).cases.map { value in
+            let members = try fields(of: value, known: ["name", "text", "expected"])
+            guard let name = members["name"]?.text, let text = members["text"]?.text,
+                let expected = members["expected"]?.text
+            else { throw Failure(description: "incomplete case") }
+            let failure = PolicyFailure.allCases.first { "\($0)" == expected }
+            guard failure != nil || expected == "accepted" else { throw Failure(description: expected) }
+            return Grammar(name: name, text: text, expected: failure)
+        }
+    }
+
+    static func evaluations(_ file: String) throws -> [Evaluation] {
+        let (object, cases) = try members(of: load(file), known: ["origin", "policies", "cases"])
+        guard case .object(let policies) = object["policies"] else { throw Failure(description: "no policies") }
+        var compiled: [String: KeyPolicy?] = [:]
+        for member in policies.members {
+            let document = member.value == .null ? nil : PolicyText.print(member.value)
+            compiled[member.name] = .some(try document.map { KeyPolicy(try PolicyDocument.parse($0, in: .aws)) })
+        }
+        return try cases.map { try evaluation($0, compiled) }
+    }
+
+    // MARK: Reading
+
+    private static func evaluation(_ value: JSONValue, _ policies: [String: KeyPolicy?]) throws -> Evaluation {
+        let members = try fields(
+            of: value,
+            known: [
+                "name", "policy", "caller", "rolePath", "action", "resource", "crossesAccounts", "identity", "expected",
+            ]
+        )
+        guard let name = members["name"]?.text, let caller = members["caller"]?.text,
+            let policyName = members["policy"]?.text, let policy = policies[policyName],
+            let action = members["action"]?.text, let expected = members["expected"]?.text,
+            let owner = AccountID("111122223333")
+        else { throw Failure(description: "incomplete case") }
+        let asker = try self.caller(caller, rolePath: members["rolePath"]?.text ?? "/")
+        let identity = try members["identity"]?.text.map(identity) ?? IdentityAnswer(for: asker)
+        let question = AccessQuestion(
+            caller: asker,
+            action: ActionName(action),
+            resource: members["resource"]?.text.map { .outsideKeyPolicies($0) } ?? .key(arn: keyARN, owner: owner),
+            crossesAccounts: members["crossesAccounts"] != .bool(false)
+        )
+        return Evaluation(
+            name: name, policy: policy, question: question, identity: identity,
+            expected: try decision(expected)
+        )
+    }
+
+    private static func identity(_ text: String) throws -> IdentityAnswer {
+        switch text {
+        case "allows": .allows
+        case "silent": .silent
+        default: throw Failure(description: text)
+        }
+    }
+
+    private static func decision(_ text: String) throws -> Decision {
+        let words = text.split(separator: " ")
+        let statement = words.last.flatMap { Int($0) }
+        switch (words.prefix { Int($0) == nil }.joined(separator: " "), statement) {
+        case ("allow key policy", let statement?): return .allowed(.keyPolicy(statement: statement))
+        case ("allow both", let statement?): return .allowed(.keyPolicyAndIdentity(statement: statement))
+        case ("allow identity", nil): return .allowed(.identity)
+        case ("deny explicit", let statement?): return .denied(.deniedByKeyPolicy(statement: statement))
+        case ("deny key policy", nil): return .denied(.notInKeyPolicy)
+        case ("deny identity", nil): return .denied(.notInIdentityPolicies)
+        case ("deny foreign", nil): return .denied(.notAcrossAccounts)
+        default: throw Failure(description: text)
+        }
+    }
+
+    /// The caller with this ARN; a text without colons is a service.
+    static func caller(_ text: String, rolePath: String = "/") throws -> AccessCaller {
+        guard text.contains(":") else { return .service(text) }
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 6, let account = AccountID(parts[4]) else { throw Failure(description: text) }
+        let names = parts[5].split(separator: "/").map(String.init)
+        switch names[0] {
+        case "root":
+            return .principal(.root(account))
+        case "user":
+            let path = "/" + names.dropFirst().dropLast().map { $0 + "/" }.joined()
+            return .principal(.user(account, path: path, name: names[names.count - 1]))
+        case "assumed-role" where names.count == 3:
+            return .principal(.roleSession(account, path: rolePath, role: names[1], session: names[2]))
+        default:
+            throw Failure(description: text)
+        }
+    }
+
+    private static func members(
+        of value: JSONValue, known: Set<String>
+    ) throws -> (object: [String: JSONValue], cases: [JSONValue]) {
+        let object = try fields(of: value, known: known)
+        guard case .array(let cases) = object["cases"] else { throw Failure(description: "no cases") }
+        return (object, cases)
+    }
+
+    private static func fields(of value: JSONValue, known: Set<String>) throws -> [String: JSONValue] {
+        guard case .object(let object) = value else { throw Failure(description: "not an object") }
+        for member in object.members where !known.contains(member.name) { throw Failure(description: member.name) }
+        return Dictionary(object.members.map { ($0.name, $0.value) }) { $1 }
+    }
+
+    private static func load(_ file: String) throws -> JSONValue {
+        let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let data = try Data(contentsOf: tests.appending(path: "Vectors/policies/\(file).json"))
+        return try JSONParser.parse(data, refusingDuplicates: true)
+    }
+}
+
+extension JSONValue {
+    fileprivate var text: String? {
+        guard case .string(let text) = self else { return nil }
+        return text
+    }
+}

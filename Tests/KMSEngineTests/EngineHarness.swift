@@ -1,0 +1,118 @@
+import Foundation
+import KMSAccess
+import KMSCrypto
+import KMSEngine
+import KMSModel
+import KMSStore
+import KMSStoreSQLite
+import Logging
+import Testing
+
+/// A whole engine in process: real store, real cryptography, the real pipeline; only the transport is missing.
+final class EngineHarness: Sendable {
+    static let accessKeyID = "AKIAIOSFODNN7EXAMPLE"
+    static let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+    static let account = AccountID("111122223333")
+    static let region = "eu-central-1"
+
+    let directory: URL
+    let engine: Engine
+    private let store: SQLiteStore
+    private let audit: AuditLog
+
+    init(in directory: URL, randomness: any RandomSource = SystemRandomness()) async throws {
+        self.directory = directory
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        let seal = FileSeal(path: directory.appendingPathComponent("root.key").path)
+        if !seal.exists { try seal.create() }
+        store = try await SQLiteStore.open(in: directory.path)
+        audit = try AuditLog(directory: directory.appendingPathComponent("audit"))
+        engine = try await Engine(
+            store: store, rootKey: try seal.open(), randomness: randomness, audit: audit, regions: .anyWellFormed,
+            isClockControllable: true, logger: Logger(label: "test")
+        )
+        let account = try #require(Self.account)
+        try await engine.accounts.register(
+            .init(account: account, accessKeyID: Self.accessKeyID, secret: SecretBytes(copying: Self.secret.utf8))
+        )
+    }
+
+    /// Lets go of the directory, so that another engine can open it.
+    func close() async throws {
+        audit.close()
+        try await store.close()
+    }
+
+    /// Sends a signed request through the pipeline.
+    func call(_ operation: OperationName, _ body: String, in region: String = EngineHarness.region) async -> Answer {
+        let request = sign(body, target: "TrentService.\(operation.rawValue)", .kms, region)
+        let client = Client(address: "127.0.0.1", userAgent: "test")
+        let result = await engine.pipeline.answer(request, for: operation, from: client, requestID: RequestID.make())
+        return Answer(result: result)
+    }
+
+    /// Moves the clock; what is due by then has happened when this returns.
+    func advance(days: Int) async throws {
+        let service = try #require(engine.clockService)
+        let request = sign(
+            "{\"Seconds\":\(days * 86_400)}", target: "Chatelaine.AdvanceClock", .administration, Self.region)
+        let client = Client(address: "127.0.0.1", userAgent: "test")
+        _ = try await service.advance(request, from: client, requestID: RequestID.make())
+    }
+
+    /// Makes a key and answers its identifier.
+    func makeKey(_ body: String = "{}") async throws -> String {
+        try await call(.createKey, body).string("KeyMetadata", "KeyId")
+    }
+
+    /// The lines of the audit log.
+    func auditRecords() throws -> [JSONObject] {
+        let text = try Data(contentsOf: directory.appendingPathComponent("audit/audit.jsonl"))
+        return try text.split(separator: 0x0A).map { line in
+            guard case .object(let object) = try JSONParser.parse(line) else { throw JSONFailure.syntax(offset: 0) }
+            return object
+        }
+    }
+
+    private func sign(_ body: String, target: String, _ service: SigningService, _ region: String) -> SignedRequest {
+        let request = SignedRequest(
+            method: "POST", path: "/", query: "", headers: [("host", "localhost"), ("x-amz-target", target)],
+            body: Array(body.utf8)
+        )
+        return Signer(accessKeyID: Self.accessKeyID, secret: SecretBytes(copying: Self.secret.utf8))
+            .sign(request, region: region, service: service, at: Date())
+    }
+}
+
+/// What a call answered.
+struct Answer {
+    let result: Result<[UInt8], KMSError>
+
+    /// The error's code, or nil after a success.
+    var code: KMSError.Code? {
+        if case .failure(let error) = result { error.code } else { nil }
+    }
+
+    func object() throws -> JSONObject {
+        guard case .object(let object) = try JSONParser.parse(result.get()) else { throw JSONFailure.syntax(offset: 0) }
+        return object
+    }
+
+    /// The string that stands at this path of members.
+    func string(_ path: String...) throws -> String {
+        var value = JSONValue.object(try object())
+        for name in path {
+            guard case .object(let object) = value else { break }
+            value = object[name] ?? .null
+        }
+        guard case .string(let text) = value else { throw KMSError(.kmsInternal, "no string at \(path)") }
+        return text
+    }
+}
+
+/// Runs `body` with a directory that is gone afterwards.
+func withTemporaryDirectory<Result>(_ body: (URL) async throws -> Result) async throws -> Result {
+    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("engine-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: directory) }
+    return try await body(directory)
+}
