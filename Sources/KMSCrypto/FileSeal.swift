@@ -34,44 +34,29 @@ package struct FileSeal: Seal {
         } catch {
             throw .unavailable
         }
-        let file = unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard file >= 0 else {
+        // It gets its name when it is complete: a process that is killed in between leaves no half of a root key behind.
+        let unfinished = "\(path).\(UUID().uuidString)"
+        defer { _ = unsafe unlink(unfinished) }
+        try write(key, to: unfinished)
+        // A link refuses to replace a file, unlike a rename.
+        guard unsafe link(unfinished, path) == 0 else {
             if errno == EEXIST { throw .alreadyExists(path: path) }
             throw failure("create")
         }
-        defer { close(file) }
-        var line = Self.line(for: key)
-        defer { line.wipe() }
-        let written = unsafe line.withUnsafeBytes { unsafe write(file, $0.baseAddress, $0.count) }
-        guard written == line.count, fsync(file) == 0 else { throw failure("write") }
         try syncDirectory()
     }
 
     package func open() throws(SealFailure) -> RootKey {
-        var text = try read()
-        defer { text.wipe() }
-        guard text.last == UInt8(ascii: "\n") else { throw .damaged(path: path) }
-        let parts = text.dropLast().split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
-        guard parts.count >= 2, parts[0].elementsEqual(Self.label.utf8) else { throw .damaged(path: path) }
-        guard parts[1].elementsEqual(Self.version.utf8) else { throw .unknownVersion(path: path) }
-        guard parts.count == 4, let secret = Base64.decodeSecret(String(decoding: parts[2], as: UTF8.self)),
-            secret.count == RootKey.byteCount
-        else { throw .damaged(path: path) }
-        let key: RootKey
-        do throws(CryptoFailure) {
-            key = try unsafe RootKey { buffer throws(CryptoFailure) in
-                unsafe secret.withBytes { unsafe buffer.copyMemory(from: $0) }
-            }
-        } catch {
-            throw .unavailable
+        let (text, count) = try read()
+        return try unsafe text.withBytes { bytes throws(SealFailure) in
+            try unsafe parse(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
         }
-        guard Self.checksum(of: key).utf8.elementsEqual(parts[3]) else { throw .damaged(path: path) }
-        return key
     }
 
     // MARK: File
 
-    private func read() throws(SealFailure) -> [UInt8] {
+    /// What the file holds, in memory that is zeroed when it is let go, and how many bytes that is.
+    private func read() throws(SealFailure) -> (text: GuardedBytes, count: Int) {
         let file = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else {
             if errno == ENOENT { throw .missing(path: path) }
@@ -81,12 +66,28 @@ package struct FileSeal: Seal {
         var status = stat()
         guard unsafe fstat(file, &status) == 0 else { throw failure("look at") }
         guard status.st_mode & 0o077 == 0 else { throw .exposed(path: path) }
-        var buffer = [UInt8](repeating: 0, count: Self.largestFile + 1)
-        defer { buffer.wipe() }
-        let count = unsafe buffer.withUnsafeMutableBytes { unsafe Glibc.read(file, $0.baseAddress, $0.count) }
+        var count = 0
+        let text: GuardedBytes
+        do throws(CryptoFailure) {
+            text = try unsafe GuardedBytes(count: Self.largestFile + 1) { buffer in
+                count = unsafe Glibc.read(file, buffer.baseAddress, buffer.count)
+            }
+        } catch {
+            throw .unavailable
+        }
         guard count >= 0 else { throw failure("read") }
         guard count <= Self.largestFile else { throw .damaged(path: path) }
-        return Array(buffer.prefix(count))
+        return (text, count)
+    }
+
+    private func write(_ key: RootKey, to path: String) throws(SealFailure) {
+        let file = unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw failure("create") }
+        defer { close(file) }
+        var line = Self.line(for: key)
+        defer { line.wipe() }
+        let written = unsafe line.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress, $0.count) }
+        guard written == line.count, fsync(file) == 0 else { throw failure("write") }
     }
 
     /// Makes the file's name durable too.
@@ -104,6 +105,30 @@ package struct FileSeal: Seal {
 
     // MARK: Text
 
+    private func parse(_ text: UnsafeRawBufferPointer) throws(SealFailure) -> RootKey {
+        guard unsafe text.last == UInt8(ascii: "\n") else { throw .damaged(path: path) }
+        let parts = unsafe text.dropLast().split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+        guard unsafe parts.count >= 2, unsafe parts[0].elementsEqual(Self.label.utf8) else { throw .damaged(path: path) }
+        guard unsafe parts[1].elementsEqual(Self.version.utf8) else { throw .unknownVersion(path: path) }
+        guard unsafe parts.count == 4, let key = try unsafe decode(UnsafeRawBufferPointer(rebasing: parts[2])),
+            unsafe parts[3].elementsEqual(Self.checksum(of: key).utf8)
+        else { throw .damaged(path: path) }
+        return key
+    }
+
+    /// The key that `base64` stands for; nil unless that is base64 of as many bytes as a root key has.
+    private func decode(_ base64: UnsafeRawBufferPointer) throws(SealFailure) -> RootKey? {
+        let base64 = unsafe base64.bindMemory(to: UInt8.self)
+        guard unsafe Base64.decodedCount(of: base64) == RootKey.byteCount else { return nil }
+        var isValid = false
+        do throws(CryptoFailure) {
+            let key = try unsafe RootKey { buffer in isValid = unsafe Base64.decode(base64, into: buffer) }
+            return isValid ? key : nil
+        } catch {
+            throw .unavailable
+        }
+    }
+
     private static func line(for key: RootKey) -> [UInt8] {
         var line = Array("\(label) \(version) ".utf8)
         // Room for all of it, so that no growing leaves a copy behind.
@@ -115,15 +140,5 @@ package struct FileSeal: Seal {
 
     private static func checksum(of key: RootKey) -> String {
         unsafe key.withBytes { bytes in unsafe Hex.encode(Array(Digest.sha256(bytes).prefix(4))) }
-    }
-}
-
-extension [UInt8] {
-    /// Zeroes the elements in place.
-    fileprivate mutating func wipe() {
-        unsafe withUnsafeMutableBytes { bytes in
-            guard let address = bytes.baseAddress else { return }
-            unsafe explicit_bzero(address, bytes.count)
-        }
     }
 }

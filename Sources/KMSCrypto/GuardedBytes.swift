@@ -15,16 +15,12 @@ import CSodium
     init(
         count: Int, filledBy body: (UnsafeMutableRawBufferPointer) throws(CryptoFailure) -> Void
     ) throws(CryptoFailure) {
-        // libsodium locks what it allocates; it also frees and zeroes it when that fails, so the lock is asked for again.
+        // libsodium locks what it allocates, but does not say whether that worked, so the lock is asked for again.
         guard Sodium.isReady, let address = unsafe sodium_malloc(count) else { throw .unavailable }
         unsafe memory = UnsafeMutableRawBufferPointer(start: address, count: count)
         isLocked = unsafe sodium_mlock(address, count) == 0
-        do {
-            try unsafe body(memory)
-        } catch {
-            unsafe sodium_free(address)
-            throw error
-        }
+        // When this throws, `deinit` zeroes and frees the memory, because every property is set.
+        try unsafe body(memory)
     }
 
     /// Lends the bytes for the duration of `body`, which must not keep the pointer.

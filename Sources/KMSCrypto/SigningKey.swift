@@ -29,7 +29,7 @@ package final class SigningKey: Sendable {
         var prefixed = Array("AWS4".utf8)
         prefixed.reserveCapacity(4 + secret.count)
         unsafe prefixed.append(contentsOf: secret)
-        defer { for index in prefixed.indices { prefixed[index] = 0 } }
+        defer { prefixed.wipe() }
         return scope.reduce(SymmetricKey(data: prefixed)) { key, part in
             SymmetricKey(data: HMAC<SHA256>.authenticationCode(for: Array(part.utf8), using: key))
         }

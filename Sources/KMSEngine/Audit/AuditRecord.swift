@@ -18,7 +18,7 @@ package struct AuditRecord: Sendable {
     /// The operation, or the event of the service.
     package let eventName: String
     /// The record's own identifier.
-    package let eventID: String
+    package private(set) var eventID: String
     /// The region that served the call.
     package let region: Region
     /// The account whose record this is.
@@ -37,6 +37,10 @@ package struct AuditRecord: Sendable {
     package var resources: [(account: AccountID, arn: String)] = []
     /// What made the server do it.
     package let origin: Origin
+    /// The account that owns this copy: the caller's, or the owner's of a key in another account.
+    private var recipient: AccountID
+    /// What the two copies of a call across accounts have in common.
+    private var sharedEventID: String?
 
     /// What `responseElements` holds.
     package enum ResponseElements: Sendable {
@@ -65,6 +69,23 @@ package struct AuditRecord: Sendable {
         self.region = region
         self.account = account
         self.origin = origin
+        recipient = account
+    }
+
+    /// The copies of the record: one for the caller's account and, after a call that used a key of another account, one
+    /// for that account too. The owner learns which account it was, not who in it.
+    package func copies() -> [AuditRecord] {
+        let owners = Set(resources.map(\.account)).subtracting([account]).sorted()
+        guard outcome == nil, !owners.isEmpty else { return [self] }
+        var own = self
+        own.sharedEventID = RequestID.make()
+        return [own] + owners.map { owner in
+            var copy = own
+            copy.recipient = owner
+            copy.eventID = RequestID.make()
+            copy.resources = resources.filter { $0.account == owner }
+            return copy
+        }
     }
 
     /// The record as one line of JSON, members in CloudTrail's order.
@@ -89,7 +110,11 @@ package struct AuditRecord: Sendable {
         writer.name("userIdentity")
         writer.object { writer in
             switch origin {
-            case .call(let caller, _, _): caller.write(identityTo: &writer)
+            case .call(let caller, _, _) where recipient == account: caller.write(identityTo: &writer)
+            case .call(let caller, _, _):
+                writer.member("type", "AWSAccount")
+                writer.member("principalId", caller.principal.account.description)
+                writer.member("accountId", caller.principal.account.description)
             case .service:
                 writer.member("accountId", account.description)
                 writer.member("invokedBy", "AWS Internal")
@@ -157,7 +182,8 @@ package struct AuditRecord: Sendable {
         }
         writer.name("managementEvent")
         writer.bool(true)
-        writer.member("recipientAccountId", account.description)
+        writer.member("recipientAccountId", recipient.description)
+        if let sharedEventID { writer.member("sharedEventID", sharedEventID) }
         writer.member("eventCategory", "Management")
     }
 }

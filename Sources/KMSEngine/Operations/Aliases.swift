@@ -39,7 +39,7 @@ struct CreateAlias: Operation {
         let record = AliasRecord(
             arn: alias, creationDate: context.now, target: key.arn.keyID, lastUpdatedDate: context.now
         )
-        return Outcome(API.Nothing(), change: Change([.insertAlias(record)]))
+        return Outcome(API.Nothing(), change: Change([key.unchanged, .insertAlias(record)]))
     }
 }
 
@@ -85,7 +85,8 @@ struct UpdateAlias: Operation {
         alias.target = move.new.arn.keyID
         alias.lastUpdatedDate = context.now
         alias.version = move.alias.version + 1
-        return Outcome(API.Nothing(), change: Change([.updateAlias(alias, expecting: move.alias.version)]))
+        return Outcome(
+            API.Nothing(), change: Change([move.new.unchanged, .updateAlias(alias, expecting: move.alias.version)]))
     }
 }
 

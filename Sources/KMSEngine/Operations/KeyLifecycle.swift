@@ -69,6 +69,15 @@ extension KeySnapshot {
         Outcome(API.Nothing(), change: change(edit))
     }
 
+    /// The mutation that fails when the key is no longer what it was: for changes that depend on it without editing it.
+    ///
+    /// It gives the key a new version, so of several such changes at the same time only one is made from this snapshot.
+    var unchanged: Mutation {
+        var same = record
+        same.version += 1
+        return .updateKey(same, expecting: record.version)
+    }
+
     /// The change that edits this key's record, or nil when nothing is different after it.
     func change(_ edit: (inout KeyRecord) -> Void) -> Change? {
         var edited = record

@@ -12,7 +12,7 @@ package import Logging
 /// The steps and their order are AWS's: the answer is the error of the first step that fails.
 package struct Pipeline: Sendable {
     /// How often a change is made anew when another one came first.
-    private static let mostAttempts = 20
+    private static let mostAttempts = 100
 
     private let authenticator: Authenticator
     private let authorizer = Authorizer()
@@ -61,7 +61,8 @@ package struct Pipeline: Sendable {
         let result = await run(request, operation, caller, now, &record)
         if case .failure(let error) = result { record.outcome = error }
         do throws(AuditFailure) {
-            try await audit.append(record.line(), durably: !record.isReadOnly)
+            let lines = record.copies().flatMap { $0.line() }
+            try await audit.append(lines, durably: !record.isReadOnly)
         } catch {
             logger.critical("The audit log cannot be written", metadata: ["reason": "\(error)"])
             return .failure(KMSError(.kmsInternal, "The request could not be recorded."))
@@ -91,6 +92,7 @@ package struct Pipeline: Sendable {
         let input = try Op.Input(validating: body)
         record.requestParameters = Op.description.recorded.parameters(of: body)
         try Op.check(input)
+        try Self.checkGrantTokens(in: body, for: Op.description.name)
         let context = RequestContext(
             caller: caller, now: now, directory: directory, keyring: keyring, policies: policies, quotas: quotas
         )
@@ -168,6 +170,14 @@ package struct Pipeline: Sendable {
         case .everything: record.responseElements = .recording(writer.bytes)
         }
         return writer.bytes
+    }
+
+    /// Refuses grant tokens: none were ever handed out, so none is valid.
+    private static func checkGrantTokens(in body: JSONObject, for operation: OperationName) throws(KMSError) {
+        guard case .array(let tokens)? = body["GrantTokens"], !tokens.isEmpty,
+            operation.declaredErrors.contains(.invalidGrantToken)
+        else { return }
+        throw KMSError(.invalidGrantToken, "The grant token is not valid.")
     }
 
     private static func decode(_ body: [UInt8]) throws(KMSError) -> JSONObject {
