@@ -18,7 +18,8 @@ enum EchoServer {
             responder: CallbackResponder<BasicRequestContext> { request, _ in
                 let body = try await request.body.collect(upTo: 1 << 20)
                 return Response(
-                    status: .ok, headers: [.contentType: "application/x-amz-json-1.1"], body: ResponseBody(byteBuffer: body)
+                    status: .ok, headers: [.contentType: "application/x-amz-json-1.1"],
+                    body: ResponseBody(byteBuffer: body)
                 )
             },
             configuration: .init(address: .hostname(String(parts[0]), port: Int(parts[1]) ?? 0), serverName: "echo"),

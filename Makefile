@@ -1,0 +1,89 @@
+# What there is to do here; each target installs what it lacks.
+#
+#   make serve     build a release and serve on 127.0.0.1:4599, with the data in ./chatelaine-data
+#   make test      build everything once, check it, and run all tests
+#   make bench     requests per second, beside an echo server
+#   make build, lint, format, generate, install-dependencies
+#
+# Flags for the server: make serve SERVE_FLAGS='--listen 127.0.0.1:4600'
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+.PHONY: serve build test bench lint format generate clean
+.PHONY: install-dependencies install-system-libraries install-test-tools install-bench-tools
+
+# One configuration and one set of flags for every target, so that nothing is built twice: `swift test` would otherwise
+# make every module testable, and with that build all of them again.
+SWIFT_FLAGS := -c release --explicit-target-dependency-import-check error
+SWIFT_TEST_FLAGS := $(SWIFT_FLAGS) --skip-build --disable-testable-imports --disable-xctest
+
+BINARIES := .build/release
+SERVE_FLAGS ?=
+TEST_FLAGS ?=
+SWIFT_SOURCES := Package.swift Sources Tests Benchmarks
+
+# The project's own Python environment, unless the machine's Python has everything.
+PYTHON_PACKAGES := awscli boto3 cryptography
+PYTHON_MODULES := awscli, boto3, botocore, cryptography
+PYTHON = $(shell test -x .venv/bin/python3 && echo .venv/bin/python3 || echo python3)
+
+SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
+# Installs Debian packages; on another system says what is missing.
+APT_INSTALL = install_packages() { \
+	if ! command -v apt-get >/dev/null; then echo "missing, and there is no apt-get to install them: $$*" >&2; exit 1; fi; \
+	echo "installing $$*"; $(SUDO) apt-get update -qq; \
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$$@"; }
+
+serve: build
+	exec $(BINARIES)/chatelaine serve $(SERVE_FLAGS)
+
+build: install-system-libraries
+	swift build $(SWIFT_FLAGS) --product chatelaine
+
+test: install-system-libraries install-test-tools
+	swift build $(SWIFT_FLAGS) --build-tests
+	$(MAKE) --no-print-directory lint
+	swift test $(SWIFT_TEST_FLAGS) $(TEST_FLAGS)
+
+bench: build install-bench-tools
+	swift build $(SWIFT_FLAGS) --product echo-server
+	$(PYTHON) Benchmarks/load.py
+
+lint:
+	swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
+	$(PYTHON) scripts/check-sources.py
+
+format:
+	swift format --in-place --parallel --recursive $(SWIFT_SOURCES)
+
+# From the model of the API that botocore has as data; the result is checked in.
+generate: install-test-tools
+	$(PYTHON) scripts/generate-api-model.py
+
+clean:
+	rm -rf .build .venv artifacts
+
+install-dependencies: install-system-libraries install-test-tools install-bench-tools
+
+install-system-libraries:
+	@command -v swift >/dev/null || { echo "a Swift 6.3 toolchain is needed: https://www.swift.org/install" >&2; exit 1; }
+	@$(APT_INSTALL); missing=(); \
+	command -v pkg-config >/dev/null || missing+=(pkg-config); \
+	pkg-config --exists libsodium 2>/dev/null || missing+=(libsodium-dev); \
+	pkg-config --exists sqlite3 2>/dev/null || missing+=(libsqlite3-dev); \
+	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi
+
+# Terraform is in no registry that this could install it from; without it its test is skipped, and says so.
+install-test-tools:
+	@$(APT_INSTALL); missing=(); \
+	command -v python3 >/dev/null || missing+=(python3); \
+	if ! python3 -c 'import $(PYTHON_MODULES)' 2>/dev/null && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then \
+		missing+=(python3-venv); fi; \
+	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi; \
+	if ! $(PYTHON) -c 'import $(PYTHON_MODULES)' 2>/dev/null; then \
+		python3 -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check $(PYTHON_PACKAGES); fi
+	@command -v terraform >/dev/null || echo "terraform is not here: its test will be skipped"
+
+install-bench-tools: install-test-tools
+	@$(APT_INSTALL); command -v wrk >/dev/null || install_packages wrk

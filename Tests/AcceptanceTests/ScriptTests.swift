@@ -1,0 +1,35 @@
+import Foundation
+import Testing
+
+extension AcceptanceTests {
+    /// Scripts that talk to a server as AWS's own SDK for Python does, or as no SDK would.
+    @Suite(.serialized)
+    struct ScriptTests {
+        static let scripts = [
+            "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "commands", "data_keys",
+            "deletion", "durability", "encryption", "envelope", "identifiers", "keys", "pagination", "policies",
+            "races", "rotation", "signatures", "sts", "tags",
+        ]
+        /// What the scripts share.
+        static let modules = ["harness", "raw", "server", "violations"]
+
+        @Test(.needs(.python), .timeLimit(.minutes(6)), arguments: scripts)
+        func `clients find what the API promises`(script: String) async throws {
+            let python = try #require(Tool.python.path, Tool.python.need)
+            let program = ExternalProgram(
+                path: python,
+                environment: ["CHATELAINE_BINARY": Repository.binary, "PYTHONDONTWRITEBYTECODE": "1"]
+            )
+            let file = Repository.scripts.appendingPathComponent("\(script).py").path
+            let result = try await program.run([file], timeout: .seconds(300))
+            #expect(result.exitCode == 0, "\(result.transcript)")
+        }
+
+        @Test
+        func `every script is run`() throws {
+            let files = try FileManager.default.contentsOfDirectory(atPath: Repository.scripts.path)
+            let names = files.filter { $0.hasSuffix(".py") }.map { String($0.dropLast(3)) }
+            #expect(Set(names) == Set(Self.scripts + Self.modules))
+        }
+    }
+}

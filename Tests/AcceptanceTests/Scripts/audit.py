@@ -1,0 +1,217 @@
+"""The audit log: one CloudTrail-shaped line for every authenticated call, and no secret in any of them."""
+
+import base64
+import json
+import re
+import uuid
+
+import botocore.exceptions
+
+from harness import FIRST, REGION, SECOND, allow, equal, holds, policy, run, scenario
+from raw import Wire, sign
+
+ORDER = [
+    "eventVersion", "userIdentity", "eventTime", "eventSource", "eventName", "awsRegion", "sourceIPAddress",
+    "userAgent", "errorCode", "errorMessage", "requestParameters", "responseElements", "additionalEventData",
+    "requestID", "eventID", "readOnly", "resources", "eventType", "managementEvent", "recipientAccountId",
+    "sharedEventID", "eventCategory",
+]  # fmt: skip
+ALWAYS = set(ORDER) - {"errorCode", "errorMessage", "additionalEventData", "resources", "sharedEventID"}
+
+
+def records(world):
+    paths = sorted((world.data / "audit").glob("*.jsonl"))
+    holds(paths, f"no audit file in {world.data}/audit")
+    return [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+
+
+def record_of(world, answer, count=1):
+    """The records of one call, by the request id that its answer carries."""
+    wanted = answer["ResponseMetadata"]["RequestId"]
+    found = [record for record in records(world) if record.get("requestID") == wanted]
+    equal(len(found), count, f"records of request {wanted}")
+    return found[0] if count == 1 else found
+
+
+def failure(call):
+    try:
+        call()
+    except botocore.exceptions.ClientError as error:
+        return error.response
+    raise AssertionError("the call did not fail")
+
+
+def well_formed(record, account=FIRST):
+    equal([name for name in ORDER if name in record], [name for name in record if name in ORDER], "order of members")
+    holds(ALWAYS <= set(record), f"missing: {ALWAYS - set(record)}")
+    equal(record["eventVersion"], "1.11")
+    equal((record["eventSource"], record["awsRegion"]), ("kms.amazonaws.com", REGION))
+    holds(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", record["eventTime"]), record["eventTime"])
+    equal(record["sourceIPAddress"], "127.0.0.1")
+    holds("Boto3" in record["userAgent"], record["userAgent"])
+    uuid.UUID(record["eventID"])
+    equal((record["eventType"], record["managementEvent"], record["eventCategory"]), ("AwsApiCall", True, "Management"))
+    equal(record["recipientAccountId"], account.number)
+    identity = {
+        "type": "Root", "principalId": account.number, "arn": account.root, "accountId": account.number,
+        "accessKeyId": account.access_key_id,
+    }  # fmt: skip
+    equal({name: record["userIdentity"].get(name) for name in identity}, identity, "userIdentity")
+
+
+def resources(record):
+    return [(entry["type"], entry["ARN"]) for entry in record["resources"]]
+
+
+@scenario
+def every_operation_leaves_one_record(world):
+    kms = world.kms()
+    made = kms.create_key(Description="audited", Tags=[{"TagKey": "a", "TagValue": "b"}])
+    key = made["KeyMetadata"]
+    arn = key["Arn"]
+    record = record_of(world, made)
+    well_formed(record)
+    equal((record["eventName"], record["readOnly"]), ("CreateKey", False))
+    equal(resources(record), [("AWS::KMS::Key", arn)])
+    sent = record["requestParameters"]
+    equal((sent["description"], sent["keySpec"], sent["keyUsage"]), ("audited", "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"))
+    equal(record["responseElements"]["keyMetadata"]["keyId"], key["KeyId"])
+
+    encrypted = kms.encrypt(KeyId=key["KeyId"], Plaintext=b"x", EncryptionContext={"a": "1"})
+    blob = encrypted["CiphertextBlob"]
+    calls = [
+        ("Encrypt", encrypted, True,
+         {"keyId": key["KeyId"], "encryptionContext": {"a": "1"}, "encryptionAlgorithm": "SYMMETRIC_DEFAULT"}),
+        ("Decrypt", kms.decrypt(CiphertextBlob=blob, EncryptionContext={"a": "1"}), True,
+         {"encryptionContext": {"a": "1"}, "encryptionAlgorithm": "SYMMETRIC_DEFAULT"}),
+        ("GenerateDataKey", kms.generate_data_key(KeyId=arn, KeySpec="AES_256"), True,
+         {"keyId": arn, "keySpec": "AES_256"}),
+        ("DescribeKey", kms.describe_key(KeyId=arn), True, {"keyId": arn}),
+        ("GetKeyPolicy", kms.get_key_policy(KeyId=arn), True, {"keyId": arn, "policyName": "default"}),
+        ("GetKeyRotationStatus", kms.get_key_rotation_status(KeyId=arn), True, {"keyId": arn}),
+        ("EnableKeyRotation", kms.enable_key_rotation(KeyId=arn, RotationPeriodInDays=90), False,
+         {"keyId": arn, "rotationPeriodInDays": 90}),
+        ("DisableKeyRotation", kms.disable_key_rotation(KeyId=arn), False, {"keyId": arn}),
+        ("TagResource", kms.tag_resource(KeyId=arn, Tags=[{"TagKey": "c", "TagValue": "d"}]), False,
+         {"keyId": arn, "tags": [{"tagKey": "c", "tagValue": "d"}]}),
+        ("UntagResource", kms.untag_resource(KeyId=arn, TagKeys=["c"]), False, {"keyId": arn, "tagKeys": ["c"]}),
+        ("ListResourceTags", kms.list_resource_tags(KeyId=arn), True, {"keyId": arn}),
+        ("UpdateKeyDescription", kms.update_key_description(KeyId=arn, Description="new"), False,
+         {"keyId": arn, "description": "new"}),
+        ("DisableKey", kms.disable_key(KeyId=arn), False, {"keyId": arn}),
+        ("EnableKey", kms.enable_key(KeyId=arn), False, {"keyId": arn}),
+    ]  # fmt: skip
+    for name, answer, read_only, parameters in calls:
+        record = record_of(world, answer)
+        well_formed(record)
+        equal((record["eventName"], record["readOnly"]), (name, read_only))
+        equal(record["requestParameters"], parameters, f"requestParameters of {name}")
+        equal(resources(record), [("AWS::KMS::Key", arn)], f"resources of {name}")
+        holds("errorCode" not in record, f"{name} has an error code")
+        if read_only:
+            equal(record["responseElements"], None, f"responseElements of {name}")
+    for name, answer in (
+        ("ListKeys", kms.list_keys()),
+        ("ListAliases", kms.list_aliases()),
+        ("GenerateRandom", kms.generate_random(NumberOfBytes=8)),
+    ):
+        record = record_of(world, answer)
+        equal((record["eventName"], record["readOnly"], record["resources"]), (name, True, []))
+    record = record_of(world, kms.create_alias(AliasName="alias/audited", TargetKeyId=key["KeyId"]))
+    equal(record["requestParameters"], {"aliasName": "alias/audited", "targetKeyId": key["KeyId"]})
+    equal(len(record["resources"]), 2)
+    scheduled = kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=7)
+    record = record_of(world, scheduled)
+    equal(record["requestParameters"], {"keyId": arn, "pendingWindowInDays": 7})
+    answered = record["responseElements"]
+    equal((answered["keyId"], answered["keyState"], answered["pendingWindowInDays"]), (arn, "PendingDeletion", 7))
+
+
+@scenario
+def failures_are_recorded_with_their_reason(world):
+    kms, key = world.kms(), world.key()
+    denied = world.key(Policy=policy(allow(SECOND.root)), BypassPolicyLockoutSafetyCheck=True)
+    answer = failure(lambda: kms.encrypt(KeyId=denied["Arn"], Plaintext=b"x"))
+    record = record_of(world, answer)
+    well_formed(record)
+    equal((record["eventName"], record["errorCode"]), ("Encrypt", "AccessDenied"))
+    equal(record["errorMessage"], answer["Error"]["Message"])
+    equal(resources(record), [("AWS::KMS::Key", denied["Arn"])])
+    equal(record["responseElements"], None)
+    record = record_of(world, failure(lambda: kms.encrypt(KeyId=key["KeyId"], Plaintext=b"x", DryRun=True)))
+    equal(record["errorCode"], "DryRunOperationException")
+    answer = failure(lambda: kms.describe_key(KeyId="1234abcd-12ab-34cd-56ef-1234567890ab"))
+    record = record_of(world, answer)
+    equal((record["errorCode"], record["errorMessage"]), ("NotFoundException", answer["Error"]["Message"]))
+    record = record_of(world, failure(lambda: kms.decrypt(CiphertextBlob=b"x" * 100)))
+    equal(record["errorCode"], "InvalidCiphertextException")
+    holds("errorMessage" not in record, "an error without a text has one in the log")
+
+
+@scenario
+def both_accounts_learn_of_a_shared_key_that_is_used(world):
+    key = world.key(Policy=policy(allow(FIRST.root), allow(SECOND.root, "kms:Encrypt")))
+    used = world.kms(SECOND).encrypt(KeyId=key["Arn"], Plaintext=b"x")
+    copies = record_of(world, used, count=2)
+    equal({copy["recipientAccountId"] for copy in copies}, {FIRST.number, SECOND.number})
+    equal(len({copy["sharedEventID"] for copy in copies}), 1)
+    equal(len({copy["eventID"] for copy in copies}), 2)
+    denied = failure(lambda: world.kms(SECOND).decrypt(KeyId=key["Arn"], CiphertextBlob=used["CiphertextBlob"]))
+    equal(record_of(world, denied)["recipientAccountId"], SECOND.number)
+
+
+@scenario
+def no_text_of_a_client_breaks_a_line(world):
+    kms, before = world.kms(), len(records(world))
+    text = "one\ntwo\r\u2028\u2029\u0085\u0000\"}{\"eventName\":\"Forged\"\x7f\U0001f511"
+    answer = kms.create_key(Description=text)
+    record = record_of(world, answer)
+    equal(record["requestParameters"]["description"], text)
+    key = answer["KeyMetadata"]["KeyId"]
+    answer = kms.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext={text: text})
+    equal(record_of(world, answer)["requestParameters"]["encryptionContext"], {text: text})
+    failure(lambda: kms.describe_key(KeyId="\n{}\n"))
+    equal(len(records(world)), before + 3)
+
+
+@scenario
+def strangers_leave_no_record(world):
+    before = len(records(world))
+    wire = Wire(world.endpoint)
+    headers = wire.headers("ListKeys")
+    equal(wire.send(headers, b"{}").status, 400)
+    headers["Authorization"] = sign("POST", "/", headers, b"other body")
+    equal(wire.send(headers, b"{}").status, 400)
+    equal(len(records(world)), before)
+
+
+@scenario
+def no_secret_is_in_any_file_of_the_log(world):
+    kms, key = world.kms(), world.key()
+    plaintext = b"The plaintext that must not be seen anywhere."
+    blob = kms.encrypt(KeyId=key["KeyId"], Plaintext=plaintext)["CiphertextBlob"]
+    kms.decrypt(CiphertextBlob=blob)
+    data_key = kms.generate_data_key(KeyId=key["KeyId"], KeySpec="AES_256")
+    random = kms.generate_random(NumberOfBytes=32)["Plaintext"]
+    failure(lambda: kms.encrypt(KeyId=key["KeyId"], Plaintext=plaintext, DryRun=True))
+    failure(lambda: kms.decrypt(CiphertextBlob=plaintext + blob))
+    secrets = [plaintext, blob, data_key["Plaintext"], data_key["CiphertextBlob"], random]
+    secrets = [form for secret in secrets for form in (secret, secret.hex().encode(), base64.b64encode(secret))]
+    secrets += [account.secret_access_key.encode() for account in (FIRST, SECOND)]
+    files = [path for path in world.data.rglob("*") if path.is_file()]
+    holds(any(path.suffix == ".jsonl" for path in files), "no audit file")
+    texts = [path.read_bytes() for path in files if path.suffix == ".jsonl"]
+    texts.append(world.server.log_text().encode())
+    for text in texts:
+        holds(b"Authorization" not in text and b"Signature=" not in text, "a signature was logged")
+        for secret in secrets:
+            holds(secret not in text, f"{secret[:20]!r}... was logged")
+    # Plaintext is nowhere at all; the account's own secrets have to be kept somewhere.
+    for path in files:
+        content = path.read_bytes()
+        for secret in secrets[:3]:
+            holds(secret not in content, f"the plaintext is in {path.name}")
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,248 @@
+"""The command line: first start, second start, and configuration that is wrong."""
+
+import concurrent.futures
+import http.client
+import json
+import os
+import re
+import stat
+import subprocess
+import time
+
+import boto3
+
+from harness import equal, holds, run, scenario
+from raw import Wire, sign
+from server import READY, Server, binary
+
+
+def say(*arguments, environment=None):
+    return subprocess.run(
+        [binary(), *arguments], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL,
+        env={**os.environ, **(environment or {})},
+    )  # fmt: skip
+
+
+def exports(text):
+    return dict(re.findall(r"export ([A-Z_]+)=['\"]?([^'\"\s]+)['\"]?", text))
+
+
+@scenario
+def help_is_everywhere(world):
+    for command in ((), ("init",), ("serve",), ("dev",), ("clock",), ("clock", "advance")):
+        done = say(*command, "--help")
+        equal(done.returncode, 0, f"exit code of {command} --help")
+        holds("USAGE" in done.stdout, f"{command} --help says {done.stdout!r}")
+
+
+@scenario
+def development_mode_prints_one_line(world):
+    server = Server("dev", "--listen", "127.0.0.1:0", "--data-dir", str(world.directory / "one-line"))
+    server.start()
+    holds(re.fullmatch(r"http://127\.0\.0\.1:\d+", server.endpoint), server.endpoint)
+    rest = server.process.stdout
+    server.process.terminate()
+    equal(server.process.wait(timeout=15), 0, "exit code after SIGTERM")
+    equal(rest.read(), b"", "more on standard output")
+    rest.close()
+    server.forget_log()
+
+
+@scenario
+def wrong_configuration_is_one_line_and_exit_2(world):
+    data = str(world.directory / "wrong")
+    broken = world.directory / "broken.json"
+    broken.write_text("{")
+    cases = [
+        ("dev", "--listen", "0.0.0.0:0"),
+        ("dev", "--listen", "192.0.2.1:0"),
+        ("dev", "--listen", "[::]:0"),
+        ("dev", "--listen", "nonsense"),
+        ("dev", "--listen", "127.0.0.1:99999"),
+        ("dev", "--account", "12"),
+        ("dev", "--regions", "no region"),
+        ("dev", "--clock", "broken"),
+        ("dev", "--credentials", str(broken)),
+        ("dev", "--credentials", str(world.directory / "absent.json")),
+        ("serve", "--listen", "127.0.0.1:99999"),
+    ]
+    problems = []
+    for case in cases:
+        flags = (*case, "--data-dir", data)
+        flags = flags if "--listen" in flags else (*flags, "--listen", "127.0.0.1:0")
+        try:
+            done = say(*flags)
+        except subprocess.TimeoutExpired:
+            problems.append(f"{case} is accepted")
+            continue
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        if done.returncode != 2 or done.stdout or len(lines) != 1:
+            problems.append(f"{case}: exit {done.returncode}, {done.stdout!r}, {done.stderr!r}")
+    equal(problems, [])
+
+
+@scenario
+def what_is_in_use_or_impossible_is_told_in_one_line(world):
+    taken = world.endpoint.removeprefix("http://")
+    for flags in (("--listen", taken, "--data-dir", str(world.directory / "taken")),
+                  ("--listen", "127.0.0.1:0", "--data-dir", "/dev/null/impossible"),
+                  ("--listen", "127.0.0.1:0", "--data-dir", str(world.data))):  # fmt: skip
+        done = say("dev", *flags)
+        holds(done.returncode in (1, 2), f"{flags}: exit code {done.returncode}")
+        equal(done.stdout, "", f"{flags}: standard output")
+        equal(len(done.stderr.strip().splitlines()), 1, f"{flags}: lines of {done.stderr!r}")
+
+
+@scenario
+def the_first_start_says_how_to_use_it_and_the_second_finds_everything(world):
+    data = world.directory / "production"
+    command = ("serve", "--data-dir", str(data), "--listen", "127.0.0.1:0")
+    server = first_start(command, data)
+    settings = exports(first_text(server))
+    holds({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= set(settings), f"no export lines: {first_text(server)!r}")
+    kms = production_client(server, settings)
+    key = kms.create_key(Description="production")["KeyMetadata"]
+    blob = kms.encrypt(KeyId=key["KeyId"], Plaintext=b"kept")["CiphertextBlob"]
+    server.stop()
+    server.forget_log()
+    for path in [data, *data.rglob("*")]:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        equal(mode & 0o077, 0, f"permissions {oct(mode)} of {path.name}: others can read it")
+    server = first_start(command, data)
+    holds(settings["AWS_SECRET_ACCESS_KEY"] not in first_text(server), "the secret is printed at every start")
+    kms = production_client(server, settings)
+    equal(kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"], key)
+    equal(kms.decrypt(CiphertextBlob=blob)["Plaintext"], b"kept")
+    server.stop()
+    server.forget_log()
+
+
+@scenario
+def init_makes_what_serve_uses(world):
+    data = world.directory / "initialised"
+    done = say("init", "--data-dir", str(data))
+    equal(done.returncode, 0, f"exit code of init: {done.stdout}{done.stderr}")
+    settings = exports(done.stdout + done.stderr)
+    holds({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= set(settings), f"{done.stdout}{done.stderr}")
+    again = say("init", "--data-dir", str(data))
+    holds(settings["AWS_SECRET_ACCESS_KEY"] not in again.stdout + again.stderr, "init tells the secret twice")
+    server = first_start(("serve", "--data-dir", str(data), "--listen", "127.0.0.1:0"), data)
+    production_client(server, settings).create_key()
+    server.stop()
+    server.forget_log()
+
+
+@scenario
+def only_the_listed_regions_are_served(world):
+    server = Server("dev", "--listen", "127.0.0.1:0", "--data-dir", str(world.directory / "regions"),
+                    "--regions", "us-east-1,eu-central-1").start()  # fmt: skip
+    for region, status in (("us-east-1", 200), ("eu-central-1", 200), ("us-west-2", 400)):
+        wire = Wire(server.endpoint)
+        headers = wire.headers("ListKeys")
+        headers["Authorization"] = sign("POST", "/", headers, b"{}", region=region)
+        answer = wire.send(headers, b"{}")
+        equal(answer.status, status, f"{region}: {answer!r}")
+    equal(answer.message.rstrip(), "Credential should be scoped to a valid region.")
+    server.stop()
+    server.forget_log()
+
+
+@scenario
+def flags_come_before_the_environment_and_that_before_the_file(world):
+    names = ("by-file", "by-environment", "by-flag")
+    directories = {name: world.directory / name for name in names}
+    file = world.directory / "configuration.json"
+    file.write_text(json.dumps({"data-dir": str(directories["by-file"]), "listen": "127.0.0.1:0"}))
+    settings = (
+        ({}, ()),
+        ({"CHATELAINE_DATA_DIR": str(directories["by-environment"])}, ()),
+        (
+            {"CHATELAINE_DATA_DIR": str(directories["by-environment"])},
+            ("--data-dir", str(directories["by-flag"])),
+        ),
+    )
+    for number, (environment, flags) in enumerate(settings):
+        os.environ.update(environment)
+        try:
+            server = Server("dev", "--config", str(file), *flags).start()
+        finally:
+            for name in environment:
+                del os.environ[name]
+        holds(directories[names[number]].is_dir(), f"{names[number]} was not made")
+        for later in names[number + 1 :]:
+            holds(not directories[later].exists(), f"{later} was made too early")
+        server.stop()
+        server.forget_log()
+
+
+@scenario
+def a_server_under_load_ends_cleanly(world):
+    data = world.directory / "load"
+    server = Server("dev", "--listen", "127.0.0.1:0", "--data-dir", str(data)).start()
+    key = Wire(server.endpoint).call("CreateKey", {}).json["KeyMetadata"]["KeyId"]
+    acknowledged, strange = [], []
+
+    def write(writer):
+        wire = Wire(server.endpoint)
+        for number in range(10_000):
+            name = f"{writer}-{number}"
+            try:
+                answer = wire.call("UpdateKeyDescription", {"KeyId": key, "Description": name})
+            except (OSError, http.client.HTTPException):
+                return
+            if answer.status == 200:
+                acknowledged.append(name)
+            elif answer.code != "ThrottlingException":
+                strange.append(answer)
+                return
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for writer in range(4):
+            pool.submit(write, writer)
+        time.sleep(0.5)
+        equal(server.stop(), 0, "exit code")
+    equal(strange, [], "answers while it ended")
+    holds(len(acknowledged) > 20, f"only {len(acknowledged)} changes")
+    server.start()
+    metadata = Wire(server.endpoint).call("DescribeKey", {"KeyId": key}).json["KeyMetadata"]
+    holds(metadata["Description"] in acknowledged[-8:], f"{metadata['Description']} is not of {acknowledged[-8:]}")
+    server.stop()
+    server.forget_log()
+
+
+def first_start(command, data):
+    """Starts a server that may say more than one line before the one that it listens."""
+    server = Server(*command)
+    server.chatter = str(data) + ".out"
+    with open(server.chatter, "wb") as out:
+        server.process = subprocess.Popen(server.command, stdin=subprocess.DEVNULL, stdout=out, stderr=server.log)
+    # Server.stop closes this.
+    server.process.stdout = open(server.chatter, "rb")
+    for _ in range(400):
+        found = re.search(READY + r"(http://\S+)", first_text(server))
+        if found:
+            server.endpoint = found[1]
+            return server
+        try:
+            server.process.wait(timeout=0.05)
+            break
+        except subprocess.TimeoutExpired:
+            continue
+    server.kill()
+    raise AssertionError(f"it does not say that it listens: {first_text(server)!r}")
+
+
+def first_text(server):
+    with open(server.chatter, errors="replace") as out:
+        return out.read() + server.log_text()
+
+
+def production_client(server, settings):
+    return boto3.client(
+        "kms", endpoint_url=server.endpoint, region_name=settings.get("AWS_REGION", "us-east-1"),
+        aws_access_key_id=settings["AWS_ACCESS_KEY_ID"], aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    run()

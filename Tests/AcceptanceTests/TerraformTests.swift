@@ -1,0 +1,131 @@
+import Foundation
+import Testing
+
+extension AcceptanceTests {
+    /// The example configuration, applied by real Terraform with the real AWS provider.
+    @Suite(.serialized)
+    struct TerraformTests {
+        @Test(.needs(.terraform), .needs(.python), .timeLimit(.minutes(20)))
+        func `terraform makes, changes, imports and destroys a key`() async throws {
+            let directory = try TemporaryDirectory()
+            defer { directory.remove() }
+            try await RunningServer.use(dataDirectory: directory.file("data")) { server in
+                let terraform = try TerraformExample(server: server, directory: directory.file("example"))
+                try await terraform.initialize()
+                try await terraform.apply()
+                let key = try await terraform.output("key_id")
+                #expect(try await terraform.output("account") == RunningServer.account)
+                for variables in Self.changes { try await terraform.apply(variables) }
+                #expect(try await terraform.output("key_id") == key, "a change must not replace the key")
+                try await adopt(key, with: terraform)
+                try await terraform.destroy()
+                #expect(try await state(of: key, server: server) == "PendingDeletion")
+                try await terraform.apply(checkingPlan: false)
+                #expect(try await terraform.output("key_id") != key)
+            }
+        }
+
+        /// One thing changed after the other, and at last everything at once; the values are JSON.
+        private static let changes: [[String: String]] = [
+            ["description": #""Another description""#],
+            ["tags": #"{"Name": "renamed", "Owner": "accounting"}"#],
+            ["administrator_statement": #""Root manages the key""#],
+            ["enable_key_rotation": "false"],
+            ["is_enabled": "false"],
+            [
+                "description": #""""#, "tags": "{}", "administrator_statement": #""Root""#,
+                "enable_key_rotation": "true", "is_enabled": "true",
+            ],
+        ]
+
+        /// Takes the key and its alias over into a state that knows nothing of them, and finds nothing left to do.
+        private func adopt(_ key: String, with terraform: TerraformExample) async throws {
+            // The provider cannot read the waiting period from anywhere, so the configuration must not ask for one.
+            let variables = try #require(Self.changes.last).merging(["deletion_window_in_days": "null"]) { $1 }
+            try await terraform.adopt(
+                ["aws_kms_key.demo": key, "aws_kms_alias.demo": "alias/mydemotestkey"], variables
+            )
+        }
+
+        private func state(of key: String, server: RunningServer) async throws -> String {
+            let python = try #require(Tool.python.path, Tool.python.need)
+            let program = ExternalProgram(path: python, environment: server.clientEnvironment)
+            let question = """
+                import boto3, sys
+                print(boto3.client("kms").describe_key(KeyId=sys.argv[1])["KeyMetadata"]["KeyState"])
+                """
+            let answer = try await program.succeed(["-c", question, key])
+            return answer.standardOutput.trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+    }
+}
+
+/// A copy of `examples/terraform` with a state of its own.
+struct TerraformExample {
+    private let program: ExternalProgram
+    private let directory: URL
+    private let endpoint: String
+
+    init(server: RunningServer, directory: URL) throws {
+        let path = try #require(Tool.terraform.path, Tool.terraform.need)
+        let mirror = try #require(ProviderMirror.path, Tool.terraform.need)
+        let files = FileManager.default
+        try files.createDirectory(at: directory, withIntermediateDirectories: true)
+        let example = Repository.root.appendingPathComponent("examples/terraform")
+        for name in try files.contentsOfDirectory(atPath: example.path) where name.hasSuffix(".tf") {
+            try files.copyItem(
+                at: example.appendingPathComponent(name), to: directory.appendingPathComponent(name)
+            )
+        }
+        let settings = directory.appendingPathComponent("terraform.rc")
+        let offline = "provider_installation {\n  filesystem_mirror {\n    path = \"\(mirror)\"\n  }\n}\n"
+        try offline.write(to: settings, atomically: true, encoding: .utf8)
+        endpoint = server.endpoint
+        self.directory = directory
+        program = ExternalProgram(
+            path: path,
+            environment: [
+                "TF_CLI_CONFIG_FILE": settings.path, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1",
+                "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null",
+                "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            ],
+            directory: directory
+        )
+    }
+
+    func initialize() async throws { try await run("init") }
+
+    /// Applies the configuration with these variables; afterwards there must be nothing left to do.
+    func apply(_ variables: [String: String] = [:], checkingPlan: Bool = true) async throws {
+        try set(variables)
+        try await run("apply", ["-auto-approve"])
+        if checkingPlan { try await run("plan", ["-detailed-exitcode"]) }
+    }
+
+    /// Imports what exists, by the address of each resource, into a new state; then there must be nothing left to do.
+    func adopt(_ identifiers: [String: String], _ variables: [String: String]) async throws {
+        try set(variables)
+        for (address, identifier) in identifiers {
+            try await run("import", ["-state=adopted.tfstate", address, identifier])
+        }
+        try await run("plan", ["-detailed-exitcode", "-state=adopted.tfstate"])
+    }
+
+    func destroy() async throws { try await run("destroy", ["-auto-approve"]) }
+
+    func output(_ name: String) async throws -> String {
+        try await program.succeed(["output", "-no-color", "-raw", name]).standardOutput
+    }
+
+    /// Writes the variables, whose values are JSON, where Terraform looks for them.
+    private func set(_ variables: [String: String]) throws {
+        let all = variables.merging(["endpoint": "\"\(endpoint)\""]) { $1 }
+        let text = "{" + all.map { "\"\($0.key)\": \($0.value)" }.joined(separator: ",") + "}"
+        let file = directory.appendingPathComponent("terraform.tfvars.json")
+        try text.write(to: file, atomically: true, encoding: .utf8)
+    }
+
+    private func run(_ command: String, _ arguments: [String] = []) async throws {
+        try await program.succeed([command, "-input=false", "-no-color"] + arguments, timeout: .seconds(240))
+    }
+}

@@ -1,0 +1,25 @@
+terraform {
+  required_version = ">= 1.5"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.0"
+    }
+  }
+}
+
+# The provider needs to be told only where the server is. It asks STS, on the same port, for the account's number.
+provider "aws" {
+  region     = var.region
+  access_key = var.access_key == "" ? null : var.access_key
+  secret_key = var.secret_key == "" ? null : var.secret_key
+
+  endpoints {
+    kms = var.endpoint
+    sts = var.endpoint
+  }
+
+  # There is no EC2 instance to ask for credentials.
+  skip_metadata_api_check = true
+}
