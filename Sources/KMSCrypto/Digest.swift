@@ -1,3 +1,4 @@
+import CSodium
 import Crypto
 
 /// Hashing and comparing for the other modules.
@@ -13,8 +14,6 @@ package enum Digest {
     /// Whether both are the same bytes, in a time that depends on their lengths only.
     package static func areEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
         guard left.count == right.count else { return false }
-        var difference: UInt8 = 0
-        for index in left.indices { difference |= left[index] ^ right[index] }
-        return difference == 0
+        return unsafe sodium_memcmp(left, right, left.count) == 0
     }
 }

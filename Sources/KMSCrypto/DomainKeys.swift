@@ -16,22 +16,27 @@ struct DomainKeys: Sendable {
 
     init(rootKey: RootKey) {
         self.rootKey = rootKey
-        check = unsafe Self.derive(from: rootKey, purpose: "check", name: "").withUnsafeBytes { unsafe Array($0) }
+        let check = unsafe rootKey.withBytes { unsafe Self.derive(from: $0, purpose: "check", name: "") }
+        self.check = unsafe check.withUnsafeBytes { unsafe Array($0) }
     }
 
     /// Wraps the secrets of access keys.
-    var identity: SymmetricKey { Self.derive(from: rootKey, purpose: "identity", name: "") }
+    var identity: SymmetricKey { derive(purpose: "identity", name: "") }
 
     /// The key that wraps the key material of `region`.
     func key(of region: Region) -> SymmetricKey {
-        Self.derive(from: rootKey, purpose: "region", name: region.description)
+        derive(purpose: "region", name: region.description)
     }
 
-    private static func derive(from rootKey: RootKey, purpose: String, name: String) -> SymmetricKey {
+    private func derive(purpose: String, name: String) -> SymmetricKey {
+        unsafe rootKey.withBytes { unsafe Self.derive(from: $0, purpose: purpose, name: name) }
+    }
+
+    static func derive(from rootKey: UnsafeRawBufferPointer, purpose: String, name: String) -> SymmetricKey {
         var info = CanonicalEncoding(label: "chatelaine domain key")
         info.append([1])
         info.append(purpose)
         info.append(name)
-        return unsafe rootKey.withBytes { unsafe Derivation.hkdf($0, info: info.bytes) }
+        return unsafe Derivation.hkdf(rootKey, info: info.bytes)
     }
 }

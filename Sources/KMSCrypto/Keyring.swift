@@ -1,7 +1,5 @@
 import Crypto
-import Foundation
 package import KMSModel
-import Synchronization
 
 /// Everything that is done with key material, behind one door.
 ///
@@ -15,7 +13,7 @@ package final class Keyring: Sendable {
     private let ring: MaterialRing
     private let randomness: any RandomSource
 
-    /// - Parameter capacity: How many opened materials are kept at the most.
+    /// - Parameter capacity: How many opened materials are kept at the most, at least one.
     /// - Throws: ``CryptoFailure/unavailable`` when the system gives no guarded memory.
     package init(
         rootKey: RootKey, randomness: any RandomSource = SystemRandomness(), capacity: Int = defaultCapacity
@@ -29,6 +27,13 @@ package final class Keyring: Sendable {
 
     /// Whether opened key material is locked in memory; without that it may be swapped to disk.
     package var isMemoryLocked: Bool { arena.isLocked }
+
+    /// How much opened key material there is; for tests.
+    package var occupancy: MaterialOccupancy {
+        MaterialOccupancy(
+            kept: ring.count, slotsInUse: arena.slotsInUse, slotsWithContents: arena.slotsWithContents
+        )
+    }
 
     // MARK: Root key
 
@@ -146,7 +151,7 @@ extension Keyring {
         let random = try randomness.bytes(SymmetricCiphertext.saltByteCount + Sealing.nonceByteCount)
         var output: [UInt8] = []
         output.reserveCapacity(SymmetricCiphertext.overhead + plaintext.count)
-        output.append(contentsOf: SymmetricCiphertext.header(for: record))
+        SymmetricCiphertext.appendHeader(for: record, to: &output)
         output.append(contentsOf: random.prefix(SymmetricCiphertext.saltByteCount))
         let key = messageKey(from: material, salt: random.prefix(SymmetricCiphertext.saltByteCount))
         var binding = CanonicalEncoding(after: output, capacity: 128)
@@ -162,8 +167,11 @@ extension Keyring {
         _ ciphertext: [UInt8], with record: MaterialRecord, context: EncryptionContext,
         _ body: (UnsafeRawBufferPointer) throws(CryptoFailure) -> Result
     ) throws(CryptoFailure) -> Result {
-        let header = try SymmetricCiphertext.header(of: ciphertext)
-        guard header.keyID == record.key.keyID, header.materialID == record.id else { throw .notAuthentic }
+        try SymmetricCiphertext.checkLayout(of: ciphertext)
+        var header: [UInt8] = []
+        header.reserveCapacity(SymmetricCiphertext.headerByteCount)
+        SymmetricCiphertext.appendHeader(for: record, to: &header)
+        guard ciphertext.starts(with: header) else { throw .notAuthentic }
         let material = try open(record)
         let salt = ciphertext[SymmetricCiphertext.headerByteCount..<SymmetricCiphertext.prefixByteCount]
         let key = messageKey(from: material, salt: salt)
@@ -176,9 +184,7 @@ extension Keyring {
 
     private func messageKey(from material: OpenMaterial, salt: ArraySlice<UInt8>) -> SymmetricKey {
         unsafe material.withBytes { material in
-            unsafe salt.withUnsafeBytes { salt in
-                unsafe Derivation.counterMode(material, label: "chatelaine message key v1", context: salt)
-            }
+            unsafe Derivation.counterMode(material, label: "chatelaine message key v1", context: salt)
         }
     }
 

@@ -13,6 +13,7 @@ import Synchronization
     static let slotByteCount = 64
 
     private let memory: UnsafeMutableRawBufferPointer
+    private let slotCount: Int
     private let free: Mutex<[Int]>
 
     /// Whether the system let the memory be locked; without that it may be swapped to disk.
@@ -25,6 +26,7 @@ import Synchronization
         unsafe sodium_memzero(address, byteCount)
         unsafe memory = UnsafeMutableRawBufferPointer(start: address, count: byteCount)
         isLocked = unsafe sodium_mlock(address, byteCount) == 0
+        self.slotCount = slotCount
         free = Mutex(Array((0..<slotCount).reversed()))
     }
 
@@ -52,13 +54,17 @@ import Synchronization
         return unsafe UnsafeMutableRawBufferPointer(rebasing: memory[start..<start + count])
     }
 
-    /// Lends the whole slot, for the test that looks whether it was wiped.
-    func withSlotForInspection<Result>(_ slot: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        unsafe body(UnsafeRawBufferPointer(bytes(of: slot, count: Self.slotByteCount)))
-    }
+    /// How many slots somebody holds.
+    var slotsInUse: Int { slotCount - free.withLock { $0.count } }
 
-    /// How many slots nobody uses.
-    var freeCount: Int { free.withLock { $0.count } }
+    /// How many slots hold a byte that is not zero.
+    ///
+    /// It reads slots that others may be writing, so it is exact only while nobody is.
+    var slotsWithContents: Int {
+        (0..<slotCount).count { slot in
+            unsafe bytes(of: slot, count: Self.slotByteCount).contains { $0 != 0 }
+        }
+    }
 }
 
 /// Key material that has been opened and is in use; its slot is zeroed when the last holder lets go.

@@ -7,6 +7,14 @@ final class MaterialRing: Sendable {
     fileprivate struct Name: Hashable {
         let id: KeyMaterialID
         let key: KeyARN
+        // Part of what the material is bound to, so a record that was edited is not answered for the true one.
+        let spec: KeySpec
+
+        init(_ record: MaterialRecord) {
+            id = record.id
+            key = record.key
+            spec = record.spec
+        }
 
         // The identifier is random, so eight bytes of it spread names as well as all of them would.
         func hash(into hasher: inout Hasher) {
@@ -29,11 +37,12 @@ final class MaterialRing: Sendable {
     private let capacity: Int
     private let contents = Mutex(Contents())
 
-    init(capacity: Int) { self.capacity = capacity }
+    /// - Parameter capacity: How many materials are kept; at least one is.
+    init(capacity: Int) { self.capacity = max(1, capacity) }
 
     /// The opened material of `record`, if it is in the ring.
     func material(of record: MaterialRecord) -> OpenMaterial? {
-        let name = Name(id: record.id, key: record.key)
+        let name = Name(record)
         return contents.withLock { contents in
             guard let place = contents.places[name] else { return nil }
             contents.entries[place]?.wasUsed = true
@@ -43,7 +52,7 @@ final class MaterialRing: Sendable {
 
     /// Puts the opened material of `record` into the ring, in the place of one that was not used lately when it is full.
     func insert(_ material: OpenMaterial, of record: MaterialRecord) {
-        let entry = Entry(name: Name(id: record.id, key: record.key), material: material, wasUsed: true)
+        let entry = Entry(name: Name(record), material: material, wasUsed: true)
         // The one that has to go is released outside the lock: that zeroes its slot.
         let evicted = contents.withLock { contents in contents.insert(entry, capacity: capacity) }
         _ = evicted

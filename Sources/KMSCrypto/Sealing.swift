@@ -13,16 +13,15 @@ enum Sealing {
     ///
     /// - Throws: ``CryptoFailure/unavailable``: the primitive refuses only what it was given wrong.
     static func seal(
-        _ plaintext: UnsafeRawBufferPointer, under key: SymmetricKey, nonce: some Collection<UInt8>,
+        _ plaintext: UnsafeRawBufferPointer, under key: SymmetricKey, nonce: ArraySlice<UInt8>,
         binding additionalData: [UInt8], to output: inout [UInt8]
     ) throws(CryptoFailure) {
         do {
             let box = try unsafe AES.GCM.seal(
-                plaintext, using: key, nonce: AES.GCM.Nonce(data: Array(nonce)), authenticating: additionalData
+                plaintext, using: key, nonce: AES.GCM.Nonce(data: nonce), authenticating: additionalData
             )
-            output.append(contentsOf: nonce)
-            output.append(contentsOf: box.ciphertext)
-            output.append(contentsOf: box.tag)
+            guard let sealed = box.combined else { throw CryptoFailure.unavailable }
+            unsafe sealed.withUnsafeBytes { unsafe output.append(contentsOf: $0) }
         } catch {
             throw .unavailable
         }
@@ -49,29 +48,5 @@ enum Sealing {
             Swift.Result { () throws(CryptoFailure) in try unsafe body(bytes) }
         }
         return try result.get()
-    }
-}
-
-/// Key derivation.
-enum Derivation {
-    /// 32 bytes by HKDF-SHA-256 (RFC 5869) without salt.
-    static func hkdf(_ secret: UnsafeRawBufferPointer, info: [UInt8]) -> SymmetricKey {
-        HKDF<SHA256>.deriveKey(
-            inputKeyMaterial: unsafe SymmetricKey(data: secret), info: info, outputByteCount: 32
-        )
-    }
-
-    /// 32 bytes by the KDF in counter mode of NIST SP 800-108r1 with HMAC-SHA-256: one block, the counter and the length
-    /// of the output as 32-bit numbers.
-    static func counterMode(
-        _ secret: UnsafeRawBufferPointer, label: StaticString, context: UnsafeRawBufferPointer
-    ) -> SymmetricKey {
-        var mac = unsafe HMAC<SHA256>(key: SymmetricKey(data: secret))
-        mac.update(data: [0, 0, 0, 1] as [UInt8])
-        unsafe mac.update(data: UnsafeRawBufferPointer(start: label.utf8Start, count: label.utf8CodeUnitCount))
-        mac.update(data: [0] as [UInt8])
-        unsafe mac.update(data: context)
-        mac.update(data: [0, 0, 1, 0] as [UInt8])
-        return SymmetricKey(data: mac.finalize())
     }
 }

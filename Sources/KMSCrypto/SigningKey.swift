@@ -1,5 +1,4 @@
 import Crypto
-import Foundation
 package import KMSModel
 
 /// The key that requests of one day, region and service are signed with; not the secret that it was derived from.
@@ -17,21 +16,29 @@ package final class SigningKey: Sendable {
 
     /// HMAC-SHA-256 of `bytes`: 32 bytes.
     package func signature(of bytes: [UInt8]) -> [UInt8] {
-        Array(HMAC<SHA256>.authenticationCode(for: bytes, using: key))
+        unsafe [UInt8](unsafeUninitializedCapacity: HMACSHA256.byteCount) { signature, count in
+            unsafe bytes.withUnsafeBytes { bytes in
+                unsafe key.withUnsafeBytes { key in
+                    unsafe HMACSHA256.authenticate(bytes, key: key, to: UnsafeMutableRawBufferPointer(signature))
+                }
+            }
+            count = HMACSHA256.byteCount
+        }
     }
 
     /// Whether `signature` is that of `bytes`, in a time that does not depend on where they differ.
     package func isValid(_ signature: [UInt8], for bytes: [UInt8]) -> Bool {
-        HMAC<SHA256>.isValidAuthenticationCode(signature, authenticating: bytes, using: key)
+        Digest.areEqual(signature, self.signature(of: bytes))
     }
 
     static func derive(_ secret: UnsafeRawBufferPointer, _ scope: [String]) -> SymmetricKey {
         var prefixed = Array("AWS4".utf8)
+        // Room for all of it, so that no growing leaves a copy behind.
         prefixed.reserveCapacity(4 + secret.count)
         unsafe prefixed.append(contentsOf: secret)
         defer { prefixed.wipe() }
         return scope.reduce(SymmetricKey(data: prefixed)) { key, part in
-            SymmetricKey(data: HMAC<SHA256>.authenticationCode(for: Array(part.utf8), using: key))
+            HMACSHA256.key(from: Array(part.utf8), key: key)
         }
     }
 }

@@ -28,18 +28,29 @@ package enum SymmetricCiphertext {
     ///
     /// - Throws: ``CryptoFailure/malformed``, ``CryptoFailure/unknownVersion``.
     package static func header(of ciphertext: [UInt8]) throws(CryptoFailure) -> Header {
-        guard ciphertext.count >= overhead, ciphertext.starts(with: magic) else { throw .malformed }
-        guard ciphertext[3] == version else { throw .unknownVersion }
-        guard ciphertext[4] <= 1,
-            let keyID = KeyID(bytes: Array(ciphertext[5..<21]), isMultiRegion: ciphertext[4] == 1),
+        try checkLayout(of: ciphertext)
+        guard let keyID = KeyID(bytes: Array(ciphertext[5..<21]), isMultiRegion: ciphertext[4] == 1),
             let materialID = KeyMaterialID(bytes: Array(ciphertext[21..<headerByteCount]))
         else { throw .malformed }
         return Header(keyID: keyID, materialID: materialID)
     }
 
-    /// The header of a ciphertext that is made with this material.
-    static func header(for material: MaterialRecord) -> [UInt8] {
+    /// Refuses what cannot be a ciphertext of this version, whichever key it names.
+    ///
+    /// - Throws: ``CryptoFailure/malformed``, ``CryptoFailure/unknownVersion``.
+    static func checkLayout(of ciphertext: [UInt8]) throws(CryptoFailure) {
+        guard ciphertext.count >= overhead, ciphertext.starts(with: magic) else { throw .malformed }
+        guard ciphertext[3] == version else { throw .unknownVersion }
+        guard ciphertext[4] <= 1 else { throw .malformed }
+    }
+
+    /// Appends the header of a ciphertext that is made with this material.
+    static func appendHeader(for material: MaterialRecord, to output: inout [UInt8]) {
         let keyID = material.key.keyID
-        return magic + [version, keyID.isMultiRegion ? 1 : 0] + keyID.bytes + material.id.bytes
+        output.append(contentsOf: magic)
+        output.append(version)
+        output.append(keyID.isMultiRegion ? 1 : 0)
+        output.append(contentsOf: keyID.bytes)
+        output.append(contentsOf: material.id.bytes)
     }
 }

@@ -13,7 +13,7 @@ enum Wrapping {
         let nonce = try randomness.bytes(Sealing.nonceByteCount)
         var wrapped: [UInt8] = [version]
         try unsafe secret.withBytes { secret throws(CryptoFailure) in
-            try unsafe Sealing.seal(secret, under: key, nonce: nonce, binding: binding, to: &wrapped)
+            try unsafe Sealing.seal(secret, under: key, nonce: nonce[...], binding: binding, to: &wrapped)
         }
         return wrapped
     }

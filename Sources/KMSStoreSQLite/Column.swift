@@ -17,7 +17,9 @@ enum Column {
     /// - Throws: ``StoreError/corrupt(_:)`` for a date that could not be read again.
     static func date(_ date: Date) throws(StoreError) -> Value {
         let rounded = Int64(exactly: (date.timeIntervalSince1970 * 1000).rounded())
-        guard let rounded, milliseconds.contains(rounded) else { throw .corrupt("a date out of range was to be stored") }
+        guard let rounded, milliseconds.contains(rounded) else {
+            throw .corrupt("a date out of range was to be stored")
+        }
         return rounded
     }
 }

@@ -48,7 +48,9 @@ private struct Table<Record> {
     /// The record's key first.
     let columns: String
     var keyColumnCount = 1
-    /// What follows the name of the table: joins, order.
+    /// What follows the name of the table.
+    ///
+    /// Joins keep rows that match nothing: a record that lost its secret is damage, not something to pass over.
     var rest = ""
     let read: (inout RowReader) throws(StoreError) -> Record
 }
@@ -69,7 +71,7 @@ extension Table<AccessKeyRecord> {
                 id, account, principal_kind, principal_path, principal_name, principal_session, creation_date,
                 is_active, wrapped
                 """,
-            rest: "JOIN secret ON slot = secret"
+            rest: "LEFT JOIN secret ON slot = secret"
         ) { row throws(StoreError) in
             AccessKeyRecord(
                 id: try row.text(), principal: try row.principal(), creationDate: try row.date(),
@@ -120,7 +122,7 @@ extension Table<MaterialRecord> {
     static var materials: Self {
         Self(
             name: "material", columns: "account, region, key_id, material_id, spec, creation_date, wrapped",
-            keyColumnCount: 3, rest: "JOIN secret ON slot = secret ORDER BY slot"
+            keyColumnCount: 3, rest: "LEFT JOIN secret ON slot = secret ORDER BY secret"
         ) { row throws(StoreError) in
             let key = try row.keyARN()
             guard let id = try row.optionalMaterialID() else { throw row.damage() }

@@ -93,7 +93,7 @@ enum Schema {
             tag_value BLOB NOT NULL,
             PRIMARY KEY (account, region, key_id, ordinal),
             FOREIGN KEY (account, region, key_id) REFERENCES kms_key (account, region, key_id) ON DELETE CASCADE
-        ) STRICT;
+        ) STRICT, WITHOUT ROWID;
 
         CREATE TABLE material (
             secret INTEGER PRIMARY KEY REFERENCES secret (slot),

@@ -25,12 +25,12 @@ extension AcceptanceTests {
             }
         }
 
-        /// One thing changed after the other, and at last everything at once; the values are JSON.
+        /// What the provider changes by calls of different kinds, and at last everything at once; the values are JSON.
+        ///
+        /// Each round starts the provider twice and waits until it has seen its own changes several times over.
         private static let changes: [[String: String]] = [
-            ["description": #""Another description""#],
-            ["tags": #"{"Name": "renamed", "Owner": "accounting"}"#],
-            ["administrator_statement": #""Root manages the key""#],
-            ["enable_key_rotation": "false"],
+            ["description": #""Another description""#, "tags": #"{"Name": "renamed", "Owner": "accounting"}"#],
+            ["administrator_statement": #""Root manages the key""#, "enable_key_rotation": "false"],
             ["is_enabled": "false"],
             [
                 "description": #""""#, "tags": "{}", "administrator_statement": #""Root""#,

@@ -43,7 +43,7 @@ package struct Authenticator: Sendable {
             regions.contains(region) || region.description == service.globalRegion
         else { throw .wrongRegion }
         guard claim.scopeDate == claim.time.day else {
-            throw .wrongScopeDate(scope: String(claim.scopeDate), day: claim.time.day, date: claim.timeText)
+            throw .wrongScopeDate(scope: String(claim.scopeDate), day: String(claim.time.day), date: claim.time.text)
         }
         guard claim.signs("host") else { throw .hostNotSigned }
         return region
@@ -52,19 +52,19 @@ package struct Authenticator: Sendable {
     private func checkTime(
         of claim: SignatureClaim, _ service: SigningService, _ now: Date
     ) throws(AuthenticationFailure) {
-        let now = SigningTime(now)
+        let now = Int(now.timeIntervalSince1970.rounded(.down))
         let skew = service.skewInMinutes * 60
         var (lifetime, window) = (skew, "\(service.skewInMinutes) min.")
         if case .query(let expires) = claim.form, service.honorsExpires {
             (lifetime, window) = (expires, "\(expires) sec.")
         }
-        if claim.time.seconds < now.seconds - lifetime {
-            let limit = SigningTime(seconds: now.seconds - lifetime)
-            throw .expired(time: claim.timeText, limit: limit.text, now: now.text, window: window)
+        func text(_ seconds: Int) -> String { SigningTime(seconds: seconds).text }
+        if claim.time.seconds < now - lifetime {
+            throw .expired(time: claim.time.text, limit: text(now - lifetime), now: text(now), window: window)
         }
-        if claim.time.seconds > now.seconds + skew {
+        if claim.time.seconds > now + skew {
             throw .notYetCurrent(
-                time: claim.timeText, limit: SigningTime(seconds: now.seconds + skew).text, now: now.text,
+                time: claim.time.text, limit: text(now + skew), now: text(now),
                 window: "\(service.skewInMinutes) min."
             )
         }
@@ -87,17 +87,13 @@ package struct Authenticator: Sendable {
             of: request, signedHeaders: claim.signedHeaders, payloadHash: payloadHash,
             excluding: claim.form == .header ? [] : ["X-Amz-Signature"]
         )
-        let scope = "\(claim.scopeDate)/\(claim.region)/\(claim.service)/\(Self.terminator)"
-        let text = CanonicalRequest.stringToSign(canonical, time: claim.timeText, scope: scope)
-        let key = SigningKeyCache.Scope(
-            accessKeyID: record.id, date: String(claim.scopeDate), region: String(claim.region),
-            service: String(claim.service)
-        )
+        let text = CanonicalRequest.stringToSign(canonical, time: claim.time.text, scope: claim.scope)
+        let key = String(claim.credential)
         if let known = cache.key(for: key, of: record) {
             guard known.isValid(claim.signature, for: text) else { throw .signatureMismatch }
             return
         }
-        let derived = try derive(key, record)
+        let derived = try derive(claim, record)
         guard derived.isValid(claim.signature, for: text) else { throw .signatureMismatch }
         cache.insert(derived, for: key, of: record)
     }
@@ -114,12 +110,12 @@ package struct Authenticator: Sendable {
     }
 
     private func derive(
-        _ scope: SigningKeyCache.Scope, _ record: AccessKeyRecord
+        _ claim: SignatureClaim, _ record: AccessKeyRecord
     ) throws(AuthenticationFailure) -> SigningKey {
         do throws(CryptoFailure) {
             return try keyring.signingKey(
                 accessKeyID: record.id, account: record.principal.account, wrappedSecret: record.wrappedSecret,
-                date: scope.date, region: scope.region, service: scope.service
+                date: String(claim.scopeDate), region: String(claim.region), service: String(claim.service)
             )
         } catch {
             // A secret that does not open verifies nothing.

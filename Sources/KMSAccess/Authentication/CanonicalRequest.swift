@@ -5,14 +5,14 @@ import KMSModel
 ///
 /// Source: IAM User Guide, "Create a signed AWS API request". Paths are normalized and encoded twice, as every service
 /// but S3 does.
-enum CanonicalRequest {
+package enum CanonicalRequest {
     /// What stands before a signature's scope.
     static let algorithm = "AWS4-HMAC-SHA256"
 
     /// The canonical form of a request.
     ///
     /// - Parameter excludedParameters: Query parameters that the signature does not cover: the signature itself.
-    static func bytes(
+    package static func bytes(
         of request: SignedRequest, signedHeaders: [Substring], payloadHash: String,
         excluding excludedParameters: [String]
     ) -> [UInt8] {
@@ -36,10 +36,10 @@ enum CanonicalRequest {
     }
 
     /// What is signed: algorithm, time, scope and the hash of the canonical request.
-    static func stringToSign(_ canonicalRequest: [UInt8], time: String, scope: String) -> [UInt8] {
+    package static func stringToSign(_ canonicalRequest: [UInt8], time: String, scope: Substring) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(192)
-        for line in [algorithm, time, scope] {
+        for line in [algorithm[...], time[...], scope] {
             bytes.append(contentsOf: line.utf8)
             bytes.append(lineFeed)
         }

@@ -11,15 +11,17 @@ struct SignatureClaim {
     }
 
     let form: Form
+    /// The whole credential: access key, date, region, service and terminator, separated by slashes.
+    let credential: Substring
     let accessKeyID: Substring
+    /// What stands behind the access key: the scope, as it is signed.
+    let scope: Substring
     /// `yyyyMMdd`, as the scope says it.
     let scopeDate: Substring
     let region: Substring
     let service: Substring
     let terminator: Substring
     let time: SigningTime
-    /// The time's own text: what was signed.
-    let timeText: String
     let signedHeaders: [Substring]
     let signature: [UInt8]
     let securityToken: String?
@@ -38,49 +40,37 @@ struct SignatureClaim {
             return
         }
         guard !query.isPresigned else { throw .signedTwice }
-        let hash = Base64.encode(Digest.sha256(Array(header.utf8)))
-        guard !request.repeats("authorization") else { throw .malformedHeader(hash: hash) }
-        try self.init(header: header, hash: hash, of: request)
+        guard !request.repeats("authorization") else { throw .malformedHeader(hash: Self.hash(of: header)) }
+        try self.init(header: header, of: request)
     }
 
     // MARK: Header form
 
-    private init(header: String, hash: String, of request: SignedRequest) throws(AuthenticationFailure) {
-        let parts = header.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
-        let parameters = try Self.parameters(in: parts.count > 1 ? parts[1] : "", hash: hash)
-        let timeText = request.header("x-amz-date")
-        let date = timeText ?? request.header("date")
-        var missing = ["Credential", "Signature", "SignedHeaders"].filter { parameters[$0] == nil }
-            .map { "Authorization header requires '\($0)' parameter." }
-        if date == nil {
-            missing.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+    private init(header: String, of request: SignedRequest) throws(AuthenticationFailure) {
+        let end = header.utf8.firstIndex(of: UInt8(ascii: " ")) ?? header.endIndex
+        guard let parameters = HeaderParameters(header[end...]) else {
+            throw .malformedHeader(hash: Self.hash(of: header))
         }
-        guard let credential = parameters["Credential"], let signature = parameters["Signature"],
-            let signedHeaders = parameters["SignedHeaders"], let date
-        else { throw .incompleteHeader(sentences: missing, hash: hash) }
-        guard let time = timeText.map(SigningTime.init(basic:)) ?? SigningTime(httpDate: date) else {
+        let timeText = request.header("x-amz-date")
+        guard let credential = parameters.credential, let signature = parameters.signature,
+            let signedHeaders = parameters.signedHeaders, let date = timeText ?? request.header("date")
+        else {
+            let hasDate = timeText != nil || request.header("date") != nil
+            throw .incompleteHeader(
+                sentences: parameters.missing(hasDate: hasDate), hash: Self.hash(of: header)
+            )
+        }
+        guard let time = timeText == nil ? SigningTime(httpDate: date) : SigningTime(basic: date) else {
             throw .malformedDate(date)
         }
         try self.init(
-            form: .header, algorithm: String(parts[0]), credential: String(credential), time: time,
+            form: .header, algorithm: header[..<end], credential: credential, time: time,
             signedHeaders: signedHeaders, signature: signature, token: request.header("x-amz-security-token")
         )
     }
 
-    /// The `name=value` parts behind the algorithm, separated by commas with white space around them.
-    private static func parameters(
-        in text: Substring, hash: String
-    ) throws(AuthenticationFailure) -> [Substring: Substring] {
-        var parameters: [Substring: Substring] = [:]
-        for part in text.split(separator: ",") {
-            let part = part.trimmed
-            guard !part.isEmpty else { continue }
-            guard let equals = part.firstIndex(of: "=") else { throw .malformedHeader(hash: hash) }
-            let previous = parameters.updateValue(part[part.index(after: equals)...], forKey: part[..<equals])
-            guard previous == nil else { throw .malformedHeader(hash: hash) }
-        }
-        return parameters
-    }
+    /// What error texts show of a header in its place.
+    private static func hash(of header: String) -> String { Base64.encode(Digest.sha256(Array(header.utf8))) }
 
     // MARK: Query form
 
@@ -99,7 +89,7 @@ struct SignatureClaim {
             expires = seconds
         }
         try self.init(
-            form: .query(expires: expires), algorithm: algorithm, credential: credential, time: time,
+            form: .query(expires: expires), algorithm: algorithm[...], credential: credential[...], time: time,
             signedHeaders: signedHeaders[...], signature: signature[...],
             token: query["X-Amz-Security-Token"] ?? request.header("x-amz-security-token")
         )
@@ -108,21 +98,22 @@ struct SignatureClaim {
     // MARK: Both
 
     private init(
-        form: Form, algorithm: String, credential: String, time: SigningTime, signedHeaders: Substring,
+        form: Form, algorithm: Substring, credential: Substring, time: SigningTime, signedHeaders: Substring,
         signature: Substring, token: String?
     ) throws(AuthenticationFailure) {
-        let elements = credential.split(separator: "/", omittingEmptySubsequences: false)
-        guard elements.count == 5 else { throw .malformedCredential(credential) }
-        guard algorithm == CanonicalRequest.algorithm else { throw .unsupportedAlgorithm(algorithm) }
+        let elements = credential.pieces(separatedBy: UInt8(ascii: "/"))
+        guard elements.count == 5 else { throw .malformedCredential(String(credential)) }
+        guard algorithm == CanonicalRequest.algorithm else { throw .unsupportedAlgorithm(String(algorithm)) }
         self.form = form
+        self.credential = credential
         accessKeyID = elements[0]
+        scope = credential[elements[1].startIndex...]
         scopeDate = elements[1]
         region = elements[2]
         service = elements[3]
         terminator = elements[4]
         self.time = time
-        timeText = time.text
-        self.signedHeaders = signedHeaders.split(separator: ";", omittingEmptySubsequences: false)
+        self.signedHeaders = signedHeaders.pieces(separatedBy: UInt8(ascii: ";"))
         // What is not 64 hex digits is no signature of anything; an empty one never matches.
         self.signature = Hex.decode(String(signature)) ?? []
         securityToken = token
@@ -148,7 +139,7 @@ private struct PresignedQuery {
     private var parameters: [String: String] = [:]
 
     init(_ query: String) {
-        guard query.utf8.count <= 16_384 else { return }
+        guard !query.isEmpty else { return }
         for parameter in query.utf8.split(separator: UInt8(ascii: "&")) {
             let parts = parameter.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
             let name = String(decoding: PercentEncoding.decode(parts[0]), as: UTF8.self)
@@ -168,11 +159,54 @@ private struct PresignedQuery {
     }
 }
 
+/// The `name=value` parts behind the algorithm, separated by commas with white space around them.
+private struct HeaderParameters {
+    private(set) var credential: Substring?
+    private(set) var signedHeaders: Substring?
+    private(set) var signature: Substring?
+
+    /// Nil for a part without an equal sign, and for one that stands there twice.
+    init?(_ text: Substring) {
+        for piece in text.pieces(separatedBy: UInt8(ascii: ",")) {
+            let part = piece.trimmed
+            guard !part.isEmpty else { continue }
+            guard let equals = part.utf8.firstIndex(of: UInt8(ascii: "=")) else { return nil }
+            let value = part[part.utf8.index(after: equals)...]
+            let name = part[..<equals].utf8
+            if name.elementsEqual("Credential".utf8) {
+                guard credential == nil else { return nil }
+                credential = value
+            } else if name.elementsEqual("SignedHeaders".utf8) {
+                guard signedHeaders == nil else { return nil }
+                signedHeaders = value
+            } else if name.elementsEqual("Signature".utf8) {
+                guard signature == nil else { return nil }
+                signature = value
+            }
+        }
+    }
+
+    /// AWS's sentence for each part that is missing.
+    func missing(hasDate: Bool) -> [String] {
+        let parts = [("Credential", credential), ("Signature", signature), ("SignedHeaders", signedHeaders)]
+        let sentences = parts.filter { $0.1 == nil }.map { "Authorization header requires '\($0.0)' parameter." }
+        guard !hasDate else { return sentences }
+        return sentences + [
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
+        ]
+    }
+}
+
+// Bytes, not characters: finding where a character ends costs more than the rest of the parsing.
 extension Substring {
+    fileprivate func pieces(separatedBy separator: UInt8) -> [Substring] {
+        utf8.split(separator: separator, omittingEmptySubsequences: false).map(Substring.init)
+    }
+
     fileprivate var trimmed: Substring {
-        var text = self
-        while text.first?.isWhitespace == true { text.removeFirst() }
-        while text.last?.isWhitespace == true { text.removeLast() }
-        return text
+        var bytes = utf8
+        while let first = bytes.first, first == 0x20 || first == 0x09 { bytes.removeFirst() }
+        while let last = bytes.last, last == 0x20 || last == 0x09 { bytes.removeLast() }
+        return Substring(bytes)
     }
 }

@@ -24,8 +24,8 @@ package struct Signer: Sendable {
             excluding: []
         )
         let scope = "\(time.day)/\(region)/\(service.name)/aws4_request"
-        let text = CanonicalRequest.stringToSign(canonical, time: time.text, scope: scope)
-        let key = SigningKey(secret: secret, date: time.day, region: region, service: service.name)
+        let text = CanonicalRequest.stringToSign(canonical, time: time.text, scope: scope[...])
+        let key = SigningKey(secret: secret, date: String(time.day), region: region, service: service.name)
         let signature = Hex.encode(key.signature(of: text))
         request.headers.append(
             (

@@ -7,36 +7,29 @@ import Synchronization
 /// Only keys that have verified a signature get in, so nobody without a secret can fill it. Whether the access key is
 /// still active and its secret still the same is asked with every request.
 final class SigningKeyCache: Sendable {
-    struct Scope: Hashable {
-        let accessKeyID: String
-        let date: String
-        let region: String
-        let service: String
-    }
-
     private struct Entry {
         let wrappedSecret: [UInt8]
         let key: SigningKey
     }
 
     private let capacity: Int
-    private let entries = Mutex<[Scope: Entry]>([:])
+    private let entries = Mutex<[String: Entry]>([:])
 
     init(capacity: Int = 4096) { self.capacity = capacity }
 
-    /// The key of this scope that was derived from this very secret.
-    func key(for scope: Scope, of record: AccessKeyRecord) -> SigningKey? {
+    /// The key of this credential, access key and scope in one text, that was derived from this very secret.
+    func key(for credential: String, of record: AccessKeyRecord) -> SigningKey? {
         entries.withLock { entries in
-            guard let entry = entries[scope], entry.wrappedSecret == record.wrappedSecret else { return nil }
+            guard let entry = entries[credential], entry.wrappedSecret == record.wrappedSecret else { return nil }
             return entry.key
         }
     }
 
-    func insert(_ key: SigningKey, for scope: Scope, of record: AccessKeyRecord) {
+    func insert(_ key: SigningKey, for credential: String, of record: AccessKeyRecord) {
         entries.withLock { entries in
             // Yesterday's keys are of no use any more; after a full cache the ones in use come back at once.
             if entries.count >= capacity { entries.removeAll(keepingCapacity: true) }
-            entries[scope] = Entry(wrappedSecret: record.wrappedSecret, key: key)
+            entries[credential] = Entry(wrappedSecret: record.wrappedSecret, key: key)
         }
     }
 

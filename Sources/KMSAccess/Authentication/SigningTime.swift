@@ -8,7 +8,7 @@ struct SigningTime: Equatable {
     let text: String
 
     /// The first eight characters, as the scope repeats them.
-    var day: String { String(text.prefix(8)) }
+    var day: Substring { Substring(text.utf8.prefix(8)) }
 
     /// Accepts the ISO 8601 basic form only, and only dates that exist.
     init?(basic text: String) {
@@ -16,9 +16,11 @@ struct SigningTime: Equatable {
         guard bytes.count == 16, bytes[8] == UInt8(ascii: "T"), bytes[15] == UInt8(ascii: "Z"),
             let year = Self.number(bytes[0..<4]), let month = Self.number(bytes[4..<6]),
             let day = Self.number(bytes[6..<8]), let hour = Self.number(bytes[9..<11]),
-            let minute = Self.number(bytes[11..<13]), let second = Self.number(bytes[13..<15])
+            let minute = Self.number(bytes[11..<13]), let second = Self.number(bytes[13..<15]),
+            let seconds = Self.seconds(year, month, day, hour, minute, second)
         else { return nil }
-        self.init(year: year, month: month, day: day, hour: hour, minute: minute, second: second)
+        self.seconds = seconds
+        self.text = text
     }
 
     /// Accepts what a `Date` header holds: RFC 1123 (`Tue, 24 Nov 2026 01:02:03 GMT`), or the ISO 8601 basic form.
@@ -34,8 +36,10 @@ struct SigningTime: Equatable {
             let day = Self.number(Array(parts[1].utf8)[...]), let year = Self.number(Array(parts[3].utf8)[...])
         else { return nil }
         let clock = parts[4].split(separator: ":").map { Self.number(Array($0.utf8)[...]) }
-        guard clock.count == 3, let hour = clock[0], let minute = clock[1], let second = clock[2] else { return nil }
-        self.init(year: year, month: month + 1, day: day, hour: hour, minute: minute, second: second)
+        guard clock.count == 3, let hour = clock[0], let minute = clock[1], let second = clock[2],
+            let seconds = Self.seconds(year, month + 1, day, hour, minute, second)
+        else { return nil }
+        self.init(seconds: seconds)
     }
 
     /// The second that `date` is in.
@@ -46,15 +50,18 @@ struct SigningTime: Equatable {
         text = Self.text(of: seconds)
     }
 
-    private init?(year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int) {
-        guard year >= 1970, (1...12).contains(month), day >= 1, hour < 24, minute < 60, second < 60 else { return nil }
-        let days = Self.days(toYear: year, month: month) + day - 1
-        self.init(seconds: days * 86_400 + hour * 3600 + minute * 60 + second)
-        // A day that the month does not have comes out as one of the next month.
-        guard text.utf8.elementsEqual(Self.text(year, month, day, hour, minute, second).utf8) else { return nil }
-    }
-
     // MARK: Calendar
+
+    /// Seconds since 1970, or nil for a time that does not exist.
+    private static func seconds(
+        _ year: Int, _ month: Int, _ day: Int, _ hour: Int, _ minute: Int, _ second: Int
+    ) -> Int? {
+        guard year >= 1970, (1...12).contains(month), hour < 24, minute < 60, second < 60 else { return nil }
+        let first = days(toYear: year, month: month)
+        let next = month == 12 ? days(toYear: year + 1, month: 1) : days(toYear: year, month: month + 1)
+        guard (1...next - first).contains(day) else { return nil }
+        return (first + day - 1) * 86_400 + hour * 3600 + minute * 60 + second
+    }
 
     /// Days from 1970 to the first of a month.
     ///
@@ -74,17 +81,12 @@ struct SigningTime: Equatable {
         var month = 1
         while month < 12, days >= Self.days(toYear: year, month: month + 1) { month += 1 }
         let day = days - Self.days(toYear: year, month: month) + 1
-        return text(year, month, day, rest / 3600, rest / 60 % 60, rest % 60)
-    }
-
-    private static func text(_ year: Int, _ month: Int, _ day: Int, _ hour: Int, _ minute: Int, _ second: Int) -> String
-    {
         func digits(_ value: Int, _ count: Int) -> String {
             let text = String(value)
             return String(repeating: "0", count: max(0, count - text.utf8.count)) + text
         }
-        return digits(year, 4) + digits(month, 2) + digits(day, 2) + "T" + digits(hour, 2) + digits(minute, 2)
-            + digits(second, 2) + "Z"
+        let date = digits(year, 4) + digits(month, 2) + digits(day, 2)
+        return date + "T" + digits(rest / 3600, 2) + digits(rest / 60 % 60, 2) + digits(rest % 60, 2) + "Z"
     }
 
     private static func number(_ digits: ArraySlice<UInt8>) -> Int? {

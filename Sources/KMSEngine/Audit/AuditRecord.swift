@@ -73,7 +73,9 @@ package struct AuditRecord: Sendable {
     }
 
     /// The copies of the record: one for the caller's account and, after a call that used a key of another account, one
-    /// for that account too. The owner learns which account it was, not who in it.
+    /// for that account too.
+    ///
+    /// The owner learns which account it was, not who in it.
     package func copies() -> [AuditRecord] {
         let owners = Set(resources.map(\.account)).subtracting([account]).sorted()
         guard outcome == nil, !owners.isEmpty else { return [self] }

@@ -1,0 +1,206 @@
+import Foundation
+import KMSModel
+import KMSStore
+import Testing
+
+/// What every engine promises of what it gives back after a restart: every field, byte for byte.
+@Suite struct ReloadContract {
+    private let samples: Samples
+
+    init() throws { samples = try Samples() }
+
+    @Test(arguments: StoreEngine.available)
+    func `everything comes back as it was`(engine: StoreEngine) async throws {
+        let contents = try await reloaded(
+            engine,
+            [
+                .insertAccount(AccountRecord(id: samples.account, creationDate: samples.date(1_700_000_000_999))),
+                .insertKey(try samples.key(1)), .insertKey(try samples.fullKey(2)),
+                .insertMaterial(try samples.material(1, wrapped: Array(0...255))),
+                .insertMaterial(try samples.material(7, of: 2, wrapped: [])),
+                .insertAlias(try samples.alias("a/b_c-D9", to: 2, version: 4)),
+                .setSetting("lead", Array("12".utf8)), .setSetting("empty", []), .setSetting("lead", [0, 255]),
+            ]
+        )
+        #expect(
+            contents.accounts == [AccountRecord(id: samples.account, creationDate: samples.date(1_700_000_000_999))])
+        let keys = contents.keys.sorted { $0.arn.keyID < $1.arn.keyID }
+        #expect(keys.map(Fields.init) == [Fields(try samples.key(1)), Fields(try samples.fullKey(2))])
+        #expect(
+            contents.materials == [
+                try samples.material(1, wrapped: Array(0...255)), try samples.material(7, of: 2, wrapped: []),
+            ]
+        )
+        #expect(contents.aliases == [try samples.alias("a/b_c-D9", to: 2, version: 4)])
+        #expect(contents.settings == ["lead": [0, 255], "empty": []])
+    }
+
+    @Test(arguments: StoreEngine.available)
+    func `what changed in a key comes back changed`(engine: StoreEngine) async throws {
+        var key = try samples.fullKey(2)
+        key.state = .disabled
+        key.description = ""
+        key.deletionDate = nil
+        key.pendingWindowInDays = nil
+        key.policy = "{}"
+        key.tags = [KMSModel.Tag(key: "only", value: "\u{10ffff}")]
+        key.rotation = nil
+        key.currentMaterial = nil
+        key.version = 9
+        let contents = try await reloaded(
+            engine, [.insertKey(try samples.fullKey(2)), .updateKey(key, expecting: 5)]
+        )
+        #expect(contents.keys.map(Fields.init) == [Fields(key)])
+        var full = try samples.fullKey(2)
+        full.version = 10
+        let back = try await reloaded(
+            engine, [.insertKey(key), .updateKey(full, expecting: 9)]
+        )
+        #expect(back.keys.map(Fields.init) == [Fields(full)])
+    }
+
+    @Test(arguments: StoreEngine.available)
+    func `what changed in an alias comes back changed`(engine: StoreEngine) async throws {
+        var alias = try samples.alias(to: 2, version: 2)
+        alias.lastUpdatedDate = samples.date(1_800_000_000_000)
+        let contents = try await reloaded(
+            engine,
+            [
+                .insertKey(try samples.key(1)), .insertKey(try samples.key(2)), .insertAlias(try samples.alias()),
+                .updateAlias(alias, expecting: 1),
+            ]
+        )
+        #expect(contents.aliases == [alias])
+    }
+
+    @Test(arguments: StoreEngine.available)
+    func `accounts and access keys come back as they were last`(engine: StoreEngine) async throws {
+        let account = samples.account
+        let principals: [Principal] = [
+            .root(account), .user(account, path: "/", name: "Ann+=,.@-_"),
+            .user(account, path: "/a/b/", name: "nul\u{0}name"),
+            .roleSession(account, path: "/p/", role: "Admin", session: "ci@1"),
+        ]
+        let accessKeys = principals.enumerated().map { samples.accessKey("AKIA\($0.offset)", principal: $0.element) }
+        var replaced = AccessKeyRecord(
+            id: "AKIA0", principal: .user(account, path: "/x/", name: "y"), creationDate: samples.date(77),
+            isActive: false, wrappedSecret: []
+        )
+        replaced.isActive = false
+        let later = AccountRecord(id: account, creationDate: samples.date(88))
+        let contents = try await reloaded(
+            engine,
+            [.insertAccount(AccountRecord(id: account, creationDate: samples.date(1)))]
+                + accessKeys.map(Mutation.insertAccessKey) + [.updateAccessKey(replaced), .updateAccount(later)]
+        )
+        #expect(contents.accessKeys.sorted { $0.id < $1.id } == [replaced] + accessKeys.dropFirst())
+        #expect(contents.accounts == [later])
+    }
+
+    @Test(arguments: StoreEngine.available)
+    func `tags and material keep the order in which they came`(engine: StoreEngine) async throws {
+        let tags = (0..<50).map { KMSModel.Tag(key: "tag\(($0 * 37) % 50)", value: "\($0)") }
+        let materials = try [5, 3, 9, 1, 7].map { try samples.material($0) }
+        let contents = try await reloaded(
+            engine, [.insertKey(try samples.key(1, tags: tags))] + materials.map(Mutation.insertMaterial)
+        )
+        #expect(contents.keys.first?.tags == tags)
+        #expect(contents.materials == materials)
+    }
+
+    @Test(arguments: StoreEngine.available)
+    func `every spec, usage, origin, manager and state can be stored`(engine: StoreEngine) async throws {
+        let count = 17
+        let keys = try (0..<count).map { number in
+            KeyRecord(
+                arn: try samples.arn(number), spec: KeySpec.allCases[number % KeySpec.allCases.count],
+                usage: KeyUsage.allCases[number % KeyUsage.allCases.count],
+                origin: KeyOrigin.allCases[number % KeyOrigin.allCases.count],
+                manager: KeyManager.allCases[number % KeyManager.allCases.count], creationDate: samples.date(1),
+                state: KeyState.allCases[number % KeyState.allCases.count], description: "", policy: "{}",
+                currentMaterial: nil
+            )
+        }
+        #expect(KeySpec.allCases.count <= count)
+        let contents = try await reloaded(engine, keys.map(Mutation.insertKey))
+        #expect(contents.keys.sorted { $0.arn.keyID < $1.arn.keyID } == keys)
+    }
+
+    @Test(arguments: StoreEngine.available)
+    func `the largest values that the API admits come back`(engine: StoreEngine) async throws {
+        var key = try samples.key(1)
+        key.policy = String(repeating: "p", count: 131_072)
+        key.description = String(repeating: "\u{1f511}", count: 8192)
+        key.tags = (0..<50).map {
+            KMSModel.Tag(key: "\($0)" + String(repeating: "k", count: 126), value: String(repeating: "v", count: 256))
+        }
+        let material = try samples.material(1, wrapped: Samples.secret(1, count: 9000))
+        let contents = try await reloaded(engine, [.insertKey(key), .insertMaterial(material)])
+        #expect(contents.keys.map(Fields.init) == [Fields(key)])
+        #expect(contents.materials == [material])
+    }
+
+    @Test(arguments: StoreEngine.available, [-1, .infinity, -.infinity, .nan, 1e15])
+    func `a date that could not be read again is refused`(engine: StoreEngine, seconds: TimeInterval) async throws {
+        try await engine.withStore { store in
+            var key = try samples.key(1)
+            key.deletionDate = Date(timeIntervalSince1970: seconds)
+            let change = Change([.insertKey(key)])
+            await expectRefusal(.corrupt) { () throws(StoreError) in _ = try await store.commit(change) }
+            #expect(try await store.contents().keys.isEmpty)
+        }
+    }
+
+    /// Four times the keys may take four times as long, not sixteen times.
+    @Test(arguments: StoreEngine.available)
+    func `the time to read everything grows with the number of keys`(engine: StoreEngine) async throws {
+        let directory = try ScratchDirectory()
+        let store = try await engine.open(directory)
+        var count = 0
+        func grow(to target: Int) async throws -> Duration {
+            while count < target {
+                var mutations: [Mutation] = []
+                for number in count..<min(count + 500, target) {
+                    mutations.append(
+                        .insertKey(try samples.key(number, tags: [KMSModel.Tag(key: "k", value: "\(number)")])))
+                    mutations.append(
+                        .insertMaterial(try samples.material(number, of: number, wrapped: Samples.secret(number))))
+                    mutations.append(.insertAlias(try samples.alias("a\(number)", to: number)))
+                }
+                _ = try await store.commit(Change(mutations))
+                count = min(count + 500, target)
+            }
+            var best = Duration.seconds(3600)
+            for _ in 0..<3 {
+                best = min(
+                    best,
+                    try await ContinuousClock().measure {
+                        let contents = try await store.contents()
+                        #expect(contents.keys.count == target && contents.materials.count == target)
+                        #expect(contents.aliases.count == target)
+                    })
+            }
+            return best
+        }
+        let quarter = try await grow(to: 2500)
+        let whole = try await grow(to: 10_000)
+        #expect(whole < quarter * 10, "2,500 keys: \(quarter), 10,000 keys: \(whole)")
+        try await store.close()
+    }
+
+    /// What a fresh store holds after `mutations` and a restart.
+    private func reloaded(_ engine: StoreEngine, _ mutations: [Mutation]) async throws -> StoreContents {
+        let directory = try ScratchDirectory()
+        let first = try await engine.open(directory)
+        let position = try await first.commit(Change(mutations))
+        let live = Snapshot(try await first.contents())
+        try await first.close()
+        let second = try await engine.open(directory)
+        let contents = try await second.contents()
+        #expect(Snapshot(contents) == live)
+        #expect(contents.position == position)
+        try await second.check()
+        try await second.close()
+        return contents
+    }
+}

@@ -1,0 +1,96 @@
+import Foundation
+import KMSModel
+import Testing
+
+/// Records to store.
+///
+/// Each value is different from every other, so that no column can be mistaken for its neighbour.
+struct Samples {
+    let account: AccountID
+    let realm: Realm
+
+    init(account: String = "111122223333", region: String = "eu-central-1") throws {
+        self.account = try #require(AccountID(account))
+        realm = Realm(account: self.account, region: try #require(Region(region)))
+    }
+
+    func date(_ milliseconds: Int64) -> Date { Date(timeIntervalSince1970: Double(milliseconds) / 1000) }
+
+    func arn(_ number: Int) throws -> KeyARN {
+        let bytes = withUnsafeBytes(of: UInt64(number).bigEndian) { Array(repeating: 0xab, count: 8) + Array($0) }
+        let keyID = try #require(KeyID(bytes: bytes, isMultiRegion: false))
+        return KeyARN(region: realm.region, account: account, keyID: keyID)
+    }
+
+    func key(_ number: Int, tags: [KMSModel.Tag] = [], version: Int64 = 1) throws -> KeyRecord {
+        KeyRecord(
+            arn: try arn(number), spec: .symmetricDefault, usage: .encryptDecrypt, origin: .awsKMS,
+            creationDate: date(1_700_000_000_123), state: .enabled, description: "key \(number)",
+            policy: #"{"Version":"2012-10-17"}"#, tags: tags, currentMaterial: nil, version: version
+        )
+    }
+
+    /// A key in which nothing is nil and no two values are alike.
+    func fullKey(_ number: Int = 2) throws -> KeyRecord {
+        KeyRecord(
+            arn: try arn(number), spec: .eccNISTP384, usage: .keyAgreement, origin: .external, manager: .aws,
+            isMultiRegion: true, creationDate: date(1_700_000_000_001), state: .pendingDeletion,
+            description: "für 鍵 🔑 e\u{301} \u{e9} \u{0} \" ' \\ \n", deletionDate: date(1_700_000_000_002),
+            pendingWindowInDays: 17, policy: "{\"Sid\":\"naïve\"}",
+            tags: [
+                KMSModel.Tag(key: "z", value: ""), KMSModel.Tag(key: "a", value: "Ω\u{0}"),
+                KMSModel.Tag(key: "e\u{301}", value: "é"),
+            ],
+            rotation: RotationSchedule(periodInDays: 91, nextRotation: date(1_700_000_000_003)),
+            currentMaterial: try materialID(7), version: 5
+        )
+    }
+
+    func materialID(_ number: Int) throws -> KeyMaterialID {
+        let bytes = withUnsafeBytes(of: UInt64(number).bigEndian) { Array(repeating: 0xcd, count: 24) + Array($0) }
+        return try #require(KeyMaterialID(bytes: bytes))
+    }
+
+    func material(_ number: Int, of key: Int = 1, wrapped: [UInt8] = [1, 2, 3]) throws -> MaterialRecord {
+        MaterialRecord(
+            key: try arn(key), id: try materialID(number), spec: .hmac384,
+            creationDate: date(1_700_000_100_000 + Int64(number)), wrapped: wrapped
+        )
+    }
+
+    func alias(_ name: String = "app", to key: Int = 1, version: Int64 = 1) throws -> AliasRecord {
+        AliasRecord(
+            arn: AliasARN(realm: realm, name: try #require(AliasName("alias/" + name))),
+            creationDate: date(1_700_000_200_001), target: try arn(key).keyID,
+            lastUpdatedDate: date(1_700_000_200_002), version: version
+        )
+    }
+
+    func accessKey(_ id: String = "AKIAIOSFODNN7EXAMPLE", principal: Principal? = nil) -> AccessKeyRecord {
+        AccessKeyRecord(
+            id: id, principal: principal ?? .root(account), creationDate: date(1_700_000_300_001), isActive: true,
+            wrappedSecret: [9, 8, 7, 0]
+        )
+    }
+
+    /// Bytes that stand nowhere by chance.
+    static func secret(_ number: Int, count: Int = 96) -> [UInt8] {
+        var generator = Generator(seed: UInt64(number))
+        return (0..<count).map { _ in UInt8(truncatingIfNeeded: generator.next() >> 32) }
+    }
+
+    /// Numbers that look random and are the same in every run (the step and mix of SplitMix64).
+    struct Generator: RandomNumberGenerator {
+        private var state: UInt64
+
+        init(seed: UInt64) { state = seed }
+
+        mutating func next() -> UInt64 {
+            state &+= 0x9e37_79b9_7f4a_7c15
+            var mixed = state
+            mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
+            mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
+            return mixed ^ mixed >> 31
+        }
+    }
+}

@@ -1,0 +1,35 @@
+import Foundation
+import KMSModel
+import KMSStore
+
+/// The contents of a store, comparable whatever the order in which they were read.
+struct Snapshot: Equatable {
+    private let accounts: [AccountID: AccountRecord]
+    private let accessKeys: [String: AccessKeyRecord]
+    private let keys: [KeyARN: Fields]
+    private let materials: [MaterialRecord]
+    private let aliases: [AliasARN: AliasRecord]
+    private let settings: [String: [UInt8]]
+    private let position: Int64
+
+    init(_ contents: StoreContents) {
+        accounts = Dictionary(uniqueKeysWithValues: contents.accounts.map { ($0.id, $0) })
+        accessKeys = Dictionary(uniqueKeysWithValues: contents.accessKeys.map { ($0.id, $0) })
+        keys = Dictionary(uniqueKeysWithValues: contents.keys.map { ($0.arn, Fields($0)) })
+        materials = contents.materials
+        aliases = Dictionary(uniqueKeysWithValues: contents.aliases.map { ($0.arn, $0) })
+        settings = contents.settings
+        position = contents.position
+    }
+}
+
+/// A key record whose texts are compared byte for byte: for Swift two spellings of one accented letter are equal.
+struct Fields: Equatable {
+    private let record: KeyRecord
+    private let texts: [[UInt8]]
+
+    init(_ key: KeyRecord) {
+        record = key
+        texts = ([key.description, key.policy] + key.tags.flatMap { [$0.key, $0.value] }).map { Array($0.utf8) }
+    }
+}

@@ -1,0 +1,87 @@
+import Foundation
+import KMSModel
+import KMSStore
+import KMSStoreSQLite
+import Testing
+
+/// An engine that the contract is run against.
+struct StoreEngine: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    /// Opens the store that belongs to a directory, which is empty before the first time.
+    let open: @Sendable (ScratchDirectory) async throws -> any Store
+
+    static let available = [
+        StoreEngine(testDescription: "SQLite") { try await SQLiteStore.open(in: $0.path) }
+    ]
+
+    /// Runs `body` with a store of its own.
+    func withStore(_ body: (any Store) async throws -> Void) async throws {
+        let directory = try ScratchDirectory()
+        let store = try await open(directory)
+        try await body(store)
+        try await store.check()
+        try await store.close()
+    }
+}
+
+/// A directory that is gone when nothing refers to it any more.
+final class ScratchDirectory: Sendable {
+    let path: String
+
+    init() throws {
+        path = FileManager.default.temporaryDirectory.appending(path: "store-\(UUID())").path
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    /// The database file of an SQLite store in this directory.
+    var database: String { path + "/chatelaine.sqlite" }
+
+    /// The names of the files in the directory.
+    var files: [String] {
+        get throws { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
+    }
+
+    /// Copies the files of an open store, as a crash at this moment would leave them.
+    func crashImage() throws -> ScratchDirectory {
+        let copy = try ScratchDirectory()
+        for file in try files {
+            try FileManager.default.copyItem(atPath: "\(path)/\(file)", toPath: "\(copy.path)/\(file)")
+        }
+        return copy
+    }
+
+    /// Whether `bytes` stand anywhere in any file of the directory.
+    func contains(_ bytes: [UInt8]) throws -> Bool {
+        try files.contains { file in
+            try Data(contentsOf: URL(filePath: "\(path)/\(file)")).range(of: Data(bytes)) != nil
+        }
+    }
+}
+
+/// Expects a refusal with this case of ``StoreError``.
+func expectRefusal(
+    _ expected: Refusal, _ location: SourceLocation = #_sourceLocation, of call: () async throws(StoreError) -> Void
+) async {
+    do throws(StoreError) {
+        try await call()
+        Issue.record("was not refused", sourceLocation: location)
+    } catch {
+        #expect(Refusal(error) == expected, "\(error)", sourceLocation: location)
+    }
+}
+
+/// The cases of ``StoreError`` without their texts.
+enum Refusal: Equatable {
+    case conflict, unavailable, corrupt, wrongFormat
+
+    init(_ error: StoreError) {
+        switch error {
+        case .conflict: self = .conflict
+        case .unavailable: self = .unavailable
+        case .corrupt: self = .corrupt
+        case .wrongFormat: self = .wrongFormat
+        }
+    }
+}

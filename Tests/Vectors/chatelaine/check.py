@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Derives, builds and opens every vector in this directory again, from docs/formats.md and without Chatelaine's code.
+
+Usage: check.py            needs the package `cryptography`; the rest is Python's own
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import pathlib
+import sys
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+# Building blocks
+
+
+def field(value):
+    """A field of the canonical encoding: its length as four bytes, and its bytes."""
+    data = value.encode() if isinstance(value, str) else value
+    return len(data).to_bytes(4, "big") + data
+
+
+def hkdf(secret, info):
+    """RFC 5869 with SHA-256, no salt, 32 bytes of output."""
+    extracted = hmac.new(bytes(32), secret, hashlib.sha256).digest()
+    return hmac.new(extracted, info + b"\x01", hashlib.sha256).digest()
+
+
+def counter_mode(secret, label, context):
+    """NIST SP 800-108r1, section 4.1, with HMAC-SHA-256: one block of 256 bits."""
+    block = (1).to_bytes(4, "big") + label + b"\x00" + context + (256).to_bytes(4, "big")
+    return hmac.new(secret, block, hashlib.sha256).digest()
+
+
+# Formats
+
+
+def root_key_file(root_key):
+    encoded = base64.b64encode(root_key).decode()
+    return f"chatelaine-root-key 1 {encoded} {hashlib.sha256(root_key).hexdigest()[:8]}\n"
+
+
+def domain_key_info(purpose, name):
+    return field("chatelaine domain key") + field(b"\x01") + field(purpose) + field(name)
+
+
+def domain_key(root_key, purpose, name=""):
+    return hkdf(root_key, domain_key_info(purpose, name))
+
+
+def material_binding(case):
+    return b"".join([
+        field("chatelaine key material"), field(b"\x01"), field(case["account"]), field(case["region"]),
+        field(case["keyID"]), field(bytes.fromhex(case["materialID"])), field(case["spec"]),
+    ])
+
+
+def secret_binding(case):
+    return b"".join([
+        field("chatelaine access key secret"), field(b"\x01"), field(case["account"]), field(case["accessKeyID"]),
+    ])
+
+
+def wrap(key, nonce, secret, binding):
+    return b"\x01" + nonce + AESGCM(key).encrypt(nonce, secret, binding)
+
+
+def unwrap(key, wrapped, binding):
+    assert wrapped[0] == 1
+    return AESGCM(key).decrypt(wrapped[1:13], wrapped[13:], binding)
+
+
+def ciphertext_prefix(case, salt):
+    multi_region = case["keyID"].startswith("mrk-")
+    key_id = bytes.fromhex(case["keyID"].removeprefix("mrk-").replace("-", ""))
+    return b"cht\x01" + bytes([multi_region]) + key_id + bytes.fromhex(case["materialID"]) + salt
+
+
+def encoded_context(pairs):
+    pairs = sorted((key.encode(), value.encode()) for key, value in pairs)
+    return len(pairs).to_bytes(4, "big") + b"".join(field(key) + field(value) for key, value in pairs)
+
+
+def message_key(material, salt):
+    return counter_mode(material, b"chatelaine message key v1", salt)
+
+
+# Vectors
+
+
+def load(name, *fields):
+    """The cases of a file; each has just these members."""
+    document = json.loads((HERE / name).read_text(encoding="utf-8"))
+    assert set(document) == {"format", "cases"}, f"{name}: {sorted(document)}"
+    assert document["cases"], f"{name} has no cases"
+    for case in document["cases"]:
+        assert set(case) == {"name", *fields}, f"{name}: {sorted(case)}"
+    return document["cases"]
+
+
+def expect(name, what, given, computed):
+    assert given == computed, f"{name}: {what} is {given!r}, computed {computed!r}"
+
+
+def check_root_keys():
+    cases = load("root-key-v1.json", "rootKey", "file", "check")
+    for case in cases:
+        root_key = bytes.fromhex(case["rootKey"])
+        expect(case["name"], "the file", case["file"], root_key_file(root_key))
+        expect(case["name"], "the check", case["check"], domain_key(root_key, "check").hex())
+    return len(cases)
+
+
+def check_domain_keys():
+    cases = load("domain-keys-v1.json", "rootKey", "purpose", "domain", "info", "key")
+    for case in cases:
+        expect(case["name"], "the info", case["info"], domain_key_info(case["purpose"], case["domain"]).hex())
+        derived = domain_key(bytes.fromhex(case["rootKey"]), case["purpose"], case["domain"])
+        expect(case["name"], "the key", case["key"], derived.hex())
+    return len(cases)
+
+
+def check_wrapped(name, secret_name, names, binding_of, key_of):
+    cases = load(name, "rootKey", *names, secret_name, "nonce", "wrapped")
+    for case in cases:
+        key, binding = key_of(case), binding_of(case)
+        secret, wrapped = bytes.fromhex(case[secret_name]), bytes.fromhex(case["wrapped"])
+        expect(case["name"], "what is inside", secret.hex(), unwrap(key, wrapped, binding).hex())
+        built = wrap(key, bytes.fromhex(case["nonce"]), secret, binding)
+        expect(case["name"], "the wrapped form", case["wrapped"], built.hex())
+    return len(cases)
+
+
+def check_ciphertexts():
+    cases = load(
+        "ciphertext-v1.json", "keyID", "materialID", "material", "context", "salt", "nonce", "plaintext", "ciphertext"
+    )
+    for case in cases:
+        salt, nonce = bytes.fromhex(case["salt"]), bytes.fromhex(case["nonce"])
+        plaintext, ciphertext = bytes.fromhex(case["plaintext"]), bytes.fromhex(case["ciphertext"])
+        prefix = ciphertext_prefix(case, salt)
+        binding = prefix + encoded_context(case["context"])
+        cipher = AESGCM(message_key(bytes.fromhex(case["material"]), salt))
+        expect(case["name"], "the prefix", ciphertext[:69].hex(), prefix.hex())
+        opened = cipher.decrypt(ciphertext[69:81], ciphertext[81:], binding)
+        expect(case["name"], "the plaintext", plaintext.hex(), opened.hex())
+        built = prefix + nonce + cipher.encrypt(nonce, plaintext, binding)
+        expect(case["name"], "the ciphertext", ciphertext.hex(), built.hex())
+    return len(cases)
+
+
+def main():
+    def root_key(case):
+        return bytes.fromhex(case["rootKey"])
+
+    count = check_root_keys() + check_domain_keys() + check_ciphertexts()
+    count += check_wrapped(
+        "wrapped-material-v1.json", "material", ["account", "region", "keyID", "materialID", "spec"],
+        material_binding, lambda case: domain_key(root_key(case), "region", case["region"]),
+    )
+    count += check_wrapped(
+        "wrapped-secret-v1.json", "secret", ["account", "accessKeyID"],
+        secret_binding, lambda case: domain_key(root_key(case), "identity"),
+    )
+    print(f"{count} vectors hold")
+
+
+if __name__ == "__main__":
+    # Python without assertions would find nothing wrong.
+    sys.exit(main() if __debug__ else "run this without -O")
