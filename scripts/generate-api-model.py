@@ -262,7 +262,11 @@ class Model:
         for name, operation in self.operations.items():
             shape = self.type_name(operation["input"]["shape"], "Input")
             text += f"        case .{lower(name)}: _ = try API.{shape}(validating: object)\n"
-        return text + "        }\n    }\n}\n"
+        text += "        }\n    }\n\n"
+        text += "    private static let byName = Dictionary(uniqueKeysWithValues: allCases.map { ($0.rawValue, $0) })\n\n"
+        text += "    /// The operation of this name: one look-up, where `init(rawValue:)` compares with each in turn.\n"
+        text += "    package static func named(_ name: String) -> OperationName? { byName[name] }\n"
+        return text + "}\n"
 
     @staticmethod
     def code(exception):

@@ -108,7 +108,9 @@ package struct FileSeal: Seal {
     private func parse(_ text: UnsafeRawBufferPointer) throws(SealFailure) -> RootKey {
         guard unsafe text.last == UInt8(ascii: "\n") else { throw .damaged(path: path) }
         let parts = unsafe text.dropLast().split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
-        guard unsafe parts.count >= 2, unsafe parts[0].elementsEqual(Self.label.utf8) else { throw .damaged(path: path) }
+        guard unsafe parts.count >= 2, unsafe parts[0].elementsEqual(Self.label.utf8) else {
+            throw .damaged(path: path)
+        }
         guard unsafe parts[1].elementsEqual(Self.version.utf8) else { throw .unknownVersion(path: path) }
         guard unsafe parts.count == 4, let key = try unsafe decode(UnsafeRawBufferPointer(rebasing: parts[2])),
             unsafe parts[3].elementsEqual(Self.checksum(of: key).utf8)

@@ -59,7 +59,9 @@ package enum Primitives {
     package static func open(
         _ sealed: [UInt8], key: [UInt8], additionalData: [UInt8]
     ) throws(CryptoFailure) -> [UInt8] {
-        try unsafe Sealing.open(sealed[...], under: SymmetricKey(data: key), binding: additionalData) { unsafe Array($0) }
+        try unsafe Sealing.open(sealed[...], under: SymmetricKey(data: key), binding: additionalData) {
+            unsafe Array($0)
+        }
     }
 
     private static func bytes(of key: SymmetricKey) -> [UInt8] {

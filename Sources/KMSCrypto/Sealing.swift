@@ -1,3 +1,4 @@
+import CSodium
 import Crypto
 import Foundation
 import KMSModel
@@ -37,13 +38,13 @@ enum Sealing {
         guard sealed.count >= overhead else { throw .malformed }
         var plaintext: Data
         do {
-            plaintext = try AES.GCM.open(
-                AES.GCM.SealedBox(combined: Data(sealed)), using: key, authenticating: additionalData
-            )
+            // Copied by its pointer, because a `Data` takes a slice byte by byte.
+            let box = try AES.GCM.SealedBox(combined: unsafe sealed.withUnsafeBytes { unsafe Data($0) })
+            plaintext = try AES.GCM.open(box, using: key, authenticating: additionalData)
         } catch {
             throw .notAuthentic
         }
-        defer { plaintext.resetBytes(in: plaintext.startIndex..<plaintext.endIndex) }
+        defer { unsafe plaintext.withUnsafeMutableBytes { unsafe sodium_memzero($0.baseAddress, $0.count) } }
         let result: Swift.Result<Result, CryptoFailure> = unsafe plaintext.withUnsafeBytes { bytes in
             Swift.Result { () throws(CryptoFailure) in try unsafe body(bytes) }
         }

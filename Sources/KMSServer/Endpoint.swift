@@ -79,7 +79,19 @@ package struct ConnectionContext: Hummingbird.RequestContext {
     /// The endpoint of `engine`'s APIs.
     package init(source: Source) {
         coreContext = .init(source: source)
-        address = source.channel.remoteAddress?.ipAddress ?? "unknown"
+        address = source.channel.remoteAddress.map(Self.text(of:)) ?? "unknown"
+    }
+
+    /// The address without its port.
+    ///
+    /// The four bytes of IPv4 are written by hand: every request needs them, and the system's own function prints with
+    /// a format.
+    private static func text(of address: SocketAddress) -> String {
+        guard case .v4(let address) = address else { return address.ipAddress ?? "unknown" }
+        // sockaddr_in: two bytes of family, two of port, four of address.
+        return withUnsafeBytes(of: address.address) { bytes in
+            bytes[4..<8].map { String($0) }.joined(separator: ".")
+        }
     }
 
     /// What the framework makes a context from.

@@ -26,7 +26,7 @@ struct JSONProtocol {
         }
         if target == Self.clockTarget, let clock { return await advance(clock, request, client, requestID) }
         guard target.hasPrefix(Self.targetPrefix),
-            let operation = OperationName(rawValue: String(target.dropFirst(Self.targetPrefix.count)))
+            let operation = OperationName.named(String(target.utf8.dropFirst(Self.targetPrefix.utf8.count)) ?? "")
         else { return Self.error(KMSError(.unknownOperation), requestID) }
         switch await pipeline.answer(request, for: operation, from: client, requestID: requestID) {
         case .success(let body): return Self.response(.ok, body, requestID)
@@ -53,6 +53,8 @@ struct JSONProtocol {
     /// Whether the body is of this protocol; a charset may follow.
     private static func isJSON(_ contentType: String?) -> Bool {
         guard let contentType else { return false }
+        // What SDKs send, as a rule.
+        if contentType == Self.contentType { return true }
         let type = contentType.prefix { $0 != ";" }
         return type.split(separator: " ").joined().lowercased() == Self.contentType
     }
@@ -86,7 +88,7 @@ struct JSONProtocol {
 
     private static func response(_ status: HTTPResponse.Status, _ body: [UInt8], _ requestID: String) -> Response {
         var headers = commonHeaders(requestID)
-        headers[.contentType] = contentType
+        headers.append(HTTPField(name: .contentType, value: contentType))
         return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
     }
 
@@ -94,11 +96,12 @@ struct JSONProtocol {
     ///
     /// Nothing that was answered may be kept by a cache.
     static func commonHeaders(_ requestID: String) -> HTTPFields {
-        var headers = HTTPFields()
-        headers[.amznRequestID] = requestID
-        headers[.cacheControl] = "no-cache, no-store, must-revalidate, private"
-        headers[.expires] = "0"
-        headers[.pragma] = "no-cache"
+        var headers = uncached
+        headers.append(HTTPField(name: .amznRequestID, value: requestID))
         return headers
     }
+
+    private static let uncached: HTTPFields = [
+        .cacheControl: "no-cache, no-store, must-revalidate, private", .expires: "0", .pragma: "no-cache",
+    ]
 }

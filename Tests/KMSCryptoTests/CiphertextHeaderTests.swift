@@ -5,7 +5,8 @@ import Testing
 struct CiphertextHeaderTests {
     /// The shortest ciphertext that has a header: of no plaintext.
     private static func ciphertext(
-        magic: [UInt8] = Array("cht".utf8), version: UInt8 = 1, form: UInt8 = 0, count: Int = SymmetricCiphertext.overhead
+        magic: [UInt8] = Array("cht".utf8), version: UInt8 = 1, form: UInt8 = 0,
+        count: Int = SymmetricCiphertext.overhead
     ) -> [UInt8] {
         let header = magic + [version, form] + (0..<48).map { UInt8($0) }
         return Array((header + [UInt8](repeating: 0, count: count)).prefix(count))

@@ -105,7 +105,8 @@ struct CiphertextTests {
             try keyring.decrypt(more + ciphertext, with: material, context: .empty)
         }
         #expect(throws: CryptoFailure.notAuthentic) {
-            try keyring.decrypt(ciphertext.prefix(81) + more + ciphertext.dropFirst(81), with: material, context: .empty)
+            try keyring.decrypt(
+                ciphertext.prefix(81) + more + ciphertext.dropFirst(81), with: material, context: .empty)
         }
     }
 
@@ -126,7 +127,8 @@ struct CiphertextTests {
         let ciphertext = try keyring.encrypt(Sample.plaintext, with: material, context: EncryptionContext(given))
         let others: [[(String, String)]] = [
             [], [given[0]], [given[1]], given + [("more", "")], [("tenant", "4712"), given[1]],
-            [("tenant", "471"), given[1]], [("Tenant", "4711"), given[1]], [("tenant", "invoices"), ("purpose", "4711")],
+            [("tenant", "471"), given[1]], [("Tenant", "4711"), given[1]],
+            [("tenant", "invoices"), ("purpose", "4711")],
             [("tenant4711", ""), given[1]], [("tenan", "t4711"), given[1]], [("4711", "tenant"), given[1]],
             [("purposeinvoices", "tenant4711")],
         ]

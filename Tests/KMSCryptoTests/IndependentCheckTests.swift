@@ -38,7 +38,8 @@ struct IndependentCheckTests {
             let changed = copy.appendingPathComponent(file)
             var text = Array(try Data(contentsOf: changed))
             // The last digit of the last member of the last case.
-            let end = try #require(text.lastIndex(of: UInt8(ascii: "}")).map { text[..<$0].lastIndex(of: UInt8(ascii: "}")) })
+            let end = try #require(
+                text.lastIndex(of: UInt8(ascii: "}")).map { text[..<$0].lastIndex(of: UInt8(ascii: "}")) })
             let digit = try #require(end) - 2
             text[digit] = text[digit] == UInt8(ascii: "0") ? UInt8(ascii: "1") : UInt8(ascii: "0")
             try Data(text).write(to: changed)

@@ -29,7 +29,8 @@ struct PinnedVectorTests {
         }
     }
 
-    @Test(arguments: try Vectors.cases("chatelaine/domain-keys-v1.json", ["rootKey", "purpose", "domain", "info", "key"]))
+    @Test(
+        arguments: try Vectors.cases("chatelaine/domain-keys-v1.json", ["rootKey", "purpose", "domain", "info", "key"]))
     func `a domain key is derived from the root key`(vector: VectorCase) throws {
         let derived = Primitives.domainKey(
             try vector.bytes("rootKey"), purpose: try vector.text("purpose"), name: try vector.text("domain")

@@ -46,7 +46,9 @@ struct VectorFailure: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-/// The data of `Tests/Vectors`. A member that no test reads fails the run.
+/// The data of `Tests/Vectors`.
+///
+/// A member that no test reads fails the run.
 enum Vectors {
     static let directory = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appendingPathComponent("Vectors")

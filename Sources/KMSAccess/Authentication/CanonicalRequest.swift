@@ -117,10 +117,11 @@ package enum CanonicalRequest {
 
     /// A name that was signed but is not there gets an empty value: leaving it out would change what is signed.
     private static func appendCanonicalHeader(_ name: Substring, of request: SignedRequest, to bytes: inout [UInt8]) {
+        let name = String(name)
         bytes.append(contentsOf: name.utf8)
         bytes.append(UInt8(ascii: ":"))
         var isFirst = true
-        for header in request.headers where header.name.utf8.elementsEqual(name.utf8) {
+        for header in request.headers where header.name == name {
             if !isFirst { bytes.append(UInt8(ascii: ",")) }
             isFirst = false
             appendTrimmed(header.value, to: &bytes)

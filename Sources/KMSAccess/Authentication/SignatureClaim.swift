@@ -131,7 +131,7 @@ struct SignatureClaim {
         }
     }
 
-    func signs(_ name: String) -> Bool { signedHeaders.contains { $0.utf8.elementsEqual(name.utf8) } }
+    func signs(_ name: String) -> Bool { signedHeaders.contains { $0 == name } }
 }
 
 /// The parameters of a query, as far as they are a signature's.
@@ -200,7 +200,17 @@ private struct HeaderParameters {
 // Bytes, not characters: finding where a character ends costs more than the rest of the parsing.
 extension Substring {
     fileprivate func pieces(separatedBy separator: UInt8) -> [Substring] {
-        utf8.split(separator: separator, omittingEmptySubsequences: false).map(Substring.init)
+        var pieces: [Substring] = []
+        pieces.reserveCapacity(8)
+        var start = startIndex
+        var rest = utf8
+        while let end = rest.firstIndex(of: separator) {
+            pieces.append(self[start..<end])
+            start = utf8.index(after: end)
+            rest = utf8[start...]
+        }
+        pieces.append(self[start...])
+        return pieces
     }
 
     fileprivate var trimmed: Substring {

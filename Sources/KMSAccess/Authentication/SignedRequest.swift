@@ -24,21 +24,13 @@ package struct SignedRequest: Sendable {
     }
 
     /// The value of the first header of this name.
-    func header(_ name: StaticString) -> String? {
-        headers.first { $0.name.isASCII(name) }?.value
+    func header(_ name: String) -> String? {
+        headers.first { $0.name == name }?.value
     }
 
     /// Whether there are several headers of this name.
-    func repeats(_ name: StaticString) -> Bool {
-        headers.count { $0.name.isASCII(name) } > 1
-    }
-}
-
-extension String {
-    /// Whether the bytes are these: quicker than comparing strings, which looks at the meaning of characters.
-    fileprivate func isASCII(_ text: StaticString) -> Bool {
-        let bytes = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
-        return utf8.count == bytes.count && utf8.elementsEqual(bytes)
+    func repeats(_ name: String) -> Bool {
+        headers.count { $0.name == name } > 1
     }
 }
 

@@ -77,17 +77,18 @@ package struct AuditRecord: Sendable {
     ///
     /// The owner learns which account it was, not who in it.
     package func copies() -> [AuditRecord] {
+        guard outcome == nil, resources.contains(where: { $0.account != account }) else { return [self] }
         let owners = Set(resources.map(\.account)).subtracting([account]).sorted()
-        guard outcome == nil, !owners.isEmpty else { return [self] }
         var own = self
         own.sharedEventID = RequestID.make()
-        return [own] + owners.map { owner in
-            var copy = own
-            copy.recipient = owner
-            copy.eventID = RequestID.make()
-            copy.resources = resources.filter { $0.account == owner }
-            return copy
-        }
+        return [own]
+            + owners.map { owner in
+                var copy = own
+                copy.recipient = owner
+                copy.eventID = RequestID.make()
+                copy.resources = resources.filter { $0.account == owner }
+                return copy
+            }
     }
 
     /// The record as one line of JSON, members in CloudTrail's order.

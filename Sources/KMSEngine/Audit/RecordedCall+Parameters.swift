@@ -6,11 +6,11 @@ extension RecordedCall {
     /// leaves one out; nil when that is nothing.
     func parameters(of body: JSONObject) -> JSONObject? {
         var result = JSONObject()
-        for name in members {
+        for (name, recordedName) in zip(members, recordedNames) {
             if let value = body[name], value != .null {
-                result.append(name.lowerFirst, value.lowerFirst(asRoot: false))
+                result.append(recordedName, value.lowerFirst(asRoot: false))
             } else if let value = defaults.first(where: { $0.name == name })?.value {
-                result.append(name.lowerFirst, value)
+                result.append(recordedName, value)
             }
         }
         return result.members.isEmpty ? nil : result
@@ -63,7 +63,7 @@ extension JSONValue {
 }
 
 extension String {
-    fileprivate var lowerFirst: String { prefix(1).lowercased() + dropFirst() }
+    var lowerFirst: String { prefix(1).lowercased() + dropFirst() }
 }
 
 extension Access {

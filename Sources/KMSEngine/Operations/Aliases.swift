@@ -29,7 +29,7 @@ struct CreateAlias: Operation {
     }
 
     static func perform(
-        _ input: API.CreateAliasRequest, under permit: borrowing Permit<AliasedKey>, in context: RequestContext
+        _ input: API.CreateAliasRequest, under permit: Permit<AliasedKey>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.Nothing> {
         let (alias, key) = (permit.subject.alias, permit.subject.key)
         guard context.directory.alias(alias) == nil else {
@@ -69,7 +69,7 @@ struct UpdateAlias: Operation {
     }
 
     static func perform(
-        _ input: API.UpdateAliasRequest, under permit: borrowing Permit<Move>, in context: RequestContext
+        _ input: API.UpdateAliasRequest, under permit: Permit<Move>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.Nothing> {
         let move = permit.subject
         if let old = move.old?.record,
@@ -111,7 +111,7 @@ struct DeleteAlias: Operation {
     }
 
     static func perform(
-        _ input: API.DeleteAliasRequest, under permit: borrowing Permit<Target>, in context: RequestContext
+        _ input: API.DeleteAliasRequest, under permit: Permit<Target>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.Nothing> {
         let alias = permit.subject.alias
         return Outcome(API.Nothing(), change: Change([.deleteAlias(alias.arn, expecting: alias.version)]))
@@ -137,7 +137,7 @@ struct ListAliases: Operation {
     }
 
     static func perform(
-        _ input: API.ListAliasesRequest, under permit: borrowing Permit<KeySnapshot?>, in context: RequestContext
+        _ input: API.ListAliasesRequest, under permit: Permit<KeySnapshot?>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.ListAliasesResponse> {
         let key = permit.subject
         let scope = PageScope(.listAliases, of: key?.arnText ?? "")

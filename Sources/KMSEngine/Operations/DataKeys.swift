@@ -19,7 +19,7 @@ struct GenerateDataKey: KeyOperation {
     }
 
     static func perform(
-        _ input: API.GenerateDataKeyRequest, under permit: borrowing Permit<KeySnapshot>, in context: RequestContext
+        _ input: API.GenerateDataKeyRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.GenerateDataKeyResponse> {
         let key = permit.subject
         _ = try key.algorithm(nil)
@@ -55,7 +55,7 @@ struct GenerateDataKeyWithoutPlaintext: KeyOperation {
     }
 
     static func perform(
-        _ input: API.GenerateDataKeyWithoutPlaintextRequest, under permit: borrowing Permit<KeySnapshot>,
+        _ input: API.GenerateDataKeyWithoutPlaintextRequest, under permit: Permit<KeySnapshot>,
         in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.GenerateDataKeyWithoutPlaintextResponse> {
         let key = permit.subject
@@ -90,7 +90,7 @@ struct GenerateRandom: AccountOperation {
     }
 
     static func perform(
-        _ input: API.GenerateRandomRequest, under permit: borrowing Permit<Void>, in context: RequestContext
+        _ input: API.GenerateRandomRequest, under permit: Permit<Void>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.GenerateRandomResponse> {
         let plaintext = try context.keyring.answering { keyring throws(CryptoFailure) in
             try keyring.randomBytes(input.numberOfBytes ?? 0)

@@ -18,7 +18,7 @@ struct Encrypt: KeyOperation {
     static func isDryRun(_ input: API.EncryptRequest) -> Bool { input.dryRun ?? false }
 
     static func perform(
-        _ input: API.EncryptRequest, under permit: borrowing Permit<KeySnapshot>, in context: RequestContext
+        _ input: API.EncryptRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.EncryptResponse> {
         let key = permit.subject
         let algorithm = try key.algorithm(input.encryptionAlgorithm)
@@ -73,7 +73,7 @@ struct Decrypt: Operation {
     }
 
     static func perform(
-        _ input: API.DecryptRequest, under permit: borrowing Permit<SealedText>, in context: RequestContext
+        _ input: API.DecryptRequest, under permit: Permit<SealedText>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.DecryptResponse> {
         let key = permit.subject.key
         let algorithm = try key.algorithm(input.encryptionAlgorithm)
@@ -134,7 +134,7 @@ struct ReEncrypt: Operation {
     }
 
     static func perform(
-        _ input: API.ReEncryptRequest, under permit: borrowing Permit<Transfer>, in context: RequestContext
+        _ input: API.ReEncryptRequest, under permit: Permit<Transfer>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.ReEncryptResponse> {
         let (source, destination) = (permit.subject.source.key, permit.subject.destination)
         let sourceAlgorithm = try source.algorithm(input.sourceEncryptionAlgorithm)

@@ -34,7 +34,7 @@ struct CreateKey: AccountOperation {
     }
 
     static func perform(
-        _ input: API.CreateKeyRequest, under permit: borrowing Permit<Void>, in context: RequestContext
+        _ input: API.CreateKeyRequest, under permit: Permit<Void>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.CreateKeyResponse> {
         guard context.directory.keyCount(in: context.realm) < context.quotas.keysPerRealm else {
             throw KMSError(.limitExceeded, "The quota of KMS keys in this account and Region has been reached.")

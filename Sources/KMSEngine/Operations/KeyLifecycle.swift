@@ -12,7 +12,7 @@ struct DescribeKey: KeyOperation {
     static func keyIdentifier(in input: API.DescribeKeyRequest) -> String { input.keyId }
 
     static func perform(
-        _ input: API.DescribeKeyRequest, under permit: borrowing Permit<KeySnapshot>, in context: RequestContext
+        _ input: API.DescribeKeyRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.DescribeKeyResponse> {
         Outcome(API.DescribeKeyResponse(keyMetadata: API.KeyMetadata(permit.subject.record)))
     }
@@ -26,7 +26,7 @@ struct ListKeys: AccountOperation {
     static let description = OperationDescription(.listKeys, recorded: .read("Limit", "Marker"))
 
     static func perform(
-        _ input: API.ListKeysRequest, under permit: borrowing Permit<Void>, in context: RequestContext
+        _ input: API.ListKeysRequest, under permit: Permit<Void>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.ListKeysResponse> {
         let scope = PageScope(.listKeys)
         let last = try scope.position(in: input.marker, KeyID.init)
@@ -54,7 +54,7 @@ struct UpdateKeyDescription: KeyOperation {
     static func keyIdentifier(in input: API.UpdateKeyDescriptionRequest) -> String { input.keyId }
 
     static func perform(
-        _ input: API.UpdateKeyDescriptionRequest, under permit: borrowing Permit<KeySnapshot>,
+        _ input: API.UpdateKeyDescriptionRequest, under permit: Permit<KeySnapshot>,
         in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.Nothing> {
         permit.subject.changed { $0.description = input.description }

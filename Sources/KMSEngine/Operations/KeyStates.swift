@@ -10,7 +10,7 @@ struct EnableKey: KeyOperation {
     static func keyIdentifier(in input: API.EnableKeyRequest) -> String { input.keyId }
 
     static func perform(
-        _ input: API.EnableKeyRequest, under permit: borrowing Permit<KeySnapshot>, in context: RequestContext
+        _ input: API.EnableKeyRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.Nothing> {
         permit.subject.changed { $0.state = .enabled }
     }
@@ -22,7 +22,7 @@ struct DisableKey: KeyOperation {
     static func keyIdentifier(in input: API.DisableKeyRequest) -> String { input.keyId }
 
     static func perform(
-        _ input: API.DisableKeyRequest, under permit: borrowing Permit<KeySnapshot>, in context: RequestContext
+        _ input: API.DisableKeyRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.Nothing> {
         permit.subject.changed { $0.state = .disabled }
     }
@@ -53,7 +53,7 @@ struct ScheduleKeyDeletion: KeyOperation {
     }
 
     static func perform(
-        _ input: API.ScheduleKeyDeletionRequest, under permit: borrowing Permit<KeySnapshot>,
+        _ input: API.ScheduleKeyDeletionRequest, under permit: Permit<KeySnapshot>,
         in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.ScheduleKeyDeletionResponse> {
         let days = input.pendingWindowInDays ?? defaultDays
@@ -81,7 +81,7 @@ struct CancelKeyDeletion: KeyOperation {
     static func keyIdentifier(in input: API.CancelKeyDeletionRequest) -> String { input.keyId }
 
     static func perform(
-        _ input: API.CancelKeyDeletionRequest, under permit: borrowing Permit<KeySnapshot>,
+        _ input: API.CancelKeyDeletionRequest, under permit: Permit<KeySnapshot>,
         in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.CancelKeyDeletionResponse> {
         let change = permit.subject.change {

@@ -12,7 +12,7 @@ struct GetKeyPolicy: KeyOperation {
     static func keyIdentifier(in input: API.GetKeyPolicyRequest) -> String { input.keyId }
 
     static func perform(
-        _ input: API.GetKeyPolicyRequest, under permit: borrowing Permit<KeySnapshot>, in context: RequestContext
+        _ input: API.GetKeyPolicyRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.GetKeyPolicyResponse> {
         try KeyPolicyName.check(input.policyName)
         return Outcome(
@@ -37,7 +37,7 @@ struct PutKeyPolicy: KeyOperation {
     static func keyIdentifier(in input: API.PutKeyPolicyRequest) -> String { input.keyId }
 
     static func perform(
-        _ input: API.PutKeyPolicyRequest, under permit: borrowing Permit<KeySnapshot>, in context: RequestContext
+        _ input: API.PutKeyPolicyRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.Nothing> {
         try KeyPolicyName.check(input.policyName)
         let policy = try context.policies.accept(
@@ -61,7 +61,7 @@ struct ListKeyPolicies: KeyOperation {
     }
 
     static func perform(
-        _ input: API.ListKeyPoliciesRequest, under permit: borrowing Permit<KeySnapshot>, in context: RequestContext
+        _ input: API.ListKeyPoliciesRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.ListKeyPoliciesResponse> {
         Outcome(API.ListKeyPoliciesResponse(policyNames: [KeyPolicyName.only], truncated: false))
     }

@@ -19,7 +19,7 @@ struct EnableKeyRotation: KeyOperation {
     static func keyIdentifier(in input: API.EnableKeyRotationRequest) -> String { input.keyId }
 
     static func perform(
-        _ input: API.EnableKeyRotationRequest, under permit: borrowing Permit<KeySnapshot>,
+        _ input: API.EnableKeyRotationRequest, under permit: Permit<KeySnapshot>,
         in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.Nothing> {
         permit.subject.changed { key in
@@ -40,7 +40,7 @@ struct DisableKeyRotation: KeyOperation {
     static func keyIdentifier(in input: API.DisableKeyRotationRequest) -> String { input.keyId }
 
     static func perform(
-        _ input: API.DisableKeyRotationRequest, under permit: borrowing Permit<KeySnapshot>,
+        _ input: API.DisableKeyRotationRequest, under permit: Permit<KeySnapshot>,
         in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.Nothing> {
         permit.subject.changed { $0.rotation = nil }
@@ -55,7 +55,7 @@ struct GetKeyRotationStatus: KeyOperation {
     static func keyIdentifier(in input: API.GetKeyRotationStatusRequest) -> String { input.keyId }
 
     static func perform(
-        _ input: API.GetKeyRotationStatusRequest, under permit: borrowing Permit<KeySnapshot>,
+        _ input: API.GetKeyRotationStatusRequest, under permit: Permit<KeySnapshot>,
         in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.GetKeyRotationStatusResponse> {
         let key = permit.subject.record

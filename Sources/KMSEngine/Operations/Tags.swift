@@ -10,7 +10,7 @@ struct TagResource: KeyOperation {
     static func keyIdentifier(in input: API.TagResourceRequest) -> String { input.keyId }
 
     static func perform(
-        _ input: API.TagResourceRequest, under permit: borrowing Permit<KeySnapshot>, in context: RequestContext
+        _ input: API.TagResourceRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.Nothing> {
         let tags = try TagList(permit.subject.record.tags).setting(input.tags, quota: context.quotas.tagsPerKey)
         return permit.subject.changed { $0.tags = tags.tags }
@@ -23,7 +23,7 @@ struct UntagResource: KeyOperation {
     static func keyIdentifier(in input: API.UntagResourceRequest) -> String { input.keyId }
 
     static func perform(
-        _ input: API.UntagResourceRequest, under permit: borrowing Permit<KeySnapshot>, in context: RequestContext
+        _ input: API.UntagResourceRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.Nothing> {
         let tags = try TagList(permit.subject.record.tags).removing(input.tagKeys)
         return permit.subject.changed { $0.tags = tags.tags }
@@ -41,7 +41,7 @@ struct ListResourceTags: KeyOperation {
     static func keyIdentifier(in input: API.ListResourceTagsRequest) -> String { input.keyId }
 
     static func perform(
-        _ input: API.ListResourceTagsRequest, under permit: borrowing Permit<KeySnapshot>,
+        _ input: API.ListResourceTagsRequest, under permit: Permit<KeySnapshot>,
         in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.ListResourceTagsResponse> {
         let scope = PageScope(.listResourceTags, of: permit.subject.arnText)

@@ -3,9 +3,8 @@ package import KMSModel
 
 /// Proof that a caller may use a subject in the way that an operation does.
 ///
-/// Only the authorizer makes one, so an operation that was not authorized does not compile. It cannot be copied, so it
-/// is not kept for later either.
-package struct Permit<Subject: Sendable>: ~Copyable, Sendable {
+/// Only the authorizer makes one, so an operation that was not authorized does not compile.
+package struct Permit<Subject: Sendable>: Sendable {
     /// What the operation works on.
     package let subject: Subject
 

@@ -31,7 +31,7 @@ package protocol Operation: Sendable {
     /// An operation that changes something answers the change with the output; the pipeline commits it. Therefore this
     /// may run again, with a newer subject, when another change came first.
     static func perform(
-        _ input: Input, under permit: borrowing Permit<Subject>, in context: RequestContext
+        _ input: Input, under permit: Permit<Subject>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<Output>
 }
 

@@ -48,6 +48,18 @@ package struct RecordedCall: Sendable {
     package let defaults: [(name: String, value: JSONValue)]
     /// What `responseElements` shows of a success.
     package let response: RecordedResponse
+    /// The same members as records spell them.
+    let recordedNames: [String]
+
+    private init(
+        isReadOnly: Bool, members: [String], defaults: [(name: String, value: JSONValue)], response: RecordedResponse
+    ) {
+        self.isReadOnly = isReadOnly
+        self.members = members
+        self.defaults = defaults
+        self.response = response
+        recordedNames = members.map(\.lowerFirst)
+    }
 
     /// A call that changes nothing and whose answer is not recorded.
     package static func read(_ members: String..., defaults: [(name: String, value: JSONValue)] = []) -> Self {

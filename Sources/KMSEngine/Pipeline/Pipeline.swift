@@ -58,7 +58,12 @@ package struct Pipeline: Sendable {
             time: now, eventName: operation.rawValue, eventID: RequestID.make(), region: caller.region,
             account: caller.principal.account, origin: .call(caller, client: client, requestID: requestID)
         )
-        let result = await run(request, operation, caller, now, &record)
+        let context = RequestContext(
+            caller: caller, now: now, directory: directory, keyring: keyring, policies: policies, quotas: quotas
+        )
+        var call = Call(context: context, record: record)
+        let result = await run(operation, request.body, &call)
+        record = call.record
         if case .failure(let error) = result { record.outcome = error }
         do throws(AuditFailure) {
             let lines = record.copies().flatMap { $0.line() }
@@ -70,44 +75,50 @@ package struct Pipeline: Sendable {
         return result
     }
 
-    private func run(
-        _ request: SignedRequest, _ name: OperationName, _ caller: Caller, _ now: Date, _ record: inout AuditRecord
+    private func run(_ name: OperationName, _ body: [UInt8], _ call: inout Call) async -> Result<[UInt8], KMSError> {
+        let object: JSONObject
+        do throws(KMSError) {
+            object = try Self.decode(body)
+            if Catalogue.entry(name) == nil { try name.validate(object) }
+        } catch {
+            return .failure(error)
+        }
+        guard let entry = Catalogue.entry(name) else { return .failure(KMSError(.unsupportedOperation)) }
+        return await entry.run(self, object, &call)
+    }
+
+    /// One call of an operation, as the catalogue has it.
+    func result<Op: Operation>(
+        of operation: Op.Type, _ body: JSONObject, _ call: inout Call
     ) async -> Result<[UInt8], KMSError> {
         do throws(KMSError) {
-            let body = try Self.decode(request.body)
-            guard let operation = Catalogue.operation(name) else {
-                try name.validate(body)
-                throw KMSError(.unsupportedOperation)
-            }
-            return .success(try await run(operation, body, caller, now, &record))
+            return .success(try await run(operation, body, &call))
         } catch {
             return .failure(error)
         }
     }
 
+    /// Decodes, performs and commits.
     private func run<Op: Operation>(
-        _ operation: Op.Type, _ body: JSONObject, _ caller: Caller, _ now: Date, _ record: inout AuditRecord
+        _ operation: Op.Type, _ body: JSONObject, _ call: inout Call
     ) async throws(KMSError) -> [UInt8] {
-        record.isReadOnly = Op.description.recorded.isReadOnly
+        let description = Op.description
+        call.record.isReadOnly = description.recorded.isReadOnly
         let input = try Op.Input(validating: body)
-        record.requestParameters = Op.description.recorded.parameters(of: body)
+        call.record.requestParameters = description.recorded.parameters(of: body)
         try Op.check(input)
-        try Self.checkGrantTokens(in: body, for: Op.description.name)
-        let context = RequestContext(
-            caller: caller, now: now, directory: directory, keyring: keyring, policies: policies, quotas: quotas
-        )
+        try Self.checkGrantTokens(in: body, for: description.name)
         for _ in 0..<Self.mostAttempts {
-            let outcome = try await attempt(operation, input, context, &record)
-            guard let change = outcome.change else { return finish(operation, outcome, &record) }
+            let outcome = try await attempt(operation, input, call.context, &call.record)
+            guard let change = outcome.change else { return finish(operation, outcome, &call.record) }
             do throws(StoreError) {
                 try await ledger.commit(change)
-                return finish(operation, outcome, &record)
+                return finish(operation, outcome, &call.record)
             } catch .conflict {
                 // Somebody changed the same record first: look again at what is there now.
                 continue
             } catch {
-                logger.error(
-                    "The store failed", metadata: ["operation": "\(Op.description.name)", "reason": "\(error)"])
+                logger.error("The store failed", metadata: ["operation": "\(description.name)", "reason": "\(error)"])
                 throw KMSError(error)
             }
         }

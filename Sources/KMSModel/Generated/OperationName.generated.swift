@@ -237,4 +237,9 @@ package enum OperationName: String, Sendable, Hashable, CaseIterable {
         case .verifyMac: _ = try API.VerifyMacRequest(validating: object)
         }
     }
+
+    private static let byName = Dictionary(uniqueKeysWithValues: allCases.map { ($0.rawValue, $0) })
+
+    /// The operation of this name: one look-up, where `init(rawValue:)` compares with each in turn.
+    package static func named(_ name: String) -> OperationName? { byName[name] }
 }

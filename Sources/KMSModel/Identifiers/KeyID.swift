@@ -28,17 +28,22 @@ package struct KeyID: Hashable, Sendable, CustomStringConvertible {
     package init?(bytes: [UInt8], isMultiRegion: Bool) {
         guard bytes.count == 16 else { return nil }
         let hex = Hex.encode(bytes)
-        if isMultiRegion {
+        guard !isMultiRegion else {
             description = Self.multiRegionPrefix + hex
             return
         }
-        var text = ""
-        text.reserveCapacity(36)
-        for (index, digit) in hex.enumerated() {
-            if index == 8 || index == 12 || index == 16 || index == 20 { text.append("-") }
-            text.append(digit)
+        description = String(unsafeUninitializedCapacity: 36) { buffer in
+            var position = 0
+            for (index, digit) in hex.utf8.enumerated() {
+                if index == 8 || index == 12 || index == 16 || index == 20 {
+                    buffer[position] = UInt8(ascii: "-")
+                    position += 1
+                }
+                buffer[position] = digit
+                position += 1
+            }
+            return position
         }
-        description = text
     }
 
     /// Whether this names a multi-Region key.

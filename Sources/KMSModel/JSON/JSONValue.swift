@@ -42,7 +42,16 @@ package struct JSONObject: Sendable, Equatable {
     ///
     /// Names are compared by their bytes.
     package subscript(name: String) -> JSONValue? {
-        for member in members.reversed() where member.name.utf8.elementsEqual(name.utf8) { return member.value }
+        for member in members.reversed() where member.name.isSame(as: name) { return member.value }
         return nil
+    }
+}
+
+extension String {
+    /// Whether both are the same bytes.
+    ///
+    /// Of texts of different lengths nothing is read.
+    fileprivate func isSame(as other: String) -> Bool {
+        utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
     }
 }

@@ -3,7 +3,9 @@ import KMSAccess
 import KMSModel
 import Testing
 
-/// The data of `Tests/Vectors/policies`. A member that no test reads fails the run.
+/// The data of `Tests/Vectors/policies`.
+///
+/// A member that no test reads fails the run.
 enum PolicyVectors {
     /// The key that questions are about unless they name something else.
     static let keyARN = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
