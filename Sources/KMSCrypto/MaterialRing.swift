@@ -52,7 +52,8 @@ final class MaterialRing: Sendable {
 
     /// Puts the opened material of `record` into the ring, in the place of one that was not used lately when it is full.
     func insert(_ material: OpenMaterial, of record: MaterialRecord) {
-        let entry = Entry(name: Name(record), material: material, wasUsed: true)
+        // Not marked: material that is used once must not push out what is used again and again.
+        let entry = Entry(name: Name(record), material: material, wasUsed: false)
         // The one that has to go is released outside the lock: that zeroes its slot.
         let evicted = contents.withLock { contents in contents.insert(entry, capacity: capacity) }
         _ = evicted

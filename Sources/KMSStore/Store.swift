@@ -1,7 +1,7 @@
 /// Where keys, aliases, accounts and settings outlive the process.
 ///
-/// A store sees wrapped bytes only: it can neither read key material nor tell whether it is genuine. Everything is read
-/// once, at start; from then on memory answers and the store is only written.
+/// A store sees wrapped bytes only: it can neither read key material nor tell whether it is genuine. Everything is
+/// read once, at start; from then on memory answers and the store is only written.
 ///
 /// No call blocks the executor that it is made from, and none gives up half-way when the calling task is cancelled: a
 /// caller that goes away must not leave memory and store of different opinions.
@@ -15,9 +15,10 @@ package protocol Store: Sendable {
     /// Writes all of `change` or none of it, and returns once it would survive a power cut.
     ///
     /// - Returns: The position of the change in the feed; positions only grow.
-    /// - Throws: ``StoreError/conflict`` when what is stored is not what the change was made from: nothing is written,
-    ///   read again. ``StoreError/unavailable(_:)`` when the store cannot write at present: nothing is written, except
-    ///   that after a failed file sync all of the change may turn up at the next start.
+    /// - Throws: ``StoreError/conflict`` when what is stored is not what the change was made from: nothing is
+    ///   written, read again. ``StoreError/unavailable(_:)`` when the store cannot write at present: nothing is
+    ///   written, except that after a failed file sync all of the change may turn up at the next start.
+    ///   ``StoreError/corrupt(_:)`` for a date before 1970 or after 9999, which could not be read again.
     func commit(_ change: Change) async throws(StoreError) -> Int64
 
     /// Looks at everything that is stored for damage: for operators, and for tests.
@@ -25,7 +26,8 @@ package protocol Store: Sendable {
     /// - Throws: ``StoreError/corrupt(_:)`` with what was found; ``StoreError/unavailable(_:)``.
     func check() async throws(StoreError)
 
-    /// Finishes the changes under way and lets go of the files; every later call but this is ``StoreError/unavailable(_:)``.
+    /// Finishes the changes under way and lets go of the files; every later call but this is
+    /// ``StoreError/unavailable(_:)``.
     ///
     /// Nothing that was committed depends on this having been called.
     ///

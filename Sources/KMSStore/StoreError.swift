@@ -1,14 +1,15 @@
 /// Why a store refused.
 ///
-/// The texts come from the engine and the operating system and may name files: they are for the log of the server, never
-/// for a caller. They contain no stored values.
+/// The texts come from the engine and the operating system and may name files: they are for the log of the server,
+/// never for a caller. They contain no stored values.
 package enum StoreError: Error, Sendable {
     /// What is stored is not what the change was made from. Nothing was written.
     ///
-    /// A version differs, a record to be changed is gone, one to be inserted is there already, or the key that an alias
-    /// or a material belongs to does not exist.
+    /// A version differs, a record to be changed is gone, one to be inserted is there already, or the key that an
+    /// alias or a material belongs to does not exist.
     case conflict
-    /// The store cannot work at present: the disk is full or fails, the file is locked or cannot be opened, it is closed.
+    /// The store cannot work at present: the disk is full or fails, the file is locked or cannot be opened, it is
+    /// closed.
     case unavailable(String)
     /// What is stored is damaged.
     case corrupt(String)

@@ -11,7 +11,8 @@ enum Column {
 
     static func bytes(_ bytes: [UInt8]) -> Value { Data(bytes) }
 
-    /// The dates that are stored and read: from 1970 to the last with a year of four digits, in milliseconds since 1970.
+    /// The dates that are stored and read: from 1970 to the last with a year of four digits, in milliseconds since
+    /// 1970.
     static let milliseconds: ClosedRange<Int64> = 0...253_402_300_799_999
 
     /// - Throws: ``StoreError/corrupt(_:)`` for a date that could not be read again.
@@ -48,7 +49,8 @@ extension KeyRecord {
 }
 
 extension AccessKeyRecord {
-    /// Account, kind, path, name and session of the principal, creation date, activity, slot of the secret, identifier.
+    /// Account, kind, path, name and session of the principal, creation date, activity, slot of the secret,
+    /// identifier.
     func columns(secret slot: Int64) throws(StoreError) -> [Column.Value] {
         principal.columns + [try Column.date(creationDate), isActive, slot, Column.text(id)]
     }

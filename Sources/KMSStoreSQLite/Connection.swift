@@ -12,7 +12,8 @@ enum Connection {
         configuration.busyMode = .timeout(patience / .seconds(1))
         // GRDB would set synchronous=NORMAL with its own WAL mode, which loses the last commits in a power cut.
         configuration.journalMode = .default
-        // GRDB would end the process if a failing disk kept even ROLLBACK from working; the next BEGIN is refused anyway.
+        // GRDB would end the process if a failing disk kept even ROLLBACK from working; the next BEGIN is refused
+        // anyway.
         configuration.allowsUnsafeTransactions = true
         configuration.prepareDatabase(prepare)
         return configuration

@@ -6,8 +6,9 @@ import Synchronization
 
 /// The embedded store: one SQLite file that one process has to itself.
 ///
-/// There is one connection, on a queue of its own: memory answers every read after the start, so a pool of readers would
-/// have nothing to do, and only a single connection can hold the file exclusively and so keep a second server out.
+/// There is one connection, on a queue of its own: memory answers every read after the start, so a pool of readers
+/// would have nothing to do, and only a single connection can hold the file exclusively and so keep a second server
+/// out.
 package final class SQLiteStore: Store {
     private let database: DatabaseQueue
     /// Whether destroyed bytes may still stand in the write-ahead log, because emptying it failed.
@@ -21,7 +22,8 @@ package final class SQLiteStore: Store {
     ///
     /// The file is brought to this program's format, so an older program may refuse it from then on.
     ///
-    /// - Parameter patience: How long to wait for another process that has the store open, as one that is shutting down.
+    /// - Parameter patience: How long to wait for another process that has the store open, as one that is shutting
+    ///   down.
     /// - Throws: ``StoreError/unavailable(_:)`` when the file is open elsewhere or cannot be written;
     ///   ``StoreError/wrongFormat(_:)`` when it is of a newer version or something else; ``StoreError/corrupt(_:)``.
     package static func open(
@@ -75,8 +77,8 @@ package final class SQLiteStore: Store {
 
     /// Takes destroyed bytes out of the write-ahead log, where the pages that held them still stand.
     ///
-    /// The change is durable by now, so a failure here must not deny it; it is made good after the next change, or at the
-    /// next start.
+    /// The change is durable by now, so a failure here must not deny it; it is made good after the next change, or at
+    /// the next start.
     private func scrub(_ database: Database) {
         guard owesScrub.load(ordering: .relaxed), (try? Connection.emptyLog(database)) != nil else { return }
         owesScrub.store(false, ordering: .relaxed)

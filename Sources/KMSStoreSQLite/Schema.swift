@@ -5,9 +5,10 @@ import KMSStore
 ///
 /// Steps are only ever appended: a released one never changes.
 ///
-/// Rules of the columns: text that KMSModel has parsed (identifiers, enumerations) is TEXT. Any other text is its UTF-8
-/// in a BLOB, because it may contain U+0000, where GRDB and PostgreSQL's TEXT would end it. Dates are milliseconds since
-/// 1970. What belongs to a key starts with (account, region), so that another engine can spread keys by them.
+/// Rules of the columns: text that KMSModel has parsed (identifiers, enumerations) is TEXT. Any other text is its
+/// UTF-8 in a BLOB, because it may contain U+0000, where GRDB and PostgreSQL's TEXT would end it. Dates are
+/// milliseconds since 1970. What belongs to a key starts with (account, region), so that another engine can spread
+/// keys by them.
 enum Schema {
     static func bring(upToDate database: DatabaseQueue) throws {
         let steps = migrator

@@ -3,11 +3,11 @@ import KMSModel
 
 /// Where wrapped secrets stand: in rows that are added at the end, overwritten in place, and never removed.
 ///
-/// `PRAGMA secure_delete` is not enough to destroy a row. When SQLite divides or joins pages it copies rows from one to
-/// another, and the old copies can stay in the unused part of a page, where nothing finds them when the row is deleted
-/// later. Rows of this table are never moved: one that is added behind all others goes to a fresh page when the last is
-/// full (`balance_quick` in btree.c), and one that is replaced by as many bytes is overwritten where it is. What is left
-/// of a destroyed secret is a row of zeros.
+/// `PRAGMA secure_delete` is not enough to destroy a row. When SQLite divides or joins pages it copies rows from one
+/// to another, and the old copies can stay in the unused part of a page, where nothing finds them when the row is
+/// deleted later. Rows of this table are never moved: one that is added behind all others goes to a fresh page when
+/// the last is full (`balance_quick` in btree.c), and one that is replaced by as many bytes is overwritten where it
+/// is. What is left of a destroyed secret is a row of zeros.
 struct SecretSlots {
     private let database: Database
 

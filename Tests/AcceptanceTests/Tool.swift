@@ -19,9 +19,9 @@ enum Tool: String {
     /// What the program needs to have to be of use, as a reason for a skipped test.
     var need: Comment {
         switch self {
-        case .terraform: "skipped: terraform, or a mirror of its AWS provider, is not on this machine"
-        case .aws: "skipped: the AWS CLI is not on this machine"
-        case .python: "skipped: python3 with boto3 and cryptography is not on this machine"
+        case .terraform: "terraform, or a mirror of its AWS provider, is not on this machine"
+        case .aws: "the AWS CLI is not on this machine"
+        case .python: "python3 with boto3 and cryptography is not on this machine"
         }
     }
 

@@ -106,7 +106,8 @@ struct CiphertextTests {
         }
         #expect(throws: CryptoFailure.notAuthentic) {
             try keyring.decrypt(
-                ciphertext.prefix(81) + more + ciphertext.dropFirst(81), with: material, context: .empty)
+                ciphertext.prefix(81) + more + ciphertext.dropFirst(81), with: material, context: .empty
+            )
         }
     }
 
@@ -181,6 +182,28 @@ struct CiphertextTests {
         let forged = Array(foreign.prefix(53) + ciphertext.dropFirst(53))
         #expect(try SymmetricCiphertext.header(of: forged).keyID == other.key.keyID)
         #expect(throws: CryptoFailure.notAuthentic) { try keyring.decrypt(forged, with: other, context: .empty) }
+    }
+
+    @Test func `keys that have the same material do not open each other's ciphertexts`() throws {
+        // As when one material was imported twice: each time other identifiers, the same 32 bytes.
+        func record(_ keyID: String, materialID: UInt8) throws -> MaterialRecord {
+            let random = [UInt8](repeating: materialID, count: 32) + [UInt8](repeating: 5, count: 32 + 12)
+            return try Keyring(rootKey: Sample.rootKey(), randomness: PreparedRandomness(random), capacity: 1)
+                .makeRecord(for: Sample.key(keyID))
+        }
+        let one = try record("1234abcd-12ab-34cd-56ef-1234567890ab", materialID: 1)
+        let others = [
+            try record("1234abcd-12ab-34cd-56ef-1234567890ab", materialID: 2),
+            try record("00000000-12ab-34cd-56ef-1234567890ab", materialID: 1),
+            try record("mrk-1234abcd12ab34cd56ef1234567890ab", materialID: 1),
+        ]
+        let ciphertext = try keyring.encrypt(Sample.plaintext, with: one)
+        #expect(try keyring.decryptedBytes(ciphertext, with: one) == Sample.plaintext)
+        for other in others {
+            #expect(throws: CryptoFailure.notAuthentic, "\(other.key) \(other.id)") {
+                try keyring.decrypt(ciphertext, with: other, context: .empty)
+            }
+        }
     }
 
     @Test func `a replica in another region decrypts what its primary encrypted`() throws {

@@ -55,6 +55,21 @@ struct OpenMaterialTests {
         }
     }
 
+    @Test(arguments: [2, 3, 7])
+    func `material that is used again and again stays while others pass through`(capacity: Int) throws {
+        let records = try Self.records(30)
+        let keyring = try Sample.keyring(capacity: capacity)
+        _ = try keyring.encrypt(Sample.plaintext, with: records[0])
+        // Broken, so that it shows when it has to be opened again.
+        let broken = records[0].edited(wrapped: [])
+        for other in records.dropFirst() {
+            #expect(throws: Never.self) { try keyring.encrypt(Sample.plaintext, with: broken) }
+            _ = try keyring.encrypt(Sample.plaintext, with: other)
+        }
+        for other in records.dropFirst() { _ = try keyring.encrypt(Sample.plaintext, with: other) }
+        #expect(throws: CryptoFailure.malformed) { try keyring.encrypt(Sample.plaintext, with: broken) }
+    }
+
     @Test func `forgetting a key zeroes all its generations and no other key's`() throws {
         let keyring = try Sample.keyring()
         let others = try Self.records(3)

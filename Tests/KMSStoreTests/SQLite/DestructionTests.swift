@@ -55,8 +55,8 @@ import Testing
         try await store.close()
     }
 
-    /// Rows that SQLite moves between pages can leave copies behind; many keys of different sizes that come and go in no
-    /// order make it move them.
+    /// Rows that SQLite moves between pages can leave copies behind; many keys of different sizes that come and go in
+    /// no order make it move them.
     @Test(arguments: [1, 2] as [UInt64])
     func `no copy of deleted material stays behind when many keys come and go`(seed: UInt64) async throws {
         let store = try await SQLiteStore.open(in: directory.path)
