@@ -8,6 +8,8 @@ package enum CryptoFailure: Error, Equatable, Sendable {
     case malformed
     /// A version of a format that this program does not know.
     case unknownVersion
+    /// A stored secret does not open: it was edited, belongs to another record, or was wrapped under another root key.
+    case damagedRecord
     /// The operation does not exist for this kind of key.
     case unsupported
     /// The system gave no guarded memory, or no random bytes.

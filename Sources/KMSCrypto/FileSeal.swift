@@ -57,7 +57,8 @@ package struct FileSeal: Seal {
 
     /// What the file holds, in memory that is zeroed when it is let go, and how many bytes that is.
     private func read() throws(SealFailure) -> (text: GuardedBytes, count: Int) {
-        let file = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        // Without blocking: a pipe in the place of the file would be waited for, for ever.
+        let file = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard file >= 0 else {
             if errno == ENOENT { throw .missing(path: path) }
             throw failure("open")
@@ -65,6 +66,8 @@ package struct FileSeal: Seal {
         defer { close(file) }
         var status = stat()
         guard unsafe fstat(file, &status) == 0 else { throw failure("look at") }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .notAFile(path: path) }
+        guard status.st_uid == geteuid() else { throw .ownedByAnother(path: path) }
         guard status.st_mode & 0o077 == 0 else { throw .exposed(path: path) }
         var count = 0
         let text: GuardedBytes

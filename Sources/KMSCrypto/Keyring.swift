@@ -68,7 +68,7 @@ package final class Keyring: Sendable {
 
     /// Encrypts `plaintext` so that only the same material with the same context decrypts it.
     ///
-    /// - Throws: ``CryptoFailure/notAuthentic`` when the stored material is not what was wrapped for this key.
+    /// - Throws: ``CryptoFailure/damagedRecord`` when the stored material is not what was wrapped for this key.
     package func encrypt(
         _ plaintext: SecretBytes, with material: MaterialRecord, context: EncryptionContext
     ) throws(CryptoFailure) -> [UInt8] {
@@ -79,7 +79,8 @@ package final class Keyring: Sendable {
 
     /// Decrypts what ``encrypt(_:with:context:)`` made with this material and context.
     ///
-    /// - Throws: ``CryptoFailure/notAuthentic``, ``CryptoFailure/malformed``, ``CryptoFailure/unknownVersion``.
+    /// - Throws: ``CryptoFailure/notAuthentic``, ``CryptoFailure/malformed``, ``CryptoFailure/unknownVersion``;
+    ///   ``CryptoFailure/damagedRecord`` when the stored material does not open.
     package func decrypt(
         _ ciphertext: [UInt8], with material: MaterialRecord, context: EncryptionContext
     ) throws(CryptoFailure) -> SecretBytes {
@@ -131,7 +132,7 @@ package final class Keyring: Sendable {
     /// Derives a signing key from a stored secret, which itself stays inside.
     ///
     /// - Parameter date: `yyyyMMdd`.
-    /// - Throws: ``CryptoFailure/notAuthentic`` when the stored secret is not what was wrapped for this access key.
+    /// - Throws: ``CryptoFailure/damagedRecord`` when the stored secret is not what was wrapped for this access key.
     package func signingKey(
         accessKeyID: String, account: AccountID, wrappedSecret: [UInt8], date: String, region: String, service: String
     ) throws(CryptoFailure) -> SigningKey {

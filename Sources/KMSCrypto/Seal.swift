@@ -10,6 +10,10 @@ package protocol Seal: Sendable {
 package enum SealFailure: Error, Equatable, Sendable, CustomStringConvertible {
     case missing(path: String)
     case alreadyExists(path: String)
+    /// A directory, a pipe or a device.
+    case notAFile(path: String)
+    /// The file is another user's, who can read it, whatever this one may do.
+    case ownedByAnother(path: String)
     /// Group or others may read or write the file.
     case exposed(path: String)
     /// Not what this program writes, or not all of it.
@@ -23,6 +27,8 @@ package enum SealFailure: Error, Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .missing(let path): "there is no root key at \(path)"
         case .alreadyExists(let path): "there is a root key at \(path) already"
+        case .notAFile(let path): "the root key \(path) is not a file"
+        case .ownedByAnother(let path): "the root key \(path) belongs to another user than the one that serves"
         case .exposed(let path): "the root key \(path) may be read by others: its mode must be 0600"
         case .damaged(let path): "the root key \(path) is damaged"
         case .unknownVersion(let path): "the root key \(path) was written by a newer version"

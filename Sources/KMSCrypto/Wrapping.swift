@@ -19,13 +19,21 @@ enum Wrapping {
     }
 
     /// Opens `wrapped` and lends the secret to `body`.
+    ///
+    /// - Throws: ``CryptoFailure/damagedRecord`` whatever is wrong with the record: nobody sent it, so nobody may be told
+    ///   that something they sent is wrong; what `body` throws.
     static func open<Result>(
         _ wrapped: [UInt8], under key: SymmetricKey, binding: [UInt8],
         _ body: (UnsafeRawBufferPointer) throws(CryptoFailure) -> Result
     ) throws(CryptoFailure) -> Result {
-        guard let first = wrapped.first else { throw .malformed }
-        guard first == version else { throw .unknownVersion }
-        return try unsafe Sealing.open(wrapped.dropFirst(), under: key, binding: binding, body)
+        guard wrapped.first == version else { throw .damagedRecord }
+        do throws(CryptoFailure) {
+            return try unsafe Sealing.open(wrapped.dropFirst(), under: key, binding: binding, body)
+        } catch .notAuthentic {
+            throw .damagedRecord
+        } catch .malformed {
+            throw .damagedRecord
+        }
     }
 
     /// What key material is bound to.

@@ -7,7 +7,8 @@ extension AcceptanceTests {
     struct ScriptTests {
         static let scripts = [
             "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "commands", "data_keys",
-            "deletion", "durability", "encryption", "envelope", "identifiers", "keys", "pagination", "policies",
+            "deletion", "durability", "encryption", "envelope", "hardening", "identifiers", "keys", "pagination",
+            "policies",
             "races", "rotation", "signatures", "sts", "tags",
         ]
         /// What the scripts share.

@@ -67,7 +67,7 @@ struct OpenMaterialTests {
             _ = try keyring.encrypt(Sample.plaintext, with: other)
         }
         for other in records.dropFirst() { _ = try keyring.encrypt(Sample.plaintext, with: other) }
-        #expect(throws: CryptoFailure.malformed) { try keyring.encrypt(Sample.plaintext, with: broken) }
+        #expect(throws: CryptoFailure.damagedRecord) { try keyring.encrypt(Sample.plaintext, with: broken) }
     }
 
     @Test func `forgetting a key zeroes all its generations and no other key's`() throws {
@@ -101,7 +101,7 @@ struct OpenMaterialTests {
         #expect(try keyring.decryptedBytes(ciphertext, with: record) == Sample.plaintext)
         let edited = record.edited(wrapped: record.wrapped.flipped(at: 60))
         keyring.forget(record.key)
-        #expect(throws: CryptoFailure.notAuthentic) { try keyring.decrypt(ciphertext, with: edited, context: .empty) }
+        #expect(throws: CryptoFailure.damagedRecord) { try keyring.decrypt(ciphertext, with: edited, context: .empty) }
     }
 
     @Test func `room that was made by forgetting is used again`() throws {

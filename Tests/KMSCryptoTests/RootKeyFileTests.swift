@@ -120,15 +120,22 @@ struct RootKeyFileTests {
         }
     }
 
-    @Test func `a directory is not a root key`() throws {
+    @Test func `a directory, a pipe and a device are not root keys, and nothing waits for them`() throws {
         try withTemporaryDirectory { directory in
             try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: directory.path)
-            #expect {
-                try FileSeal(path: directory.path).open()
-            } throws: { error in
-                guard case SealFailure.system("read", directory.path, _) = error else { return false }
-                return true
+            let pipe = directory.appendingPathComponent("pipe").path
+            #expect(mkfifo(pipe, 0o600) == 0)
+            for path in [directory.path, pipe, "/dev/null"] {
+                #expect(throws: SealFailure.notAFile(path: path)) { try FileSeal(path: path).open() }
             }
+        }
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can give a file away"))
+    func `a file of another user is refused`() throws {
+        try Self.opening(Self.line, mode: 0o600) { seal, path in
+            #expect(chown(path, 65_534, 65_534) == 0)
+            #expect(throws: SealFailure.ownedByAnother(path: path)) { try seal.open() }
         }
     }
 
@@ -206,7 +213,8 @@ struct RootKeyFileTests {
     @Test func `no failure shows what is in the file`() throws {
         let failures: [SealFailure] = [
             .missing(path: "/p"), .alreadyExists(path: "/p"), .exposed(path: "/p"), .damaged(path: "/p"),
-            .unknownVersion(path: "/p"), .system(attempt: "read", path: "/p", reason: "why"),
+            .notAFile(path: "/p"), .ownedByAnother(path: "/p"), .unknownVersion(path: "/p"),
+            .system(attempt: "read", path: "/p", reason: "why"),
         ]
         for failure in failures { #expect(failure.description.contains("/p")) }
         try Self.opening(Self.line.replacing("630d", with: "630e"), mode: 0o600) { seal, _ in

@@ -218,7 +218,7 @@ extension KMSError {
     package init(_ failure: CryptoFailure) {
         switch failure {
         case .notAuthentic, .malformed, .unknownVersion: self.init(.invalidCiphertext)
-        default:
+        case .damagedRecord, .unsupported, .unavailable:
             self.init(
                 .kmsInternal,
                 "The request was rejected because an internal exception occurred. You can retry the request.")
