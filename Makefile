@@ -71,6 +71,7 @@ install-system-libraries:
 	@$(APT_INSTALL); missing=(); \
 	command -v pkg-config >/dev/null || missing+=(pkg-config); \
 	pkg-config --exists libsodium 2>/dev/null || missing+=(libsodium-dev); \
+	pkg-config --exists libcrypto 2>/dev/null || missing+=(libssl-dev); \
 	pkg-config --exists sqlite3 2>/dev/null || missing+=(libsqlite3-dev); \
 	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi
 

@@ -42,9 +42,22 @@ let package = Package(
             pkgConfig: "libsodium",
             providers: [.apt(["libsodium-dev"])]
         ),
+        .systemLibrary(
+            name: "CLibcrypto",
+            pkgConfig: "libcrypto",
+            providers: [.apt(["libssl-dev"])]
+        ),
+        // What swift-crypto lacks; a module of its own, because OpenSSL's headers and those of swift-crypto's BoringSSL
+        // cannot be in one.
+        .target(
+            name: "KMSLibcrypto", dependencies: ["KMSModel", "CLibcrypto"],
+            swiftSettings: strict + [.strictMemorySafety()]
+        ),
         .target(
             name: "KMSCrypto",
-            dependencies: ["KMSModel", "CSodium", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: [
+                "KMSModel", "CSodium", "KMSLibcrypto", .product(name: "Crypto", package: "swift-crypto"),
+            ],
             swiftSettings: strict + [.strictMemorySafety()]
         ),
 

@@ -33,6 +33,9 @@ struct CanonicalEncoding {
         }
     }
 
+    /// Zeroes what was encoded, when there was a secret in it.
+    mutating func wipe() { bytes.wipe() }
+
     private mutating func append(count: Int) {
         let count = UInt32(truncatingIfNeeded: count)
         for shift: UInt32 in stride(from: 24, through: 0, by: -8) {

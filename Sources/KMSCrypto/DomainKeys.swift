@@ -28,6 +28,12 @@ struct DomainKeys: Sendable {
         derive(purpose: "region", name: region.description)
     }
 
+    /// Seals the tokens for imports into `region`.
+    func importTokens(of region: Region) -> SymmetricKey { derive(purpose: "import", name: region.description) }
+
+    /// Makes identifiers of imported material; they are the same in every region.
+    var materialIdentifiers: SymmetricKey { derive(purpose: "material identifier", name: "") }
+
     private func derive(purpose: String, name: String) -> SymmetricKey {
         unsafe rootKey.withBytes { unsafe Self.derive(from: $0, purpose: purpose, name: name) }
     }

@@ -8,10 +8,10 @@ package final class Keyring: Sendable {
     /// How many opened materials are kept at the most.
     package static let defaultCapacity = 16_384
 
-    private let domains: DomainKeys
+    let domains: DomainKeys
     private let arena: MaterialArena
     private let ring: MaterialRing
-    private let randomness: any RandomSource
+    let randomness: any RandomSource
 
     /// - Parameter capacity: How many opened materials are kept at the most, at least one.
     /// - Throws: ``CryptoFailure/unavailable`` when the system gives no guarded memory.
@@ -192,9 +192,11 @@ extension Keyring {
     /// The opened material of `record`, from the ring if it is there.
     private func open(_ record: MaterialRecord) throws(CryptoFailure) -> OpenMaterial {
         if let material = ring.material(of: record) { return material }
+        // The engine lets nobody use a key whose material is not there.
+        guard let wrapped = record.wrapped else { throw .unavailable }
         let binding = Wrapping.binding(of: record.id, key: record.key, spec: record.spec)
         let domain = domains.key(of: record.key.region)
-        let material = try unsafe Wrapping.open(record.wrapped, under: domain, binding: binding) {
+        let material = try unsafe Wrapping.open(wrapped, under: domain, binding: binding) {
             bytes throws(CryptoFailure) in
             try unsafe arena.store(count: bytes.count) { slot in unsafe slot.copyMemory(from: bytes) }
         }

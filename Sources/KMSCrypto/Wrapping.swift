@@ -48,6 +48,17 @@ enum Wrapping {
         return encoding.bytes
     }
 
+    /// What a token for the import of material is bound to.
+    static func binding(ofImportTokenFor key: KeyARN, spec: KeySpec) -> [UInt8] {
+        var encoding = CanonicalEncoding(label: "chatelaine import token")
+        encoding.append([version])
+        encoding.append(key.account.description)
+        encoding.append(key.region.description)
+        encoding.append(key.keyID.description)
+        encoding.append(spec.rawValue)
+        return encoding.bytes
+    }
+
     /// What the secret of an access key is bound to.
     static func binding(ofSecret accessKeyID: String, account: AccountID) -> [UInt8] {
         var encoding = CanonicalEncoding(label: "chatelaine access key secret")

@@ -1,5 +1,5 @@
 import Foundation
-package import KMSAccess
+import KMSAccess
 package import KMSCrypto
 import KMSModel
 package import KMSStore
@@ -36,11 +36,9 @@ package struct Engine: Sendable {
     /// Reads the store and makes everything ready to answer.
     ///
     /// - Parameter randomness: Where new key material comes from; tests inject material that they know.
-    /// - Parameter isClockControllable: Whether the clock can be moved; it then starts where the store left it.
     package init(
         store: any Store, rootKey: RootKey, randomness: any RandomSource = SystemRandomness(), audit: AuditLog,
-        regions: HostedRegions, isClockControllable: Bool,
-        quotas: ResourceQuotas = ResourceQuotas(), logger: Logger
+        configuration: EngineConfiguration = EngineConfiguration(), logger: Logger
     ) async throws(StartFailure) {
         let keyring: Keyring
         do throws(CryptoFailure) {
@@ -53,7 +51,7 @@ package struct Engine: Sendable {
         try await Self.checkRootKey(keyring, contents, store)
 
         let controllable =
-            isClockControllable
+            configuration.isClockControllable
             ? ControllableClock(ahead: ClockService.lead(in: contents.settings[ClockService.setting])) : nil
         let clock: any Clock = controllable ?? SystemClock()
         credentials = CredentialDirectory()
@@ -65,13 +63,20 @@ package struct Engine: Sendable {
         let ledger = Ledger(store: store, directory: directory, policies: policies)
         do throws(StoreError) { try ledger.load(contents) } catch { throw .store(error) }
 
-        let authenticator = Authenticator(credentials: credentials, keyring: keyring, regions: regions)
+        let authenticator = Authenticator(credentials: credentials, keyring: keyring, regions: configuration.regions)
+        let managedKeys = ManagedKeys(
+            directory: directory, ledger: ledger, audit: audit,
+            rotationPeriodInDays: configuration.managedKeyRotationPeriodInDays
+        )
+        let journal = UseJournal()
         pipeline = Pipeline(
             authenticator: authenticator, directory: directory, ledger: ledger, keyring: keyring, policies: policies,
-            quotas: quotas, audit: audit, clock: clock, logger: logger
+            regions: configuration.regions, quotas: configuration.quotas, journal: journal, managedKeys: managedKeys,
+            audit: audit, clock: clock, logger: logger
         )
         let housekeeping = Housekeeping(
-            directory: directory, ledger: ledger, keyring: keyring, audit: audit, clock: clock, logger: logger
+            directory: directory, ledger: ledger, keyring: keyring, managedKeys: managedKeys, journal: journal,
+            audit: audit, clock: clock, logger: logger
         )
         self.housekeeping = housekeeping
         identity = IdentityService(authenticator: authenticator, audit: audit, clock: clock)

@@ -23,8 +23,13 @@ package enum Mutation: Sendable, Equatable {
 
     /// Adds a generation of material to a key that is there.
     case insertMaterial(MaterialRecord)
-    /// Destroys every generation of a key's material, if it has any.
-    case deleteMaterials(KeyARN)
+    /// Replaces what can change in a generation of material that is there; bytes that it had before are destroyed.
+    case updateMaterial(MaterialRecord)
+    /// Removes a generation of material that is there, and destroys its bytes.
+    case deleteMaterial(KeyARN, KeyMaterialID)
+
+    /// Remembers the last use of a key, if the key is still there; no version changes.
+    case setUsage(KeyUsageRecord)
 
     /// Adds an alias, whose target must be a key of the same realm.
     case insertAlias(AliasRecord)

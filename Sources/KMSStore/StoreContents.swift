@@ -10,6 +10,8 @@ package struct StoreContents: Sendable {
     package var keys: [KeyRecord]
     /// In the order in which they were inserted, so the generations of a key stand in their own order.
     package var materials: [MaterialRecord]
+    /// The last use of each key that was ever used.
+    package var usages: [KeyUsageRecord]
     /// Every alias.
     package var aliases: [AliasRecord]
     /// Every setting, by its name.
@@ -19,13 +21,15 @@ package struct StoreContents: Sendable {
 
     package init(
         accounts: [AccountRecord] = [], accessKeys: [AccessKeyRecord] = [], keys: [KeyRecord] = [],
-        materials: [MaterialRecord] = [], aliases: [AliasRecord] = [], settings: [String: [UInt8]] = [:],
+        materials: [MaterialRecord] = [], usages: [KeyUsageRecord] = [], aliases: [AliasRecord] = [],
+        settings: [String: [UInt8]] = [:],
         position: Int64 = 0
     ) {
         self.accounts = accounts
         self.accessKeys = accessKeys
         self.keys = keys
         self.materials = materials
+        self.usages = usages
         self.aliases = aliases
         self.settings = settings
         self.position = position

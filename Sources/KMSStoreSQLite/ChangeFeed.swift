@@ -29,7 +29,7 @@ struct ChangeFeed {
         var entries: [Entry] = []
         var seen: Set<Entry> = []
         for mutation in change.mutations {
-            let entry = Entry(of: mutation)
+            guard let entry = Entry(of: mutation) else { continue }
             if seen.insert(entry).inserted { entries.append(entry) }
         }
         let insertion = try database.cachedStatement(
@@ -48,11 +48,13 @@ struct ChangeFeed {
         let kind: String
         let record: [UInt8]
 
-        init(of mutation: Mutation) {
+        /// Nil for what no other node has to know at once.
+        init?(of mutation: Mutation) {
             switch mutation {
             case .insertKey(let key), .updateKey(let key, _): self.init(key.arn)
-            case .deleteKey(let arn, _), .deleteMaterials(let arn): self.init(arn)
-            case .insertMaterial(let material): self.init(material.key)
+            case .deleteKey(let arn, _), .deleteMaterial(let arn, _): self.init(arn)
+            case .insertMaterial(let material), .updateMaterial(let material): self.init(material.key)
+            case .setUsage: return nil
             case .insertAlias(let alias), .updateAlias(let alias, _): self.init(alias.arn)
             case .deleteAlias(let arn, _): self.init(arn)
             case .insertAccount(let account), .updateAccount(let account):

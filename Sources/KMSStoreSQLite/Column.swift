@@ -36,15 +36,42 @@ extension AliasARN {
 }
 
 extension KeyRecord {
-    /// State, description, deletion date, pending window, policy, rotation period, next rotation, current material,
-    /// version: what may change in a key's life.
+    /// Primary region, state, description, deletion date, pending window, policy, rotation period, next rotation, current
+    /// material, version: what may change in a key's life.
     func changingColumns() throws(StoreError) -> [Column.Value] {
-        var columns: [Column.Value] = [state.rawValue, Column.text(description)]
+        var columns: [Column.Value] = [primaryRegion?.description, state.rawValue, Column.text(description)]
         columns.append(try deletionDate.flatMap { date throws(StoreError) in try Column.date(date) })
         columns += [pendingWindowInDays, Column.text(policy), rotation?.periodInDays]
         columns.append(try rotation.flatMap { schedule throws(StoreError) in try Column.date(schedule.nextRotation) })
         columns += [currentMaterial.flatMap { Column.bytes($0.bytes) }, version]
         return columns
+    }
+}
+
+extension MaterialRecord {
+    /// What the column `stage` says of material that did not come by a rotation.
+    enum Stage {
+        static let pending = "PENDING"
+        static let first = "FIRST"
+    }
+
+    /// Stage, rotation date, end of validity, description, slot of the secret: what may change in a material's life.
+    func changingColumns(secret slot: Int64?) throws(StoreError) -> [Column.Value] {
+        var columns: [Column.Value]
+        switch stage {
+        case .pending: columns = [Stage.pending, nil]
+        case .first: columns = [Stage.first, nil]
+        case .rotated(let date, let type): columns = [type.rawValue, try Column.date(date)]
+        }
+        columns.append(try validTo.flatMap { date throws(StoreError) in try Column.date(date) })
+        return columns + [description.flatMap(Column.text), slot]
+    }
+}
+
+extension KeyUsageRecord {
+    /// Operation, date, event, request.
+    func columns() throws(StoreError) -> [Column.Value] {
+        [operation.rawValue, try Column.date(date), eventID, requestID]
     }
 }
 

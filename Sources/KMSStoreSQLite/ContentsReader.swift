@@ -15,7 +15,7 @@ struct ContentsReader {
         var tags = try readTags()
         var contents = StoreContents(
             accounts: try records(.accounts), accessKeys: try records(.accessKeys), keys: try records(.keys),
-            materials: try records(.materials), aliases: try records(.aliases),
+            materials: try records(.materials), usages: try records(.usages), aliases: try records(.aliases),
             position: try ChangeFeed(database).lastPosition()
         )
         for index in contents.keys.indices where !tags.isEmpty {
@@ -86,7 +86,7 @@ extension Table<KeyRecord> {
         Self(
             name: "kms_key",
             columns: """
-                account, region, key_id, spec, usage, origin, manager, is_multi_region, creation_date, state,
+                account, region, key_id, spec, usage, origin, manager, creation_date, primary_region, state,
                 description, deletion_date, pending_window_in_days, policy, current_material, version,
                 rotation_period_in_days, next_rotation_date
                 """,
@@ -94,8 +94,9 @@ extension Table<KeyRecord> {
         ) { row throws(StoreError) in
             var key = KeyRecord(
                 arn: try row.keyARN(), spec: try row.value(), usage: try row.value(), origin: try row.value(),
-                manager: try row.value(), isMultiRegion: try row.flag(), creationDate: try row.date(),
-                state: try row.value(), description: try row.text(), deletionDate: try row.optionalDate(),
+                manager: try row.value(), creationDate: try row.date(),
+                primaryRegion: try row.optionallyParsed(Region.init), state: try row.value(),
+                description: try row.text(), deletionDate: try row.optionalDate(),
                 pendingWindowInDays: try row.optionalInteger().map(Int.init), policy: try row.text(),
                 currentMaterial: try row.optionalMaterialID(), version: try row.integer()
             )
@@ -121,13 +122,32 @@ extension Table<(KeyARN, Tag)> {
 extension Table<MaterialRecord> {
     static var materials: Self {
         Self(
-            name: "material", columns: "account, region, key_id, material_id, spec, creation_date, wrapped",
-            keyColumnCount: 3, rest: "LEFT JOIN secret ON slot = secret ORDER BY secret"
+            name: "material",
+            columns: """
+                account, region, key_id, material_id, spec, creation_date, secret, wrapped, stage, rotation_date,
+                valid_to, description
+                """,
+            keyColumnCount: 3, rest: "LEFT JOIN secret ON slot = secret ORDER BY ordinal"
         ) { row throws(StoreError) in
             let key = try row.keyARN()
             guard let id = try row.optionalMaterialID() else { throw row.damage() }
             return MaterialRecord(
-                key: key, id: id, spec: try row.value(), creationDate: try row.date(), wrapped: try row.bytes()
+                key: key, id: id, spec: try row.value(), creationDate: try row.date(), wrapped: try row.secret(),
+                stage: try row.stage(), validTo: try row.optionalDate(), description: try row.optionalText()
+            )
+        }
+    }
+}
+
+extension Table<KeyUsageRecord> {
+    static var usages: Self {
+        Self(
+            name: "key_usage", columns: "account, region, key_id, operation, date, event_id, request_id",
+            keyColumnCount: 3
+        ) { row throws(StoreError) in
+            KeyUsageRecord(
+                key: try row.keyARN(), operation: try row.value(), date: try row.date(),
+                eventID: try row.parsed { $0 }, requestID: try row.parsed { $0 }
             )
         }
     }
@@ -171,6 +191,27 @@ extension RowReader {
         guard let bytes = try optionalBytes() else { return nil }
         guard let id = KeyMaterialID(bytes: bytes) else { throw damage() }
         return id
+    }
+
+    /// The bytes in the slot that the record names, or nil when it names none.
+    ///
+    /// A slot that is not there is damage: the two columns are the slot's number and what is in it.
+    fileprivate mutating func secret() throws(StoreError) -> [UInt8]? {
+        let slot = try optionalInteger()
+        let wrapped = try optionalBytes()
+        guard (slot == nil) == (wrapped == nil) else { throw damage() }
+        return wrapped
+    }
+
+    fileprivate mutating func stage() throws(StoreError) -> MaterialStage {
+        let name = try parsed { $0 }
+        switch (name, RotationType(rawValue: name)) {
+        case (_, let type?): return .rotated(at: try date(), by: type)
+        case (MaterialRecord.Stage.pending, nil), (MaterialRecord.Stage.first, nil):
+            guard try optionalDate() == nil else { throw damage() }
+            return name == MaterialRecord.Stage.first ? .first : .pending
+        default: throw damage()
+        }
     }
 
     fileprivate mutating func principal() throws(StoreError) -> Principal {

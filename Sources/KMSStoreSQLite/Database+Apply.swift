@@ -8,7 +8,7 @@ extension Change {
     var destroysSecrets: Bool {
         mutations.contains { mutation in
             switch mutation {
-            case .deleteKey, .deleteMaterials, .updateAccessKey: true
+            case .deleteKey, .updateMaterial, .deleteMaterial, .updateAccessKey: true
             default: false
             }
         }
@@ -23,7 +23,9 @@ extension Database {
         case .updateKey(let key, let version): try update(key, expecting: version)
         case .deleteKey(let arn, let version): try delete(arn, expecting: version)
         case .insertMaterial(let material): try insert(material)
-        case .deleteMaterials(let arn): try deleteMaterials(of: arn)
+        case .updateMaterial(let material): try update(material)
+        case .deleteMaterial(let arn, let id): try delete(id, of: arn)
+        case .setUsage(let usage): try set(usage)
         case .insertAlias(let alias): try insert(alias)
         case .updateAlias(let alias, let version): try update(alias, expecting: version)
         case .deleteAlias(let arn, let version): try delete(arn, expecting: version)
@@ -40,13 +42,13 @@ extension Database {
     private func insert(_ key: KeyRecord) throws {
         try run(
             """
-            INSERT INTO kms_key (account, region, key_id, spec, usage, origin, manager, is_multi_region, creation_date,
-                state, description, deletion_date, pending_window_in_days, policy, rotation_period_in_days,
+            INSERT INTO kms_key (account, region, key_id, spec, usage, origin, manager, creation_date,
+                primary_region, state, description, deletion_date, pending_window_in_days, policy, rotation_period_in_days,
                 next_rotation_date, current_material, version)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             key.arn.columns + [
-                key.spec.rawValue, key.usage.rawValue, key.origin.rawValue, key.manager.rawValue, key.isMultiRegion,
+                key.spec.rawValue, key.usage.rawValue, key.origin.rawValue, key.manager.rawValue,
                 try Column.date(key.creationDate),
             ] + key.changingColumns()
         )
@@ -57,8 +59,8 @@ extension Database {
         guard key.version > version else { throw StoreError.conflict }
         try runOnOne(
             """
-            UPDATE kms_key SET state = ?, description = ?, deletion_date = ?, pending_window_in_days = ?, policy = ?,
-                rotation_period_in_days = ?, next_rotation_date = ?, current_material = ?, version = ?
+            UPDATE kms_key SET primary_region = ?, state = ?, description = ?, deletion_date = ?,
+                pending_window_in_days = ?, policy = ?, rotation_period_in_days = ?, next_rotation_date = ?, current_material = ?, version = ?
             WHERE account = ? AND region = ? AND key_id = ? AND version = ?
             """,
             key.changingColumns() + key.arn.columns + [version]
@@ -91,19 +93,49 @@ extension Database {
     private func insert(_ material: MaterialRecord) throws {
         try run(
             """
-            INSERT INTO material (account, region, key_id, material_id, spec, creation_date, secret)
-            VALUES (?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO material (account, region, key_id, material_id, spec, creation_date, stage, rotation_date,
+                valid_to, description, secret)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             material.key.columns + [
                 Column.bytes(material.id.bytes), material.spec.rawValue, try Column.date(material.creationDate),
-                try SecretSlots(self).keep(material.wrapped),
-            ]
+            ] + material.changingColumns(secret: material.wrapped.map(SecretSlots(self).keep))
         )
     }
 
-    private func deleteMaterials(of key: KeyARN) throws {
-        try SecretSlots(self).destroyMaterial(of: key)
-        try run("DELETE FROM material WHERE account = ? AND region = ? AND key_id = ?", key.columns)
+    private func update(_ material: MaterialRecord) throws {
+        let slots = SecretSlots(self)
+        try slots.destroyMaterial(material.id, of: material.key)
+        try runOnOne(
+            """
+            UPDATE material SET stage = ?, rotation_date = ?, valid_to = ?, description = ?, secret = ?
+            WHERE account = ? AND region = ? AND key_id = ? AND material_id = ?
+            """,
+            material.changingColumns(secret: material.wrapped.map(slots.keep)) + material.key.columns
+                + [Column.bytes(material.id.bytes)]
+        )
+    }
+
+    private func delete(_ material: KeyMaterialID, of key: KeyARN) throws {
+        try SecretSlots(self).destroyMaterial(material, of: key)
+        try runOnOne(
+            "DELETE FROM material WHERE account = ? AND region = ? AND key_id = ? AND material_id = ?",
+            key.columns + [Column.bytes(material.bytes)]
+        )
+    }
+
+    // MARK: Use
+
+    private func set(_ usage: KeyUsageRecord) throws {
+        try run(
+            """
+            INSERT INTO key_usage (account, region, key_id, operation, date, event_id, request_id)
+            SELECT account, region, key_id, ?, ?, ?, ? FROM kms_key WHERE account = ? AND region = ? AND key_id = ?
+            ON CONFLICT (account, region, key_id) DO UPDATE SET operation = excluded.operation, date = excluded.date,
+                event_id = excluded.event_id, request_id = excluded.request_id
+            """,
+            usage.columns() + usage.key.columns
+        )
     }
 
     // MARK: Aliases

@@ -26,6 +26,17 @@ struct RowReader {
         return value
     }
 
+    /// The next column as something that KMSModel parses from text; nil for a column without a value.
+    mutating func optionallyParsed<Value>(_ parse: (String) -> Value?) throws(StoreError) -> Value? {
+        switch next() {
+        case .null: return nil
+        case .string(let text):
+            guard let value = parse(text) else { throw damage() }
+            return value
+        default: throw damage()
+        }
+    }
+
     /// The next column as one of the values of an enumeration.
     mutating func value<Value: RawRepresentable<String>>(_ type: Value.Type = Value.self) throws(StoreError) -> Value {
         try parsed(Value.init(rawValue:))

@@ -26,6 +26,12 @@ enum Schema {
             try database.execute(sql: keys)
             try database.execute(sql: feed)
         }
+        migrator.registerMigration("2: imported and shared material, last use", foreignKeyChecks: .immediate) {
+            database in
+            try database.execute(sql: sharedKeys)
+            try database.execute(sql: material)
+            try database.execute(sql: usage)
+        }
         return migrator
     }
 
@@ -121,6 +127,62 @@ enum Schema {
         ) STRICT;
 
         CREATE INDEX alias_by_target ON alias (account, region, target);
+        """
+
+    /// Multi-Region keys know where their primary is; there were none before.
+    private static let sharedKeys = """
+        ALTER TABLE kms_key ADD COLUMN primary_region TEXT;
+        ALTER TABLE kms_key DROP COLUMN is_multi_region;
+        """
+
+    /// Material may be without bytes for a while, so its order is its own and no longer that of its secret.
+    ///
+    /// All material that is not a key's first came by automatic rotation so far, when it was made.
+    private static let material = """
+        CREATE TABLE material_2 (
+            ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
+            account TEXT NOT NULL,
+            region TEXT NOT NULL,
+            key_id TEXT NOT NULL,
+            material_id BLOB NOT NULL,
+            spec TEXT NOT NULL,
+            creation_date INTEGER NOT NULL,
+            stage TEXT NOT NULL,
+            rotation_date INTEGER,
+            valid_to INTEGER,
+            description BLOB,
+            secret INTEGER UNIQUE REFERENCES secret (slot),
+            UNIQUE (account, region, key_id, material_id),
+            CHECK ((stage IN ('AUTOMATIC', 'ON_DEMAND')) = (rotation_date IS NOT NULL)),
+            FOREIGN KEY (account, region, key_id) REFERENCES kms_key (account, region, key_id) ON DELETE CASCADE
+        ) STRICT;
+
+        INSERT INTO material_2 (ordinal, account, region, key_id, material_id, spec, creation_date, stage, rotation_date,
+            secret)
+        SELECT secret, account, region, key_id, material_id, spec, creation_date,
+            CASE WHEN is_first THEN 'FIRST' ELSE 'AUTOMATIC' END,
+            CASE WHEN is_first THEN NULL ELSE creation_date END,
+            secret
+        FROM (
+            SELECT *, secret = min(secret) OVER (PARTITION BY account, region, key_id) AS is_first FROM material
+        ) ORDER BY secret;
+
+        DROP TABLE material;
+        ALTER TABLE material_2 RENAME TO material;
+        """
+
+    private static let usage = """
+        CREATE TABLE key_usage (
+            account TEXT NOT NULL,
+            region TEXT NOT NULL,
+            key_id TEXT NOT NULL,
+            operation TEXT NOT NULL,
+            date INTEGER NOT NULL,
+            event_id TEXT NOT NULL,
+            request_id TEXT NOT NULL,
+            PRIMARY KEY (account, region, key_id),
+            FOREIGN KEY (account, region, key_id) REFERENCES kms_key (account, region, key_id) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID;
         """
 
     private static let feed = """

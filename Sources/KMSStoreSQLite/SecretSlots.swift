@@ -25,6 +25,13 @@ struct SecretSlots {
         try destroy("SELECT secret FROM material WHERE account = ? AND region = ? AND key_id = ?", key.columns)
     }
 
+    func destroyMaterial(_ material: KeyMaterialID, of key: KeyARN) throws {
+        try destroy(
+            "SELECT secret FROM material WHERE account = ? AND region = ? AND key_id = ? AND material_id = ?",
+            key.columns + [Column.bytes(material.bytes)]
+        )
+    }
+
     func destroySecret(ofAccessKey id: String) throws {
         try destroy("SELECT secret FROM access_key WHERE id = ?", [Column.text(id)])
     }
@@ -34,7 +41,9 @@ struct SecretSlots {
         let sql = """
             SELECT count(*) FROM secret
             WHERE wrapped <> zeroblob(length(wrapped))
-                AND slot NOT IN (SELECT secret FROM material UNION ALL SELECT secret FROM access_key)
+                AND slot NOT IN (
+                    SELECT secret FROM material WHERE secret IS NOT NULL UNION ALL SELECT secret FROM access_key
+                )
             """
         return try Int.fetchOne(database, sql: sql) ?? 0
     }

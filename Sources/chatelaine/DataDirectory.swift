@@ -24,7 +24,7 @@ struct DataDirectory {
     /// - Throws: ``CommandFailure``: a directory, a root key, a store or an audit log that cannot be opened. Nothing is
     ///   created in a directory that holds a store without its root key.
     init(
-        path: String, regions: HostedRegions, isClockControllable: Bool = false, logger: Logger
+        path: String, configuration: EngineConfiguration = EngineConfiguration(), logger: Logger
     ) async throws {
         self.logger = logger
         let directory = URL(fileURLWithPath: path, isDirectory: true)
@@ -48,8 +48,7 @@ struct DataDirectory {
         }
         do throws(Engine.StartFailure) {
             engine = try await Engine(
-                store: store, rootKey: rootKey, audit: audit, regions: regions,
-                isClockControllable: isClockControllable, logger: logger
+                store: store, rootKey: rootKey, audit: audit, configuration: configuration, logger: logger
             )
         } catch {
             throw CommandFailure(error, path: path)

@@ -37,15 +37,15 @@ struct Develop: AsyncParsableCommand {
         let settings = try await Settings(config: data.config)
         let address = try ListenAddress(settings.value("listen", flag: server.listen) ?? ListenAddress.standard)
         let logger = try Logger.chatelaine(settings.logLevel(flag: server.logLevel))
-        let regions = try settings.regions(flag: server.regions)
-        let isClockControllable = try Self.isControllable(settings.value("clock", flag: clock))
+        var configuration = try settings.engine(server)
+        configuration.isClockControllable = try Self.isControllable(settings.value("clock", flag: clock))
         let credentials = try credentials(settings)
         try ProcessHardening.apply()
         let given = settings.value("data-dir", flag: data.dataDir)
         let path = given ?? Self.temporaryPath()
         defer { if given == nil { try? FileManager.default.removeItem(atPath: path) } }
         let directory = try await DataDirectory(
-            path: path, regions: regions, isClockControllable: isClockControllable, logger: logger
+            path: path, configuration: configuration, logger: logger
         )
         for credential in credentials { try await credential.register(in: directory) }
         let service = RunningService(data: directory, address: address, logger: logger)

@@ -17,6 +17,9 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "Regions to serve, separated by commas (default: every well-formed one).")
     var regions: String?
 
+    @Option(help: "Days between rotations of AWS managed keys (default: 1095; AWS's own period is 365).")
+    var managedKeyRotationDays: String?
+
     @Option(help: "What is written to standard error: trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 }

@@ -19,7 +19,7 @@ struct Serve: AsyncParsableCommand {
         try ProcessHardening.apply()
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
         let directory = try await DataDirectory(
-            path: path, regions: try settings.regions(flag: server.regions), logger: logger
+            path: path, configuration: try settings.engine(server), logger: logger
         )
         let credential = directory.isNew ? try await FirstAccount.make(in: directory) : nil
         let service = RunningService(data: directory, address: address, logger: logger)
@@ -42,7 +42,7 @@ struct Initialize: AsyncParsableCommand {
         try ProcessHardening.apply()
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
         let directory = try await DataDirectory(
-            path: path, regions: .anyWellFormed, logger: Logger.chatelaine(.warning)
+            path: path, logger: Logger.chatelaine(.warning)
         )
         guard directory.isNew else {
             await directory.close()

@@ -1,6 +1,7 @@
 import Configuration
 import Foundation
 import KMSAccess
+import KMSEngine
 import KMSModel
 import Logging
 import SystemPackage
@@ -10,7 +11,7 @@ struct Settings {
     /// Every name that the environment and a configuration file may have.
     static let names: Set<String> = [
         "listen", "data-dir", "regions", "log-level", "account", "access-key-id", "secret-access-key", "credentials",
-        "clock", "config",
+        "clock", "managed-key-rotation-days", "config",
     ]
     private static let environmentPrefix = "CHATELAINE_"
 
@@ -65,7 +66,7 @@ struct Settings {
 
 // Values with a meaning.
 extension Settings {
-    func regions(flag: String?) throws -> HostedRegions {
+    private func regions(flag: String?) throws -> HostedRegions {
         guard let text = value("regions", flag: flag) else { return .anyWellFormed }
         let regions = try text.split(separator: ",").map { name in
             guard let region = Region(String(name)) else {
@@ -75,6 +76,19 @@ extension Settings {
         }
         guard !regions.isEmpty else { throw CommandFailure.configuration("the list of regions is empty") }
         return .only(Set(regions))
+    }
+
+    /// What the options of a serving command say about the engine.
+    func engine(_ options: ServerOptions) throws -> EngineConfiguration {
+        var configuration = EngineConfiguration()
+        configuration.regions = try regions(flag: options.regions)
+        if let text = value("managed-key-rotation-days", flag: options.managedKeyRotationDays) {
+            guard let days = Int(text), (1...36_500).contains(days) else {
+                throw CommandFailure.configuration("\"\(text)\" is not a number of days between rotations")
+            }
+            configuration.managedKeyRotationPeriodInDays = days
+        }
+        return configuration
     }
 
     func logLevel(flag: String?) throws -> Logger.Level {

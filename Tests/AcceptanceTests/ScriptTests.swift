@@ -9,7 +9,7 @@ extension AcceptanceTests {
             "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "commands", "data_keys",
             "deletion", "durability", "encryption", "envelope", "hardening", "identifiers", "keys", "pagination",
             "policies",
-            "races", "rotation", "signatures", "sts", "tags",
+            "races", "rotation", "signatures", "sts", "tags", "upgrade",
         ]
         /// What the scripts share.
         static let modules = ["harness", "raw", "server", "violations"]

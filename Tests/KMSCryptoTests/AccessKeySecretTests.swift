@@ -150,7 +150,7 @@ struct AccessKeySecretTests {
         let stranger = try Sample.keyring(rootKey: 8)
         #expect(throws: CryptoFailure.damagedRecord) { try signingKey(wrapped, by: stranger) }
         let material = try keyring.makeRecord(for: Sample.key())
-        #expect(throws: CryptoFailure.damagedRecord) { try signingKey(material.wrapped) }
+        #expect(throws: CryptoFailure.damagedRecord) { try signingKey(material.stored) }
     }
 
     @Test func `without random bytes no secret is wrapped`() throws {

@@ -212,7 +212,7 @@ struct CiphertextTests {
         let primary = try Sample.keyring(seed: 5).makeRecord(for: Sample.key(keyID, region: "eu-central-1"))
         let replica = try Sample.keyring(seed: 5).makeRecord(for: Sample.key(keyID, region: "us-east-1"))
         #expect(primary.id == replica.id)
-        #expect(primary.wrapped != replica.wrapped)
+        #expect(primary.stored != replica.stored)
         let ciphertext = try keyring.encrypt(Sample.plaintext, with: primary, context: Sample.context)
         #expect(try keyring.decryptedBytes(ciphertext, with: replica, context: Sample.context) == Sample.plaintext)
     }

@@ -45,7 +45,7 @@ struct DataKeyTests {
     }
 
     @Test func `a data key is not made with material that does not open`() throws {
-        let edited = material.edited(wrapped: material.wrapped.flipped(at: 40))
+        let edited = material.edited(wrapped: material.stored.flipped(at: 40))
         #expect(throws: CryptoFailure.damagedRecord) {
             try keyring.makeDataKey(byteCount: 32, with: edited, context: .empty)
         }
@@ -99,13 +99,13 @@ struct DataKeyTests {
     }
 
     @Test func `reencryption refuses material that does not open on either side`() throws {
-        let edited = material.edited(wrapped: material.wrapped.flipped(at: 40))
+        let edited = material.edited(wrapped: material.stored.flipped(at: 40))
         let destination = try keyring.makeRecord(for: Sample.key("00000000-12ab-34cd-56ef-1234567890ab"))
         let ciphertext = try Sample.keyring(seed: 2).encrypt(Sample.plaintext, with: material)
         #expect(throws: CryptoFailure.damagedRecord) {
             try keyring.reencrypt(ciphertext, from: edited, context: .empty, to: destination, context: .empty)
         }
-        let broken = destination.edited(wrapped: destination.wrapped.flipped(at: 40))
+        let broken = destination.edited(wrapped: destination.stored.flipped(at: 40))
         #expect(throws: CryptoFailure.damagedRecord) {
             try keyring.reencrypt(ciphertext, from: material, context: .empty, to: broken, context: .empty)
         }

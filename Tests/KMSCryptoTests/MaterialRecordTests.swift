@@ -29,7 +29,7 @@ struct MaterialRecordTests {
     }
 
     @Test func `material is 61 bytes when wrapped, and never twice the same`() throws {
-        let wrapped = try (0..<100).map { _ in try keyring.makeRecord(for: material.key).wrapped }
+        let wrapped = try (0..<100).map { _ in try keyring.makeRecord(for: material.key).stored }
         #expect(wrapped.allSatisfy { $0.count == 61 && $0[0] == 1 })
         #expect(Set(wrapped.map { $0[1..<13] }).count == 100)
         #expect(Set(wrapped.map { $0[13...] }).count == 100)
@@ -57,19 +57,19 @@ struct MaterialRecordTests {
 
     @Test(arguments: [UInt8(0x01), 0x80])
     func `wrapped material with any one byte changed is refused`(mask: UInt8) {
-        for index in material.wrapped.indices {
-            let record = material.edited(wrapped: material.wrapped.flipped(at: index, by: mask))
+        for index in material.stored.indices {
+            let record = material.edited(wrapped: material.stored.flipped(at: index, by: mask))
             expectRefused(record, "byte \(index)")
         }
     }
 
     @Test func `wrapped material that is cut short or extended is refused`() {
-        for count in material.wrapped.indices {
-            let record = material.edited(wrapped: Array(material.wrapped.prefix(count)))
+        for count in material.stored.indices {
+            let record = material.edited(wrapped: Array(material.stored.prefix(count)))
             expectRefused(record, "\(count) bytes")
         }
-        expectRefused(material.edited(wrapped: material.wrapped + [0]))
-        expectRefused(material.edited(wrapped: material.wrapped + material.wrapped))
+        expectRefused(material.edited(wrapped: material.stored + [0]))
+        expectRefused(material.edited(wrapped: material.stored + material.stored))
     }
 
     @Test func `material under the name of another account, region, key or generation is refused`() throws {
@@ -107,8 +107,8 @@ struct MaterialRecordTests {
         ]
         for other in others {
             let stranger = try keyring.makeRecord(for: other)
-            expectRefused(material.edited(wrapped: stranger.wrapped), "\(other)")
-            expectRefused(stranger.edited(wrapped: material.wrapped), "\(other)")
+            expectRefused(material.edited(wrapped: stranger.stored), "\(other)")
+            expectRefused(stranger.edited(wrapped: material.stored), "\(other)")
         }
     }
 

@@ -34,8 +34,8 @@ struct OpenMaterialTests {
     @Test func `a refused record leaves nothing behind`() throws {
         let record = try Self.records(1)[0]
         let keyring = try Sample.keyring()
-        for index in record.wrapped.indices {
-            let edited = record.edited(wrapped: record.wrapped.flipped(at: index))
+        for index in record.stored.indices {
+            let edited = record.edited(wrapped: record.stored.flipped(at: index))
             #expect(throws: CryptoFailure.self) { try keyring.encrypt(Sample.plaintext, with: edited) }
         }
         #expect(keyring.occupancy == MaterialOccupancy(kept: 0, slotsInUse: 0, slotsWithContents: 0))
@@ -99,7 +99,7 @@ struct OpenMaterialTests {
         let ciphertext = try keyring.encrypt(Sample.plaintext, with: record)
         keyring.forget(record.key)
         #expect(try keyring.decryptedBytes(ciphertext, with: record) == Sample.plaintext)
-        let edited = record.edited(wrapped: record.wrapped.flipped(at: 60))
+        let edited = record.edited(wrapped: record.stored.flipped(at: 60))
         keyring.forget(record.key)
         #expect(throws: CryptoFailure.damagedRecord) { try keyring.decrypt(ciphertext, with: edited, context: .empty) }
     }

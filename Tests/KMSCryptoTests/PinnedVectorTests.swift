@@ -64,7 +64,7 @@ struct PinnedVectorTests {
         let record = try Self.record(vector)
         let made = try Self.keyring(vector, drawing: random).makeMaterial(for: record.key, spec: record.spec)
         #expect(made.id == record.id)
-        #expect(made.wrapped == record.wrapped)
+        #expect(made.wrapped == record.stored)
     }
 
     @Test(arguments: try materials())

@@ -117,6 +117,9 @@ extension Keyring {
 }
 
 extension MaterialRecord {
+    /// What the store keeps of material that is there.
+    var stored: [UInt8] { wrapped ?? [] }
+
     /// This record as somebody with access to the store could have changed it.
     func edited(
         key: KeyARN? = nil, id: KeyMaterialID? = nil, spec: KeySpec? = nil, wrapped: [UInt8]? = nil

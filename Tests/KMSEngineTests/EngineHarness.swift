@@ -27,9 +27,11 @@ final class EngineHarness: Sendable {
         if !seal.exists { try seal.create() }
         store = try await SQLiteStore.open(in: directory.path)
         audit = try AuditLog(directory: directory.appendingPathComponent("audit"))
+        var configuration = EngineConfiguration()
+        configuration.isClockControllable = true
         engine = try await Engine(
-            store: store, rootKey: try seal.open(), randomness: randomness, audit: audit, regions: .anyWellFormed,
-            isClockControllable: true, logger: Logger(label: "test")
+            store: store, rootKey: try seal.open(), randomness: randomness, audit: audit, configuration: configuration,
+            logger: Logger(label: "test")
         )
         let account = try #require(Self.account)
         try await engine.accounts.register(

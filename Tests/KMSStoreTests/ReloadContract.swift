@@ -18,6 +18,9 @@ import Testing
                 .insertKey(try samples.key(1)), .insertKey(try samples.fullKey(2)),
                 .insertMaterial(try samples.material(1, wrapped: Array(0...255))),
                 .insertMaterial(try samples.material(7, of: 2, wrapped: [])),
+                .insertMaterial(try samples.fullMaterial(8, of: 2)),
+                .insertMaterial(try samples.material(9, of: 2, wrapped: nil)),
+                .setUsage(try samples.usage(of: 2)),
                 .insertAlias(try samples.alias("a/b_c-D9", to: 2, version: 4)),
                 .setSetting("lead", Array("12".utf8)), .setSetting("empty", []), .setSetting("lead", [0, 255]),
             ]
@@ -29,15 +32,50 @@ import Testing
         #expect(
             contents.materials == [
                 try samples.material(1, wrapped: Array(0...255)), try samples.material(7, of: 2, wrapped: []),
+                try samples.fullMaterial(8, of: 2), try samples.material(9, of: 2, wrapped: nil),
             ]
         )
+        #expect(contents.usages == [try samples.usage(of: 2)])
         #expect(contents.aliases == [try samples.alias("a/b_c-D9", to: 2, version: 4)])
         #expect(contents.settings == ["lead": [0, 255], "empty": []])
     }
 
     @Test(arguments: StoreEngine.available)
+    func `what changed in material comes back changed, where it stood`(engine: StoreEngine) async throws {
+        let pending = try samples.material(2).with { $0.stage = .pending }
+        let expired = try samples.fullMaterial(2).with { $0.wrapped = nil }
+        let again = try samples.fullMaterial(2).with { $0.wrapped = [4, 5, 6, 7] }
+        let rest = [try samples.material(1), try samples.material(3)]
+        for states in [[pending, expired], [pending, expired, again], [expired, pending, pending]] {
+            let contents = try await reloaded(
+                engine,
+                [
+                    .insertKey(try samples.key(1)), .insertMaterial(rest[0]), .insertMaterial(states[0]),
+                    .insertMaterial(rest[1]),
+                ] + states.dropFirst().map(Mutation.updateMaterial)
+            )
+            #expect(contents.materials == [rest[0], states[states.count - 1], rest[1]])
+        }
+    }
+
+    @Test(arguments: StoreEngine.available)
+    func `the last use of a key is the one that was written last`(engine: StoreEngine) async throws {
+        let contents = try await reloaded(
+            engine,
+            [
+                .insertKey(try samples.key(1)), .insertKey(try samples.key(2)), .insertKey(try samples.key(3)),
+                .setUsage(try samples.usage(of: 1, by: .encrypt)), .setUsage(try samples.usage(of: 3)),
+                .setUsage(try samples.usage(of: 1, by: .sign)), .setUsage(try samples.usage(of: 9)),
+                .deleteKey(try samples.arn(3), expecting: 1),
+            ]
+        )
+        #expect(contents.usages == [try samples.usage(of: 1, by: .sign)])
+    }
+
+    @Test(arguments: StoreEngine.available)
     func `what changed in a key comes back changed`(engine: StoreEngine) async throws {
         var key = try samples.fullKey(2)
+        key.primaryRegion = Region("eu-west-3")
         key.state = .disabled
         key.description = ""
         key.deletionDate = nil

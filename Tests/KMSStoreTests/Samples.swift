@@ -34,7 +34,7 @@ struct Samples {
     func fullKey(_ number: Int = 2) throws -> KeyRecord {
         KeyRecord(
             arn: try arn(number), spec: .eccNISTP384, usage: .keyAgreement, origin: .external, manager: .aws,
-            isMultiRegion: true, creationDate: date(1_700_000_000_001), state: .pendingDeletion,
+            creationDate: date(1_700_000_000_001), primaryRegion: Region("us-west-2"), state: .pendingDeletion,
             description: "für 鍵 🔑 e\u{301} \u{e9} \u{0} \" ' \\ \n", deletionDate: date(1_700_000_000_002),
             pendingWindowInDays: 17, policy: "{\"Sid\":\"naïve\"}",
             tags: [
@@ -51,10 +51,26 @@ struct Samples {
         return try #require(KeyMaterialID(bytes: bytes))
     }
 
-    func material(_ number: Int, of key: Int = 1, wrapped: [UInt8] = [1, 2, 3]) throws -> MaterialRecord {
+    func material(_ number: Int, of key: Int = 1, wrapped: [UInt8]? = [1, 2, 3]) throws -> MaterialRecord {
         MaterialRecord(
             key: try arn(key), id: try materialID(number), spec: .hmac384,
             creationDate: date(1_700_000_100_000 + Int64(number)), wrapped: wrapped
+        )
+    }
+
+    /// Material in which nothing is nil.
+    func fullMaterial(_ number: Int, of key: Int = 1) throws -> MaterialRecord {
+        var material = try material(number, of: key)
+        material.stage = .rotated(at: date(1_700_000_300_001), by: .onDemand)
+        material.validTo = date(1_700_000_300_002)
+        material.description = "für 鍵 \u{0}"
+        return material
+    }
+
+    func usage(of key: Int = 1, by operation: OperationName = .decrypt) throws -> KeyUsageRecord {
+        KeyUsageRecord(
+            key: try arn(key), operation: operation, date: date(1_700_000_400_001), eventID: "event",
+            requestID: "request"
         )
     }
 
@@ -92,5 +108,14 @@ struct Samples {
             mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
             return mixed ^ mixed >> 31
         }
+    }
+}
+
+extension MaterialRecord {
+    /// A copy in which `edit` changed something.
+    func with(_ edit: (inout MaterialRecord) -> Void) -> MaterialRecord {
+        var copy = self
+        edit(&copy)
+        return copy
     }
 }

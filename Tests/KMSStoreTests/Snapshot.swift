@@ -8,6 +8,7 @@ struct Snapshot: Equatable {
     private let accessKeys: [String: AccessKeyRecord]
     private let keys: [KeyARN: Fields]
     private let materials: [MaterialRecord]
+    private let usages: [KeyARN: KeyUsageRecord]
     private let aliases: [AliasARN: AliasRecord]
     private let settings: [String: [UInt8]]
     private let position: Int64
@@ -17,6 +18,7 @@ struct Snapshot: Equatable {
         accessKeys = Dictionary(uniqueKeysWithValues: contents.accessKeys.map { ($0.id, $0) })
         keys = Dictionary(uniqueKeysWithValues: contents.keys.map { ($0.arn, Fields($0)) })
         materials = contents.materials
+        usages = Dictionary(uniqueKeysWithValues: contents.usages.map { ($0.key, $0) })
         aliases = Dictionary(uniqueKeysWithValues: contents.aliases.map { ($0.arn, $0) })
         settings = contents.settings
         position = contents.position

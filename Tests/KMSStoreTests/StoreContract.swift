@@ -79,6 +79,11 @@ import Testing
     static let conflicts: [(name: String, change: @Sendable (Samples) throws -> Change)] = [
         ("a key that is there", { Change([.insertKey(try $0.key(1))]) }),
         ("an alias that is there", { Change([.insertAlias(try $0.alias("app", to: 1))]) }),
+        ("the change of material that is not there", { Change([.updateMaterial(try $0.material(7))]) }),
+        (
+            "the deletion of material that is not there",
+            { Change([.deleteMaterial(try $0.arn(1), try $0.materialID(7))]) }
+        ),
         ("material that is there", { Change([.insertMaterial(try $0.material(1))]) }),
         (
             "an account that is there",
@@ -186,19 +191,20 @@ import Testing
     }
 
     @Test(arguments: StoreEngine.available)
-    func `deleting material leaves the key and others' material`(engine: StoreEngine) async throws {
+    func `deleting material leaves the key and other material`(engine: StoreEngine) async throws {
         try await engine.withStore { store in
             _ = try await store.commit(
                 Change([
                     .insertKey(try samples.key(1)), .insertMaterial(try samples.material(1)),
+                    .insertMaterial(try samples.material(3)),
                     .insertKey(try samples.key(2)), .insertMaterial(try samples.material(2, of: 2)),
                 ])
             )
-            _ = try await store.commit(Change([.deleteMaterials(try samples.arn(1))]))
-            _ = try await store.commit(Change([.deleteMaterials(try samples.arn(1))]))
+            _ = try await store.commit(Change([.deleteMaterial(try samples.arn(1), try samples.materialID(1))]))
             let contents = try await store.contents()
             #expect(contents.keys.count == 2)
-            #expect(contents.materials == [try samples.material(2, of: 2)])
+            #expect(contents.materials == [try samples.material(3), try samples.material(2, of: 2)])
+            try await store.check()
         }
     }
 

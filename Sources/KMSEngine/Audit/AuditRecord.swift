@@ -37,6 +37,8 @@ package struct AuditRecord: Sendable {
     package var resources: [(account: AccountID, arn: String)] = []
     /// What made the server do it.
     package let origin: Origin
+    /// The service that made the call on the caller's behalf, or nil when the caller did.
+    var invokedBy: String?
     /// The account that owns this copy: the caller's, or the owner's of a key in another account.
     private var recipient: AccountID
     /// What the two copies of a call across accounts have in common.
@@ -113,7 +115,9 @@ package struct AuditRecord: Sendable {
         writer.name("userIdentity")
         writer.object { writer in
             switch origin {
-            case .call(let caller, _, _) where recipient == account: caller.write(identityTo: &writer)
+            case .call(let caller, _, _) where recipient == account:
+                caller.write(identityTo: &writer)
+                if let invokedBy { writer.member("invokedBy", invokedBy) }
             case .call(let caller, _, _):
                 writer.member("type", "AWSAccount")
                 writer.member("principalId", caller.principal.account.description)

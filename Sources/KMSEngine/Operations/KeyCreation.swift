@@ -36,27 +36,32 @@ struct CreateKey: AccountOperation {
     static func perform(
         _ input: API.CreateKeyRequest, under permit: Permit<Void>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.CreateKeyResponse> {
-        guard context.directory.keyCount(in: context.realm) < context.quotas.keysPerRealm else {
-            throw KMSError(.limitExceeded, "The quota of KMS keys in this account and Region has been reached.")
-        }
+        try context.checkRoomForKey(in: context.realm)
         let kind = try KeyKind(input)
-        let arn = KeyARN(region: context.realm.region, account: context.realm.account, keyID: try context.makeKeyID())
+        let region = context.realm.region
+        let keyID = try context.makeKeyID(isMultiRegion: kind.isMultiRegion)
+        let arn = KeyARN(region: region, account: context.realm.account, keyID: keyID)
         let policy = try context.policies.accept(
             input.policy, for: arn, caller: context.caller,
             skippingLockoutCheck: input.bypassPolicyLockoutSafetyCheck ?? false
         )
         let tags = try TagList([]).setting(input.tags ?? [], quota: context.quotas.tagsPerKey)
-        let material = try context.keyring.answering { keyring throws(CryptoFailure) in
-            try MaterialRecord(generatedBy: keyring, for: arn, spec: kind.spec, at: context.now)
-        }
+        // The material of an imported key comes later.
+        let material =
+            try kind.origin == .external
+            ? nil
+            : context.keyring.answering { keyring throws(CryptoFailure) in
+                try MaterialRecord(generatedBy: keyring, for: arn, spec: kind.spec, at: context.now)
+            }
         let record = KeyRecord(
             arn: arn, spec: kind.spec, usage: kind.usage, origin: kind.origin, creationDate: context.now,
-            state: .enabled, description: input.description ?? "", policy: policy, tags: tags.tags,
-            currentMaterial: material.id
+            primaryRegion: kind.isMultiRegion ? region : nil, state: material == nil ? .pendingImport : .enabled,
+            description: input.description ?? "", policy: policy, tags: tags.tags, currentMaterial: material?.id
         )
+        let metadata = API.KeyMetadata(record, materials: material.map { [$0] } ?? [], relatives: [record])
         var outcome = Outcome(
-            API.CreateKeyResponse(keyMetadata: API.KeyMetadata(record)),
-            change: Change([.insertKey(record), .insertMaterial(material)])
+            API.CreateKeyResponse(keyMetadata: metadata),
+            change: Change([.insertKey(record)] + (material.map { [.insertMaterial($0)] } ?? []))
         )
         outcome.created = [arn.description]
         return outcome
@@ -64,10 +69,24 @@ struct CreateKey: AccountOperation {
 }
 
 extension RequestContext {
-    /// A new identifier for a single-Region key: a random UUID, version 4.
-    fileprivate func makeKeyID() throws(KMSError) -> KeyID {
-        guard let keyID = KeyID(UUID().uuidString.lowercased()) else { throw KMSError(.kmsInternal) }
+    /// A new random identifier: a UUID, version 4, or `mrk-` and 128 bits.
+    fileprivate func makeKeyID(isMultiRegion: Bool) throws(KMSError) -> KeyID {
+        let text =
+            isMultiRegion
+            ? try KeyID.multiRegionPrefix
+                + Hex.encode(
+                    keyring.answering { keyring throws(CryptoFailure) in
+                        try keyring.randomBytes(16).withBytes { Array($0) }
+                    }) : UUID().uuidString.lowercased()
+        guard let keyID = KeyID(text) else { throw KMSError(.kmsInternal) }
         return keyID
+    }
+
+    /// Refuses one more customer managed key in a realm that has as many as the quota admits.
+    func checkRoomForKey(in realm: Realm) throws(KMSError) {
+        guard directory.customerKeyCount(in: realm) < quotas.keysPerRealm else {
+            throw KMSError(.limitExceeded, "The quota of KMS keys in this account and Region has been reached.")
+        }
     }
 }
 
@@ -76,6 +95,7 @@ private struct KeyKind {
     let spec: KeySpec
     let usage: KeyUsage
     let origin: KeyOrigin
+    let isMultiRegion: Bool
     private let givesUsage: Bool
     private let request: API.CreateKeyRequest
 
@@ -90,6 +110,7 @@ private struct KeyKind {
         spec = (request.keySpec ?? request.customerMasterKeySpec).flatMap(KeySpec.init) ?? .symmetricDefault
         usage = request.keyUsage.flatMap(KeyUsage.init) ?? .encryptDecrypt
         origin = request.origin.flatMap(KeyOrigin.init) ?? .awsKMS
+        isMultiRegion = request.multiRegion ?? false
         givesUsage = request.keyUsage != nil
         self.request = request
     }
@@ -113,7 +134,7 @@ private struct KeyKind {
             throw KMSError(.validation, "XksKeyId is valid only for keys with origin EXTERNAL_KEY_STORE.")
         }
         try checkOrigin()
-        guard spec == .symmetricDefault, origin == .awsKMS, request.multiRegion != true else {
+        guard spec == .symmetricDefault else {
             throw KMSError(.unsupportedOperation)
         }
     }

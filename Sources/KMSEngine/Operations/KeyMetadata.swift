@@ -2,11 +2,21 @@ import Foundation
 import KMSModel
 
 extension API.KeyMetadata {
-    /// What DescribeKey and CreateKey tell of a key.
+    /// What DescribeKey tells of a key.
+    init(_ key: KeySnapshot, in directory: KeyDirectory) {
+        self.init(key.record, materials: key.materials, relatives: directory.family(of: key).members.map(\.record))
+    }
+
+    /// What DescribeKey, CreateKey and ReplicateKey tell of a key.
     ///
     /// Source: KMS API Reference, KeyMetadata.
-    init(_ key: KeyRecord) {
+    ///
+    /// - Parameter relatives: The key itself and, of a multi-Region key, all related ones, in order of their regions.
+    init(_ key: KeyRecord, materials: [MaterialRecord], relatives: [KeyRecord]) {
         let algorithms = key.spec.algorithms(for: key.usage)
+        let isImported = key.origin == .external && materials.areComplete
+        let validTo = isImported ? materials.filter(\.isBound).compactMap(\.validTo).min() : nil
+        let expirationModel = validTo == nil ? ExpirationModel.doesNotExpire : .expires
         self.init(
             awsAccountId: key.arn.account.description,
             keyId: key.arn.keyID.description,
@@ -17,7 +27,9 @@ extension API.KeyMetadata {
             keyUsage: key.usage.rawValue,
             keyState: key.state.rawValue,
             deletionDate: key.state == .pendingDeletion ? key.deletionDate : nil,
+            validTo: validTo,
             origin: key.origin.rawValue,
+            expirationModel: isImported ? expirationModel.rawValue : nil,
             keyManager: key.manager.rawValue,
             customerMasterKeySpec: key.spec.rawValue,
             keySpec: key.spec.rawValue,
@@ -25,9 +37,27 @@ extension API.KeyMetadata {
             signingAlgorithms: key.usage == .signVerify ? algorithms : nil,
             keyAgreementAlgorithms: key.usage == .keyAgreement ? algorithms : nil,
             multiRegion: key.isMultiRegion,
+            multiRegionConfiguration: API.MultiRegionConfiguration(key, relatives: relatives),
             pendingDeletionWindowInDays: key.state == .pendingReplicaDeletion ? key.pendingWindowInDays : nil,
             macAlgorithms: key.usage == .generateVerifyMAC ? algorithms : nil,
-            currentKeyMaterialId: key.spec == .symmetricDefault ? key.currentMaterial?.description : nil
+            currentKeyMaterialId: key.spec == .symmetricDefault && key.state != .creating
+                ? key.currentMaterial?.description : nil
         )
     }
+}
+
+extension API.MultiRegionConfiguration {
+    /// How a multi-Region key is related to others; nil for a single-Region key.
+    fileprivate init?(_ key: KeyRecord, relatives: [KeyRecord]) {
+        guard let primaryRegion = key.primaryRegion else { return nil }
+        let primary = KeyARN(region: primaryRegion, account: key.arn.account, keyID: key.arn.keyID)
+        self.init(
+            multiRegionKeyType: key.isReplica ? "REPLICA" : "PRIMARY", primaryKey: API.MultiRegionKey(primary),
+            replicaKeys: relatives.filter(\.isReplica).map { API.MultiRegionKey($0.arn) }
+        )
+    }
+}
+
+extension API.MultiRegionKey {
+    fileprivate init(_ key: KeyARN) { self.init(arn: key.description, region: key.region.description) }
 }

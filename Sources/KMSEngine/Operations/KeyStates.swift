@@ -57,16 +57,19 @@ struct ScheduleKeyDeletion: KeyOperation {
         in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.ScheduleKeyDeletionResponse> {
         let days = input.pendingWindowInDays ?? defaultDays
-        let end = context.now.adding(days: days)
-        let change = permit.subject.change {
-            $0.state = .pendingDeletion
+        // A primary waits for its replicas to be deleted; only then does its own waiting period begin.
+        let key = permit.subject
+        let waits = !key.record.isReplica && !context.directory.family(of: key).replicas.isEmpty
+        let end = waits ? nil : context.now.adding(days: days)
+        let state: KeyState = waits ? .pendingReplicaDeletion : .pendingDeletion
+        let change = key.change {
+            $0.state = state
             $0.deletionDate = end
             $0.pendingWindowInDays = days
         }
         return Outcome(
             API.ScheduleKeyDeletionResponse(
-                keyId: permit.subject.arnText, deletionDate: end, keyState: KeyState.pendingDeletion.rawValue,
-                pendingWindowInDays: days
+                keyId: key.arnText, deletionDate: end, keyState: state.rawValue, pendingWindowInDays: days
             ),
             change: change
         )
@@ -84,8 +87,10 @@ struct CancelKeyDeletion: KeyOperation {
         _ input: API.CancelKeyDeletionRequest, under permit: Permit<KeySnapshot>,
         in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.CancelKeyDeletionResponse> {
-        let change = permit.subject.change {
-            $0.state = .disabled
+        let key = permit.subject
+        let isComplete = key.record.origin != .external || key.materials.areComplete
+        let change = key.change {
+            $0.state = isComplete ? .disabled : .pendingImport
             $0.deletionDate = nil
             $0.pendingWindowInDays = nil
         }

@@ -59,8 +59,10 @@ struct GetKeyRotationStatus: KeyOperation {
         in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.GetKeyRotationStatusResponse> {
         let key = permit.subject.record
-        // A key that waits for its end does not rotate; the schedule comes back with CancelKeyDeletion.
-        let schedule = key.state == .pendingDeletion ? nil : key.rotation
+        // Replicas rotate with their primary. A key that waits for its end does not rotate; the schedule comes back with
+        // CancelKeyDeletion.
+        let shared = context.directory.family(of: permit.subject).primary?.record.rotation
+        let schedule = key.state == .pendingDeletion ? nil : shared
         return Outcome(
             API.GetKeyRotationStatusResponse(
                 keyRotationEnabled: schedule != nil,

@@ -67,6 +67,11 @@ package struct KeyResolver: Sendable {
         return alias
     }
 
+    /// The key in `region` that shares its material with `key`, which may be itself.
+    package func relative(of key: KeySnapshot, in region: Region) -> KeySnapshot? {
+        directory.family(of: key).members.first { $0.arn.region == region }
+    }
+
     /// The key that `alias` points to.
     package func target(of alias: AliasRecord) -> KeySnapshot? { directory.key(alias.targetARN) }
 

@@ -45,6 +45,12 @@ package struct Outcome<Output: ResponseShape>: Sendable {
     package var additionalEventData: JSONObject?
     /// Keys and aliases that the call made, for the audit record.
     package var created: [String] = []
+    /// What happens to keys because of the call, each with a record of its own.
+    var events: [ServiceEvent] = []
+    /// The key whose material the change destroys, if it does: what is in memory of it has to go too.
+    var destroyedMaterialOf: KeyARN?
+    /// The record that the call leaves in another region.
+    var elsewhere: RecordElsewhere?
 
     package init(_ output: Output, change: Change? = nil) {
         self.output = output

@@ -20,21 +20,28 @@ package struct Pipeline: Sendable {
     private let ledger: Ledger
     private let keyring: Keyring
     private let policies: PolicyRules
+    private let regions: HostedRegions
     private let quotas: ResourceQuotas
+    private let journal: UseJournal
+    private let managedKeys: ManagedKeys
     private let audit: AuditLog
     private let clock: any Clock
     private let logger: Logger
 
     package init(
         authenticator: Authenticator, directory: KeyDirectory, ledger: Ledger, keyring: Keyring,
-        policies: PolicyRules, quotas: ResourceQuotas, audit: AuditLog, clock: any Clock, logger: Logger
+        policies: PolicyRules, regions: HostedRegions, quotas: ResourceQuotas, journal: UseJournal,
+        managedKeys: ManagedKeys, audit: AuditLog, clock: any Clock, logger: Logger
     ) {
         self.authenticator = authenticator
         self.directory = directory
         self.ledger = ledger
         self.keyring = keyring
         self.policies = policies
+        self.regions = regions
         self.quotas = quotas
+        self.journal = journal
+        self.managedKeys = managedKeys
         self.audit = audit
         self.clock = clock
         self.logger = logger
@@ -59,14 +66,15 @@ package struct Pipeline: Sendable {
             account: caller.principal.account, origin: .call(caller, client: client, requestID: requestID)
         )
         let context = RequestContext(
-            caller: caller, now: now, directory: directory, keyring: keyring, policies: policies, quotas: quotas
+            caller: caller, now: now, directory: directory, keyring: keyring, policies: policies, regions: regions,
+            quotas: quotas
         )
         var call = Call(context: context, record: record)
         let result = await run(operation, request.body, &call)
         record = call.record
         if case .failure(let error) = result { record.outcome = error }
         do throws(AuditFailure) {
-            let lines = record.copies().flatMap { $0.line() }
+            let lines = (record.copies() + call.furtherRecords).flatMap { $0.line() }
             try await audit.append(lines, durably: !record.isReadOnly)
         } catch {
             logger.critical("The audit log cannot be written", metadata: ["reason": "\(error)"])
@@ -109,11 +117,12 @@ package struct Pipeline: Sendable {
         try Op.check(input)
         try Self.checkGrantTokens(in: body, for: description.name)
         for _ in 0..<Self.mostAttempts {
-            let outcome = try await attempt(operation, input, call.context, &call.record)
-            guard let change = outcome.change else { return finish(operation, outcome, &call.record) }
+            let outcome = try await attempt(operation, input, body, call.context, &call.record)
+            guard let change = outcome.change else { return finish(operation, outcome, &call) }
             do throws(StoreError) {
                 try await ledger.commit(change)
-                return finish(operation, outcome, &call.record)
+                if let key = outcome.destroyedMaterialOf { keyring.forget(key) }
+                return finish(operation, outcome, &call)
             } catch .conflict {
                 // Somebody changed the same record first: look again at what is there now.
                 continue
@@ -127,10 +136,10 @@ package struct Pipeline: Sendable {
 
     /// Resolves, authorizes, checks and performs once.
     private func attempt<Op: Operation>(
-        _ operation: Op.Type, _ input: Op.Input, _ context: RequestContext, _ record: inout AuditRecord
+        _ operation: Op.Type, _ input: Op.Input, _ body: JSONObject, _ context: RequestContext,
+        _ record: inout AuditRecord
     ) async throws(KMSError) -> Outcome<Op.Output> {
-        let resolver = KeyResolver(directory: directory, caller: context.caller)
-        let subject = try Op.resolve(input, with: resolver)
+        let subject = try await subject(of: operation, input, body, context)
         let accesses = Op.accesses(to: subject, for: input)
         record.resources = accesses.compactMap(\.recorded)
         let permit = try authorizer.permit(subject, accesses, for: Op.description, caller: context.caller)
@@ -141,7 +150,36 @@ package struct Pipeline: Sendable {
                 .dryRunOperation, "The request would have succeeded, but the DryRun option is set."
             )
         }
+        if Op.description.usage != nil { note(Op.description.name, of: accesses, at: context.now, record) }
         return outcome
+    }
+
+    /// What the request works on.
+    ///
+    /// The key of an AWS service comes into being when somebody first asks for it by its alias.
+    private func subject<Op: Operation>(
+        of operation: Op.Type, _ input: Op.Input, _ body: JSONObject, _ context: RequestContext
+    ) async throws(KMSError) -> Op.Subject {
+        let resolver = KeyResolver(directory: directory, caller: context.caller)
+        do throws(KMSError) {
+            return try Op.resolve(input, with: resolver)
+        } catch {
+            guard error.code == .notFound, Op.description.identifiers == .any,
+                try await managedKeys.makeMissing(namedIn: body, for: context)
+            else { throw error }
+            return try Op.resolve(input, with: resolver)
+        }
+    }
+
+    /// Remembers that keys were used for cryptography.
+    private func note(_ operation: OperationName, of accesses: [Access], at now: Date, _ record: AuditRecord) {
+        guard case .call(_, _, let requestID) = record.origin else { return }
+        for case let key? in accesses.map(\.key) {
+            let use = KeyUsageRecord(
+                key: key.arn, operation: operation, date: now, eventID: record.eventID, requestID: requestID
+            )
+            key.use.note(use, in: journal)
+        }
     }
 
     /// Refuses keys in the wrong state, then keys that were made for another use.
@@ -151,6 +189,7 @@ package struct Pipeline: Sendable {
         for access in accesses {
             switch access.resource {
             case .key(let key, checksState: true), .keyOfCiphertext(let key):
+                try KindRules.check(operation.name, on: key)
                 try StateTable.check(operation.name, on: key)
             case .key(_, checksState: false), .alias, .account: break
             }
@@ -166,10 +205,16 @@ package struct Pipeline: Sendable {
     }
 
     private func finish<Op: Operation>(
-        _ operation: Op.Type, _ outcome: Outcome<Op.Output>, _ record: inout AuditRecord
+        _ operation: Op.Type, _ outcome: Outcome<Op.Output>, _ call: inout Call
     ) -> [UInt8] {
+        var record = call.record
         record.additionalEventData = outcome.additionalEventData
         record.resources += outcome.created.map { (record.account, $0) }
+        defer {
+            call.furtherRecords = outcome.events.map { AuditRecord(of: $0, at: record.time) }
+            if let elsewhere = outcome.elsewhere { call.furtherRecords.append(record.elsewhere(elsewhere)) }
+            call.record = record
+        }
         var writer = JSONWriter()
         outcome.output.write(to: &writer)
         switch Op.description.recorded.response {
@@ -201,7 +246,7 @@ package struct Pipeline: Sendable {
 
 extension KMSError {
     /// What a caller may learn of a failing store.
-    fileprivate init(_ failure: StoreError) {
+    init(_ failure: StoreError) {
         switch failure {
         case .conflict, .unavailable:
             self.init(

@@ -15,6 +15,8 @@ package struct RequestContext: Sendable {
     package let keyring: Keyring
     /// Compiles and judges policies for accounts of this server.
     package let policies: PolicyRules
+    /// The regions in which a key can have a replica.
+    package let regions: HostedRegions
     /// How many there may be of each resource.
     package let quotas: ResourceQuotas
 
@@ -32,6 +34,8 @@ package struct ResourceQuotas: Sendable {
     package var aliasesPerKey = 50
     /// Tags on one key.
     package var tagsPerKey = 50
+    /// Rotations of one key on demand in all its life; automatic ones do not count.
+    package var rotationsOnDemandPerKey = 25
 
     package init() {}
 }

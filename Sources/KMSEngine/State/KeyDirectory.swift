@@ -22,8 +22,30 @@ package final class KeyDirectory: Sendable {
         var aliases: [AliasARN: AliasRecord] = [:]
         var aliasNames: [Realm: SortedSet<AliasName>] = [:]
         var aliasesOfKey: [KeyARN: SortedSet<AliasName>] = [:]
+        /// How many of a realm's keys are the customer's own.
+        var customerKeyCounts: [Realm: Int] = [:]
+        /// The regions in which there is a multi-Region key of this identifier.
+        var families: [KeyID: SortedSet<Region>] = [:]
         /// What time will bring: when each key that has something due is due next.
-        var due: [KeyARN: Date] = [:]
+        var due = SortedSet<Due>()
+    }
+
+    /// A key and when time will next change it; the earliest comes first.
+    fileprivate struct Due: Comparable {
+        let date: Date
+        let key: KeyARN
+
+        init?(_ snapshot: KeySnapshot) {
+            guard let date = snapshot.nextDue else { return nil }
+            self.date = date
+            key = snapshot.arn
+        }
+
+        static func < (left: Self, right: Self) -> Bool {
+            if left.date != right.date { return left.date < right.date }
+            if left.key.keyID != right.key.keyID { return left.key.keyID < right.key.keyID }
+            return left.key.region < right.key.region
+        }
     }
 
     private let contents = Mutex(Contents())
@@ -48,9 +70,18 @@ package final class KeyDirectory: Sendable {
         contents.withLock { $0.aliases[arn] }
     }
 
-    /// How many keys `realm` has, in every state.
-    package func keyCount(in realm: Realm) -> Int {
-        contents.withLock { $0.keyIDs[realm]?.count ?? 0 }
+    /// How many customer managed keys `realm` has, in every state.
+    package func customerKeyCount(in realm: Realm) -> Int {
+        contents.withLock { $0.customerKeyCounts[realm] ?? 0 }
+    }
+
+    /// `key` with every key that it shares its material with, all as of the same moment.
+    package func family(of key: KeySnapshot) -> KeyFamily {
+        guard key.record.isMultiRegion else { return KeyFamily([key]) }
+        return contents.withLock { contents in
+            let regions = contents.families[key.arn.keyID]?.elements(after: nil, limit: .max) ?? []
+            return KeyFamily(regions.compactMap { contents.keys[Place(region: $0, keyID: key.arn.keyID)] })
+        }
     }
 
     /// At most `limit` key identifiers of `realm` behind `last`, in order.
@@ -78,8 +109,8 @@ package final class KeyDirectory: Sendable {
     /// The keys for which something is due at `now`.
     package func keysDue(at now: Date) -> [KeySnapshot] {
         contents.withLock { contents in
-            contents.due.filter { $0.value <= now }.keys.sorted { $0.keyID < $1.keyID }
-                .compactMap { contents.keys[Place(region: $0.region, keyID: $0.keyID)] }
+            contents.due.prefix(while: { $0.date <= now })
+                .compactMap { contents.keys[Place(region: $0.key.region, keyID: $0.key.keyID)] }
         }
     }
 
@@ -89,10 +120,12 @@ package final class KeyDirectory: Sendable {
     package func publish(_ key: KeySnapshot) {
         contents.withLock { contents in
             let place = Place(region: key.arn.region, keyID: key.arn.keyID)
-            if let present = contents.keys[place], present.record.version > key.record.version { return }
+            let present = contents.keys[place]
+            if let present, present.record.version > key.record.version { return }
             contents.keys[place] = key
-            contents.keyIDs[key.arn.realm, default: SortedSet()].insert(key.arn.keyID)
-            contents.due[key.arn] = key.record.nextDue
+            if let due = present.flatMap(Due.init) { contents.due.remove(due) }
+            if let due = Due(key) { contents.due.insert(due) }
+            if present == nil { contents.index(key) }
         }
     }
 
@@ -112,9 +145,10 @@ package final class KeyDirectory: Sendable {
     /// Forgets the key and the aliases that point to it.
     package func withdraw(_ arn: KeyARN) {
         contents.withLock { contents in
-            contents.keys[Place(region: arn.region, keyID: arn.keyID)] = nil
-            contents.keyIDs[arn.realm]?.remove(arn.keyID)
-            contents.due[arn] = nil
+            if let key = contents.keys.removeValue(forKey: Place(region: arn.region, keyID: arn.keyID)) {
+                if let due = Due(key) { contents.due.remove(due) }
+                contents.unindex(key)
+            }
             for name in contents.aliasesOfKey.removeValue(forKey: arn)?.elements(after: nil, limit: .max) ?? [] {
                 contents.aliases[AliasARN(realm: arn.realm, name: name)] = nil
                 contents.aliasNames[arn.realm]?.remove(name)
@@ -133,6 +167,19 @@ package final class KeyDirectory: Sendable {
 }
 
 extension KeyDirectory.Contents {
+    fileprivate mutating func index(_ key: KeySnapshot) {
+        keyIDs[key.arn.realm, default: SortedSet()].insert(key.arn.keyID)
+        if key.record.manager == .customer { customerKeyCounts[key.arn.realm, default: 0] += 1 }
+        if key.record.isMultiRegion { families[key.arn.keyID, default: SortedSet()].insert(key.arn.region) }
+    }
+
+    fileprivate mutating func unindex(_ key: KeySnapshot) {
+        keyIDs[key.arn.realm]?.remove(key.arn.keyID)
+        if key.record.manager == .customer { customerKeyCounts[key.arn.realm, default: 0] -= 1 }
+        families[key.arn.keyID]?.remove(key.arn.region)
+        if families[key.arn.keyID]?.count == 0 { families[key.arn.keyID] = nil }
+    }
+
     fileprivate mutating func unlink(_ alias: AliasRecord) {
         aliasesOfKey[alias.targetARN]?.remove(alias.arn.name)
     }
@@ -141,18 +188,4 @@ extension KeyDirectory.Contents {
 extension AliasRecord {
     /// The key that the alias points to, which is always of the alias's own realm.
     package var targetARN: KeyARN { KeyARN(region: arn.realm.region, account: arn.realm.account, keyID: target) }
-}
-
-extension KeyRecord {
-    /// When time will next change this key by itself, if ever.
-    ///
-    /// A key that is not enabled keeps its rotation schedule but does not rotate; an overdue rotation happens once it is
-    /// enabled again.
-    package var nextDue: Date? {
-        switch state {
-        case .pendingDeletion: deletionDate
-        case .enabled: rotation?.nextRotation
-        default: nil
-        }
-    }
 }

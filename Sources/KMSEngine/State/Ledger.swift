@@ -29,12 +29,17 @@ package struct Ledger: Sendable {
     package func load(_ contents: StoreContents) throws(StoreError) {
         var materials: [KeyARN: [MaterialRecord]] = [:]
         for material in contents.materials { materials[material.key, default: []].append(material) }
+        var usages: [KeyARN: KeyUsageRecord] = [:]
+        for usage in contents.usages { usages[usage.key] = usage }
         for key in contents.keys.sorted(by: { $0.arn.keyID < $1.arn.keyID }) {
-            let generations = (materials[key.arn] ?? []).sorted { $0.creationDate < $1.creationDate }
             guard let policy = try? policies.compile(key.policy, for: key.arn) else {
                 throw .corrupt("the policy of the key \(key.arn)")
             }
-            directory.publish(KeySnapshot(record: key, policy: policy, materials: generations))
+            directory.publish(
+                KeySnapshot(
+                    record: key, policy: policy, materials: materials[key.arn] ?? [], use: KeyUse(usages[key.arn])
+                )
+            )
         }
         for alias in contents.aliases.sorted(by: { $0.arn.name < $1.arn.name }) { directory.publish(alias) }
     }
@@ -43,31 +48,27 @@ package struct Ledger: Sendable {
 
     /// What the keys that `change` writes will be; made before the commit, so that nothing can fail after it.
     private func snapshots(after change: Change) throws(StoreError) -> [KeySnapshot] {
-        var materials: [KeyARN: [MaterialRecord]] = [:]
-        for case .insertMaterial(let material) in change.mutations {
-            materials[material.key, default: []].append(material)
-        }
         var snapshots: [KeySnapshot] = []
         for mutation in change.mutations {
             switch mutation {
-            case .insertKey(let key), .updateKey(let key, _):
-                snapshots.append(try snapshot(of: key, adding: materials[key.arn] ?? []))
+            case .insertKey(let key), .updateKey(let key, _): snapshots.append(try snapshot(of: key, after: change))
             default: continue
             }
         }
         return snapshots
     }
 
-    private func snapshot(of key: KeyRecord, adding materials: [MaterialRecord]) throws(StoreError) -> KeySnapshot {
+    private func snapshot(of key: KeyRecord, after change: Change) throws(StoreError) -> KeySnapshot {
         let present = directory.key(key.arn)
-        let all = (present?.materials ?? []) + materials
+        let materials = (present?.materials ?? []).after(change.mutations, of: key.arn)
+        let use = present?.use ?? KeyUse()
         if let present, present.record.policy == key.policy {
-            return KeySnapshot(record: key, policy: present.policy, materials: all)
+            return KeySnapshot(record: key, policy: present.policy, materials: materials, use: use)
         }
         guard let policy = try? policies.compile(key.policy, for: key.arn) else {
             throw .corrupt("the policy of the key \(key.arn)")
         }
-        return KeySnapshot(record: key, policy: policy, materials: all)
+        return KeySnapshot(record: key, policy: policy, materials: materials, use: use)
     }
 
     private func publishRest(of change: Change) {

@@ -25,6 +25,11 @@ struct SortedSet<Element: Comparable & Sendable>: Sendable {
         return Array(elements[start...].prefix(limit))
     }
 
+    /// The elements at the front that fulfil `predicate`, which holds up to some element.
+    func prefix(while predicate: (Element) -> Bool) -> ArraySlice<Element> {
+        elements[..<firstIndex { !predicate($0) }]
+    }
+
     /// The first index whose element fulfils `predicate`, which holds from some element on.
     private func firstIndex(where predicate: (Element) -> Bool) -> Int {
         var low = elements.startIndex

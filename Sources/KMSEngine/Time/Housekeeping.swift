@@ -1,30 +1,42 @@
 import Foundation
-package import KMSCrypto
+import KMSCrypto
 import KMSModel
 import KMSStore
-package import Logging
+import Logging
 import ServiceLifecycle
 
-/// The work that time brings: the end of keys whose waiting period is over, and rotations that are due.
+/// The work that time brings: the end of keys whose waiting period is over, rotations that are due, the end of imported
+/// material, and keys that are being made in another region. It also tells the store which keys were used.
 ///
 /// What is done is a function of the state and the time, so moving the clock is enough to make it happen.
 package actor Housekeeping: Service {
     private let directory: KeyDirectory
     private let ledger: Ledger
     private let keyring: Keyring
+    private let managedKeys: ManagedKeys
+    private let journal: UseJournal
     private let audit: AuditLog
     private let clock: any Clock
     private let interval: Duration
     private let logger: Logger
 
+    /// How many looks at the clock lie between two writings of what was used: at the most so many seconds of it are
+    /// forgotten by a crash.
+    private static let looksBetweenFlushes = 10
+    /// How many keys are written at a time.
+    private static let flushCount = 1000
+
     /// - Parameter interval: How long to wait between two looks at the clock.
-    package init(
-        directory: KeyDirectory, ledger: Ledger, keyring: Keyring, audit: AuditLog, clock: any Clock,
+    init(
+        directory: KeyDirectory, ledger: Ledger, keyring: Keyring, managedKeys: ManagedKeys, journal: UseJournal,
+        audit: AuditLog, clock: any Clock,
         interval: Duration = .seconds(1), logger: Logger
     ) {
         self.directory = directory
         self.ledger = ledger
         self.keyring = keyring
+        self.managedKeys = managedKeys
+        self.journal = journal
         self.audit = audit
         self.clock = clock
         self.interval = interval
@@ -34,9 +46,28 @@ package actor Housekeeping: Service {
     /// Does what is due, again and again, until the server shuts down.
     package func run() async {
         await cancelWhenGracefulShutdown {
+            var looks = 0
             while !Task.isCancelled {
                 await self.doWhatIsDue()
+                looks += 1
+                if looks.isMultiple(of: Self.looksBetweenFlushes) { await self.flushUse() }
                 try? await Task.sleep(for: self.interval)
+            }
+        }
+        await flushUse()
+    }
+
+    /// Tells the store which keys were used since it last heard.
+    package func flushUse() async {
+        while true {
+            let uses = journal.take(Self.flushCount)
+            guard !uses.isEmpty else { return }
+            do throws(StoreError) {
+                try await ledger.commit(Change(uses.map(Mutation.setUsage)))
+            } catch {
+                // The next use of each key puts it down again.
+                logger.error("The last use of keys was not written", metadata: ["reason": "\(error)"])
+                return
             }
         }
     }
@@ -55,11 +86,16 @@ package actor Housekeeping: Service {
         }
     }
 
-    /// Does the one thing that is due for `key`; answers whether it was done or is no longer due.
+    /// Does one thing that is due for `key`; answers whether it was done or is no longer due.
     private func settle(_ key: KeySnapshot, at now: Date) async -> Bool {
         do {
+            if key.materials.contains(where: { $0.hasExpired(at: now) }) {
+                try await expire(key, at: now)
+                return true
+            }
             switch key.record.state {
             case .pendingDeletion: try await delete(key, at: now)
+            case .creating, .updating: try await complete(key, at: now)
             default: try await rotate(key, at: now)
             }
             return true
@@ -72,37 +108,61 @@ package actor Housekeeping: Service {
         }
     }
 
+    /// Ends a key; when it is the last replica of a primary that waits for that, the primary's waiting period begins.
     private func delete(_ key: KeySnapshot, at now: Date) async throws {
-        try await ledger.commit(Change([.deleteKey(key.arn, expecting: key.record.version)]))
+        var mutations = [Mutation.deleteKey(key.arn, expecting: key.record.version)]
+        let family = directory.family(of: key)
+        if key.record.isReplica, let primary = family.primary {
+            let isLast = family.replicas.count == 1 && primary.record.state == .pendingReplicaDeletion
+            let change = primary.change {
+                guard isLast, let days = $0.pendingWindowInDays else { return }
+                $0.state = .pendingDeletion
+                $0.deletionDate = now.adding(days: days)
+            }
+            // The primary gets a new version in any case: what a request decides about it may depend on its replicas.
+            mutations += change?.mutations ?? [primary.unchanged]
+        }
+        try await ledger.commit(Change(mutations))
         keyring.forget(key.arn)
-        try await record("DeleteKey", of: key, at: now, details: nil)
+        try await record(.deletion(of: key.arn), at: now)
+    }
+
+    private func expire(_ key: KeySnapshot, at now: Date) async throws {
+        let mutations = key.materials.filter { $0.hasExpired(at: now) }.map { Mutation.updateMaterial($0.withoutBytes) }
+        try await ledger.commit(Change(mutations + key.changing(afterMaterial: mutations) { _ in }))
+        keyring.forget(key.arn)
+        try await record(.expiry(of: key.arn), at: now)
+    }
+
+    /// Makes a key usable that was being made, or changed, in more than one region.
+    private func complete(_ key: KeySnapshot, at now: Date) async throws {
+        let isComplete = key.record.origin != .external || key.materials.areComplete
+        guard let change = key.change({ $0.state = isComplete ? .enabled : .pendingImport }) else { return }
+        try await ledger.commit(change)
+        guard key.record.isReplica, let primary = directory.family(of: key).primary else { return }
+        try await record(.synchronization(with: primary.arn, in: key.arn.region), at: now)
     }
 
     private func rotate(_ key: KeySnapshot, at now: Date) async throws {
-        guard let schedule = key.record.rotation else { return }
-        let material = try MaterialRecord(generatedBy: keyring, for: key.arn, spec: key.record.spec, at: now)
-        let change = key.change {
-            $0.currentMaterial = material.id
-            $0.rotation = RotationSchedule(
-                periodInDays: schedule.periodInDays,
-                nextRotation: schedule.nextRotation.adding(days: schedule.periodInDays)
-            )
-        }
-        guard let change else { return }
-        try await ledger.commit(Change([.insertMaterial(material)] + change.mutations))
-        let details = JSONObject([
-            "rotationType": .string("AUTOMATIC"), "keyId": .string(key.arn.keyID.description),
-        ])
-        try await record("RotateKey", of: key, at: now, details: details)
+        guard let schedule = key.record.rotation, schedule.nextRotation <= now else { return }
+        let isManaged = key.record.manager == .aws
+        let period = isManaged ? managedKeys.rotationPeriodInDays : schedule.periodInDays
+        let next = RotationSchedule(periodInDays: period, nextRotation: schedule.nextRotation.adding(days: period))
+        let family = directory.family(of: key)
+        let rotation = KeyRotation(type: .automatic, now: now)
+        guard let change = try rotation.change(of: key, in: family, schedule: next, with: keyring) else { return }
+        try await ledger.commit(change)
+        for event in ServiceEvent.rotation(of: key, in: family, by: .automatic) { try await record(event, at: now) }
     }
 
-    private func record(_ event: String, of key: KeySnapshot, at now: Date, details: JSONObject?) async throws {
-        var record = AuditRecord(
-            time: now, eventName: event, eventID: RequestID.make(), region: key.arn.region, account: key.arn.account,
-            origin: .service(details: details)
-        )
-        record.isReadOnly = false
-        record.resources = [(key.arn.account, key.arnText)]
-        try await audit.append(record.line(), durably: true)
+    private func record(_ event: ServiceEvent, at now: Date) async throws {
+        try await audit.append(AuditRecord(of: event, at: now).line(), durably: true)
+    }
+}
+
+extension MaterialRecord {
+    fileprivate func hasExpired(at now: Date) -> Bool {
+        guard isPresent, let validTo else { return false }
+        return validTo <= now
     }
 }

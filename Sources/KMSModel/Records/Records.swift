@@ -14,10 +14,10 @@ package struct KeyRecord: Sendable, Equatable {
     package let origin: KeyOrigin
     /// Who administers the key.
     package let manager: KeyManager
-    /// Whether related keys of other regions may share its material.
-    package let isMultiRegion: Bool
     /// When it was made.
     package let creationDate: Date
+    /// Where the primary of a multi-Region key is, which may be this one; nil for a single-Region key.
+    package var primaryRegion: Region?
     /// The condition that the key is in.
     package var state: KeyState
     package var description: String
@@ -38,7 +38,7 @@ package struct KeyRecord: Sendable, Equatable {
 
     package init(
         arn: KeyARN, spec: KeySpec, usage: KeyUsage, origin: KeyOrigin, manager: KeyManager = .customer,
-        isMultiRegion: Bool = false, creationDate: Date, state: KeyState, description: String,
+        creationDate: Date, primaryRegion: Region? = nil, state: KeyState, description: String,
         deletionDate: Date? = nil, pendingWindowInDays: Int? = nil, policy: String, tags: [Tag] = [],
         rotation: RotationSchedule? = nil, currentMaterial: KeyMaterialID?, version: Int64 = 1
     ) {
@@ -47,8 +47,8 @@ package struct KeyRecord: Sendable, Equatable {
         self.usage = usage
         self.origin = origin
         self.manager = manager
-        self.isMultiRegion = isMultiRegion
         self.creationDate = creationDate
+        self.primaryRegion = primaryRegion
         self.state = state
         self.description = description
         self.deletionDate = deletionDate
@@ -59,6 +59,12 @@ package struct KeyRecord: Sendable, Equatable {
         self.currentMaterial = currentMaterial
         self.version = version
     }
+
+    /// Whether related keys of other regions may share its material.
+    package var isMultiRegion: Bool { primaryRegion != nil }
+
+    /// Whether this is a multi-Region key whose primary is elsewhere.
+    package var isReplica: Bool { primaryRegion != nil && primaryRegion != arn.region }
 }
 
 /// A label that a customer puts on a key.
@@ -86,28 +92,6 @@ package struct RotationSchedule: Sendable, Equatable {
     package init(periodInDays: Int, nextRotation: Date) {
         self.periodInDays = periodInDays
         self.nextRotation = nextRotation
-    }
-}
-
-/// One generation of a key's material, encrypted under its region's domain key.
-package struct MaterialRecord: Sendable, Equatable {
-    /// What it is of.
-    package let key: KeyARN
-    /// The identifier, unique of its kind.
-    package let id: KeyMaterialID
-    /// What kind of key material it is.
-    package let spec: KeySpec
-    /// When it was made.
-    package let creationDate: Date
-    /// What the cryptography module wrapped; only it can open it.
-    package let wrapped: [UInt8]
-
-    package init(key: KeyARN, id: KeyMaterialID, spec: KeySpec, creationDate: Date, wrapped: [UInt8]) {
-        self.key = key
-        self.id = id
-        self.spec = spec
-        self.creationDate = creationDate
-        self.wrapped = wrapped
     }
 }
 

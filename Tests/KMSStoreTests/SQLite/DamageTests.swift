@@ -22,7 +22,7 @@ import Testing
                 .insertAccount(AccountRecord(id: samples.account, creationDate: samples.date(1))),
                 .insertAccessKey(samples.accessKey()), .insertKey(try samples.fullKey(2)),
                 .insertMaterial(try samples.material(1, of: 2)), .insertAlias(try samples.alias(to: 2)),
-                .setSetting("name", [1]),
+                .setSetting("name", [1]), .setUsage(try samples.usage(of: 2)),
             ])
         )
         try await store.close()
@@ -40,7 +40,8 @@ import Testing
     static let edits: [(sql: String, named: String)] = [
         ("UPDATE kms_key SET state = 'Sleeping'", "state"), ("UPDATE kms_key SET spec = 'ROT_13'", "spec"),
         ("UPDATE kms_key SET usage = ''", "usage"), ("UPDATE kms_key SET origin = 'aws_kms'", "origin"),
-        ("UPDATE kms_key SET manager = 'me'", "manager"), ("UPDATE kms_key SET is_multi_region = 2", "is_multi_region"),
+        ("UPDATE kms_key SET manager = 'me'", "manager"),
+        ("UPDATE kms_key SET primary_region = 'moon'", "primary_region"),
         ("UPDATE kms_key SET creation_date = -1", "creation_date"),
         ("UPDATE kms_key SET deletion_date = 9223372036854775807", "deletion_date"),
         ("UPDATE kms_key SET description = x'ff'", "description"), ("UPDATE kms_key SET policy = x'c080'", "policy"),
@@ -49,6 +50,9 @@ import Testing
         ("UPDATE kms_key SET account = '1'", "account"), ("UPDATE kms_key SET region = 'moon'", "region"),
         ("UPDATE kms_key SET key_id = 'x'", "key_id"), ("UPDATE key_tag SET tag_key = x'ff'", "tag_key"),
         ("UPDATE material SET material_id = x''", "material_id"), ("UPDATE material SET spec = 'X'", "spec"),
+        ("UPDATE material SET stage = 'LAST'", "stage"), ("UPDATE material SET valid_to = -1", "valid_to"),
+        ("UPDATE material SET description = x'ff'", "description"),
+        ("UPDATE key_usage SET operation = 'Guess'", "operation"), ("UPDATE key_usage SET date = -1", "date"),
         ("UPDATE alias SET name = 'app'", "name"), ("UPDATE alias SET target = 'x'", "target"),
         ("UPDATE alias SET last_updated_date = -5", "last_updated_date"),
         ("UPDATE account SET id = '12345678901x'", "id"), ("UPDATE access_key SET is_active = -1", "is_active"),

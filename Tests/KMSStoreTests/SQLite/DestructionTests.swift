@@ -17,7 +17,8 @@ import Testing
     /// The ways in which wrapped secrets come to their end.
     static let endings: [(name: String, change: @Sendable (Samples) throws -> Change)] = [
         ("key", { Change([.deleteKey(try $0.arn(1), expecting: 1)]) }),
-        ("material", { Change([.deleteMaterials(try $0.arn(1))]) }),
+        ("material", { Change([.deleteMaterial(try $0.arn(1), try $0.materialID(1))]) }),
+        ("expiry", { Change([.updateMaterial(try $0.material(1, wrapped: nil))]) }),
     ]
 
     @Test(arguments: endings.indices, [40, 96, 1500, 9000])

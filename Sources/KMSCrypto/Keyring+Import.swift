@@ -1,0 +1,149 @@
+import Crypto
+package import Foundation
+import KMSLibcrypto
+package import KMSModel
+
+// Key material that customers bring.
+
+/// Why imported material was refused.
+package enum ImportFailure: Error, Equatable, Sendable {
+    /// The token was not made for this key, or not by a server with this root key.
+    case invalidToken
+    /// The token is older than 24 hours.
+    case expiredToken
+    /// The material does not decrypt, or is not what a key of this spec needs.
+    case invalidMaterial
+    /// The system gave no memory or no random bytes.
+    case unavailable
+}
+
+extension Keyring {
+    /// Makes a wrapping key for material that will be brought for `key`.
+    ///
+    /// It takes up to seconds: never call it on an event loop.
+    ///
+    /// - Returns: The public key as DER of a SubjectPublicKeyInfo, and the token that has to come back with the material.
+    /// - Throws: ``CryptoFailure/unsupported`` for a wrapping key that is not RSA; ``CryptoFailure/unavailable``.
+    package func makeImportParameters(
+        for key: KeyARN, spec: KeySpec, wrapping algorithm: WrappingAlgorithm, by keySpec: WrappingKeySpec,
+        at now: Date
+    ) throws(CryptoFailure) -> (publicKey: [UInt8], token: [UInt8]) {
+        guard let bits = keySpec.modulusBits else { throw .unsupported }
+        do throws(LibcryptoFailure) {
+            let wrappingKey = try RSAPrivateKey(generatingBits: bits)
+            let token = ImportToken(
+                algorithm: algorithm, creation: now.millisecondsSince1970, wrappingKey: try wrappingKey.der()
+            )
+            return (try wrappingKey.publicKeyDER(), try seal(token, for: key, spec: spec))
+        } catch {
+            throw .unavailable
+        }
+    }
+
+    private func seal(_ token: ImportToken, for key: KeyARN, spec: KeySpec) throws(LibcryptoFailure) -> [UInt8] {
+        do throws(CryptoFailure) {
+            return try Wrapping.wrap(
+                token.encoded(), under: domains.importTokens(of: key.region),
+                binding: Wrapping.binding(ofImportTokenFor: key, spec: spec), randomness
+            )
+        } catch {
+            throw .unavailable
+        }
+    }
+
+    /// Decrypts material that was brought for `key`, and wraps it for the store.
+    ///
+    /// Its identifier depends on the key's identifier and the material, so the same material has the same identifier in
+    /// every region, and nobody without the root key can tell material from its identifier.
+    ///
+    /// It takes milliseconds: do not call it on an event loop.
+    package func importMaterial(
+        _ encrypted: [UInt8], token: [UInt8], for key: KeyARN, spec: KeySpec, at now: Date
+    ) throws(ImportFailure) -> (id: KeyMaterialID, wrapped: [UInt8]) {
+        let token = try open(token, for: key, spec: spec)
+        guard now.millisecondsSince1970 <= token.creation + ImportToken.lifetime else { throw .expiredToken }
+        let material = try decrypt(encrypted, with: token)
+        guard spec.acceptsMaterial(ofByteCount: material.count) else { throw .invalidMaterial }
+        guard let id = identifier(of: material, for: key, spec: spec) else { throw .unavailable }
+        do throws(CryptoFailure) {
+            let binding = Wrapping.binding(of: id, key: key, spec: spec)
+            return (id, try Wrapping.wrap(material, under: domains.key(of: key.region), binding: binding, randomness))
+        } catch {
+            throw .unavailable
+        }
+    }
+
+    /// The same material, wrapped for a related key of another region.
+    ///
+    /// - Throws: ``CryptoFailure/damagedRecord``; ``CryptoFailure/unavailable`` when the material is not there.
+    package func rewrap(_ material: MaterialRecord, for key: KeyARN) throws(CryptoFailure) -> [UInt8] {
+        guard let wrapped = material.wrapped else { throw .unavailable }
+        let source = Wrapping.binding(of: material.id, key: material.key, spec: material.spec)
+        let secret = try unsafe Wrapping.open(wrapped, under: domains.key(of: material.key.region), binding: source) {
+            unsafe SecretBytes(copying: $0)
+        }
+        let target = Wrapping.binding(of: material.id, key: key, spec: material.spec)
+        return try Wrapping.wrap(secret, under: domains.key(of: key.region), binding: target, randomness)
+    }
+
+    // MARK: Steps
+
+    private func open(_ token: [UInt8], for key: KeyARN, spec: KeySpec) throws(ImportFailure) -> ImportToken {
+        let binding = Wrapping.binding(ofImportTokenFor: key, spec: spec)
+        let opened: ImportToken?
+        do throws(CryptoFailure) {
+            opened = try unsafe Wrapping.open(token, under: domains.importTokens(of: key.region), binding: binding) {
+                unsafe ImportToken(decoding: $0)
+            }
+        } catch {
+            throw error == .unavailable ? .unavailable : .invalidToken
+        }
+        guard let opened else { throw .invalidToken }
+        return opened
+    }
+
+    private func decrypt(_ encrypted: [UInt8], with token: ImportToken) throws(ImportFailure) -> SecretBytes {
+        let hash: OAEPHash
+        switch token.algorithm {
+        case .rsaesOAEPSHA1: hash = .sha1
+        case .rsaesOAEPSHA256: hash = .sha256
+        case .rsaesPKCS1, .rsaAESKeyWrapSHA1, .rsaAESKeyWrapSHA256, .sm2PKE: throw .invalidToken
+        }
+        let result: Result<SecretBytes, LibcryptoFailure> = unsafe token.wrappingKey.withBytes { der in
+            Result { () throws(LibcryptoFailure) in
+                let key = try unsafe RSAPrivateKey(der: der)
+                return try unsafe encrypted.withUnsafeBytes { bytes in
+                    Result { () throws(LibcryptoFailure) in try unsafe key.decryptOAEP(bytes, hash: hash) }
+                }.get()
+            }
+        }
+        do throws(LibcryptoFailure) {
+            return try result.get()
+        } catch {
+            throw error == .refused ? .invalidMaterial : .unavailable
+        }
+    }
+
+    private func identifier(of material: SecretBytes, for key: KeyARN, spec: KeySpec) -> KeyMaterialID? {
+        // Room for all of it, so that no growing leaves a copy behind.
+        var encoding = CanonicalEncoding(label: "chatelaine imported material", capacity: 512 + material.count)
+        encoding.append(key.account.description)
+        encoding.append(key.keyID.description)
+        encoding.append(spec.rawValue)
+        unsafe material.withBytes { unsafe encoding.append($0) }
+        defer { encoding.wipe() }
+        let identifier = HMACSHA256.key(from: encoding.bytes, key: domains.materialIdentifiers)
+        return unsafe identifier.withUnsafeBytes { unsafe KeyMaterialID(bytes: Array($0)) }
+    }
+}
+
+extension KeySpec {
+    /// Whether imported material may have this length (KMS Developer Guide, "Requirements for imported key material").
+    fileprivate func acceptsMaterial(ofByteCount count: Int) -> Bool {
+        self == .symmetricDefault && count == 32
+    }
+}
+
+extension Date {
+    fileprivate var millisecondsSince1970: Int64 { Int64((timeIntervalSince1970 * 1000).rounded()) }
+}

@@ -1,0 +1,15 @@
+package import KMSAccess
+
+/// What an operator decides about an engine.
+package struct EngineConfiguration: Sendable {
+    /// The regions that are served, and that keys can be replicated to.
+    package var regions = HostedRegions.anyWellFormed
+    /// Whether the clock can be moved; it then starts where the store left it.
+    package var isClockControllable = false
+    /// How often the keys of AWS services are rotated.
+    package var managedKeyRotationPeriodInDays = ManagedKeys.defaultRotationPeriodInDays
+    /// How many there may be of each resource.
+    package var quotas = ResourceQuotas()
+
+    package init() {}
+}

@@ -1,0 +1,144 @@
+import Foundation
+import KMSAccess
+import KMSCrypto
+import KMSModel
+
+// Replacing a key's material at once, and looking at all that it ever had.
+
+struct RotateKeyOnDemand: KeyOperation {
+    /// How close an automatic rotation may be, in seconds (KMS API Reference, RotateKeyOnDemand, ConflictException).
+    private static let conflictWindow: TimeInterval = 20 * 60
+
+    static let description = OperationDescription(
+        .rotateKeyOnDemand, recorded: .change("KeyId", response: .everything)
+    )
+
+    static func keyIdentifier(in input: API.RotateKeyOnDemandRequest) -> String { input.keyId }
+
+    static func perform(
+        _ input: API.RotateKeyOnDemandRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
+    ) async throws(KMSError) -> Outcome<API.RotateKeyOnDemandResponse> {
+        let key = permit.subject
+        try KindRules.refuseReplica(key, for: description.name)
+        guard key.record.spec == .symmetricDefault else { throw KMSError(.unsupportedOperation) }
+        if let due = key.record.rotation?.nextRotation, due < context.now.addingTimeInterval(conflictWindow) {
+            throw KMSError(
+                .conflict, "An automatic rotation of the key \(key.arnText) is in progress or about to begin.")
+        }
+        let family = context.directory.family(of: key)
+        try checkMaterial(of: key, in: family, context.quotas)
+        let change = try context.keyring.answering { keyring throws(CryptoFailure) in
+            try KeyRotation(type: .onDemand, now: context.now)
+                .change(of: key, in: family, schedule: key.record.rotation, with: keyring)
+        }
+        var outcome = Outcome(API.RotateKeyOnDemandResponse(keyId: key.arnText), change: change)
+        outcome.events = ServiceEvent.rotation(of: key, in: family, by: .onDemand)
+        return outcome
+    }
+
+    private static func checkMaterial(
+        of key: KeySnapshot, in family: KeyFamily, _ quotas: ResourceQuotas
+    ) throws(KMSError) {
+        let count = key.materials.count { $0.wasRotatedOnDemand }
+        guard count < quotas.rotationsOnDemandPerKey else {
+            throw KMSError(
+                .limitExceeded,
+                "The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be "
+                    + "performed for this key: \(key.arnText)"
+            )
+        }
+        guard key.record.origin == .external else { return }
+        guard let pending = key.pendingMaterial else {
+            throw KMSError(
+                .kmsInvalidState, "No available key material pending rotation for the key: \(key.arnText).")
+        }
+        guard !family.lacks(pending.id) else {
+            throw KMSError(
+                .kmsInvalidState,
+                "Cannot perform key material rotation: Key material has not been imported for replicas of the "
+                    + "Multi-Region key."
+            )
+        }
+    }
+}
+
+struct ListKeyRotations: KeyOperation {
+    /// The most rotations on one page (KMS API Reference, ListKeyRotations).
+    private static let largestPage = 1000
+    private static let defaultPage = 100
+
+    static let description = OperationDescription(
+        .listKeyRotations, recorded: .read("KeyId", "IncludeKeyMaterial", "Limit", "Marker")
+    )
+
+    static func keyIdentifier(in input: API.ListKeyRotationsRequest) -> String { input.keyId }
+
+    static func perform(
+        _ input: API.ListKeyRotationsRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
+    ) async throws(KMSError) -> Outcome<API.ListKeyRotationsResponse> {
+        let key = permit.subject
+        let includesAll = input.includeKeyMaterial == "ALL_KEY_MATERIAL"
+        guard !includesAll || key.record.spec == .symmetricDefault else {
+            throw KMSError(
+                .validation, "Input parameter includeKeyMaterial can only be used with symmetric keys."
+            )
+        }
+        let family = context.directory.family(of: key)
+        let shown = key.materials.filter { material in
+            if case .rotated = material.stage { true } else { includesAll }
+        }
+        let scope = PageScope(.listKeyRotations, of: "\(key.arnText) \(includesAll)")
+        let last = try scope.position(in: input.marker) { KeyMaterialID($0) }
+        let start = last.map { last in (shown.firstIndex { $0.id == last } ?? -1) + 1 } ?? 0
+        let page = shown[start...].prefix(min(input.limit ?? defaultPage, largestPage))
+        let isTruncated = page.endIndex < shown.endIndex
+        return Outcome(
+            API.ListKeyRotationsResponse(
+                rotations: page.map { API.RotationsListEntry($0, of: key, in: family) },
+                nextMarker: isTruncated ? page.last.map { scope.marker(after: $0.id.description) } : nil,
+                truncated: isTruncated
+            )
+        )
+    }
+}
+
+extension API.RotationsListEntry {
+    /// What ListKeyRotations tells of one generation of a key's material.
+    ///
+    /// Source: KMS API Reference, RotationsListEntry.
+    fileprivate init(_ material: MaterialRecord, of key: KeySnapshot, in family: KeyFamily) {
+        let state: String =
+            switch material.stage {
+            case .pending:
+                family.lacks(material.id) ? "PENDING_MULTI_REGION_IMPORT_AND_ROTATION" : "PENDING_ROTATION"
+            case _ where material.id == key.record.currentMaterial: "CURRENT"
+            default: "NON_CURRENT"
+            }
+        var (date, type): (Date?, RotationType?) = (nil, nil)
+        if case .rotated(let at, let by) = material.stage { (date, type) = (at, by) }
+        let isImported = key.record.origin == .external
+        let expirationModel = material.validTo == nil ? ExpirationModel.doesNotExpire : .expires
+        self.init(
+            keyId: key.arnText, keyMaterialId: material.id.description, keyMaterialDescription: material.description,
+            importState: isImported ? (material.isPresent ? "IMPORTED" : "PENDING_IMPORT") : nil,
+            keyMaterialState: state,
+            expirationModel: isImported && material.isPresent ? expirationModel.rawValue : nil,
+            validTo: material.isPresent ? material.validTo : nil, rotationDate: date, rotationType: type?.rawValue
+        )
+    }
+}
+
+extension KeyFamily {
+    /// Whether a replica was never given the material of this identifier.
+    ///
+    /// The primary's own copy may be gone again: pending material that expired is still rotated to.
+    func lacks(_ material: KeyMaterialID) -> Bool {
+        replicas.contains { $0.material(material)?.isPresent != true }
+    }
+}
+
+extension MaterialRecord {
+    fileprivate var wasRotatedOnDemand: Bool {
+        if case .rotated(_, by: .onDemand) = stage { true } else { false }
+    }
+}

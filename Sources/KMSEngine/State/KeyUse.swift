@@ -1,0 +1,61 @@
+package import KMSModel
+import Synchronization
+
+/// The last time that a key was used, as memory knows it.
+///
+/// Every snapshot of a key holds the same one. Noting a use costs a lock that nobody else wants; the store learns of it
+/// later, with those of other keys (``UseJournal``).
+package final class KeyUse: Sendable {
+    private struct State {
+        var last: KeyUsageRecord?
+        /// Whether the journal has this one already.
+        var isWaiting = false
+    }
+
+    private let state: Mutex<State>
+
+    /// - Parameter last: What the store remembers.
+    package init(_ last: KeyUsageRecord? = nil) { state = Mutex(State(last: last)) }
+
+    /// The last use, or nil when there was none.
+    package var last: KeyUsageRecord? { state.withLock { $0.last } }
+
+    /// Remembers `use`, and puts it down in `journal`.
+    func note(_ use: KeyUsageRecord, in journal: UseJournal) {
+        let isNew = state.withLock { state in
+            // Two requests may end in another order than they began.
+            if let last = state.last, last.date > use.date { return false }
+            state.last = use
+            defer { state.isWaiting = true }
+            return !state.isWaiting
+        }
+        if isNew { journal.add(self) }
+    }
+
+    /// The last use, which the store is about to learn.
+    fileprivate func take() -> KeyUsageRecord? {
+        state.withLock { state in
+            state.isWaiting = false
+            return state.last
+        }
+    }
+}
+
+/// The keys that were used since the store last heard of it.
+package final class UseJournal: Sendable {
+    private let waiting = Mutex<[KeyUse]>([])
+
+    init() {}
+
+    fileprivate func add(_ use: KeyUse) { waiting.withLock { $0.append(use) } }
+
+    /// The last use of at most `limit` keys, which are then no longer waiting.
+    func take(_ limit: Int) -> [KeyUsageRecord] {
+        let taken = waiting.withLock { waiting in
+            let taken = Array(waiting.prefix(limit))
+            waiting.removeFirst(taken.count)
+            return taken
+        }
+        return taken.compactMap { $0.take() }
+    }
+}

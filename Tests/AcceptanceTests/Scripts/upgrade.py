@@ -1,0 +1,58 @@
+"""A data directory that an older version left is brought up to date, and nothing in it is lost."""
+
+import base64
+import json
+import pathlib
+import sqlite3
+
+import boto3
+
+from harness import FIRST, OTHER_REGION, equal, run, scenario
+from server import REPOSITORY, Server
+
+VECTORS = REPOSITORY / "Tests" / "Vectors" / "chatelaine"
+
+
+def old_data(directory, version):
+    """A data directory of that format, and what is known of it."""
+    directory.mkdir()
+    known = json.loads((VECTORS / f"store-{version}.json").read_text())
+    root_key = directory / "root.key"
+    root_key.touch(mode=0o600)
+    root_key.write_text(known["rootKey"])
+    with sqlite3.connect(directory / "chatelaine.sqlite") as database:
+        database.executescript((VECTORS / f"store-{version}.sql").read_text())
+    database.close()
+    (directory / "chatelaine.sqlite").chmod(0o600)
+    return known
+
+
+@scenario
+def a_store_of_format_1_is_read(world):
+    data = world.directory / "format-1"
+    known = old_data(data, 1)
+    for _ in range(2):
+        server = Server("dev", "--listen", "127.0.0.1:0", "--data-dir", str(data)).start()
+        try:
+            kms = boto3.client(
+                "kms", endpoint_url=server.endpoint, region_name=OTHER_REGION, aws_access_key_id=FIRST.access_key_id,
+                aws_secret_access_key=FIRST.secret_access_key,
+            )  # fmt: skip
+            for each in known["ciphertexts"]:
+                plain = kms.decrypt(CiphertextBlob=base64.b64decode(each["ciphertext"]))["Plaintext"]
+                equal(plain.decode(), each["plaintext"], "what was encrypted before")
+            rotations = kms.list_key_rotations(KeyId=known["rotated"], IncludeKeyMaterial="ALL_KEY_MATERIAL")["Rotations"]
+            equal([r.get("RotationType") for r in rotations], [None, "AUTOMATIC", "AUTOMATIC"], "the rotations")
+            states = ["NON_CURRENT", "NON_CURRENT", "CURRENT"]
+            equal([r["KeyMaterialState"] for r in rotations], states, "the states of the materials")
+            equal(kms.list_key_rotations(KeyId=known["unrotated"])["Rotations"], [], "no rotations")
+            metadata = kms.describe_key(KeyId="alias/rotated")["KeyMetadata"]
+            equal(metadata["MultiRegion"], False, "no key was multi-Region")
+            equal(metadata["CurrentKeyMaterialId"], rotations[-1]["KeyMaterialId"], "the current material")
+        finally:
+            equal(server.stop(), 0, "the exit code")
+            server.forget_log()
+
+
+if __name__ == "__main__":
+    run()
