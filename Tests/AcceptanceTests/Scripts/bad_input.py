@@ -13,7 +13,8 @@ BUILT = {
     "CancelKeyDeletion", "CreateAlias", "UpdateAlias", "DeleteAlias", "ListAliases", "TagResource", "UntagResource",
     "ListResourceTags", "GetKeyPolicy", "PutKeyPolicy", "ListKeyPolicies", "EnableKeyRotation", "DisableKeyRotation",
     "GetKeyRotationStatus", "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext",
-    "GenerateRandom",
+    "GenerateRandom", "RotateKeyOnDemand", "ListKeyRotations", "GetParametersForImport", "ImportKeyMaterial",
+    "DeleteImportedKeyMaterial", "ReplicateKey", "UpdatePrimaryRegion", "GetKeyLastUsage",
 }  # fmt: skip
 
 
