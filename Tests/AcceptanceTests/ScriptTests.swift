@@ -7,12 +7,12 @@ extension AcceptanceTests {
     struct ScriptTests {
         static let scripts = [
             "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "commands", "data_keys",
-            "deletion", "durability", "encryption", "envelope", "hardening", "identifiers", "keys", "pagination",
-            "policies",
-            "races", "rotation", "signatures", "sts", "tags", "upgrade",
+            "deletion", "durability", "encryption", "envelope", "hardening", "identifiers", "imports", "keys",
+            "lifecycle_kills", "managed_keys", "multi_region", "pagination", "policies", "races", "rotation",
+            "signatures", "states", "sts", "tags", "ten_years", "upgrade",
         ]
         /// What the scripts share.
-        static let modules = ["harness", "raw", "server", "violations"]
+        static let modules = ["harness", "raw", "server", "violations", "wrapping"]
 
         @Test(.needs(.python), .timeLimit(.minutes(6)), arguments: scripts)
         func `clients find what the API promises`(script: String) async throws {

@@ -67,16 +67,14 @@ struct MaterialDelivery {
             stage: isFirst ? .first : .pending, validTo: validTo, description: description
         )
         commit([.insertMaterial(material)]) { [id] key in if isFirst { key.currentMaterial = id } }
-        // Replicas are told what to expect; the bytes have to be brought to each.
+        // Replicas, which only a key that has material can have, are told what to expect; the bytes have to be brought
+        // to each.
         for replica in family.replicas {
             let expected = MaterialRecord(
                 key: replica.arn, id: id, spec: material.spec, creationDate: now, wrapped: nil,
                 stage: material.stage, description: description
             )
-            change.mutations.append(.insertMaterial(expected))
-            change.mutations += replica.changing(afterMaterial: [.insertMaterial(expected)]) { [id] key in
-                if isFirst { key.currentMaterial = id }
-            }
+            change.mutations += [.insertMaterial(expected), replica.unchanged]
         }
     }
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 
-from harness import FIRST, alias_arn, equal, holds, key_arn, refused, run, scenario
+from harness import FIRST, advance, alias_arn, equal, eventually, holds, key_arn, refused, run, scenario
 from server import binary
 
 CIPHERTEXT_OF_NO_KEY = (
@@ -16,21 +16,6 @@ CIPHERTEXT_OF_NO_KEY = (
     "because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based "
     "policy explicitly denies access",
 )
-
-
-def advance(world, amount):
-    done = subprocess.run(
-        [binary(), "clock", "advance", amount, "--endpoint", world.endpoint],
-        capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    equal(done.returncode, 0, f"exit code of clock advance {amount}: {done.stdout}{done.stderr}")
-
-
-def eventually(condition, what, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        holds(time.monotonic() < deadline, f"{what}: not within {seconds} s")
-        time.sleep(0.1)
 
 
 def exists(kms, key):

@@ -11,8 +11,10 @@ import os
 import pathlib
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
+import time
 import traceback
 import uuid
 
@@ -20,7 +22,7 @@ import boto3
 import botocore.config
 import botocore.exceptions
 
-from server import Server
+from server import Server, binary
 
 REGION = "us-east-1"
 OTHER_REGION = "eu-central-1"
@@ -152,6 +154,24 @@ def shape_error(*items):
     """AWS's text for broken shape constraints."""
     noun = "error" if len(items) == 1 else "errors"
     return f"{len(items)} validation {noun} detected: " + "; ".join(items)
+
+
+# Time
+
+
+def advance(world, amount):
+    done = subprocess.run(
+        [binary(), "clock", "advance", amount, "--endpoint", world.endpoint],
+        capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    equal(done.returncode, 0, f"exit code of clock advance {amount}: {done.stdout}{done.stderr}")
+
+
+def eventually(condition, what, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        holds(time.monotonic() < deadline, f"{what}: not within {seconds} s")
+        time.sleep(0.1)
 
 
 # Running

@@ -1,0 +1,212 @@
+"""The whole table of lifecycle.md section 1 over HTTP: every operation on a key in every state that a key can be in."""
+
+import os
+import sqlite3
+
+import botocore.exceptions
+
+from harness import FIRST, OTHER_REGION, REGION, allow, equal, holds, key_arn, policy, run, scenario
+from wrapping import bring, parameters
+
+OK, DIS, PD, PRD, NPD, PI, CR, UP, UN = "ok", "dis", "pd", "prd", "npd", "pi", "cr", "up", "un"
+SENTENCES = {
+    DIS: ("DisabledException", "{} is disabled."), PD: ("KMSInvalidStateException", "{} is pending deletion."),
+    PRD: ("KMSInvalidStateException", "{} is pending replica deletion."),
+    NPD: ("KMSInvalidStateException", "{} is not pending deletion."),
+    PI: ("KMSInvalidStateException", "{} is pending import."), CR: ("KMSInvalidStateException", "{} is creating."),
+    UP: ("KMSInvalidStateException", "{} is updating."), UN: ("KMSInvalidStateException", "{} is unavailable."),
+}  # fmt: skip
+STATES = ("Enabled", "Disabled", "PendingDeletion", "PendingReplicaDeletion", "PendingImport", "Creating", "Updating",
+          "Unavailable")  # fmt: skip
+
+ALWAYS = (OK,) * 8
+UNTIL_ITS_END = (OK, OK, PD, PRD, OK, OK, OK, OK)
+IN_USE = (OK, DIS, PD, PRD, PI, CR, OK, UN)
+SWITCH = (OK, OK, PD, PRD, PI, CR, UP, OK)
+NONE = None
+
+# In the order of STATES. None: the answer depends on more than the state, and is tested where that is (imports.py).
+TABLE = {
+    "CancelKeyDeletion": (NPD, NPD, OK, OK, NPD, NPD, NPD, NPD),
+    "CreateAlias": UNTIL_ITS_END, "UpdateAlias": UNTIL_ITS_END, "DeleteAlias": ALWAYS,
+    "Encrypt": IN_USE, "Decrypt": IN_USE, "ReEncrypt": IN_USE, "GenerateDataKey": IN_USE,
+    "GenerateDataKeyWithoutPlaintext": IN_USE,
+    "DescribeKey": ALWAYS, "GetKeyPolicy": ALWAYS, "PutKeyPolicy": ALWAYS, "ListKeyPolicies": ALWAYS,
+    "ListAliases": ALWAYS, "ListResourceTags": ALWAYS, "GetKeyLastUsage": ALWAYS, "ListKeyRotations": ALWAYS,
+    "GetKeyRotationStatus": ALWAYS,
+    "DisableKey": SWITCH, "EnableKey": SWITCH,
+    "EnableKeyRotation": (OK, DIS, PD, PRD, NONE, NONE, OK, UN),
+    "DisableKeyRotation": (OK, DIS, PD, PRD, NONE, NONE, OK, UN),
+    "RotateKeyOnDemand": (OK, DIS, PD, PRD, PI, CR, OK, UN),
+    "GetParametersForImport": (NONE, NONE, NONE, NONE, OK, NONE, NONE, NONE),
+    "DeleteImportedKeyMaterial": (NONE, NONE, NONE, NONE, OK, NONE, NONE, NONE),
+    "ImportKeyMaterial": (NONE, NONE, NONE, NONE, OK, NONE, NONE, NONE),
+    "ReplicateKey": (OK, DIS, PD, PRD, PI, CR, UP, UN),
+    "ScheduleKeyDeletion": (OK, OK, PD, PRD, OK, OK, UP, OK),
+    "TagResource": UNTIL_ITS_END, "UntagResource": UNTIL_ITS_END, "UpdateKeyDescription": UNTIL_ITS_END,
+    "UpdatePrimaryRegion": (OK, DIS, PD, PRD, PI, CR, OK, UN),
+}  # fmt: skip
+
+
+class Subject:
+    """A fresh key in a state, and what the operations need of it."""
+
+    def __init__(self, world, state):
+        self.kms = world.kms(region=OTHER_REGION if state == "Creating" else REGION)
+        self.other = world.key()["KeyId"]
+        here = world.kms()
+        origin = "EXTERNAL" if state == "PendingImport" else "AWS_KMS"
+        self.id = world.key(MultiRegion=True, Origin=origin)["KeyId"]
+        self.region = OTHER_REGION if state == "Creating" else REGION
+        self.arn = key_arn(self.id, region=self.region)
+        self.sealed = None if origin == "EXTERNAL" else here.encrypt(KeyId=self.id, Plaintext=b"x")["CiphertextBlob"]
+        self.alias = f"alias/{os.urandom(8).hex()}"
+        self.state = state
+        self.enter(world, here)
+
+    def enter(self, world, here):
+        """Brings the key into its state, by the calls that do that."""
+        if self.state in ("Creating", "Updating", "PendingReplicaDeletion"):
+            here.replicate_key(KeyId=self.id, ReplicaRegion=OTHER_REGION)
+        if self.state == "Updating":
+            there = world.kms(region=OTHER_REGION)
+            while there.describe_key(KeyId=self.id)["KeyMetadata"]["KeyState"] == "Creating":
+                pass
+        # The alias that is moved or deleted is there before; a Creating key gets its own.
+        self.kms.create_alias(AliasName=self.alias, TargetKeyId=self.id)
+        if self.state == "Disabled":
+            here.disable_key(KeyId=self.id)
+        if self.state in ("PendingDeletion", "PendingReplicaDeletion"):
+            here.schedule_key_deletion(KeyId=self.id)
+        if self.state == "Updating":
+            here.update_primary_region(KeyId=self.id, PrimaryRegion=OTHER_REGION)
+
+    @property
+    def present_state(self):
+        return self.kms.describe_key(KeyId=self.id)["KeyMetadata"]["KeyState"]
+
+    def call(self, operation):
+        kms, key = self.kms, {"KeyId": self.id}
+        material = parameters(kms, self.id) if operation == "ImportKeyMaterial" else None
+        calls = {
+            "CancelKeyDeletion": lambda: kms.cancel_key_deletion(**key),
+            "CreateAlias": lambda: kms.create_alias(AliasName=self.alias + "2", TargetKeyId=self.id),
+            "UpdateAlias": lambda: self.point_alias_here(),
+            "DeleteAlias": lambda: kms.delete_alias(AliasName=self.alias),
+            "Encrypt": lambda: kms.encrypt(**key, Plaintext=b"x"),
+            "Decrypt": lambda: kms.decrypt(**key, CiphertextBlob=self.sealed or b"x" * 200),
+            "ReEncrypt": lambda: kms.re_encrypt(
+                SourceKeyId=self.id, CiphertextBlob=self.sealed or b"x" * 200, DestinationKeyId=self.id),
+            "GenerateDataKey": lambda: kms.generate_data_key(**key, KeySpec="AES_256"),
+            "GenerateDataKeyWithoutPlaintext": lambda: kms.generate_data_key_without_plaintext(
+                **key, KeySpec="AES_256"),
+            "DescribeKey": lambda: kms.describe_key(**key), "GetKeyPolicy": lambda: kms.get_key_policy(**key),
+            "PutKeyPolicy": lambda: kms.put_key_policy(**key, Policy=policy(allow(FIRST.root))),
+            "ListKeyPolicies": lambda: kms.list_key_policies(**key), "ListAliases": lambda: kms.list_aliases(**key),
+            "ListResourceTags": lambda: kms.list_resource_tags(**key),
+            "GetKeyLastUsage": lambda: kms.get_key_last_usage(**key),
+            "ListKeyRotations": lambda: kms.list_key_rotations(**key),
+            "GetKeyRotationStatus": lambda: kms.get_key_rotation_status(**key),
+            "DisableKey": lambda: kms.disable_key(**key), "EnableKey": lambda: kms.enable_key(**key),
+            "EnableKeyRotation": lambda: kms.enable_key_rotation(**key),
+            "DisableKeyRotation": lambda: kms.disable_key_rotation(**key),
+            "RotateKeyOnDemand": lambda: kms.rotate_key_on_demand(**key),
+            "GetParametersForImport": lambda: parameters(kms, self.id),
+            "ImportKeyMaterial": lambda: bring(kms, self.id, os.urandom(32), material),
+            "DeleteImportedKeyMaterial": lambda: kms.delete_imported_key_material(**key),
+            "ReplicateKey": lambda: kms.replicate_key(**key, ReplicaRegion="ap-southeast-2"),
+            "ScheduleKeyDeletion": lambda: kms.schedule_key_deletion(**key),
+            "TagResource": lambda: kms.tag_resource(**key, Tags=[{"TagKey": "a", "TagValue": "b"}]),
+            "UntagResource": lambda: kms.untag_resource(**key, TagKeys=["a"]),
+            "UpdateKeyDescription": lambda: kms.update_key_description(**key, Description="d"),
+            "UpdatePrimaryRegion": lambda: kms.update_primary_region(**key, PrimaryRegion=self.region),
+        }  # fmt: skip
+        return calls[operation]()
+
+    def point_alias_here(self):
+        """UpdateAlias from another key, so that only this one's state counts."""
+        name = self.alias + "3"
+        other = self.kms.create_key()["KeyMetadata"]["KeyId"]
+        self.kms.create_alias(AliasName=name, TargetKeyId=other)
+        self.kms.update_alias(AliasName=name, TargetKeyId=self.id)
+
+
+def outcome(subject, operation):
+    try:
+        subject.call(operation)
+        return None
+    except botocore.exceptions.ClientError as error:
+        return error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+
+
+def expected(code, subject, operation):
+    if code != OK:
+        name, sentence = SENTENCES[code]
+        return name, sentence.format(subject.arn)
+    # A role that is a replica's or a primary's is refused for what it is, which only a usable state lets it be.
+    if operation == "UpdatePrimaryRegion" and subject.state == "Updating":
+        return "KMSInvalidStateException", f"{subject.arn} is not a multi-Region primary key."
+    if operation in ("EnableKeyRotation", "DisableKeyRotation", "RotateKeyOnDemand") and subject.state == "Updating":
+        sentence = f"{subject.arn} is a multi-region replica key which is not valid for {operation}."
+        return "UnsupportedOperationException", sentence
+    return None
+
+
+def check(world, operation, state, code):
+    """One cell of the table; a state that passes by itself must have lasted until the answer."""
+    for _ in range(10):
+        subject = Subject(world, state)
+        if subject.present_state != state:
+            continue
+        got = outcome(subject, operation)
+        if got == expected(code, subject, operation):
+            return
+        if state in ("Creating", "Updating") and subject.present_state != state:
+            continue
+        raise AssertionError(f"{operation} of a key that is {state}: {got!r} and not {code}")
+    raise AssertionError(f"{operation}: no key stayed {state} for long enough")
+
+
+def walk(world, state):
+    column = STATES.index(state)
+    for operation, row in TABLE.items():
+        if row[column] is not None:
+            check(world, operation, state, row[column])
+
+
+@scenario
+def every_operation_on_enabled_disabled_and_ending_keys(world):
+    for state in ("Enabled", "Disabled", "PendingDeletion", "PendingReplicaDeletion"):
+        walk(world, state)
+
+
+@scenario
+def every_operation_on_a_key_without_material(world):
+    walk(world, "PendingImport")
+
+
+@scenario
+def every_operation_on_keys_in_between(world):
+    for state in ("Creating", "Updating"):
+        walk(world, state)
+
+
+@scenario
+def every_operation_on_a_key_whose_store_is_away(world):
+    """No key store can be away yet, so the state is written where the server reads it."""
+    subjects = {operation: Subject(world, "Enabled") for operation, row in TABLE.items() if row[7] is not None}
+    world.server.stop()
+    with sqlite3.connect(world.data / "chatelaine.sqlite") as database:
+        for subject in subjects.values():
+            database.execute("UPDATE kms_key SET state = 'Unavailable' WHERE key_id = ?", (subject.id,))
+    database.close()
+    world.server.start()
+    for operation, subject in subjects.items():
+        subject.kms, subject.state = world.kms(), "Unavailable"
+        code = TABLE[operation][7]
+        equal(outcome(subject, operation), expected(code, subject, operation), f"{operation} of an unavailable key")
+    holds(len(subjects) == len(TABLE) - 3, "all but the operations on imported material")
+
+
+if __name__ == "__main__":
+    run()
