@@ -72,6 +72,8 @@ def work(endpoint, families, seed, stop):
 
 def step(dice, clients, family):
     """One random change of a family; what AWS would refuse at this moment is refused."""
+    if family.is_ending:
+        return
     primary = clients[REGION].describe_key(KeyId=family.id)["KeyMetadata"]["MultiRegionConfiguration"]["PrimaryKey"]
     kms = clients[primary["Region"]]
     try:
