@@ -25,6 +25,34 @@ extension AcceptanceTests {
             }
         }
 
+        @Test(.needs(.terraform), .needs(.python), .timeLimit(.minutes(10)))
+        func `terraform makes, changes and destroys replicas and keys with imported material`() async throws {
+            let directory = try TemporaryDirectory()
+            defer { directory.remove() }
+            try await RunningServer.use(dataDirectory: directory.file("data")) { server in
+                let terraform = try TerraformExample(
+                    "multi-region", server: server, directory: directory.file("example"))
+                let end = Date(timeIntervalSinceNow: 100 * 86_400).formatted(.iso8601)
+                let material = Data((0..<32).map { _ in UInt8.random(in: 0...255) }).base64EncodedString()
+                let variables = ["key_material_base64": "\"\(material)\"", "valid_to": "\"\(end)\""]
+                try await terraform.initialize()
+                try await terraform.apply(variables)
+                let (shared, brought) = (try await terraform.output("shared"), try await terraform.output("brought"))
+                #expect(try await state(of: shared, in: "eu-central-1", server: server) == "Enabled")
+                let changes = [
+                    "rotation_period_in_days": "120", "tags": #"{"Environment": "changed"}"#,
+                    "replica_description": #""Another description""#,
+                ]
+                try await terraform.apply(variables.merging(changes) { $1 })
+                #expect(try await terraform.output("shared") == shared, "a change must not replace the key")
+                try await terraform.destroy()
+                for key in [shared, brought] {
+                    #expect(try await state(of: key, server: server) == "PendingReplicaDeletion")
+                    #expect(try await state(of: key, in: "eu-central-1", server: server) == "PendingDeletion")
+                }
+            }
+        }
+
         /// What the provider changes by calls of different kinds, and at last everything at once; the values are JSON.
         ///
         /// Each round starts the provider twice and waits until it has seen its own changes several times over.
@@ -47,31 +75,35 @@ extension AcceptanceTests {
             )
         }
 
-        private func state(of key: String, server: RunningServer) async throws -> String {
+        private func state(
+            of key: String, in region: String = "us-east-1", server: RunningServer
+        ) async throws -> String {
             let python = try #require(Tool.python.path, Tool.python.need)
             let program = ExternalProgram(path: python, environment: server.clientEnvironment)
             let question = """
                 import boto3, sys
-                print(boto3.client("kms").describe_key(KeyId=sys.argv[1])["KeyMetadata"]["KeyState"])
+                kms = boto3.client("kms", region_name=sys.argv[2])
+                print(kms.describe_key(KeyId=sys.argv[1])["KeyMetadata"]["KeyState"])
                 """
-            let answer = try await program.succeed(["-c", question, key])
+            let answer = try await program.succeed(["-c", question, key, region])
             return answer.standardOutput.trimmingCharacters(in: .whitespacesAndNewlines)
         }
     }
 }
 
-/// A copy of `examples/terraform` with a state of its own.
+/// A copy of a configuration in `examples/terraform` with a state of its own.
 struct TerraformExample {
     private let program: ExternalProgram
     private let directory: URL
     private let endpoint: String
 
-    init(server: RunningServer, directory: URL) throws {
+    /// - Parameter name: The example's folder within `examples/terraform`; empty for that itself.
+    init(_ name: String = "", server: RunningServer, directory: URL) throws {
         let path = try #require(Tool.terraform.path, Tool.terraform.need)
         let mirror = try #require(ProviderMirror.path, Tool.terraform.need)
         let files = FileManager.default
         try files.createDirectory(at: directory, withIntermediateDirectories: true)
-        let example = Repository.root.appendingPathComponent("examples/terraform")
+        let example = Repository.root.appendingPathComponent("examples/terraform/\(name)")
         for name in try files.contentsOfDirectory(atPath: example.path) where name.hasSuffix(".tf") {
             try files.copyItem(
                 at: example.appendingPathComponent(name), to: directory.appendingPathComponent(name)

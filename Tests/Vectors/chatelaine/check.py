@@ -11,6 +11,8 @@ import json
 import pathlib
 import sys
 
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -154,11 +156,51 @@ def check_ciphertexts():
     return len(cases)
 
 
+def import_payload(case):
+    """What an import token holds: how material is wrapped for it, when it was made, and the key that unwraps."""
+    creation = int(case["creation"]).to_bytes(8, "big")
+    return field(case["algorithm"]) + field(creation) + field(bytes.fromhex(case["wrappingKey"]))
+
+
+def import_binding(case):
+    return b"".join([
+        field("chatelaine import token"), field(b"\x01"), field(case["account"]), field(case["region"]),
+        field(case["keyID"]), field(case["spec"]),
+    ])
+
+
+def imported_material_id(case):
+    text = b"".join([
+        field("chatelaine imported material"), field(case["account"]), field(case["keyID"]), field(case["spec"]),
+        field(bytes.fromhex(case["material"])),
+    ])
+    key = domain_key(bytes.fromhex(case["rootKey"]), "material identifier")
+    return hmac.new(key, text, hashlib.sha256).hexdigest()
+
+
+def check_imports():
+    cases = load(
+        "import-v1.json", "rootKey", "account", "region", "keyID", "spec", "algorithm", "creation", "wrappingKey",
+        "nonce", "material", "token", "encrypted", "materialID",
+    )
+    for case in cases:
+        key = domain_key(bytes.fromhex(case["rootKey"]), "import", case["region"])
+        built = wrap(key, bytes.fromhex(case["nonce"]), import_payload(case), import_binding(case))
+        expect(case["name"], "the token", case["token"], built.hex())
+        digest = {"RSAES_OAEP_SHA_1": hashes.SHA1, "RSAES_OAEP_SHA_256": hashes.SHA256}[case["algorithm"]]()
+        scheme = padding.OAEP(padding.MGF1(digest), digest, None)
+        wrapping_key = serialization.load_der_private_key(bytes.fromhex(case["wrappingKey"]), None)
+        opened = wrapping_key.decrypt(bytes.fromhex(case["encrypted"]), scheme)
+        expect(case["name"], "the material", case["material"], opened.hex())
+        expect(case["name"], "its identifier", case["materialID"], imported_material_id(case))
+    return len(cases)
+
+
 def main():
     def root_key(case):
         return bytes.fromhex(case["rootKey"])
 
-    count = check_root_keys() + check_domain_keys() + check_ciphertexts()
+    count = check_root_keys() + check_domain_keys() + check_ciphertexts() + check_imports()
     count += check_wrapped(
         "wrapped-material-v1.json", "material", ["account", "region", "keyID", "materialID", "spec"],
         material_binding, lambda case: domain_key(root_key(case), "region", case["region"]),
