@@ -116,16 +116,13 @@ package final class KeyDirectory: Sendable {
 
     // MARK: Publishing
 
-    /// Puts `key` in the place of the snapshot that was there, unless that is newer.
-    package func publish(_ key: KeySnapshot) {
+    /// Puts each of `keys` in the place of the snapshot that was there, unless that is newer.
+    ///
+    /// Nobody sees some of them without the others: what a key encrypts with new material, related keys of other regions
+    /// can decrypt.
+    package func publish(_ keys: [KeySnapshot]) {
         contents.withLock { contents in
-            let place = Place(region: key.arn.region, keyID: key.arn.keyID)
-            let present = contents.keys[place]
-            if let present, present.record.version > key.record.version { return }
-            contents.keys[place] = key
-            if let due = present.flatMap(Due.init) { contents.due.remove(due) }
-            if let due = Due(key) { contents.due.insert(due) }
-            if present == nil { contents.index(key) }
+            for key in keys { contents.publish(key) }
         }
     }
 
@@ -167,6 +164,16 @@ package final class KeyDirectory: Sendable {
 }
 
 extension KeyDirectory.Contents {
+    fileprivate mutating func publish(_ key: KeySnapshot) {
+        let place = KeyDirectory.Place(region: key.arn.region, keyID: key.arn.keyID)
+        let present = keys[place]
+        if let present, present.record.version > key.record.version { return }
+        keys[place] = key
+        if let old = present.flatMap(KeyDirectory.Due.init) { due.remove(old) }
+        if let new = KeyDirectory.Due(key) { due.insert(new) }
+        if present == nil { index(key) }
+    }
+
     fileprivate mutating func index(_ key: KeySnapshot) {
         keyIDs[key.arn.realm, default: SortedSet()].insert(key.arn.keyID)
         if key.record.manager == .customer { customerKeyCounts[key.arn.realm, default: 0] += 1 }

@@ -19,7 +19,7 @@ package struct Ledger: Sendable {
     package func commit(_ change: Change) async throws(StoreError) {
         let snapshots = try snapshots(after: change)
         _ = try await store.commit(change)
-        for snapshot in snapshots { directory.publish(snapshot) }
+        directory.publish(snapshots)
         publishRest(of: change)
     }
 
@@ -31,16 +31,18 @@ package struct Ledger: Sendable {
         for material in contents.materials { materials[material.key, default: []].append(material) }
         var usages: [KeyARN: KeyUsageRecord] = [:]
         for usage in contents.usages { usages[usage.key] = usage }
+        var snapshots: [KeySnapshot] = []
         for key in contents.keys.sorted(by: { $0.arn.keyID < $1.arn.keyID }) {
             guard let policy = try? policies.compile(key.policy, for: key.arn) else {
                 throw .corrupt("the policy of the key \(key.arn)")
             }
-            directory.publish(
+            snapshots.append(
                 KeySnapshot(
                     record: key, policy: policy, materials: materials[key.arn] ?? [], use: KeyUse(usages[key.arn])
                 )
             )
         }
+        directory.publish(snapshots)
         for alias in contents.aliases.sorted(by: { $0.arn.name < $1.arn.name }) { directory.publish(alias) }
     }
 

@@ -1,10 +1,17 @@
 """Key material that the customer makes, wraps with openssl, and brings."""
 
 import base64
+import collections
+import concurrent.futures
 import datetime
 import os
+import time
 
-from harness import ABSENT, advance, equal, holds, members, refused, run, scenario
+import boto3
+import botocore.config
+import botocore.exceptions
+
+from harness import ABSENT, FIRST, REGION, advance, equal, holds, members, refused, run, scenario
 from wrapping import FOREVER, bring, parameters, wrap
 
 ALGORITHMS = ("RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256")
@@ -273,6 +280,38 @@ def what_was_brought_is_told_without_what_is_secret(world):
     holds(base64.b64encode(material).decode() not in text, "the material is not recorded")
     for path in world.data.rglob("*"):
         holds(not path.is_file() or material not in path.read_bytes(), f"{path.name} shows the material")
+
+
+@scenario
+def wrapping_keys_never_pile_up(world):
+    key, _ = external(world)
+    own, kms = world.key()["KeyId"], crowd(world)
+
+    def attempt(_):
+        try:
+            parameters(kms, key)
+            return "made"
+        except botocore.exceptions.ClientError as error:
+            return error.response["Error"]["Code"]
+
+    with concurrent.futures.ThreadPoolExecutor(100) as pool:
+        running = [pool.submit(attempt, number) for number in range(100)]
+        start = time.monotonic()
+        world.kms().encrypt(KeyId=own, Plaintext=b"x")
+        waited = time.monotonic() - start
+        outcomes = collections.Counter(each.result() for each in running)
+    equal(set(outcomes), {"made", "ThrottlingException"}, f"the outcomes {outcomes}")
+    holds(outcomes["made"] >= 64, f"most are made: {outcomes}")
+    holds(waited < 3, f"encryption waited {waited} s for them")
+
+
+def crowd(world):
+    """A client that asks a hundred things at a time, each once."""
+    config = botocore.config.Config(max_pool_connections=100, retries={"total_max_attempts": 1}, read_timeout=60)
+    return boto3.client(
+        "kms", endpoint_url=world.endpoint, region_name=REGION, aws_access_key_id=FIRST.access_key_id,
+        aws_secret_access_key=FIRST.secret_access_key, config=config,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
