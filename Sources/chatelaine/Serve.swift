@@ -80,6 +80,7 @@ struct FirstAccount {
             export AWS_ENDPOINT_URL_KMS=\(endpoint)
             export AWS_ENDPOINT_URL_STS=\(endpoint)
             export AWS_REGION=eu-central-1
+            export AWS_DEFAULT_REGION=eu-central-1
             export AWS_ACCESS_KEY_ID=\(credential.accessKeyID)
             export AWS_SECRET_ACCESS_KEY=\(secret)
 

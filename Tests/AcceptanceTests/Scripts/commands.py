@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import subprocess
+import sys
 import time
 
 import boto3
@@ -100,6 +101,7 @@ def the_first_start_says_how_to_use_it_and_the_second_finds_everything(world):
     server = first_start(command, data)
     settings = exports(first_text(server))
     holds({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= set(settings), f"no export lines: {first_text(server)!r}")
+    whoever_pastes_the_lines_is_served(settings)
     kms = production_client(server, settings)
     key = kms.create_key(Description="production")["KeyMetadata"]
     blob = kms.encrypt(KeyId=key["KeyId"], Plaintext=b"kept")["CiphertextBlob"]
@@ -115,6 +117,15 @@ def the_first_start_says_how_to_use_it_and_the_second_finds_everything(world):
     equal(kms.decrypt(CiphertextBlob=blob)["Plaintext"], b"kept")
     server.stop()
     server.forget_log()
+
+
+def whoever_pastes_the_lines_is_served(settings):
+    """The lines alone are enough: for an SDK that asks the environment for everything, and no file."""
+    question = "import boto3; boto3.client('sts').get_caller_identity(); boto3.client('kms').list_keys()"
+    nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done = subprocess.run([sys.executable, "-c", question], env={**own, **nowhere, **settings}, capture_output=True)
+    equal(done.returncode, 0, f"exit code of a client with the lines only: {done.stderr.decode()}")
 
 
 @scenario
