@@ -79,6 +79,7 @@ install-system-libraries:
 install-test-tools:
 	@$(APT_INSTALL); missing=(); \
 	command -v python3 >/dev/null || missing+=(python3); \
+	command -v openssl >/dev/null || missing+=(openssl); \
 	if ! python3 -c 'import $(PYTHON_MODULES)' 2>/dev/null && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then \
 		missing+=(python3-venv); fi; \
 	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi; \
