@@ -167,7 +167,7 @@ def advance(world, amount):
     equal(done.returncode, 0, f"exit code of clock advance {amount}: {done.stdout}{done.stderr}")
 
 
-def eventually(condition, what, seconds=10):
+def eventually(condition, what, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         holds(time.monotonic() < deadline, f"{what}: not within {seconds} s")

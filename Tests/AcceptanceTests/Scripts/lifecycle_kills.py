@@ -101,7 +101,7 @@ def step(dice, clients, family):
 
 def members(clients, family):
     """The metadata of the family's keys by region, once none of them is in between."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         found = {}
         for region, kms in clients.items():
