@@ -8,6 +8,7 @@ import re
 import stat
 import subprocess
 import sys
+import time
 
 import boto3
 
@@ -209,9 +210,15 @@ def a_server_under_load_ends_cleanly(world):
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         for writer in range(4):
             pool.submit(write, writer)
-        eventually(lambda: len(acknowledged) > 20 or strange, "twenty changes are acknowledged")
-        equal(server.stop(), 0, "exit code")
+        try:
+            time.sleep(0.5)
+            eventually(lambda: len(acknowledged) > 20 or strange, "twenty changes are acknowledged")
+        finally:
+            # The writers end only when the server does.
+            exit_code = server.stop()
+    equal(exit_code, 0, "exit code")
     equal(strange, [], "answers while it ended")
+    holds(len(acknowledged) > 20, f"only {len(acknowledged)} changes")
     server.start()
     metadata = Wire(server.endpoint).call("DescribeKey", {"KeyId": key}).json["KeyMetadata"]
     holds(metadata["Description"] in acknowledged[-8:], f"{metadata['Description']} is not of {acknowledged[-8:]}")

@@ -174,6 +174,18 @@ def eventually(condition, what, seconds=60):
         time.sleep(0.1)
 
 
+def describe(world, key, region):
+    return world.kms(region=region).describe_key(KeyId=key)["KeyMetadata"]
+
+
+def settled(world, key, region, state="Enabled"):
+    """The metadata of a key that has left Creating or Updating."""
+    eventually(lambda: describe(world, key, region)["KeyState"] not in ("Creating", "Updating"), f"{key} in {region}")
+    known = describe(world, key, region)
+    equal(known["KeyState"], state, f"the state of {known['Arn']}")
+    return known
+
+
 # Running
 
 _scenarios = []

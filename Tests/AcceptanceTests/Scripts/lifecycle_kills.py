@@ -4,6 +4,7 @@ Each of these changes several records in several regions. After a restart each i
 """
 
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import random
@@ -18,7 +19,7 @@ import boto3
 import botocore.config
 import botocore.exceptions
 
-from harness import FIRST, OTHER_REGION, REGION, advance, equal, holds
+from harness import FIRST, OTHER_REGION, REGION, advance, equal, eventually, holds
 from server import Server
 
 THIRD_REGION = "ap-northeast-1"
@@ -101,18 +102,17 @@ def step(dice, clients, family):
 
 def members(clients, family):
     """The metadata of the family's keys by region, once none of them is in between."""
-    deadline = time.monotonic() + 60
-    while True:
-        found = {}
+    found = {}
+
+    def nobody_is_in_between():
+        found.clear()
         for region, kms in clients.items():
-            try:
+            with contextlib.suppress(kms.exceptions.NotFoundException):
                 found[region] = kms.describe_key(KeyId=family.id)["KeyMetadata"]
-            except kms.exceptions.NotFoundException:
-                continue
-        if all(each["KeyState"] not in ("Creating", "Updating") for each in found.values()):
-            return found
-        holds(time.monotonic() < deadline, f"{family.id} stays in between")
-        time.sleep(0.1)
+        return all(each["KeyState"] not in ("Creating", "Updating") for each in found.values())
+
+    eventually(nobody_is_in_between, f"{family.id} leaves the states in between")
+    return found
 
 
 def check(endpoint, families):

@@ -6,24 +6,12 @@ import os
 import re
 
 from harness import (
-    FIRST, OTHER_REGION, REGION, advance, equal, eventually, holds, key_arn, members, refused, run, scenario,
+    FIRST, OTHER_REGION, REGION, advance, describe, equal, holds, key_arn, members, refused, run, scenario, settled,
 )  # fmt: skip
 from wrapping import bring
 
 THIRD_REGION = "ap-northeast-1"
 REGIONS = (REGION, OTHER_REGION, THIRD_REGION)
-
-
-def describe(world, key, region):
-    return world.kms(region=region).describe_key(KeyId=key)["KeyMetadata"]
-
-
-def settled(world, key, region, state="Enabled"):
-    """The metadata of a key that has left Creating or Updating."""
-    eventually(lambda: describe(world, key, region)["KeyState"] not in ("Creating", "Updating"), f"{key} in {region}")
-    known = describe(world, key, region)
-    equal(known["KeyState"], state, f"the state of {known['Arn']}")
-    return known
 
 
 def family(world, *replica_regions, material=None):

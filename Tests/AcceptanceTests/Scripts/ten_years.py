@@ -5,7 +5,7 @@ import os
 
 import boto3
 
-from harness import FIRST, OTHER_REGION, REGION, advance, equal, eventually, holds, refused, run, scenario
+from harness import FIRST, OTHER_REGION, REGION, advance, equal, holds, refused, run, scenario, settled
 from server import Server
 from wrapping import bring
 
@@ -49,7 +49,7 @@ class Decade:
             kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=period)
             self.rotating[period] = key
         kms.replicate_key(KeyId=self.rotating[365], ReplicaRegion=OTHER_REGION)
-        eventually(self.has_replica, "the replica is made", seconds=60)
+        settled(self, self.rotating[365], OTHER_REGION)
         self.managed = kms.describe_key(KeyId="alias/aws/s3")["KeyMetadata"]["KeyId"]
         self.still = kms.create_key()["KeyMetadata"]["KeyId"]
         self.imported = kms.create_key(Origin="EXTERNAL")["KeyMetadata"]["KeyId"]
@@ -59,10 +59,6 @@ class Decade:
         self.doomed = kms.create_key()["KeyMetadata"]["KeyId"]
         kms.create_alias(AliasName="alias/doomed", TargetKeyId=self.doomed)
         self.sealed = []
-
-    def has_replica(self):
-        known = self.kms(OTHER_REGION).describe_key(KeyId=self.rotating[365])["KeyMetadata"]
-        return known["KeyState"] == "Enabled"
 
     def encrypt(self, key, region=REGION):
         text = f"{key} {len(self.sealed)}".encode()
