@@ -24,6 +24,7 @@ package struct HTTPServer: Service {
             responder: Endpoint(engine: engine),
             server: .http1(
                 configuration: .init(
+                    additionalChannelHandlers: [ConnectionRulesInstaller()],
                     idleTimeout: Self.idleTimeout,
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: Self.largestHeaders, maxHeaderListSize: Self.largestHeaders,

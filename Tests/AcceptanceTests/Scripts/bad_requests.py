@@ -3,6 +3,7 @@
 import gzip
 import json
 import socket
+import urllib.parse
 import uuid
 
 from harness import equal, holds, run, scenario
@@ -245,6 +246,52 @@ def bytes_that_are_no_http_hurt_nobody(world):
     for connection in idle:
         connection.close()
     still_serves(world)
+
+
+def exchange(world, request, *further):
+    """The bytes that come back: `request` is sent, and each of `further` once something was answered."""
+    host, port = urllib.parse.urlsplit(world.endpoint).netloc.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(request)
+        answers = [connection.recv(65536)]
+        for part in further:
+            connection.sendall(part)
+            answers.append(connection.recv(65536))
+        try:
+            connection.settimeout(1)
+            answers.append(connection.recv(65536))
+        except TimeoutError:
+            answers.append(None)
+        return answers
+
+
+@scenario
+def a_client_that_waits_for_leave_to_send_its_body_gets_it(world):
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nExpect: 100-Continue\r\n\r\n"
+    leave, answer, rest = exchange(world, head, b"{}")
+    equal(leave, b"HTTP/1.1 100 Continue\r\n\r\n", "the interim answer")
+    holds(answer.startswith(b"HTTP/1.1 4") and rest is None, f"one final answer, and the connection stays: {answer}")
+    # Behind another request, leave comes after that one's answer and not into it.
+    ping = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    first, *others = exchange(world, ping + head)
+    every = first + b"".join(other or b"" for other in others)
+    holds(every.startswith(b"HTTP/1.1 200 OK"), f"the first answer comes first: {every}")
+    holds(every.endswith(b"healthyHTTP/1.1 100 Continue\r\n\r\n"), f"then the leave: {every}")
+    (answer, _) = exchange(world, b"POST / HTTP/1.0\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n{}")
+    holds(b"100 Continue" not in answer, f"HTTP/1.0 has no interim answers: {answer}")
+
+
+@scenario
+def a_connection_is_kept_only_for_a_client_that_keeps_it(world):
+    for head, stays in (
+        (b"GET /ping HTTP/1.0\r\n\r\n", False),
+        (b"GET /ping HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", True),
+        (b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n", True),
+        (b"GET /ping HTTP/1.1\r\nHost: localhost\r\nConnection: Close\r\n\r\n", False),
+    ):
+        answer, *rest = exchange(world, head)
+        holds(b"200 OK" in answer, f"{head} is answered: {answer}")
+        equal(rest[-1] is None, stays, f"whether the connection stays after {head}")
 
 
 if __name__ == "__main__":
