@@ -31,7 +31,8 @@ struct GetParametersForImport: KeyOperation {
                     + "used to import a \(spec.rawValue) key."
             )
         }
-        let made = try await SlowWork.result { () throws(CryptoFailure) in
+        let made = try await context.slowWork.keyGeneration.result(for: context.realm.account) {
+            () throws(CryptoFailure) in
             try context.keyring.makeImportParameters(
                 for: key.arn, spec: spec, wrapping: algorithm, by: keySpec, at: context.now
             )
@@ -86,7 +87,8 @@ struct ImportKeyMaterial: KeyOperation {
         let key = permit.subject
         try checkReplica(key, input)
         try check(validTo: input.validTo, at: context.now)
-        let result = try await SlowWork.result { () throws(ImportFailure) in
+        let result = try await context.slowWork.unwrapping.result(for: context.realm.account) {
+            () throws(ImportFailure) in
             try context.keyring.importMaterial(
                 input.encryptedKeyMaterial, token: input.importToken, for: key.arn, spec: key.record.spec,
                 at: context.now

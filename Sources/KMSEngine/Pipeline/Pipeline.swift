@@ -21,6 +21,7 @@ package struct Pipeline: Sendable {
     private let keyring: Keyring
     private let policies: PolicyRules
     private let regions: HostedRegions
+    private let slowWork = SlowWork()
     private let quotas: ResourceQuotas
     private let journal: UseJournal
     private let managedKeys: ManagedKeys
@@ -67,7 +68,7 @@ package struct Pipeline: Sendable {
         )
         let context = RequestContext(
             caller: caller, now: now, directory: directory, keyring: keyring, policies: policies, regions: regions,
-            quotas: quotas
+            slowWork: slowWork, quotas: quotas
         )
         var call = Call(context: context, record: record)
         let result = await run(operation, request.body, &call)

@@ -17,6 +17,8 @@ package struct RequestContext: Sendable {
     package let policies: PolicyRules
     /// The regions in which a key can have a replica.
     package let regions: HostedRegions
+    /// Where computations go that would hold up an event loop.
+    package let slowWork: SlowWork
     /// How many there may be of each resource.
     package let quotas: ResourceQuotas
 
