@@ -44,7 +44,82 @@ struct LifecycleTests {
             try await harness.advance(days: 350)
             let rotations = try harness.auditRecords().filter { $0["eventName"] == .string("RotateKey") }
             #expect(rotations.count == 3)
+            let dates = try await rotationDates(of: keyID, harness)
+            #expect(dates.count == 3)
+            for (earlier, later) in zip(dates, dates.dropFirst()) { #expect(abs(later - earlier - 100 * 86_400) < 1) }
+            // The last of them was due fifty days before the clock stopped.
+            let lag = Date().timeIntervalSince1970 + 350 * 86_400 - (dates.last ?? 0)
+            #expect(abs(lag - 50 * 86_400) < 60)
             try await harness.close()
+        }
+    }
+
+    @Test func `a key that was off while rotations were due rotates once when it is enabled`() async throws {
+        try await withTemporaryDirectory { directory in
+            let harness = try await EngineHarness(in: directory)
+            let keyID = try await harness.makeKey()
+            let body = #"{"KeyId":"\#(keyID)"}"#
+            _ = await harness.call(.enableKeyRotation, #"{"KeyId":"\#(keyID)","RotationPeriodInDays":100}"#)
+            _ = await harness.call(.disableKey, body)
+            try await harness.advance(days: 350)
+            _ = await harness.call(.enableKey, body)
+            try await harness.advance(days: 1)
+            #expect(try await rotationDates(of: keyID, harness).count == 1)
+            try await harness.advance(days: 98)
+            #expect(try await rotationDates(of: keyID, harness).count == 1)
+            try await harness.advance(days: 1)
+            #expect(try await rotationDates(of: keyID, harness).count == 2)
+            try await harness.close()
+        }
+    }
+
+    @Test func `a primary's waiting period begins with the end of its last replica`() async throws {
+        try await withTemporaryDirectory { directory in
+            let harness = try await EngineHarness(in: directory)
+            let keyID = try await harness.makeKey(#"{"MultiRegion":true}"#)
+            let body = #"{"KeyId":"\#(keyID)"}"#
+            _ = await harness.call(.replicateKey, #"{"KeyId":"\#(keyID)","ReplicaRegion":"eu-west-1"}"#)
+            try await harness.advance(days: 0)
+            let end = #"{"KeyId":"\#(keyID)","PendingWindowInDays":7}"#
+            #expect(await harness.call(.scheduleKeyDeletion, end).code == nil)
+            #expect(await harness.call(.scheduleKeyDeletion, end, in: "eu-west-1").code == nil)
+            try await harness.advance(days: 10)
+            let metadata = try await harness.call(.describeKey, body).object()["KeyMetadata"]
+            guard case .object(let metadata)? = metadata, case .number(let digits)? = metadata["DeletionDate"] else {
+                Issue.record("no deletion date")
+                return
+            }
+            let left = (TimeInterval(digits) ?? 0) - Date().timeIntervalSince1970 - 10 * 86_400
+            #expect(abs(left - 4 * 86_400) < 60)
+            try await harness.advance(days: 4)
+            #expect(await harness.call(.describeKey, body).code == .notFound)
+            try await harness.close()
+        }
+    }
+
+    @Test func `the clock stops before the dates that can be stored do`() async throws {
+        try await withTemporaryDirectory { directory in
+            let harness = try await EngineHarness(in: directory)
+            for _ in 0..<69 { try await harness.advance(days: 36_500) }
+            await #expect(throws: KMSError.self) {
+                for _ in 0..<2 { try await harness.advance(days: 36_500) }
+            }
+            let keyID = try await harness.makeKey()
+            #expect(await harness.call(.enableKeyRotation, #"{"KeyId":"\#(keyID)"}"#).code == nil)
+            #expect(await harness.call(.scheduleKeyDeletion, #"{"KeyId":"\#(keyID)"}"#).code == nil)
+            try await harness.close()
+        }
+    }
+
+    /// When each rotation of a key happened, in seconds since 1970.
+    private func rotationDates(of keyID: String, _ harness: EngineHarness) async throws -> [TimeInterval] {
+        let answer = try await harness.call(.listKeyRotations, #"{"KeyId":"\#(keyID)"}"#).object()
+        guard case .array(let rotations)? = answer["Rotations"] else { return [] }
+        return rotations.compactMap { rotation in
+            guard case .object(let rotation) = rotation, case .number(let digits)? = rotation["RotationDate"] else {
+                return nil
+            }
+            return TimeInterval(digits)
         }
     }
 

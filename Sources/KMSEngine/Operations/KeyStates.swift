@@ -12,7 +12,14 @@ struct EnableKey: KeyOperation {
     static func perform(
         _ input: API.EnableKeyRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.Nothing> {
-        permit.subject.changed { $0.state = .enabled }
+        permit.subject.changed { key in
+            // However many rotations the key missed while it was off, it rotates once, now (KMS Developer Guide,
+            // "Rotate AWS KMS keys": a disabled key).
+            if key.state == .disabled, let schedule = key.rotation, schedule.nextRotation < context.now {
+                key.rotation = RotationSchedule(periodInDays: schedule.periodInDays, nextRotation: context.now)
+            }
+            key.state = .enabled
+        }
     }
 }
 

@@ -106,11 +106,11 @@ package final class KeyDirectory: Sendable {
         contents.withLock { $0.aliasesOfKey[key]?.count ?? 0 }
     }
 
-    /// The keys for which something is due at `now`.
-    package func keysDue(at now: Date) -> [KeySnapshot] {
+    /// The key for which something is due first, at `now` or before, leaving out those of `exceptions`.
+    package func firstDue(at now: Date, except exceptions: Set<KeyARN>) -> KeySnapshot? {
         contents.withLock { contents in
-            contents.due.prefix(while: { $0.date <= now })
-                .compactMap { contents.keys[Place(region: $0.key.region, keyID: $0.key.keyID)] }
+            contents.due.prefix(while: { $0.date <= now }).first { !exceptions.contains($0.key) }
+                .flatMap { contents.keys[Place(region: $0.key.region, keyID: $0.key.keyID)] }
         }
     }
 

@@ -12,6 +12,12 @@ package struct ClockService: Sendable {
     /// The furthest that one request may move the clock: a hundred years.
     private static let longestAdvance: TimeInterval = 100 * 366 * 86_400
 
+    /// Where the clock stops, whoever moves it: 9000-01-01.
+    ///
+    /// What is written carries dates of years to come, and those
+    /// are stored up to the year 9999.
+    private static let end = Date(timeIntervalSince1970: 221_845_392_000)
+
     private let authenticator: Authenticator
     private let clock: ControllableClock
     private let store: any Store
@@ -45,6 +51,9 @@ package struct ClockService: Sendable {
             throw KMSError(.accessDenied, "Only a root user may move the clock.")
         }
         let seconds = try Self.seconds(in: request.body)
+        guard clock.now.addingTimeInterval(seconds) < Self.end else {
+            throw KMSError(.validation, "The clock cannot be moved beyond the year 8999.")
+        }
         let lead = Int64(((clock.offset + seconds) * 1000).rounded())
         do {
             _ = try await store.commit(Change([.setSetting(Self.setting, Array(String(lead).utf8))]))

@@ -74,29 +74,31 @@ package actor Housekeeping: Service {
 
     /// Does everything that is due at the present time, and returns when it is durable.
     ///
-    /// What fails is logged and stays due. A key that missed several rotations, because the clock was moved or the server
-    /// was off, gets one new generation of material for each.
+    /// It is done in the order of the times at which it was due, and those are the times that records and answers show,
+    /// however late it is done. What fails is logged and stays due. A key that missed several rotations, because the clock
+    /// was moved or the server was off, gets one new generation of material for each.
     package func doWhatIsDue() async {
         var failed: Set<KeyARN> = []
         while true {
             let now = clock.now
-            let due = directory.keysDue(at: now).filter { !failed.contains($0.arn) }
-            guard !due.isEmpty else { return }
-            for key in due where await !settle(key, at: now) { failed.insert(key.arn) }
+            guard let key = directory.firstDue(at: now, except: failed), let due = key.nextDue else { return }
+            // What has no time of its own, like a replica that is being made, is due at once.
+            let time = due == .distantPast ? now : due
+            if await !settle(key, at: time) { failed.insert(key.arn) }
         }
     }
 
     /// Does one thing that is due for `key`; answers whether it was done or is no longer due.
-    private func settle(_ key: KeySnapshot, at now: Date) async -> Bool {
+    private func settle(_ key: KeySnapshot, at time: Date) async -> Bool {
         do {
-            if key.materials.contains(where: { $0.hasExpired(at: now) }) {
-                try await expire(key, at: now)
+            if key.materials.contains(where: { $0.hasExpired(at: time) }) {
+                try await expire(key, at: time)
                 return true
             }
             switch key.record.state {
-            case .pendingDeletion: try await delete(key, at: now)
-            case .creating, .updating: try await complete(key, at: now)
-            default: try await rotate(key, at: now)
+            case .pendingDeletion: try await delete(key, at: time)
+            case .creating, .updating: try await complete(key, at: time)
+            default: try await rotate(key, at: time)
             }
             return true
         } catch let error as StoreError where error.isConflict {
@@ -109,7 +111,7 @@ package actor Housekeeping: Service {
     }
 
     /// Ends a key; when it is the last replica of a primary that waits for that, the primary's waiting period begins.
-    private func delete(_ key: KeySnapshot, at now: Date) async throws {
+    private func delete(_ key: KeySnapshot, at time: Date) async throws {
         var mutations = [Mutation.deleteKey(key.arn, expecting: key.record.version)]
         let family = directory.family(of: key)
         if key.record.isReplica, let primary = family.primary {
@@ -117,46 +119,48 @@ package actor Housekeeping: Service {
             let change = primary.change {
                 guard isLast, let days = $0.pendingWindowInDays else { return }
                 $0.state = .pendingDeletion
-                $0.deletionDate = now.adding(days: days)
+                $0.deletionDate = time.adding(days: days)
             }
             // The primary gets a new version in any case: what a request decides about it may depend on its replicas.
             mutations += change?.mutations ?? [primary.unchanged]
         }
         try await ledger.commit(Change(mutations))
         keyring.forget(key.arn)
-        try await record(.deletion(of: key.arn), at: now)
+        try await record(.deletion(of: key.arn), at: time)
     }
 
-    private func expire(_ key: KeySnapshot, at now: Date) async throws {
-        let mutations = key.materials.filter { $0.hasExpired(at: now) }.map { Mutation.updateMaterial($0.withoutBytes) }
+    private func expire(_ key: KeySnapshot, at time: Date) async throws {
+        let mutations = key.materials.filter { $0.hasExpired(at: time) }.map {
+            Mutation.updateMaterial($0.withoutBytes)
+        }
         try await ledger.commit(Change(mutations + key.changing(afterMaterial: mutations) { _ in }))
         keyring.forget(key.arn)
-        try await record(.expiry(of: key.arn), at: now)
+        try await record(.expiry(of: key.arn), at: time)
     }
 
     /// Makes a key usable that was being made, or changed, in more than one region.
-    private func complete(_ key: KeySnapshot, at now: Date) async throws {
+    private func complete(_ key: KeySnapshot, at time: Date) async throws {
         let isComplete = key.record.origin != .external || key.materials.areComplete
         guard let change = key.change({ $0.state = isComplete ? .enabled : .pendingImport }) else { return }
         try await ledger.commit(change)
         guard key.record.isReplica, let primary = directory.family(of: key).primary else { return }
-        try await record(.synchronization(with: primary.arn, in: key.arn.region), at: now)
+        try await record(.synchronization(with: primary.arn, in: key.arn.region), at: time)
     }
 
-    private func rotate(_ key: KeySnapshot, at now: Date) async throws {
-        guard let schedule = key.record.rotation, schedule.nextRotation <= now else { return }
+    private func rotate(_ key: KeySnapshot, at time: Date) async throws {
+        guard let schedule = key.record.rotation, schedule.nextRotation <= time else { return }
         let isManaged = key.record.manager == .aws
         let period = isManaged ? managedKeys.rotationPeriodInDays : schedule.periodInDays
         let next = RotationSchedule(periodInDays: period, nextRotation: schedule.nextRotation.adding(days: period))
         let family = directory.family(of: key)
-        let rotation = KeyRotation(type: .automatic, now: now)
+        let rotation = KeyRotation(type: .automatic, now: time)
         guard let change = try rotation.change(of: key, in: family, schedule: next, with: keyring) else { return }
         try await ledger.commit(change)
-        for event in ServiceEvent.rotation(of: key, in: family, by: .automatic) { try await record(event, at: now) }
+        for event in ServiceEvent.rotation(of: key, in: family, by: .automatic) { try await record(event, at: time) }
     }
 
-    private func record(_ event: ServiceEvent, at now: Date) async throws {
-        try await audit.append(AuditRecord(of: event, at: now).line(), durably: true)
+    private func record(_ event: ServiceEvent, at time: Date) async throws {
+        try await audit.append(AuditRecord(of: event, at: time).line(), durably: true)
     }
 }
 
