@@ -25,4 +25,16 @@ struct PageScope {
         else { throw KMSError(.invalidMarker) }
         return position
     }
+
+    /// Where the page behind `last` begins in a list that is in the order in which its elements came.
+    ///
+    /// - Throws: ``KMSError`` with `InvalidMarkerException` when `last` is gone: nothing tells then what was shown already,
+    ///   and a listing that repeats or misses something would look complete.
+    func start<Element, Position>(
+        behind last: Position?, in list: [Element], where matches: (Element, Position) -> Bool
+    ) throws(KMSError) -> Int {
+        guard let last else { return list.startIndex }
+        guard let place = list.firstIndex(where: { matches($0, last) }) else { throw KMSError(.invalidMarker) }
+        return place + 1
+    }
 }

@@ -89,7 +89,7 @@ struct ListKeyRotations: KeyOperation {
         }
         let scope = PageScope(.listKeyRotations, of: "\(key.arnText) \(includesAll)")
         let last = try scope.position(in: input.marker) { KeyMaterialID($0) }
-        let start = last.map { last in (shown.firstIndex { $0.id == last } ?? -1) + 1 } ?? 0
+        let start = try scope.start(behind: last, in: shown) { $0.id == $1 }
         let page = shown[start...].prefix(min(input.limit ?? defaultPage, largestPage))
         let isTruncated = page.endIndex < shown.endIndex
         return Outcome(

@@ -48,7 +48,7 @@ struct ListResourceTags: KeyOperation {
         let tags = permit.subject.record.tags
         // A page ends at a tag's key, not at a number, so that a tag removed meanwhile moves nothing past a reader.
         let last = try scope.position(in: input.marker) { $0 }
-        let start = last.map { last in (tags.firstIndex { $0.key.utf8.elementsEqual(last.utf8) } ?? -1) + 1 } ?? 0
+        let start = try scope.start(behind: last, in: tags) { $0.key.utf8.elementsEqual($1.utf8) }
         let page = tags[start...].prefix(min(input.limit ?? largestPage, largestPage))
         let isTruncated = page.endIndex < tags.endIndex
         return Outcome(

@@ -48,6 +48,18 @@ def aliases_come_in_pages(world):
 
 
 @scenario
+def a_listing_of_tags_does_not_start_over_when_its_place_is_gone(world):
+    kms, key = world.kms(), world.key(Tags=[{"TagKey": name, "TagValue": ""} for name in "dbca"])["KeyId"]
+    first = kms.list_resource_tags(KeyId=key, Limit=2)
+    kms.untag_resource(KeyId=key, TagKeys=["d"])
+    rest = kms.list_resource_tags(KeyId=key, Limit=2, Marker=first["NextMarker"])
+    equal([tag["TagKey"] for tag in rest["Tags"]], ["c", "a"])
+    kms.untag_resource(KeyId=key, TagKeys=["b"])
+    with refused("InvalidMarkerException"):
+        kms.list_resource_tags(KeyId=key, Limit=2, Marker=first["NextMarker"])
+
+
+@scenario
 def a_page_survives_insertions(world):
     kms = world.kms(region=OTHER_REGION)
     key = world.key(region=OTHER_REGION)
