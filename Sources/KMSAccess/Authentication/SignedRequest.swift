@@ -68,6 +68,12 @@ package enum HostedRegions: Sendable, Equatable {
         case .only(let regions): regions.contains(region)
         }
     }
+
+    /// Whether a key can have a replica in `region`: where no list says which regions there are, AWS's own are meant, so
+    /// that a mistyped name is not a region.
+    package func admitsReplica(in region: Region) -> Bool {
+        self == .anyWellFormed ? region.isOfAWS : contains(region)
+    }
 }
 
 /// A service that requests are signed for, and what is particular about its signatures.

@@ -177,7 +177,8 @@ extension SealedText {
         }
         guard let ciphertext else { throw .missing(memberNames.ciphertext) }
         if let identifier {
-            let key = try resolver.key(identifier, for: operation)
+            let named = (try? SymmetricCiphertext.header(of: ciphertext))?.keyID
+            let key = try resolver.key(opening: named, named: identifier, for: operation)
             self.init(key: key, ciphertext: ciphertext, isNamedByCiphertext: false)
             return
         }

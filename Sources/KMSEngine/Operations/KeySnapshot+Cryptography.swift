@@ -38,10 +38,7 @@ extension KeySnapshot {
     func material(openingCiphertext ciphertext: [UInt8]) throws(KMSError) -> MaterialRecord {
         guard let header = try? SymmetricCiphertext.header(of: ciphertext) else { throw KMSError(.invalidCiphertext) }
         guard header.keyID == arn.keyID else {
-            throw KMSError(
-                .incorrectKey,
-                "The key ID in the request does not identify a CMK that can perform this operation."
-            )
+            throw .incorrectKey
         }
         guard let material = material(header.materialID) else { throw KMSError(.invalidCiphertext) }
         return material
@@ -68,5 +65,12 @@ extension Keyring {
         } catch {
             throw KMSError(error)
         }
+    }
+}
+
+extension KMSError {
+    /// What AWS answers when the key that a request names is not the one that the ciphertext was made under.
+    static var incorrectKey: KMSError {
+        KMSError(.incorrectKey, "The key ID in the request does not identify a CMK that can perform this operation.")
     }
 }

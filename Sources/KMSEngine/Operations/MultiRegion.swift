@@ -97,7 +97,7 @@ struct ReplicateKey: KeyOperation {
                 "The replica key Region must be in the same AWS partition as the primary key Region."
             )
         }
-        guard context.regions.contains(region) else {
+        guard context.regions.admitsReplica(in: region) else {
             throw KMSError(
                 .validation,
                 "Region \(name) is not a valid Region or multi-Region keys are not supported in Region \(name)."

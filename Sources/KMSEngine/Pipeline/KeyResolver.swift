@@ -29,6 +29,23 @@ package struct KeyResolver: Sendable {
         return try key(keyID, account: realm.account, for: operation)
     }
 
+    /// The key that is to open a ciphertext, which `identifier` names in one of the forms that the operation accepts.
+    ///
+    /// - Throws: ``KMSError``: as ``key(_:for:)``, and `IncorrectKeyException` for the ARN of a related key of another
+    ///   region.
+    package func key(
+        opening ciphertext: KeyID?, named identifier: String, for operation: OperationDescription
+    ) throws(KMSError) -> KeySnapshot {
+        do throws(KMSError) {
+            return try key(identifier, for: operation)
+        } catch {
+            guard let ciphertext, let here = directory.key(KeyARN(realm: realm, keyID: ciphertext)),
+                directory.family(of: here).members.contains(where: { $0.arnText == identifier })
+            else { throw error }
+            throw .incorrectKey
+        }
+    }
+
     /// The key that a ciphertext names, for a request that does not name it.
     ///
     /// - Throws: ``KMSError`` with `AccessDeniedException`, the same for a key that is not there and one that is not shared.

@@ -13,6 +13,11 @@ package struct KeyARN: Hashable, Sendable, CustomStringConvertible {
         self.keyID = keyID
     }
 
+    /// The key `keyID` of `realm`.
+    package init(realm: Realm, keyID: KeyID) {
+        self.init(region: realm.region, account: realm.account, keyID: keyID)
+    }
+
     /// `arn:<partition>:kms:<region>:<account>:key/<key id>`.
     package var description: String {
         "arn:\(region.partition.rawValue):kms:\(region):\(account):key/\(keyID)"

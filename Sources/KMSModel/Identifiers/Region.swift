@@ -34,10 +34,7 @@ package struct Region: Hashable, Sendable, CustomStringConvertible {
 
     /// The partition that AWS puts regions of this name in; it is the second part of every ARN made here.
     package var partition: Partition {
-        if description.hasPrefix("cn-") { return .china }
-        if description.hasPrefix("us-gov-") { return .usGovernment }
-        if description.hasPrefix("eusc-") { return .europeanSovereign }
-        return .aws
+        Partition.allCases.first { $0.prefixes.contains(where: description.hasPrefix) } ?? .aws
     }
 }
 
@@ -46,9 +43,29 @@ extension Region: Comparable {
 }
 
 /// The partition of an ARN: a group of regions with one name space.
+///
+/// Source: the partitions that AWS's SDKs know (botocore, `partitions.json`).
 package enum Partition: String, Hashable, Sendable, CaseIterable {
     case aws
     case china = "aws-cn"
     case usGovernment = "aws-us-gov"
     case europeanSovereign = "aws-eusc"
+    case iso = "aws-iso"
+    case isoB = "aws-iso-b"
+    case isoE = "aws-iso-e"
+    case isoF = "aws-iso-f"
+
+    /// What the names of its regions begin with; all other names belong to ``aws``.
+    fileprivate var prefixes: [String] {
+        switch self {
+        case .aws: []
+        case .china: ["cn-"]
+        case .usGovernment: ["us-gov-"]
+        case .europeanSovereign: ["eusc-"]
+        case .iso: ["us-iso-"]
+        case .isoB: ["us-isob-"]
+        case .isoE: ["eu-isoe-"]
+        case .isoF: ["us-isof-"]
+        }
+    }
 }
