@@ -53,10 +53,17 @@ let package = Package(
             name: "KMSLibcrypto", dependencies: ["KMSModel", "CLibcrypto"],
             swiftSettings: strict + [.strictMemorySafety()]
         ),
+        // ML-DSA, by the BoringSSL that swift-crypto carries: what swift-crypto itself offers has neither ML-DSA-44 nor
+        // signatures of a message representative.
+        .target(
+            name: "KMSBoringSSL", dependencies: ["KMSModel", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: strict + [.strictMemorySafety()]
+        ),
         .target(
             name: "KMSCrypto",
             dependencies: [
-                "KMSModel", "CSodium", "KMSLibcrypto", .product(name: "Crypto", package: "swift-crypto"),
+                "KMSModel", "CSodium", "KMSLibcrypto", "KMSBoringSSL",
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict + [.strictMemorySafety()]
         ),
@@ -131,7 +138,7 @@ let package = Package(
         .testTarget(name: "KMSModelTests", dependencies: ["KMSModel"], swiftSettings: strict),
         .testTarget(
             name: "KMSCryptoTests",
-            dependencies: ["KMSModel", "KMSCrypto"],
+            dependencies: ["KMSModel", "KMSCrypto", "KMSBoringSSL", "KMSLibcrypto"],
             swiftSettings: strict
         ),
         .testTarget(

@@ -10,6 +10,8 @@ package enum CryptoFailure: Error, Equatable, Sendable {
     case unknownVersion
     /// A stored secret does not open: it was edited, belongs to another record, or was wrapped under another root key.
     case damagedRecord
+    /// The plaintext is longer than the algorithm can encrypt.
+    case tooLong
     /// The operation does not exist for this kind of key.
     case unsupported
     /// The system gave no guarded memory, or no random bytes.

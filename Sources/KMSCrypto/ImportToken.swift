@@ -12,7 +12,7 @@ struct ImportToken {
     let algorithm: WrappingAlgorithm
     /// When it was made, in milliseconds since 1970.
     let creation: Int64
-    /// DER of an RSAPrivateKey.
+    /// DER of an RSAPrivateKey, or of a PrivateKeyInfo for SM2.
     let wrappingKey: SecretBytes
 
     /// `field(algorithm) ‖ field(creation, 8 bytes) ‖ field(wrapping key)`.

@@ -23,18 +23,18 @@ extension Keyring {
     /// It takes up to seconds: never call it on an event loop.
     ///
     /// - Returns: The public key as DER of a SubjectPublicKeyInfo, and the token that has to come back with the material.
-    /// - Throws: ``CryptoFailure/unsupported`` for a wrapping key that is not RSA; ``CryptoFailure/unavailable``.
+    /// - Throws: ``CryptoFailure/unavailable``.
     package func makeImportParameters(
         for key: KeyARN, spec: KeySpec, wrapping algorithm: WrappingAlgorithm, by keySpec: WrappingKeySpec,
         at now: Date
     ) throws(CryptoFailure) -> (publicKey: [UInt8], token: [UInt8]) {
-        guard let bits = keySpec.modulusBits else { throw .unsupported }
         do throws(LibcryptoFailure) {
-            let wrappingKey = try RSAPrivateKey(generatingBits: bits)
+            let wrappingKey = try PrivateKey(generating: keySpec.kind)
             let token = ImportToken(
-                algorithm: algorithm, creation: now.millisecondsSince1970, wrappingKey: try wrappingKey.der()
+                algorithm: algorithm, creation: now.millisecondsSince1970,
+                wrappingKey: try keySpec == .sm2 ? wrappingKey.pkcs8() : wrappingKey.traditionalDER()
             )
-            return (try wrappingKey.publicKeyDER(), try seal(token, for: key, spec: spec))
+            return (try wrappingKey.publicKey.der(), try seal(token, for: key, spec: spec))
         } catch {
             throw .unavailable
         }
@@ -56,18 +56,20 @@ extension Keyring {
     /// Its identifier depends on the key's identifier and the material, so the same material has the same identifier in
     /// every region, and nobody without the root key can tell material from its identifier.
     ///
-    /// It takes milliseconds: do not call it on an event loop.
+    /// It takes milliseconds, for RSA up to a second: do not call it on an event loop.
+    ///
+    /// - Throws: ``ImportFailure``.
     package func importMaterial(
         _ encrypted: [UInt8], token: [UInt8], for key: KeyARN, spec: KeySpec, at now: Date
     ) throws(ImportFailure) -> (id: KeyMaterialID, wrapped: [UInt8]) {
         let token = try open(token, for: key, spec: spec)
         guard now.millisecondsSince1970 <= token.creation + ImportToken.lifetime else { throw .expiredToken }
-        let material = try decrypt(encrypted, with: token)
-        guard spec.acceptsMaterial(ofByteCount: material.count) else { throw .invalidMaterial }
+        let material = try unsafe token.decrypt(encrypted).withBytes { bytes throws(ImportFailure) in
+            try unsafe ImportedMaterial.accepted(bytes, for: spec)
+        }
         guard let id = identifier(of: material, for: key, spec: spec) else { throw .unavailable }
         do throws(CryptoFailure) {
-            let binding = Wrapping.binding(of: id, key: key, spec: spec)
-            return (id, try Wrapping.wrap(material, under: domains.key(of: key.region), binding: binding, randomness))
+            return (id, try wrap(material, id: id, for: key, spec: spec))
         } catch {
             throw .unavailable
         }
@@ -77,13 +79,8 @@ extension Keyring {
     ///
     /// - Throws: ``CryptoFailure/damagedRecord``; ``CryptoFailure/unavailable`` when the material is not there.
     package func rewrap(_ material: MaterialRecord, for key: KeyARN) throws(CryptoFailure) -> [UInt8] {
-        guard let wrapped = material.wrapped else { throw .unavailable }
-        let source = Wrapping.binding(of: material.id, key: material.key, spec: material.spec)
-        let secret = try unsafe Wrapping.open(wrapped, under: domains.key(of: material.key.region), binding: source) {
-            unsafe SecretBytes(copying: $0)
-        }
-        let target = Wrapping.binding(of: material.id, key: key, spec: material.spec)
-        return try Wrapping.wrap(secret, under: domains.key(of: key.region), binding: target, randomness)
+        let secret = try unsafe unwrap(material) { unsafe SecretBytes(copying: $0) }
+        return try wrap(secret, id: material.id, for: key, spec: material.spec)
     }
 
     // MARK: Steps
@@ -102,28 +99,6 @@ extension Keyring {
         return opened
     }
 
-    private func decrypt(_ encrypted: [UInt8], with token: ImportToken) throws(ImportFailure) -> SecretBytes {
-        let hash: OAEPHash
-        switch token.algorithm {
-        case .rsaesOAEPSHA1: hash = .sha1
-        case .rsaesOAEPSHA256: hash = .sha256
-        case .rsaesPKCS1, .rsaAESKeyWrapSHA1, .rsaAESKeyWrapSHA256, .sm2PKE: throw .invalidToken
-        }
-        let result: Result<SecretBytes, LibcryptoFailure> = unsafe token.wrappingKey.withBytes { der in
-            Result { () throws(LibcryptoFailure) in
-                let key = try unsafe RSAPrivateKey(der: der)
-                return try unsafe encrypted.withUnsafeBytes { bytes in
-                    Result { () throws(LibcryptoFailure) in try unsafe key.decryptOAEP(bytes, hash: hash) }
-                }.get()
-            }
-        }
-        do throws(LibcryptoFailure) {
-            return try result.get()
-        } catch {
-            throw error == .refused ? .invalidMaterial : .unavailable
-        }
-    }
-
     private func identifier(of material: SecretBytes, for key: KeyARN, spec: KeySpec) -> KeyMaterialID? {
         // Room for all of it, so that no growing leaves a copy behind.
         var encoding = CanonicalEncoding(label: "chatelaine imported material", capacity: 512 + material.count)
@@ -137,11 +112,8 @@ extension Keyring {
     }
 }
 
-extension KeySpec {
-    /// Whether imported material may have this length (KMS Developer Guide, "Requirements for imported key material").
-    fileprivate func acceptsMaterial(ofByteCount count: Int) -> Bool {
-        self == .symmetricDefault && count == 32
-    }
+extension WrappingKeySpec {
+    fileprivate var kind: KeyPairKind { modulusBits.map { .rsa(bits: $0) } ?? .sm2 }
 }
 
 extension Date {

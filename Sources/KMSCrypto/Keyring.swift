@@ -1,37 +1,42 @@
 import Crypto
+import KMSLibcrypto
 package import KMSModel
 
 /// Everything that is done with key material, behind one door.
 ///
 /// What is stored comes in wrapped and goes out wrapped; it is opened under the domain key of its region and used here.
 package final class Keyring: Sendable {
-    /// How many opened materials are kept at the most.
+    /// How many opened materials of symmetric keys are kept at the most.
     package static let defaultCapacity = 16_384
+    /// How many opened key pairs are kept at the most: they are much larger, and few callers have as many.
+    static let keyPairCapacity = 1024
 
     let domains: DomainKeys
     private let arena: MaterialArena
-    private let ring: MaterialRing
+    private let materials: OpenRing<OpenMaterial>
+    private let keyPairs = OpenRing<KeyPair>(capacity: keyPairCapacity)
     let randomness: any RandomSource
 
-    /// - Parameter capacity: How many opened materials are kept at the most, at least one.
+    /// - Parameter capacity: How many opened materials of symmetric keys are kept at the most, at least one.
     /// - Throws: ``CryptoFailure/unavailable`` when the system gives no guarded memory.
     package init(
         rootKey: RootKey, randomness: any RandomSource = SystemRandomness(), capacity: Int = defaultCapacity
     ) throws(CryptoFailure) {
         domains = DomainKeys(rootKey: rootKey)
-        // A few more slots than the ring holds, for materials that are in use while they are put out of it.
-        arena = try MaterialArena(slotCount: capacity + 256)
-        ring = MaterialRing(capacity: capacity)
+        // A few more slots than the rings hold, for materials that are in use while they are put out of them.
+        arena = try MaterialArena(slotCount: capacity + Self.keyPairCapacity + 256)
+        materials = OpenRing(capacity: capacity)
         self.randomness = randomness
     }
 
     /// Whether opened key material is locked in memory; without that it may be swapped to disk.
-    package var isMemoryLocked: Bool { arena.isLocked }
+    package var isMemoryLocked: Bool { arena.isLocked && SecureHeap.isLocked }
 
     /// How much opened key material there is; for tests.
     package var occupancy: MaterialOccupancy {
         MaterialOccupancy(
-            kept: ring.count, slotsInUse: arena.slotsInUse, slotsWithContents: arena.slotsWithContents
+            kept: materials.count + keyPairs.count, slotsInUse: arena.slotsInUse,
+            slotsWithContents: arena.slotsWithContents
         )
     }
 
@@ -49,73 +54,76 @@ package final class Keyring: Sendable {
 
     /// Makes new random key material for a key, and wraps it for the store.
     ///
-    /// - Throws: ``CryptoFailure/unsupported`` for a spec whose material is not made here yet.
+    /// For RSA it takes up to seconds: never call it on an event loop then.
+    ///
+    /// - Throws: ``CryptoFailure/unavailable``.
     package func makeMaterial(
         for key: KeyARN, spec: KeySpec
     ) throws(CryptoFailure) -> (id: KeyMaterialID, wrapped: [UInt8]) {
-        guard spec == .symmetricDefault else { throw .unsupported }
         guard let id = KeyMaterialID(bytes: try randomness.bytes(KeyMaterialID.byteCount)) else { throw .unavailable }
-        let material = try randomSecret(32)
-        let binding = Wrapping.binding(of: id, key: key, spec: spec)
-        let wrapped = try Wrapping.wrap(material, under: domains.key(of: key.region), binding: binding, randomness)
-        return (id, wrapped)
+        let material =
+            if let count = spec.generatedByteCount {
+                try SecretBytes(random: count, randomness)
+            } else {
+                try EncodedKeyPair(generating: spec, randomness).privateKey
+            }
+        return (id, try wrap(material, id: id, for: key, spec: spec))
+    }
+
+    /// Wraps a generation of key material for the store.
+    func wrap(
+        _ material: SecretBytes, id: KeyMaterialID, for key: KeyARN, spec: KeySpec
+    ) throws(CryptoFailure) -> [UInt8] {
+        try Wrapping.wrap(
+            material, under: domains.key(of: key.region), binding: Wrapping.binding(of: id, key: key, spec: spec),
+            randomness
+        )
+    }
+
+    /// Opens a generation of key material as it was stored, and lends it to `body`.
+    ///
+    /// - Throws: ``CryptoFailure/unavailable`` when the bytes are not there; ``CryptoFailure/damagedRecord``; what `body`
+    ///   throws.
+    func unwrap<Result>(
+        _ record: MaterialRecord, _ body: (UnsafeRawBufferPointer) throws(CryptoFailure) -> Result
+    ) throws(CryptoFailure) -> Result {
+        // The engine lets nobody use a key whose material is not there.
+        guard let wrapped = record.wrapped else { throw .unavailable }
+        let binding = Wrapping.binding(of: record.id, key: record.key, spec: record.spec)
+        return try unsafe Wrapping.open(wrapped, under: domains.key(of: record.key.region), binding: binding, body)
+    }
+
+    /// The opened material of a symmetric key, from the ring if it is there.
+    func open(_ record: MaterialRecord) throws(CryptoFailure) -> OpenMaterial {
+        if let material = materials.opened(record) { return material }
+        let material = try unsafe unwrap(record) { bytes throws(CryptoFailure) in
+            guard record.spec.isSymmetric else { throw .unsupported }
+            return try unsafe arena.store(count: bytes.count) { slot in unsafe slot.copyMemory(from: bytes) }
+        }
+        materials.insert(material, of: record)
+        return material
+    }
+
+    /// The opened key pair of an asymmetric key, from the ring if it is there.
+    func openKeyPair(_ record: MaterialRecord) throws(CryptoFailure) -> KeyPair {
+        if let keyPair = keyPairs.opened(record) { return keyPair }
+        let keyPair = try unsafe unwrap(record) { bytes throws(CryptoFailure) in
+            try unsafe KeyPair(bytes, spec: record.spec, arena: arena)
+        }
+        keyPairs.insert(keyPair, of: record)
+        return keyPair
     }
 
     /// Lets go of every opened material of a key that is gone.
-    package func forget(_ key: KeyARN) { ring.forget(key) }
-
-    // MARK: Data
-
-    /// Encrypts `plaintext` so that only the same material with the same context decrypts it.
-    ///
-    /// - Throws: ``CryptoFailure/damagedRecord`` when the stored material is not what was wrapped for this key.
-    package func encrypt(
-        _ plaintext: SecretBytes, with material: MaterialRecord, context: EncryptionContext
-    ) throws(CryptoFailure) -> [UInt8] {
-        try unsafe plaintext.withBytes { bytes throws(CryptoFailure) in
-            try unsafe encrypt(bytes, with: material, context: context)
-        }
-    }
-
-    /// Decrypts what ``encrypt(_:with:context:)`` made with this material and context.
-    ///
-    /// - Throws: ``CryptoFailure/notAuthentic``, ``CryptoFailure/malformed``, ``CryptoFailure/unknownVersion``;
-    ///   ``CryptoFailure/damagedRecord`` when the stored material does not open.
-    package func decrypt(
-        _ ciphertext: [UInt8], with material: MaterialRecord, context: EncryptionContext
-    ) throws(CryptoFailure) -> SecretBytes {
-        try unsafe open(ciphertext, with: material, context: context) { unsafe SecretBytes(copying: $0) }
-    }
-
-    /// Decrypts and encrypts again without the plaintext leaving the module.
-    ///
-    /// - Throws: as ``decrypt(_:with:context:)``.
-    package func reencrypt(
-        _ ciphertext: [UInt8], from source: MaterialRecord, context sourceContext: EncryptionContext,
-        to destination: MaterialRecord, context destinationContext: EncryptionContext
-    ) throws(CryptoFailure) -> [UInt8] {
-        try unsafe open(ciphertext, with: source, context: sourceContext) { plaintext throws(CryptoFailure) in
-            try unsafe encrypt(plaintext, with: destination, context: destinationContext)
-        }
-    }
-
-    /// Makes a random data key of `byteCount` bytes, in plaintext and encrypted.
-    package func makeDataKey(
-        byteCount: Int, with material: MaterialRecord, context: EncryptionContext
-    ) throws(CryptoFailure) -> (plaintext: SecretBytes, ciphertext: [UInt8]) {
-        let plaintext = try randomSecret(byteCount)
-        return (plaintext, try encrypt(plaintext, with: material, context: context))
-    }
-
-    /// Makes a random data key of `byteCount` bytes, encrypted; nobody sees it until it is decrypted.
-    package func makeDataKeyWithoutPlaintext(
-        byteCount: Int, with material: MaterialRecord, context: EncryptionContext
-    ) throws(CryptoFailure) -> [UInt8] {
-        try encrypt(try randomSecret(byteCount), with: material, context: context)
+    package func forget(_ key: KeyARN) {
+        materials.forget(key)
+        keyPairs.forget(key)
     }
 
     /// `count` random bytes.
-    package func randomBytes(_ count: Int) throws(CryptoFailure) -> SecretBytes { try randomSecret(count) }
+    package func randomBytes(_ count: Int) throws(CryptoFailure) -> SecretBytes {
+        try SecretBytes(random: count, randomness)
+    }
 
     // MARK: Credentials
 
@@ -143,71 +151,11 @@ package final class Keyring: Sendable {
     }
 }
 
-extension Keyring {
-    private func encrypt(
-        _ plaintext: UnsafeRawBufferPointer, with record: MaterialRecord, context: EncryptionContext
-    ) throws(CryptoFailure) -> [UInt8] {
-        let material = try open(record)
-        // Salt and nonce in one request to the system.
-        let random = try randomness.bytes(SymmetricCiphertext.saltByteCount + Sealing.nonceByteCount)
-        var output: [UInt8] = []
-        output.reserveCapacity(SymmetricCiphertext.overhead + plaintext.count)
-        SymmetricCiphertext.appendHeader(for: record, to: &output)
-        output.append(contentsOf: random.prefix(SymmetricCiphertext.saltByteCount))
-        let key = messageKey(from: material, salt: random.prefix(SymmetricCiphertext.saltByteCount))
-        var binding = CanonicalEncoding(after: output, capacity: 128)
-        binding.append(context)
-        try unsafe Sealing.seal(
-            plaintext, under: key, nonce: random.dropFirst(SymmetricCiphertext.saltByteCount),
-            binding: binding.bytes, to: &output
-        )
-        return output
-    }
-
-    private func open<Result>(
-        _ ciphertext: [UInt8], with record: MaterialRecord, context: EncryptionContext,
-        _ body: (UnsafeRawBufferPointer) throws(CryptoFailure) -> Result
-    ) throws(CryptoFailure) -> Result {
-        try SymmetricCiphertext.checkLayout(of: ciphertext)
-        var header: [UInt8] = []
-        header.reserveCapacity(SymmetricCiphertext.headerByteCount)
-        SymmetricCiphertext.appendHeader(for: record, to: &header)
-        guard ciphertext.starts(with: header) else { throw .notAuthentic }
-        let material = try open(record)
-        let salt = ciphertext[SymmetricCiphertext.headerByteCount..<SymmetricCiphertext.prefixByteCount]
-        let key = messageKey(from: material, salt: salt)
-        var binding = CanonicalEncoding(after: ciphertext.prefix(SymmetricCiphertext.prefixByteCount), capacity: 128)
-        binding.append(context)
-        return try unsafe Sealing.open(
-            ciphertext[SymmetricCiphertext.prefixByteCount...], under: key, binding: binding.bytes, body
-        )
-    }
-
-    private func messageKey(from material: OpenMaterial, salt: ArraySlice<UInt8>) -> SymmetricKey {
-        unsafe material.withBytes { material in
-            unsafe Derivation.counterMode(material, label: "chatelaine message key v1", context: salt)
-        }
-    }
-
-    /// The opened material of `record`, from the ring if it is there.
-    private func open(_ record: MaterialRecord) throws(CryptoFailure) -> OpenMaterial {
-        if let material = ring.material(of: record) { return material }
-        // The engine lets nobody use a key whose material is not there.
-        guard let wrapped = record.wrapped else { throw .unavailable }
-        let binding = Wrapping.binding(of: record.id, key: record.key, spec: record.spec)
-        let domain = domains.key(of: record.key.region)
-        let material = try unsafe Wrapping.open(wrapped, under: domain, binding: binding) {
-            bytes throws(CryptoFailure) in
-            try unsafe arena.store(count: bytes.count) { slot in unsafe slot.copyMemory(from: bytes) }
-        }
-        ring.insert(material, of: record)
-        return material
-    }
-
-    private func randomSecret(_ count: Int) throws(CryptoFailure) -> SecretBytes {
-        try unsafe SecretBytes(capacity: count) { buffer throws(CryptoFailure) in
-            try unsafe randomness.fill(buffer)
-            return count
-        }
+extension KeySpec {
+    /// How long the material of a symmetric key is that is made here, in bytes; nil for a key pair.
+    ///
+    /// Source: KMS Developer Guide, "Key spec reference".
+    fileprivate var generatedByteCount: Int? {
+        self == .symmetricDefault ? 32 : macAlgorithm?.hash.byteCount
     }
 }

@@ -4,13 +4,13 @@ import Synchronization
 
 /// Guarded memory for many short secrets: one allocation, divided into slots.
 ///
-/// An allocation of its own for each key would cost four pages and a system call; this costs sixty-four bytes.
+/// An allocation of its own for each key would cost four pages and a system call; this costs 128 bytes.
 ///
 /// `@unchecked Sendable`: a slot is written only by whoever took it off the free list, before it hands the slot out, and
 /// zeroed only by the `deinit` of its last holder. The free list itself is behind a lock.
 @safe final class MaterialArena: @unchecked Sendable {
-    /// The longest secret that a slot holds, in bytes.
-    static let slotByteCount = 64
+    /// The longest secret that a slot holds, in bytes: that of an imported HMAC key.
+    static let slotByteCount = 128
 
     private let memory: UnsafeMutableRawBufferPointer
     private let slotCount: Int

@@ -1,9 +1,9 @@
 import KMSModel
 import Synchronization
 
-/// The materials that were used last, opened, up to a bound (the CLOCK algorithm: a use marks an entry, a search for room
-/// takes the first one that was not used since it last came by).
-final class MaterialRing: Sendable {
+/// What was opened last, up to a bound (the CLOCK algorithm: a use marks an entry, a search for room takes the first one
+/// that was not used since it last came by).
+final class OpenRing<Opened: Sendable>: Sendable {
     fileprivate struct Name: Hashable {
         let id: KeyMaterialID
         let key: KeyARN
@@ -24,7 +24,7 @@ final class MaterialRing: Sendable {
 
     fileprivate struct Entry {
         let name: Name
-        let material: OpenMaterial
+        let opened: Opened
         var wasUsed: Bool
     }
 
@@ -37,34 +37,34 @@ final class MaterialRing: Sendable {
     private let capacity: Int
     private let contents = Mutex(Contents())
 
-    /// - Parameter capacity: How many materials are kept; at least one is.
+    /// - Parameter capacity: How many are kept; at least one is.
     init(capacity: Int) { self.capacity = max(1, capacity) }
 
-    /// The opened material of `record`, if it is in the ring.
-    func material(of record: MaterialRecord) -> OpenMaterial? {
+    /// What `record` was opened to, if it is in the ring.
+    func opened(_ record: MaterialRecord) -> Opened? {
         let name = Name(record)
         return contents.withLock { contents in
             guard let place = contents.places[name] else { return nil }
             contents.entries[place]?.wasUsed = true
-            return contents.entries[place]?.material
+            return contents.entries[place]?.opened
         }
     }
 
-    /// Puts the opened material of `record` into the ring, in the place of one that was not used lately when it is full.
-    func insert(_ material: OpenMaterial, of record: MaterialRecord) {
+    /// Puts what `record` was opened to into the ring, in the place of what was not used lately when it is full.
+    func insert(_ opened: Opened, of record: MaterialRecord) {
         // Not marked: material that is used once must not push out what is used again and again.
-        let entry = Entry(name: Name(record), material: material, wasUsed: false)
-        // The one that has to go is released outside the lock: that zeroes its slot.
+        let entry = Entry(name: Name(record), opened: opened, wasUsed: false)
+        // The one that has to go is released outside the lock: that zeroes its memory.
         let evicted = contents.withLock { contents in contents.insert(entry, capacity: capacity) }
         _ = evicted
     }
 
-    /// Lets go of every material of `key`.
+    /// Lets go of all that is of `key`.
     func forget(_ key: KeyARN) {
         let forgotten = contents.withLock { contents in
-            var forgotten: [OpenMaterial] = []
+            var forgotten: [Opened] = []
             for (name, place) in contents.places where name.key == key {
-                if let material = contents.entries[place]?.material { forgotten.append(material) }
+                if let opened = contents.entries[place]?.opened { forgotten.append(opened) }
                 contents.entries[place] = nil
                 contents.places[name] = nil
             }
@@ -73,14 +73,14 @@ final class MaterialRing: Sendable {
         _ = forgotten
     }
 
-    /// How many materials are in the ring.
+    /// How many are in the ring.
     var count: Int { contents.withLock { $0.places.count } }
 }
 
-extension MaterialRing.Contents {
-    fileprivate mutating func insert(_ entry: MaterialRing.Entry, capacity: Int) -> OpenMaterial? {
+extension OpenRing.Contents {
+    fileprivate mutating func insert(_ entry: OpenRing.Entry, capacity: Int) -> Opened? {
         if let place = places[entry.name] {
-            let old = entries[place]?.material
+            let old = entries[place]?.opened
             entries[place] = entry
             return old
         }
@@ -98,6 +98,6 @@ extension MaterialRing.Contents {
         entries[hand] = entry
         places[entry.name] = hand
         hand = (hand + 1) % capacity
-        return old?.material
+        return old?.opened
     }
 }

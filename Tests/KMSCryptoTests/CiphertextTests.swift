@@ -225,9 +225,6 @@ struct CiphertextTests {
         #expect(throws: CryptoFailure.unavailable) {
             try keyring.makeDataKey(byteCount: 32, with: material, context: .empty)
         }
-        #expect(throws: CryptoFailure.unavailable) {
-            try keyring.makeDataKeyWithoutPlaintext(byteCount: 32, with: material, context: .empty)
-        }
         #expect(throws: CryptoFailure.unavailable) { try keyring.randomBytes(1) }
     }
 }

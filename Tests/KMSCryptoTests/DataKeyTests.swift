@@ -26,17 +26,6 @@ struct DataKeyTests {
         }
     }
 
-    @Test(arguments: [1, 32, 1024])
-    func `a data key without plaintext is found by decrypting it`(byteCount: Int) throws {
-        let ciphertext = try keyring.makeDataKeyWithoutPlaintext(
-            byteCount: byteCount, with: material, context: Sample.context
-        )
-        #expect(try keyring.decrypt(ciphertext, with: material, context: Sample.context).count == byteCount)
-        #expect(throws: CryptoFailure.notAuthentic) {
-            try keyring.decrypt(ciphertext, with: material, context: .empty)
-        }
-    }
-
     @Test func `no two data keys are alike`() throws {
         let keys = try (0..<100).map { _ in
             try keyring.makeDataKey(byteCount: 32, with: material, context: .empty).plaintext.bytes
@@ -48,9 +37,6 @@ struct DataKeyTests {
         let edited = material.edited(wrapped: material.stored.flipped(at: 40))
         #expect(throws: CryptoFailure.damagedRecord) {
             try keyring.makeDataKey(byteCount: 32, with: edited, context: .empty)
-        }
-        #expect(throws: CryptoFailure.damagedRecord) {
-            try keyring.makeDataKeyWithoutPlaintext(byteCount: 32, with: edited, context: .empty)
         }
     }
 

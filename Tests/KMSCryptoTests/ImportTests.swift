@@ -114,9 +114,5 @@ struct ImportTests {
             _ = try keyring.importMaterial(
                 [UInt8](repeating: 1, count: 256), token: made[0].token, for: key, spec: .symmetricDefault, at: now)
         }
-        #expect(throws: CryptoFailure.unsupported) {
-            _ = try keyring.makeImportParameters(
-                for: key, spec: .symmetricDefault, wrapping: .sm2PKE, by: .sm2, at: now)
-        }
     }
 }

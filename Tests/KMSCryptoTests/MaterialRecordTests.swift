@@ -35,11 +35,6 @@ struct MaterialRecordTests {
         #expect(Set(wrapped.map { $0[13...] }).count == 100)
     }
 
-    @Test(arguments: KeySpec.allCases.filter { $0 != .symmetricDefault })
-    func `material of another kind is not made here`(spec: KeySpec) throws {
-        #expect(throws: CryptoFailure.unsupported) { try keyring.makeMaterial(for: Sample.key(), spec: spec) }
-    }
-
     @Test(arguments: 0..<3)
     func `without random bytes no material is made`(requestCount: Int) throws {
         let randomness = FailingRandomness(after: requestCount)

@@ -93,11 +93,10 @@ enum Sample {
 
 extension Keyring {
     /// New material for `key`, as the store keeps it.
-    func makeRecord(for key: KeyARN) throws -> MaterialRecord {
-        let made = try makeMaterial(for: key, spec: .symmetricDefault)
+    func makeRecord(for key: KeyARN, spec: KeySpec = .symmetricDefault) throws -> MaterialRecord {
+        let made = try makeMaterial(for: key, spec: spec)
         return MaterialRecord(
-            key: key, id: made.id, spec: .symmetricDefault, creationDate: Date(timeIntervalSince1970: 0),
-            wrapped: made.wrapped
+            key: key, id: made.id, spec: spec, creationDate: Date(timeIntervalSince1970: 0), wrapped: made.wrapped
         )
     }
 
@@ -151,4 +150,35 @@ func withTemporaryDirectory<Result>(_ body: (URL) throws -> Result) throws -> Re
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
     defer { try? FileManager.default.removeItem(at: directory) }
     return try body(directory)
+}
+
+// The tests of the symmetric ciphertext name its parts.
+extension Keyring {
+    func encrypt(
+        _ plaintext: SecretBytes, with material: MaterialRecord, context: EncryptionContext
+    ) throws(CryptoFailure) -> [UInt8] {
+        try encrypt(plaintext, by: Cipher(material, context: context))
+    }
+
+    func decrypt(
+        _ ciphertext: [UInt8], with material: MaterialRecord, context: EncryptionContext
+    ) throws(CryptoFailure) -> SecretBytes {
+        try decrypt(ciphertext, by: Cipher(material, context: context))
+    }
+
+    func reencrypt(
+        _ ciphertext: [UInt8], from source: MaterialRecord, context sourceContext: EncryptionContext,
+        to destination: MaterialRecord, context destinationContext: EncryptionContext
+    ) throws(CryptoFailure) -> [UInt8] {
+        try reencrypt(
+            ciphertext, from: Cipher(source, context: sourceContext),
+            to: Cipher(destination, context: destinationContext)
+        )
+    }
+
+    func makeDataKey(
+        byteCount: Int, with material: MaterialRecord, context: EncryptionContext
+    ) throws(CryptoFailure) -> (plaintext: SecretBytes, ciphertext: [UInt8]) {
+        try makeDataKey(byteCount: byteCount, by: Cipher(material, context: context))
+    }
 }

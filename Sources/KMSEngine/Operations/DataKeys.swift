@@ -22,21 +22,18 @@ struct GenerateDataKey: KeyOperation {
         _ input: API.GenerateDataKeyRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.GenerateDataKeyResponse> {
         let key = permit.subject
-        _ = try key.algorithm(nil)
-        let material = try key.encryptingMaterial
+        let cipher = try key.dataKeyCipher(bindingTo: input.encryptionContext)
         let length = try DataKeyLength(spec: input.keySpec, byteCount: input.numberOfBytes)
         let (plaintext, ciphertext) = try context.keyring.answering { keyring throws(CryptoFailure) in
-            try keyring.makeDataKey(
-                byteCount: length.byteCount, with: material, context: EncryptionContext(input.encryptionContext)
-            )
+            try keyring.makeDataKey(byteCount: length.byteCount, by: cipher)
         }
         var outcome = Outcome(
             API.GenerateDataKeyResponse(
                 ciphertextBlob: ciphertext, plaintext: plaintext, keyId: key.arnText,
-                keyMaterialId: material.id.description
+                keyMaterialId: cipher.material.answeredID
             )
         )
-        outcome.additionalEventData = material.eventData
+        outcome.additionalEventData = cipher.material.eventData
         return outcome
     }
 }
@@ -59,20 +56,17 @@ struct GenerateDataKeyWithoutPlaintext: KeyOperation {
         in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.GenerateDataKeyWithoutPlaintextResponse> {
         let key = permit.subject
-        _ = try key.algorithm(nil)
-        let material = try key.encryptingMaterial
+        let cipher = try key.dataKeyCipher(bindingTo: input.encryptionContext)
         let length = try DataKeyLength(spec: input.keySpec, byteCount: input.numberOfBytes)
-        let ciphertext = try context.keyring.answering { keyring throws(CryptoFailure) in
-            try keyring.makeDataKeyWithoutPlaintext(
-                byteCount: length.byteCount, with: material, context: EncryptionContext(input.encryptionContext)
-            )
+        let (_, ciphertext) = try context.keyring.answering { keyring throws(CryptoFailure) in
+            try keyring.makeDataKey(byteCount: length.byteCount, by: cipher)
         }
         var outcome = Outcome(
             API.GenerateDataKeyWithoutPlaintextResponse(
-                ciphertextBlob: ciphertext, keyId: key.arnText, keyMaterialId: material.id.description
+                ciphertextBlob: ciphertext, keyId: key.arnText, keyMaterialId: cipher.material.answeredID
             )
         )
-        outcome.additionalEventData = material.eventData
+        outcome.additionalEventData = cipher.material.eventData
         return outcome
     }
 }
@@ -96,6 +90,15 @@ struct GenerateRandom: AccountOperation {
             try keyring.randomBytes(input.numberOfBytes ?? 0)
         }
         return Outcome(API.GenerateRandomResponse(plaintext: plaintext))
+    }
+}
+
+extension KeySnapshot {
+    /// What encrypts a data key or the private half of a data key pair: only a symmetric encryption key does.
+    ///
+    /// - Throws: ``KMSError`` with `InvalidKeyUsageException`.
+    func dataKeyCipher(bindingTo pairs: [(String, String)]?) throws(KMSError) -> Cipher {
+        try cipher(by: encryptionAlgorithm(nil), context: EncryptionContext(pairs))
     }
 }
 

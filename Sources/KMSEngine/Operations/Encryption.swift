@@ -21,28 +21,25 @@ struct Encrypt: KeyOperation {
         _ input: API.EncryptRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.EncryptResponse> {
         let key = permit.subject
-        let algorithm = try key.algorithm(input.encryptionAlgorithm)
-        let material = try key.encryptingMaterial
-        let ciphertext = try context.keyring.answering { keyring throws(CryptoFailure) in
-            try keyring.encrypt(input.plaintext, with: material, context: EncryptionContext(input.encryptionContext))
+        let spec = key.record.spec
+        let algorithm = try key.encryptionAlgorithm(input.encryptionAlgorithm)
+        let bound = EncryptionContext(input.encryptionContext)
+        try algorithm.check(bound)
+        guard input.plaintext.count <= spec.longestPlaintext(for: algorithm) ?? .max else {
+            throw .tooLong(for: algorithm, spec)
+        }
+        let cipher = try key.cipher(by: algorithm, context: bound)
+        let ciphertext = try await context.compute(at: spec.publicUseCost) { keyring throws(CryptoFailure) in
+            try keyring.encrypt(input.plaintext, by: cipher)
         }
         var outcome = Outcome(
             API.EncryptResponse(
                 ciphertextBlob: ciphertext, keyId: key.arnText, encryptionAlgorithm: algorithm.rawValue
             )
         )
-        outcome.additionalEventData = material.eventData
+        outcome.additionalEventData = cipher.material.eventData
         return outcome
     }
-}
-
-/// A ciphertext with the key that it is to be opened under.
-package struct SealedText: Sendable {
-    let key: KeySnapshot
-    /// Nil when a dry run asks only about permissions.
-    let ciphertext: [UInt8]?
-    /// The key was found through the ciphertext, not named.
-    let isNamedByCiphertext: Bool
 }
 
 struct Decrypt: Operation {
@@ -72,23 +69,29 @@ struct Decrypt: Operation {
         [subject.access(description.action)]
     }
 
+    static func check(_ input: API.DecryptRequest, on subject: SealedText) throws(KMSError) {
+        try subject.checkKey(decryptingBy: input.encryptionAlgorithm)
+    }
+
     static func perform(
         _ input: API.DecryptRequest, under permit: Permit<SealedText>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.DecryptResponse> {
-        let key = permit.subject.key
-        let algorithm = try key.algorithm(input.encryptionAlgorithm)
-        guard let ciphertext = permit.subject.ciphertext else { return Outcome(API.DecryptResponse()) }
-        let material = try key.material(openingCiphertext: ciphertext)
-        let plaintext = try context.keyring.answering { keyring throws(CryptoFailure) in
-            try keyring.decrypt(ciphertext, with: material, context: EncryptionContext(input.encryptionContext))
+        let (subject, key) = (permit.subject, permit.subject.key)
+        let algorithm = try key.encryptionAlgorithm(input.encryptionAlgorithm)
+        let bound = EncryptionContext(input.encryptionContext)
+        try algorithm.check(bound)
+        guard let ciphertext = subject.ciphertext else { return Outcome(API.DecryptResponse()) }
+        let cipher = try subject.cipher(opening: ciphertext, by: algorithm, context: bound)
+        let plaintext = try await context.compute(at: key.record.spec.privateUseCost) { keyring throws(CryptoFailure) in
+            try keyring.decrypt(ciphertext, by: cipher)
         }
         var outcome = Outcome(
             API.DecryptResponse(
                 keyId: key.arnText, plaintext: plaintext, encryptionAlgorithm: algorithm.rawValue,
-                keyMaterialId: material.id.description
+                keyMaterialId: cipher.material.answeredID
             )
         )
-        outcome.additionalEventData = material.eventData
+        outcome.additionalEventData = cipher.material.eventData
         return outcome
     }
 }
@@ -133,77 +136,43 @@ struct ReEncrypt: Operation {
         ]
     }
 
+    static func check(_ input: API.ReEncryptRequest, on subject: Transfer) throws(KMSError) {
+        try subject.source.checkKey(decryptingBy: input.sourceEncryptionAlgorithm)
+    }
+
     static func perform(
         _ input: API.ReEncryptRequest, under permit: Permit<Transfer>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.ReEncryptResponse> {
         let (source, destination) = (permit.subject.source.key, permit.subject.destination)
-        let sourceAlgorithm = try source.algorithm(input.sourceEncryptionAlgorithm)
-        let destinationAlgorithm = try destination.algorithm(input.destinationEncryptionAlgorithm)
-        let destinationMaterial = try destination.encryptingMaterial
+        let sourceAlgorithm = try source.encryptionAlgorithm(input.sourceEncryptionAlgorithm)
+        let destinationAlgorithm = try destination.encryptionAlgorithm(input.destinationEncryptionAlgorithm)
+        let sourceContext = EncryptionContext(input.sourceEncryptionContext)
+        let destinationContext = EncryptionContext(input.destinationEncryptionContext)
+        try sourceAlgorithm.check(sourceContext)
+        try destinationAlgorithm.check(destinationContext)
         guard let ciphertext = permit.subject.source.ciphertext else { return Outcome(API.ReEncryptResponse()) }
-        let sourceMaterial = try source.material(openingCiphertext: ciphertext)
-        let result = try context.keyring.answering { keyring throws(CryptoFailure) in
-            try keyring.reencrypt(
-                ciphertext,
-                from: sourceMaterial, context: EncryptionContext(input.sourceEncryptionContext),
-                to: destinationMaterial, context: EncryptionContext(input.destinationEncryptionContext)
-            )
+        let opening = try permit.subject.source.cipher(
+            opening: ciphertext, by: sourceAlgorithm, context: sourceContext
+        )
+        let closing = try destination.cipher(by: destinationAlgorithm, context: destinationContext)
+        let cost = max(source.record.spec.privateUseCost, destination.record.spec.publicUseCost)
+        let result = try await context.compute(at: cost) { keyring throws(CryptoFailure) -> [UInt8]? in
+            do throws(CryptoFailure) {
+                return try keyring.reencrypt(ciphertext, from: opening, to: closing)
+            } catch {
+                if error == .tooLong { return nil }
+                throw error
+            }
         }
+        guard let result else { throw .tooLong(for: destinationAlgorithm, destination.record.spec) }
         return Outcome(
             API.ReEncryptResponse(
                 ciphertextBlob: result, sourceKeyId: source.arnText, keyId: destination.arnText,
                 sourceEncryptionAlgorithm: sourceAlgorithm.rawValue,
                 destinationEncryptionAlgorithm: destinationAlgorithm.rawValue,
-                sourceKeyMaterialId: sourceMaterial.id.description,
-                destinationKeyMaterialId: destinationMaterial.id.description
+                sourceKeyMaterialId: opening.material.answeredID,
+                destinationKeyMaterialId: closing.material.answeredID
             )
         )
     }
-}
-
-extension SealedText {
-    /// Finds the key that is to open `ciphertext`: the one that the request names, or the one that the ciphertext does.
-    fileprivate init(
-        _ ciphertext: [UInt8]?, key identifier: String?, algorithm: String?, ignoresCiphertext: Bool,
-        memberNames: (ciphertext: String, key: String), action: ActionName, for operation: OperationDescription,
-        with resolver: KeyResolver
-    ) throws(KMSError) {
-        if ignoresCiphertext {
-            guard let identifier else { throw .missing(memberNames.key) }
-            self.init(
-                key: try resolver.key(identifier, for: operation), ciphertext: nil, isNamedByCiphertext: false
-            )
-            return
-        }
-        guard let ciphertext else { throw .missing(memberNames.ciphertext) }
-        if let identifier {
-            let named = (try? SymmetricCiphertext.header(of: ciphertext))?.keyID
-            let key = try resolver.key(opening: named, named: identifier, for: operation)
-            self.init(key: key, ciphertext: ciphertext, isNamedByCiphertext: false)
-            return
-        }
-        guard algorithm == nil || algorithm == EncryptionAlgorithm.symmetricDefault.rawValue else {
-            let name = memberNames.key
-            throw KMSError(.validation, "\(name.prefix(1).uppercased())\(name.dropFirst()) must not be null")
-        }
-        guard let header = try? SymmetricCiphertext.header(of: ciphertext) else { throw KMSError(.invalidCiphertext) }
-        let key = try resolver.key(ofCiphertext: header.keyID, action: action)
-        self.init(key: key, ciphertext: ciphertext, isNamedByCiphertext: true)
-    }
-
-    fileprivate func access(_ action: ActionName) -> Access {
-        Access(action, on: isNamedByCiphertext ? .keyOfCiphertext(key) : .key(key, checksState: true))
-    }
-}
-
-extension KMSError {
-    /// AWS's sentence for a member that this request needs although the model does not say so.
-    fileprivate static func missing(_ member: String) -> KMSError {
-        .validation(of: ["Value null at '\(member)' failed to satisfy constraint: Member must not be null"])
-    }
-}
-
-extension [String]? {
-    /// Whether a dry run leaves the ciphertext out and asks only about permissions.
-    fileprivate var ignoresCiphertext: Bool { self?.contains("IGNORE_CIPHERTEXT") ?? false }
 }

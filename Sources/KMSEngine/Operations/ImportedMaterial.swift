@@ -22,8 +22,8 @@ struct GetParametersForImport: KeyOperation {
         let key = permit.subject
         let spec = key.record.spec
         guard let algorithm = WrappingAlgorithm(rawValue: input.wrappingAlgorithm),
-            let keySpec = WrappingKeySpec(rawValue: input.wrappingKeySpec), keySpec.modulusBits != nil,
-            spec.importAlgorithms.contains(algorithm)
+            let keySpec = WrappingKeySpec(rawValue: input.wrappingKeySpec),
+            spec.canBeImported(by: algorithm, to: keySpec, in: context.realm.region.partition)
         else {
             throw KMSError(
                 .validation,
@@ -85,6 +85,7 @@ struct ImportKeyMaterial: KeyOperation {
         _ input: API.ImportKeyMaterialRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.ImportKeyMaterialResponse> {
         let key = permit.subject
+        try checkSpec(key, input)
         try checkReplica(key, input)
         try check(validTo: input.validTo, at: context.now)
         let result = try await context.slowWork.unwrapping.result(for: context.realm.account) {
@@ -105,9 +106,18 @@ struct ImportKeyMaterial: KeyOperation {
         )
         try delivery.place(input.importType.flatMap(ImportType.init), named: input.keyMaterialId)
         return Outcome(
-            API.ImportKeyMaterialResponse(keyId: key.arnText, keyMaterialId: opened.id.description),
+            API.ImportKeyMaterialResponse(
+                keyId: key.arnText, keyMaterialId: key.record.spec == .symmetricDefault ? opened.id.description : nil
+            ),
             change: delivery.change
         )
+    }
+
+    /// Refuses what concerns several materials for a key that has one for ever.
+    private static func checkSpec(_ key: KeySnapshot, _ input: API.ImportKeyMaterialRequest) throws(KMSError) {
+        try key.refuseSeveralMaterials(input.importType, "importType")
+        try key.refuseSeveralMaterials(input.keyMaterialId, "keyMaterialId")
+        try key.refuseSeveralMaterials(input.keyMaterialDescription, "keyMaterialDescription")
     }
 
     private static func checkReplica(
@@ -146,8 +156,11 @@ struct DeleteImportedKeyMaterial: KeyOperation {
         in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.DeleteImportedKeyMaterialResponse> {
         let key = permit.subject
+        try key.refuseSeveralMaterials(input.keyMaterialId, "keyMaterialId")
         let named = input.keyMaterialId.flatMap { KeyMaterialID($0) } ?? key.record.currentMaterial
-        let answer = API.DeleteImportedKeyMaterialResponse(keyId: key.arnText, keyMaterialId: named?.description)
+        let answer = API.DeleteImportedKeyMaterialResponse(
+            keyId: key.arnText, keyMaterialId: key.record.spec == .symmetricDefault ? named?.description : nil
+        )
         // A key that never had material has none to delete.
         guard let named else { return Outcome(answer) }
         guard let material = key.material(named) else {
@@ -174,6 +187,15 @@ struct DeleteImportedKeyMaterial: KeyOperation {
     }
 }
 
+extension KeySnapshot {
+    /// Refuses a parameter that only symmetric encryption keys have, because only they can have several materials.
+    fileprivate func refuseSeveralMaterials(_ value: String?, _ name: String) throws(KMSError) {
+        guard value != nil, record.spec != .symmetricDefault else { return }
+        throw KMSError(
+            .validation, "Input parameter \(name) cannot be used with \(record.spec.rawValue) imported keys.")
+    }
+}
+
 extension MaterialRecord {
     /// The record that stays when the bytes go: ciphertexts still name it, and the same bytes may be imported again.
     var withoutBytes: MaterialRecord {
@@ -185,11 +207,24 @@ extension MaterialRecord {
 }
 
 extension KeySpec {
-    /// How material of this kind may be wrapped for its import.
+    /// Whether material of this kind may be wrapped in this way for its import.
     ///
-    /// Source: KMS Developer Guide, "Select a wrapping public key spec", corrected by what AWS was seen to refuse.
-    fileprivate var importAlgorithms: Set<WrappingAlgorithm> {
-        self == .symmetricDefault ? [.rsaesOAEPSHA1, .rsaesOAEPSHA256] : []
+    /// Source: KMS Developer Guide, "Select a wrapping public key spec" and "Select a wrapping algorithm", corrected by what
+    /// AWS was seen to refuse.
+    fileprivate func canBeImported(
+        by algorithm: WrappingAlgorithm, to wrappingKey: WrappingKeySpec, in partition: Partition
+    ) -> Bool {
+        guard (algorithm == .sm2PKE) == (wrappingKey == .sm2) else { return false }
+        switch algorithm {
+        // Withdrawn by AWS on 2023-10-10.
+        case .rsaesPKCS1: return false
+        case .rsaesOAEPSHA1, .rsaesOAEPSHA256:
+            // The material has to fit into one block.
+            let isLong = self == .eccNISTP521 || self == .eccNISTEdwards25519
+            return modulusBits == nil && !isMLDSA && !(isLong && wrappingKey == .rsa2048)
+        case .rsaAESKeyWrapSHA1, .rsaAESKeyWrapSHA256: return !isSymmetric && !isMLDSA
+        case .sm2PKE: return modulusBits == nil && !isMLDSA && partition == .china
+        }
     }
 }
 

@@ -36,8 +36,9 @@ struct CreateKey: AccountOperation {
     static func perform(
         _ input: API.CreateKeyRequest, under permit: Permit<Void>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.CreateKeyResponse> {
-        try context.checkRoomForKey(in: context.realm)
         let kind = try KeyKind(input)
+        try context.checkRegionOffers(kind.spec)
+        try context.checkRoomForKey(in: context.realm)
         let region = context.realm.region
         let keyID = try context.makeKeyID(isMultiRegion: kind.isMultiRegion)
         let arn = KeyARN(region: region, account: context.realm.account, keyID: keyID)
@@ -48,9 +49,9 @@ struct CreateKey: AccountOperation {
         let tags = try TagList([]).setting(input.tags ?? [], quota: context.quotas.tagsPerKey)
         // The material of an imported key comes later.
         let material =
-            try kind.origin == .external
+            kind.origin == .external
             ? nil
-            : context.keyring.answering { keyring throws(CryptoFailure) in
+            : try await context.compute(at: kind.spec.generationCost) { keyring throws(CryptoFailure) in
                 try MaterialRecord(generatedBy: keyring, for: arn, spec: kind.spec, at: context.now)
             }
         let record = KeyRecord(
@@ -80,6 +81,11 @@ extension RequestContext {
                     }) : UUID().uuidString.lowercased()
         guard let keyID = KeyID(text) else { throw KMSError(.kmsInternal) }
         return keyID
+    }
+
+    /// Refuses a key pair of SM2 outside the China Regions (KMS Developer Guide, "Key spec reference").
+    func checkRegionOffers(_ spec: KeySpec) throws(KMSError) {
+        guard spec != .sm2 || realm.region.partition == .china else { throw KMSError(.unsupportedOperation) }
     }
 
     /// Refuses one more customer managed key in a realm that has as many as the quota admits.
@@ -134,9 +140,6 @@ private struct KeyKind {
             throw KMSError(.validation, "XksKeyId is valid only for keys with origin EXTERNAL_KEY_STORE.")
         }
         try checkOrigin()
-        guard spec == .symmetricDefault else {
-            throw KMSError(.unsupportedOperation)
-        }
     }
 
     private func checkOrigin() throws(KMSError) {

@@ -5,12 +5,21 @@ import KMSModel
 // What the cryptographic operations ask of a key.
 
 extension KeySnapshot {
-    /// The algorithm that a request means, which must be one of this key's.
+    /// The encryption algorithm that a request means, which must be one of this key's.
     ///
     /// - Throws: ``KMSError`` with `InvalidKeyUsageException`.
-    func algorithm(_ name: String?) throws(KMSError) -> EncryptionAlgorithm {
+    func encryptionAlgorithm(_ name: String?) throws(KMSError) -> EncryptionAlgorithm {
         let algorithm = name.flatMap(EncryptionAlgorithm.init) ?? .symmetricDefault
-        guard record.spec.encryptionAlgorithms.contains(algorithm) else {
+        return try admit(algorithm, amongst: record.spec.encryptionAlgorithms)
+    }
+
+    /// `algorithm`, if it is one of `offered`.
+    ///
+    /// - Throws: ``KMSError`` with `InvalidKeyUsageException`.
+    func admit<Algorithm: RawRepresentable<String> & Equatable>(
+        _ algorithm: Algorithm, amongst offered: [Algorithm]
+    ) throws(KMSError) -> Algorithm {
+        guard offered.contains(algorithm) else {
             throw KMSError(
                 .invalidKeyUsage,
                 "Algorithm \(algorithm.rawValue) is incompatible with key spec \(record.spec.rawValue)."
@@ -19,10 +28,10 @@ extension KeySnapshot {
         return algorithm
     }
 
-    /// The material that encrypts.
+    /// The material in use, which encrypts, signs and authenticates.
     ///
     /// - Throws: ``KMSError`` with `KMSInternalException`: a key that may be used has material.
-    var encryptingMaterial: MaterialRecord {
+    var materialInUse: MaterialRecord {
         get throws(KMSError) {
             guard let material = currentMaterial else {
                 throw KMSError(.kmsInternal, "The key material of \(arnText) is missing.")
@@ -31,23 +40,29 @@ extension KeySnapshot {
         }
     }
 
-    /// The generation of this key's material that `ciphertext` was made with.
-    ///
-    /// - Throws: ``KMSError``: `IncorrectKeyException` for a ciphertext of another key, `InvalidCiphertextException` for
-    ///   what no key of this server made.
-    func material(openingCiphertext ciphertext: [UInt8]) throws(KMSError) -> MaterialRecord {
-        guard let header = try? SymmetricCiphertext.header(of: ciphertext) else { throw KMSError(.invalidCiphertext) }
-        guard header.keyID == arn.keyID else {
-            throw .incorrectKey
+    /// What encrypts under this key by `algorithm`.
+    func cipher(by algorithm: EncryptionAlgorithm, context: EncryptionContext) throws(KMSError) -> Cipher {
+        Cipher(try materialInUse, by: algorithm, context: context)
+    }
+}
+
+extension EncryptionAlgorithm {
+    /// Refuses pairs of an encryption context where there is nothing to bind to them.
+    func check(_ context: EncryptionContext) throws(KMSError) {
+        guard self == .symmetricDefault || context.isEmpty else {
+            throw KMSError(
+                .validation, "EncryptionContext is not supported when encrypting/decrypting with asymmetric CMKs."
+            )
         }
-        guard let material = material(header.materialID) else { throw KMSError(.invalidCiphertext) }
-        return material
     }
 }
 
 extension MaterialRecord {
+    /// The identifier as answers carry it, which they do only for symmetric encryption keys.
+    var answeredID: String? { spec == .symmetricDefault ? id.description : nil }
+
     /// What the audit record of a cryptographic operation shows of the material.
-    var eventData: JSONObject { JSONObject(["keyMaterialId": .string(id.description)]) }
+    var eventData: JSONObject? { answeredID.map { JSONObject(["keyMaterialId": .string($0)]) } }
 }
 
 extension EncryptionContext {
@@ -72,5 +87,14 @@ extension KMSError {
     /// What AWS answers when the key that a request names is not the one that the ciphertext was made under.
     static var incorrectKey: KMSError {
         KMSError(.incorrectKey, "The key ID in the request does not identify a CMK that can perform this operation.")
+    }
+
+    /// What AWS answers to a plaintext that the algorithm cannot take.
+    static func tooLong(for algorithm: EncryptionAlgorithm, _ spec: KeySpec) -> KMSError {
+        KMSError(
+            .validation,
+            "Algorithm \(algorithm.rawValue) and key spec \(spec.rawValue) cannot encrypt data larger than "
+                + "\(spec.longestPlaintext(for: algorithm) ?? 0) bytes."
+        )
     }
 }

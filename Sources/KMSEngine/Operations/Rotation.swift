@@ -22,7 +22,8 @@ struct EnableKeyRotation: KeyOperation {
         _ input: API.EnableKeyRotationRequest, under permit: Permit<KeySnapshot>,
         in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.Nothing> {
-        permit.subject.changed { key in
+        guard permit.subject.record.spec == .symmetricDefault else { throw KMSError(.unsupportedOperation) }
+        return permit.subject.changed { key in
             let present = key.rotation?.periodInDays
             let period = input.rotationPeriodInDays ?? present ?? defaultPeriodInDays
             // Repeating the call leaves the schedule alone; another period starts anew.
@@ -43,6 +44,7 @@ struct DisableKeyRotation: KeyOperation {
         _ input: API.DisableKeyRotationRequest, under permit: Permit<KeySnapshot>,
         in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.Nothing> {
+        // Nothing to switch off, and no error, for a key that never rotates by itself.
         permit.subject.changed { $0.rotation = nil }
     }
 }

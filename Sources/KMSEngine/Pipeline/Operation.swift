@@ -23,6 +23,9 @@ package protocol Operation: Sendable {
     /// What must be allowed, in the order in which it is decided.
     static func accesses(to subject: Subject, for input: Input) -> [Access]
 
+    /// Refuses what does not fit together, once the keys are known to be in the right state.
+    static func check(_ input: Input, on subject: Subject) throws(KMSError)
+
     /// Whether the request asks only whether it would succeed.
     static func isDryRun(_ input: Input) -> Bool
 
@@ -85,6 +88,7 @@ package struct Access: Sendable {
 // What most operations do at each step.
 extension Operation {
     package static func check(_ input: Input) throws(KMSError) {}
+    package static func check(_ input: Input, on subject: Subject) throws(KMSError) {}
     package static func isDryRun(_ input: Input) -> Bool { false }
 }
 

@@ -144,7 +144,9 @@ package struct Pipeline: Sendable {
         let accesses = Op.accesses(to: subject, for: input)
         record.resources = accesses.compactMap(\.recorded)
         let permit = try authorizer.permit(subject, accesses, for: Op.description, caller: context.caller)
-        try Self.checkKeys(of: accesses, for: Op.description)
+        try Self.checkStates(of: accesses, for: Op.description)
+        try Op.check(input, on: subject)
+        try Self.checkUsage(of: accesses, for: Op.description)
         let outcome = try await Op.perform(input, under: permit, in: context)
         if Op.isDryRun(input) {
             throw KMSError(
@@ -183,10 +185,8 @@ package struct Pipeline: Sendable {
         }
     }
 
-    /// Refuses keys in the wrong state, then keys that were made for another use.
-    private static func checkKeys(
-        of accesses: [Access], for operation: OperationDescription
-    ) throws(KMSError) {
+    /// Refuses keys in the wrong state.
+    private static func checkStates(of accesses: [Access], for operation: OperationDescription) throws(KMSError) {
         for access in accesses {
             switch access.resource {
             case .key(let key, checksState: true), .keyOfCiphertext(let key):
@@ -195,6 +195,10 @@ package struct Pipeline: Sendable {
             case .key(_, checksState: false), .alias, .account: break
             }
         }
+    }
+
+    /// Refuses keys that were made for another use.
+    private static func checkUsage(of accesses: [Access], for operation: OperationDescription) throws(KMSError) {
         guard let usage = operation.usage else { return }
         for case let key? in accesses.map(\.key) where key.record.usage != usage {
             throw KMSError(
@@ -264,7 +268,8 @@ extension KMSError {
     package init(_ failure: CryptoFailure) {
         switch failure {
         case .notAuthentic, .malformed, .unknownVersion: self.init(.invalidCiphertext)
-        case .damagedRecord, .unsupported, .unavailable:
+        // Operations check lengths and algorithms themselves, with sentences of their own.
+        case .tooLong, .unsupported, .damagedRecord, .unavailable:
             self.init(
                 .kmsInternal,
                 "The request was rejected because an internal exception occurred. You can retry the request.")

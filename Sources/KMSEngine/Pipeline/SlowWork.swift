@@ -1,27 +1,37 @@
 import Dispatch
+import Foundation
 import KMSModel
 import KMSStore
 import ServiceLifecycle
 import Synchronization
 
-/// Computations that take from milliseconds to seconds: away from the event loops, where they would hold up every other
-/// request.
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Computations that take from a fifth of a millisecond to seconds: away from the event loops, where they would hold up
+/// every other request.
 ///
-/// Each kind is done one at a time, so that it never takes more than one core, and has a line of its own: a short one
-/// does not wait behind long ones.
+/// Each kind has a line of its own: a short one does not wait behind long ones.
 package struct SlowWork: Sendable {
-    /// Making key pairs: up to seconds for a long RSA key.
-    let keyGeneration = FairLine("chatelaine.key-generation")
-    /// Opening what was wrapped under such a key: milliseconds.
+    /// Making RSA keys: up to seconds.
+    ///
+    /// One at a time, and giving way to whoever else wants the processor.
+    let keyGeneration = FairLine("chatelaine.key-generation", givingWay: true)
+    /// Opening what was wrapped under such a key, and looking whether it is a key: up to a second.
     let unwrapping = FairLine("chatelaine.unwrapping")
+    /// Using key pairs: less than milliseconds, on all processors.
+    let computation = FairLine(
+        "chatelaine.computation", width: ProcessInfo.processInfo.activeProcessorCount, mostWaitingPerAccount: 1024
+    )
 
     init() {}
 }
 
 /// A line of computations in which accounts take turns, so that one account's burst makes only itself wait.
 final class FairLine: Sendable {
-    /// How many computations of one account may wait; more are refused.
-    private static let mostWaitingPerAccount = 16
+    /// How much less of a contended processor a thread gets that gives way, as setpriority(2) counts it: about a tenth.
+    private static let niceness: Int32 = 10
 
     fileprivate struct Job: Sendable {
         let number: UInt64
@@ -33,14 +43,27 @@ final class FairLine: Sendable {
         var jobs: [AccountID: [Job]] = [:]
         /// The accounts that have jobs, the one whose turn it is first.
         var turns: [AccountID] = []
-        var isBusy = false
+        /// How many threads are at work.
+        var workers = 0
     }
 
     private let queue: DispatchQueue
+    private let width: Int
+    private let mostWaitingPerAccount: Int
+    private let givesWay: Bool
     private let waiting = Mutex(Waiting())
     private let lastNumber = Atomic<UInt64>(0)
 
-    init(_ label: String) { queue = DispatchQueue(label: label, qos: .utility) }
+    /// - Parameters:
+    ///   - width: How many computations are done at a time.
+    ///   - mostWaitingPerAccount: How many computations of one account may wait; more are refused.
+    ///   - givesWay: Whether everybody else comes first when there are not enough processors.
+    init(_ label: String, width: Int = 1, mostWaitingPerAccount: Int = 16, givingWay givesWay: Bool = false) {
+        queue = DispatchQueue(label: label, attributes: .concurrent)
+        self.width = width
+        self.mostWaitingPerAccount = mostWaitingPerAccount
+        self.givesWay = givesWay
+    }
 
     /// Does `work` on a thread of the line's own once it is `account`'s turn.
     ///
@@ -85,14 +108,27 @@ final class FairLine: Sendable {
     private func enter(_ job: Job, for account: AccountID) -> Bool {
         let (isAccepted, startsWorking) = waiting.withLock { waiting in
             let count = waiting.jobs[account]?.count ?? 0
-            guard count < Self.mostWaitingPerAccount else { return (false, false) }
+            guard count < mostWaitingPerAccount else { return (false, false) }
             if count == 0 { waiting.turns.append(account) }
             waiting.jobs[account, default: []].append(job)
-            defer { waiting.isBusy = true }
-            return (true, !waiting.isBusy)
+            guard waiting.workers < width else { return (true, false) }
+            waiting.workers += 1
+            return (true, true)
         }
-        if startsWorking { queue.async { self.workOff() } }
+        if startsWorking { startWorking() }
         return isAccepted
+    }
+
+    private func startWorking() {
+        guard givesWay else { return queue.async { self.workOff() } }
+        // A thread of its own, because one that has stepped back cannot come forward again.
+        Thread.detachNewThread {
+            #if canImport(Glibc)
+                // On Linux this is the calling thread's alone (setpriority(2), "C library/kernel differences").
+                _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Self.niceness)
+            #endif
+            self.workOff()
+        }
     }
 
     private func workOff() {
@@ -103,7 +139,7 @@ final class FairLine: Sendable {
     private func next() -> Job? {
         waiting.withLock { waiting in
             guard let account = waiting.turns.first, let job = waiting.remove(at: 0, of: account) else {
-                waiting.isBusy = false
+                waiting.workers -= 1
                 return nil
             }
             if waiting.jobs[account] != nil {

@@ -14,7 +14,9 @@ BUILT = {
     "ListResourceTags", "GetKeyPolicy", "PutKeyPolicy", "ListKeyPolicies", "EnableKeyRotation", "DisableKeyRotation",
     "GetKeyRotationStatus", "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext",
     "GenerateRandom", "RotateKeyOnDemand", "ListKeyRotations", "GetParametersForImport", "ImportKeyMaterial",
-    "DeleteImportedKeyMaterial", "ReplicateKey", "UpdatePrimaryRegion", "GetKeyLastUsage",
+    "DeleteImportedKeyMaterial", "ReplicateKey", "UpdatePrimaryRegion", "GetKeyLastUsage", "Sign", "Verify",
+    "GetPublicKey", "GenerateMac", "VerifyMac", "DeriveSharedSecret", "GenerateDataKeyPair",
+    "GenerateDataKeyPairWithoutPlaintext",
 }  # fmt: skip
 
 

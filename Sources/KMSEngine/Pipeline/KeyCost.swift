@@ -1,0 +1,49 @@
+import KMSCrypto
+import KMSModel
+
+/// How long a computation with a key takes, which decides where it is done.
+enum KeyCost: Comparable {
+    /// Microseconds: on the event loop.
+    case quick
+    /// From a fifth of a millisecond to a few: away from it.
+    case slow
+    /// Up to seconds.
+    case verySlow
+}
+
+extension KeySpec {
+    /// The cost of making key material.
+    var generationCost: KeyCost { modulusBits == nil ? privateUseCost : .verySlow }
+
+    /// The cost of signing, decrypting and agreeing.
+    ///
+    /// Of the curves libcrypto has fast code for P-256 only, and libsodium for Ed25519.
+    var privateUseCost: KeyCost {
+        isSymmetric || self == .eccNISTP256 || self == .eccNISTEdwards25519 ? .quick : .slow
+    }
+
+    /// The cost of verifying, and of encrypting to a public key.
+    var publicUseCost: KeyCost { modulusBits == nil ? privateUseCost : .quick }
+}
+
+extension RequestContext {
+    /// Does `work` with the keyring where its cost allows it, and turns what the cryptography module refuses into what a
+    /// caller may learn of it.
+    ///
+    /// - Throws: ``KMSError``; `ThrottlingException` and `DependencyTimeoutException` as ``FairLine/result(for:_:)``.
+    func compute<Value: Sendable>(
+        at cost: KeyCost, _ work: @escaping @Sendable (Keyring) throws(CryptoFailure) -> Value
+    ) async throws(KMSError) -> Value {
+        let line: FairLine
+        switch cost {
+        case .quick: return try keyring.answering(work)
+        case .slow: line = slowWork.computation
+        case .verySlow: line = slowWork.keyGeneration
+        }
+        let keyring = keyring
+        switch try await line.result(for: realm.account, { () throws(CryptoFailure) in try work(keyring) }) {
+        case .success(let value): return value
+        case .failure(let failure): throw KMSError(failure)
+        }
+    }
+}
