@@ -7,6 +7,7 @@ package import KMSModel
 /// threads at once (openssl-threads(7)).
 @safe package final class PrivateKey: @unchecked Sendable {
     let handle: OpaquePointer
+    /// What kind of key it is, which was checked.
     package let kind: KeyPairKind
 
     private init(owning handle: OpaquePointer, kind: KeyPairKind) {

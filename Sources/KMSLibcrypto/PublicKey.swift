@@ -7,6 +7,7 @@ import KMSModel
 /// threads at once (openssl-threads(7)).
 @safe package final class PublicKey: @unchecked Sendable {
     let handle: OpaquePointer
+    /// What kind of key it is, which was checked.
     package let kind: KeyPairKind
 
     /// Takes over a key that is of this kind.
