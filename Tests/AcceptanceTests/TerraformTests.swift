@@ -53,6 +53,43 @@ extension AcceptanceTests {
             }
         }
 
+        @Test(.needs(.terraform), .needs(.python), .timeLimit(.minutes(10)))
+        func `terraform makes keys of every kind and reads their public halves`() async throws {
+            let directory = try TemporaryDirectory()
+            defer { directory.remove() }
+            try await RunningServer.use(dataDirectory: directory.file("data")) { server in
+                let terraform = try TerraformExample("key-specs", server: server, directory: directory.file("example"))
+                try await terraform.initialize()
+                try await terraform.apply()
+                let key = try await terraform.output("tokens")
+                let publicKey = try await terraform.output("tokens_public_key")
+                #expect(try await isSigned(by: key, verifying: publicKey, server: server))
+                try await terraform.apply(["description": #""Another key for""#])
+                #expect(try await terraform.output("tokens") == key, "a change must not replace the key")
+                #expect(try await terraform.output("tokens_public_key") == publicKey)
+                try await terraform.destroy()
+                #expect(try await state(of: key, server: server) == "PendingDeletion")
+            }
+        }
+
+        /// Whether a signature that the server makes is one of the owner of a public key in PEM.
+        private func isSigned(
+            by key: String, verifying publicKey: String, server: RunningServer
+        ) async throws -> Bool {
+            let question = """
+                import boto3, sys
+                from cryptography.hazmat.primitives import hashes, serialization
+                from cryptography.hazmat.primitives.asymmetric import ec
+                kms = boto3.client("kms", region_name="us-east-1")
+                signed = kms.sign(KeyId=sys.argv[1], Message=b"token", SigningAlgorithm="ECDSA_SHA_256")
+                key = serialization.load_pem_public_key(sys.argv[2].encode())
+                key.verify(signed["Signature"], b"token", ec.ECDSA(hashes.SHA256()))
+                """
+            let python = try #require(Tool.python.path, Tool.python.need)
+            let program = ExternalProgram(path: python, environment: server.clientEnvironment)
+            return try await program.run(["-c", question, key, publicKey], timeout: .seconds(60)).exitCode == 0
+        }
+
         /// What the provider changes by calls of different kinds, and at last everything at once; the values are JSON.
         ///
         /// Each round starts the provider twice and waits until it has seen its own changes several times over.
