@@ -2,7 +2,7 @@
 #
 #   make serve     build a release and serve on 127.0.0.1:4599, with the data in ./chatelaine-data
 #   make test      build everything once, check it, and run all tests
-#   make bench     requests per second, beside an echo server
+#   make bench     requests per second, beside an echo server, and latency while RSA keys are made
 #   make build, lint, format, generate, install-dependencies
 #
 # Flags for the server: make serve SERVE_FLAGS='--listen 127.0.0.1:4600'
@@ -25,7 +25,7 @@ SWIFT_SOURCES := Package.swift Sources Tests Benchmarks
 
 # The project's own Python environment, unless the machine's Python has everything.
 PYTHON_PACKAGES := awscli boto3 cryptography
-PYTHON_MODULES := awscli, boto3, botocore, cryptography
+PYTHON_MODULES := awscli, boto3, botocore, cryptography.hazmat.primitives.asymmetric.mldsa
 PYTHON = $(shell test -x .venv/bin/python3 && echo .venv/bin/python3 || echo python3)
 
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
@@ -49,6 +49,7 @@ test: install-system-libraries install-test-tools
 bench: build install-bench-tools
 	swift build $(SWIFT_FLAGS) --product echo-server
 	$(PYTHON) Benchmarks/load.py
+	$(PYTHON) Benchmarks/slow_work.py
 
 lint:
 	swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)

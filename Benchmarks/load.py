@@ -8,6 +8,7 @@ Environment: BENCH_ROUNDS (9), BENCH_SECONDS (2), BENCH_REQUESTS (200), BENCH_CO
 """
 
 import base64
+import contextlib
 import dataclasses
 import json
 import os
@@ -150,26 +151,40 @@ def report(rounds, echoes):
     return rows
 
 
-def main():
+@contextlib.contextmanager
+def work_directory():
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="bench-"))
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def servers():
+    """The server with an empty store, and the echo server."""
     if not shutil.which("wrk"):
         sys.exit("wrk is not on this machine: apt-get install wrk")
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="bench-"))
-    server = Server("dev", "--listen", "127.0.0.1:0", "--data-dir", str(directory / "data"))
-    echo = Server("--listen", "127.0.0.1:0", program=binary("echo-server"))
-    try:
-        server.start()
-        echo.start()
+    with work_directory() as directory:
+        server = Server("dev", "--listen", "127.0.0.1:0", "--data-dir", str(directory / "data"))
+        echo = Server("--listen", "127.0.0.1:0", program=binary("echo-server"))
+        try:
+            server.start()
+            echo.start()
+            yield server, echo
+        except Failure as failure:
+            sys.exit(f"{failure}\nthe server's log:\n{server.log_text()}")
+        finally:
+            for each in (server, echo):
+                if each.process and each.process.poll() is None:
+                    each.kill()
+                each.forget_log()
+
+
+def main():
+    with servers() as (server, echo), work_directory() as directory:
         rounds, echoes = run(server, echo, directory)
-        rows = report(rounds, echoes)
-        save(rows)
-    except Failure as failure:
-        sys.exit(f"{failure}\nthe server's log:\n{server.log_text()}")
-    finally:
-        for each in (server, echo):
-            if each.process and each.process.poll() is None:
-                each.kill()
-            each.forget_log()
-        shutil.rmtree(directory, ignore_errors=True)
+        save(report(rounds, echoes))
 
 
 def save(rows):
