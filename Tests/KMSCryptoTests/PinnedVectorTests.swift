@@ -74,6 +74,41 @@ struct PinnedVectorTests {
         #expect(try keyring.decryptedBytes(ciphertext, with: Self.record(vector)) == Sample.plaintext)
     }
 
+    private static func keyPairs() throws -> [VectorCase] {
+        try Vectors.cases(
+            "chatelaine/wrapped-key-pairs-v1.json",
+            ["rootKey", "account", "region", "keyID", "materialID", "spec", "material", "nonce", "wrapped", "shown"]
+        )
+    }
+
+    @Test(arguments: try keyPairs())
+    func `wrapped key pairs and HMAC keys open`(vector: VectorCase) throws {
+        let (keyring, record) = (try Self.keyring(vector), try Self.record(vector))
+        let shown =
+            try record.spec.isSymmetric
+            ? keyring.authenticationCode(of: SecretBytes(copying: Sample.plaintext), with: record)
+            : keyring.publicKey(of: record)
+        #expect(try shown == vector.bytes("shown"))
+        // Wrapped for another region it is still the same encoding.
+        let bytes = try vector.bytes("nonce")
+        let again = try Self.keyring(vector, drawing: bytes).rewrap(record, for: record.key)
+        #expect(again == record.stored)
+    }
+
+    @Test(arguments: try keyPairs().filter { !(try $0.text("spec")).contains(/RSA|P\d|SM2/) })
+    func `what is made of random bytes alone is wrapped as it was`(vector: VectorCase) throws {
+        let record = try Self.record(vector)
+        let secret = try vector.bytes("material").suffix(record.spec.isSymmetric ? 64 : 32)
+        let random = try vector.bytes("materialID") + secret + vector.bytes("nonce")
+        let made = try Self.keyring(vector, drawing: random).makeMaterial(for: record.key, spec: record.spec)
+        #expect(made.wrapped == record.stored)
+    }
+
+    @Test func `every spec has a vector`() throws {
+        let specs = try (Self.materials() + Self.keyPairs()).map { KeySpec(rawValue: try $0.text("spec")) }
+        #expect(Set(specs) == Set(KeySpec.allCases))
+    }
+
     // MARK: Secrets
 
     private static func secrets() throws -> [VectorCase] {

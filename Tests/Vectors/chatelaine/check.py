@@ -12,7 +12,7 @@ import pathlib
 import sys
 
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric import mldsa, padding
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -129,12 +129,48 @@ def check_domain_keys():
 
 def check_wrapped(name, secret_name, names, binding_of, key_of):
     cases = load(name, "rootKey", *names, secret_name, "nonce", "wrapped")
+    check_wrapping(cases, secret_name, binding_of, key_of)
+    return len(cases)
+
+
+def check_wrapping(cases, secret_name, binding_of, key_of):
     for case in cases:
         key, binding = key_of(case), binding_of(case)
         secret, wrapped = bytes.fromhex(case[secret_name]), bytes.fromhex(case["wrapped"])
         expect(case["name"], "what is inside", secret.hex(), unwrap(key, wrapped, binding).hex())
         built = wrap(key, bytes.fromhex(case["nonce"]), secret, binding)
         expect(case["name"], "the wrapped form", case["wrapped"], built.hex())
+
+
+def shown(case):
+    """The public half of a key pair, or the code of a message; None for SM2, which Python does not know."""
+    spec, material = case["spec"], bytes.fromhex(case["material"])
+    if spec == "SM2":
+        return None
+    if spec.startswith("HMAC_"):
+        return hmac.new(material, b"attack at dawn", f"sha{spec[5:]}").digest()
+    if spec.startswith("ML_DSA_"):
+        private_key = getattr(mldsa, f"MLDSA{spec[7:]}PrivateKey").from_seed_bytes(material)
+    else:
+        private_key = serialization.load_der_private_key(material, None)
+    return private_key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def check_key_pairs():
+    cases = load(
+        "wrapped-key-pairs-v1.json", "rootKey", "account", "region", "keyID", "materialID", "spec", "material", "nonce",
+        "wrapped", "shown",
+    )
+    check_wrapping(
+        cases, "material", material_binding,
+        lambda case: domain_key(bytes.fromhex(case["rootKey"]), "region", case["region"]),
+    )
+    for case in cases:
+        computed = shown(case)
+        if computed is not None:
+            expect(case["name"], "what it shows", case["shown"], computed.hex())
     return len(cases)
 
 
@@ -201,6 +237,7 @@ def main():
         return bytes.fromhex(case["rootKey"])
 
     count = check_root_keys() + check_domain_keys() + check_ciphertexts() + check_imports()
+    count += check_key_pairs()
     count += check_wrapped(
         "wrapped-material-v1.json", "material", ["account", "region", "keyID", "materialID", "spec"],
         material_binding, lambda case: domain_key(root_key(case), "region", case["region"]),
