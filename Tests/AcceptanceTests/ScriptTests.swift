@@ -6,7 +6,8 @@ extension AcceptanceTests {
     @Suite(.serialized)
     struct ScriptTests {
         static let scripts = [
-            "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "commands", "data_key_pairs",
+            "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "commands", "conditions",
+            "data_key_pairs",
             "data_keys", "deletion", "durability", "encryption", "envelope", "hardening", "identifiers", "imports",
             "key_agreement", "key_pair_encryption", "key_pair_imports", "keys", "lifecycle_kills", "managed_keys",
             "message_authentication", "multi_region", "pagination", "policies", "races", "rotation", "signatures",

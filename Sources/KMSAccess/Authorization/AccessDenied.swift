@@ -14,7 +14,8 @@ extension KMSError {
         let place: String
         switch question.resource {
         case .key where question.isForeign:
-            guard denial == .notInIdentityPolicies else {
+            // What the caller's own account refuses tells nothing of the other's key.
+            guard denial.isOfOwnAccount else {
                 return accessDeniedToHiddenKey(question.caller, doing: question.action, in: partition)
             }
             place = "on this resource"
@@ -53,9 +54,25 @@ extension KMSError {
     private static func reason(_ denial: Decision.Denial, _ action: ActionName) -> String {
         switch denial {
         case .deniedByKeyPolicy: "with an explicit deny in a resource-based policy"
+        case .deniedByIdentityPolicy: "with an explicit deny in an identity-based policy"
+        case .deniedByBoundary: "with an explicit deny in a permissions boundary"
+        case .deniedBySessionPolicy: "with an explicit deny in a session policy"
         case .notInKeyPolicy: "because no resource-based policy allows the \(action) action"
         case .notInIdentityPolicies: "because no identity-based policy allows the \(action) action"
+        case .notInBoundary: "because no permissions boundary allows the \(action) action"
+        case .notInSessionPolicies: "because no session policy allows the \(action) action"
         case .notAcrossAccounts: hiddenReason
+        }
+    }
+}
+
+extension Decision.Denial {
+    fileprivate var isOfOwnAccount: Bool {
+        switch self {
+        case .deniedByKeyPolicy, .notInKeyPolicy, .notAcrossAccounts: false
+        case .deniedByIdentityPolicy, .deniedByBoundary, .deniedBySessionPolicy, .notInIdentityPolicies, .notInBoundary,
+            .notInSessionPolicies:
+            true
         }
     }
 }

@@ -43,13 +43,19 @@ package struct AccessQuestion: Sendable {
     package let resource: Resource
     /// Whether the operation may be used on keys of other accounts.
     package let crossesAccounts: Bool
+    /// What conditions and policy variables ask of the request.
+    package let request: any ConditionSource
 
     /// Asks whether `caller` may do `action` to `resource`.
-    package init(caller: AccessCaller, action: ActionName, resource: Resource, crossesAccounts: Bool) {
+    package init(
+        caller: AccessCaller, action: ActionName, resource: Resource, crossesAccounts: Bool,
+        request: any ConditionSource
+    ) {
         self.caller = caller
         self.action = action
         self.resource = resource
         self.crossesAccounts = crossesAccounts
+        self.request = request
     }
 
     /// Whether the key belongs to another account than the caller.

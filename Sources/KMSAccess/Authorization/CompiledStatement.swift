@@ -7,43 +7,79 @@ final class CompiledStatement: Sendable {
     /// Where the statement stands in its document, from 0.
     let position: Int
     let effect: PolicyStatement.Effect
-    private let principals: PrincipalMatcher
+    /// Nil in an identity policy, which is about whoever has it.
+    private let principals: PrincipalMatcher?
     private let actions: PatternSelection
     private let resources: PatternSelection
-    /// Whether the request's context decides too: there are conditions, or policy variables in the resources.
-    private let isConditional: Bool
+    /// Resource patterns that depend on the request; then ``resources`` is everything.
+    private let variableResources: (patterns: [TextTemplate], isComplement: Bool)?
+    /// All of them must hold.
+    private let conditions: [CompiledCondition]
 
     /// Returns nil for a statement that can never apply: without actions, without resources, or about nobody.
     init?(_ statement: PolicyStatement, at position: Int, version: PolicyDocument.Version) {
-        guard let principals = PrincipalMatcher(statement.principals),
+        let principals = statement.principals.flatMap(PrincipalMatcher.init)
+        guard principals != nil || statement.principals == nil,
             let actions = PatternSelection(statement.actions, foldingCase: true),
             let resources = PatternSelection(statement.resources)
         else { return nil }
+        let isOfKeyPolicy = principals != nil
         self.position = position
         effect = statement.effect
         self.principals = principals
         self.actions = actions
-        let hasVariables = version == .current && statement.resources?.mentionsVariables == true
-        self.resources = hasVariables ? .everything : resources
-        isConditional = hasVariables || !statement.conditions.isEmpty
+        let hasVariables = version == .current
+        let templates = (statement.resources?.elements ?? []).map { TextTemplate($0, hasVariables: hasVariables) }
+        if let selection = statement.resources, !templates.allSatisfy(\.isConstant) {
+            variableResources = (templates, selection.isComplement)
+            self.resources = .everything
+        } else {
+            variableResources = nil
+            self.resources = resources
+        }
+        conditions = statement.conditions.flatMap { condition in
+            condition.tests.map { test in
+                let key = ConditionKey(test.key)
+                // In a key policy such a key is as good as one that nobody knows.
+                return CompiledCondition(
+                    isOfKeyPolicy && key.isForIdentityPoliciesOnly ? .unknown : key, condition.comparison, test.values,
+                    hasVariables: hasVariables
+                )
+            }
+        }
     }
 
-    /// How the statement applies to a caller, an action in lower case and a resource; nil if it does not.
+    /// How the statement applies to a caller, an action in lower case, a resource and a request; nil if it does not.
     func admission(
         of caller: borrowing FingerprintedCaller, _ action: UnsafeBufferPointer<UInt8>,
-        _ resource: UnsafeBufferPointer<UInt8>
+        _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource
     ) -> Admission? {
-        guard let admission = principals.admission(of: caller), actions.contains(action),
-            resources.contains(resource), conditionsHold
-        else { return nil }
+        guard let admission = principals?.admission(of: caller), applies(to: action, resource, request) else {
+            return nil
+        }
         return admission
     }
 
-    /// The seam for the evaluation of conditions and policy variables.
-    ///
-    /// Until they are evaluated, a statement that has any fails closed: as an `Allow` it never applies, as a `Deny`
-    /// always.
-    private var conditionsHold: Bool { !isConditional || effect == .deny }
+    /// Whether the statement applies to an action in lower case, a resource and a request of whoever it is about.
+    func applies(
+        to action: UnsafeBufferPointer<UInt8>, _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource
+    ) -> Bool {
+        actions.contains(action) && resources.contains(resource) && variableResourcesContain(resource, request)
+            && conditions.allSatisfy { $0.holds(for: request) == true }
+    }
+
+    /// A variable without a value makes the statement apply to nothing, also in its `Not` form.
+    private func variableResourcesContain(
+        _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource
+    ) -> Bool {
+        guard let variableResources else { return true }
+        var isListed = false
+        for template in variableResources.patterns {
+            guard let pattern = template.pattern(for: request) else { return false }
+            isListed = isListed || WildcardPatterns.matches(pattern[...], Array(resource)[...])
+        }
+        return isListed != variableResources.isComplement
+    }
 }
 
 /// Patterns of which one must match, or with the element's `Not` form none.
@@ -71,8 +107,4 @@ private struct PatternSelection: Sendable {
     func contains(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
         isEverything || patterns.match(text) != isComplement
     }
-}
-
-extension PolicySelection<String> {
-    fileprivate var mentionsVariables: Bool { elements.contains { $0.contains("${") } }
 }

@@ -15,18 +15,32 @@ package enum Decision: Sendable, Equatable {
         case keyPolicy(statement: Int)
         /// The key policy admits the caller or its account, and the caller's identity policies allow.
         case keyPolicyAndIdentity(statement: Int)
+        /// A grant admits the caller by itself.
+        case grant
+        /// A grant admits the caller or its account, and the caller's identity policies allow.
+        case grantAndIdentity
         /// The identity policies alone: no key is involved.
         case identity
     }
 
-    /// Why a request is refused.
+    /// Why a request is denied.
     package enum Denial: Sendable, Equatable {
-        /// A statement of the key policy denies it; counted from 0, as written.
+        /// A `Deny` of the key policy applies.
         case deniedByKeyPolicy(statement: Int)
-        /// The key policy admits neither the caller nor its account.
+        /// A `Deny` of an identity policy applies.
+        case deniedByIdentityPolicy
+        /// A `Deny` of the permissions boundary applies.
+        case deniedByBoundary
+        /// A `Deny` of a session policy applies.
+        case deniedBySessionPolicy
+        /// The key policy admits neither the caller nor its account, and no grant does.
         case notInKeyPolicy
-        /// The key policy leaves it to the caller's identity policies, or there is no key, and they do not allow.
+        /// The key policy or a grant leaves it to the caller's identity policies, or there is no key, and they do not allow.
         case notInIdentityPolicies
+        /// The permissions boundary does not allow.
+        case notInBoundary
+        /// The session was begun with policies, and they do not allow.
+        case notInSessionPolicies
         /// The key belongs to another account, and the operation works only within one.
         case notAcrossAccounts
     }
@@ -35,18 +49,5 @@ package enum Decision: Sendable, Equatable {
     package var isAllowed: Bool {
         guard case .allowed = self else { return false }
         return true
-    }
-}
-
-/// What the caller's own account says, before any key policy is asked.
-package enum IdentityAnswer: Sendable, Equatable {
-    /// The root user, whom no policy of the account limits.
-    case allows
-    /// No identity policy speaks of it.
-    case silent
-
-    /// The answer while there are no identity policies: a root user may do everything, nobody else anything.
-    package init(for caller: AccessCaller) {
-        if case .principal(.root(_)) = caller { self = .allows } else { self = .silent }
     }
 }

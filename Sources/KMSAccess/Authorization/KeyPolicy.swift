@@ -1,6 +1,6 @@
 /// A key policy prepared for evaluation: made once when it is stored, asked with every request.
 ///
-/// Asking allocates nothing.
+/// Asking allocates nothing, but for what conditions ask of the request.
 package struct KeyPolicy: Sendable {
     /// What the policy says to one question.
     package enum Verdict: Sendable, Equatable {
@@ -25,23 +25,27 @@ package struct KeyPolicy: Sendable {
     }
 
     /// What the policy says to `caller` doing `action` to the key with this ARN.
-    package func verdict(on caller: AccessCaller, doing action: ActionName, to arn: String) -> Verdict {
+    ///
+    /// - Parameter request: What conditions and policy variables ask.
+    package func verdict(
+        on caller: AccessCaller, doing action: ActionName, to arn: String, by request: any ConditionSource
+    ) -> Verdict {
         let caller = FingerprintedCaller(caller)
         return action.folded.withUnsafeBufferPointer { action in
-            arn.withUTF8Lent { arn in verdict(on: caller, action, arn) }
+            arn.withUTF8Lent { arn in verdict(on: caller, action, arn, request) }
         }
     }
 
     private func verdict(
         on caller: borrowing FingerprintedCaller, _ action: UnsafeBufferPointer<UInt8>,
-        _ arn: UnsafeBufferPointer<UInt8>
+        _ arn: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource
     ) -> Verdict {
-        for statement in denies where statement.admission(of: caller, action, arn) != nil {
+        for statement in denies where statement.admission(of: caller, action, arn, request) != nil {
             return .denies(statement: statement.position)
         }
         var best: (admission: Admission, statement: Int)?
         for statement in allows {
-            guard let admission = statement.admission(of: caller, action, arn) else { continue }
+            guard let admission = statement.admission(of: caller, action, arn, request) else { continue }
             if let known = best, known.admission >= admission { continue }
             best = (admission, statement.position)
             if admission == .byName { break }

@@ -2,7 +2,7 @@ package import KMSModel
 
 /// A policy document as it was written, with every rule of the grammar checked.
 ///
-/// Source of the grammar: IAM User Guide, "Grammar of the IAM JSON policy language", as key policies narrow it.
+/// Source of the grammar: IAM User Guide, "Grammar of the IAM JSON policy language", as each kind of policy narrows it.
 package struct PolicyDocument: Sendable, Equatable {
     /// The longest key policy, white space counted (KMS Developer Guide, "Resource quotas": 32 KB).
     package static let maximumByteCount = 32_768
@@ -13,6 +13,14 @@ package struct PolicyDocument: Sendable, Equatable {
         case original = "2008-10-17"
         /// The version that has policy variables.
         case current = "2012-10-17"
+    }
+
+    /// What a document is attached to.
+    package enum Kind: Sendable {
+        /// A key of this partition: statements name principals.
+        case key(Partition)
+        /// A user, group or role, or a session, or a boundary: statements are about whoever has the policy.
+        case identity
     }
 
     /// What the document was written in; ``Version/original`` if it does not say.
@@ -37,11 +45,11 @@ package struct PolicyStatement: Sendable, Equatable {
     package let sid: String?
     /// What it does where it applies.
     package let effect: Effect
-    /// Never empty: a key policy's statement names somebody.
-    package let principals: PolicySelection<PolicyPrincipal>
-    /// Action patterns as written; nil or empty makes the statement ineffective.
+    /// Never empty: a key policy's statement names somebody; nil in an identity policy.
+    package let principals: PolicySelection<PolicyPrincipal>?
+    /// Action patterns as written; in a key policy nil or empty makes the statement ineffective.
     package let actions: PolicySelection<String>?
-    /// Resource patterns as written; nil or empty makes the statement ineffective.
+    /// Resource patterns as written; in a key policy nil or empty makes the statement ineffective.
     package let resources: PolicySelection<String>?
     /// All of them must hold.
     package let conditions: [PolicyCondition]

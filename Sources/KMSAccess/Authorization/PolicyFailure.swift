@@ -8,6 +8,10 @@ package enum PolicyFailure: Error, Equatable, Sendable, CaseIterable {
     case syntax
     /// A statement that names nobody.
     case missingPrincipal
+    /// A statement of an identity policy without actions.
+    case missingActions
+    /// A statement of an identity policy without resources.
+    case missingResources
     /// A principal that is malformed, of another partition, a partial wildcard, or does not exist.
     case invalidPrincipal
     /// A well-formed ARN of a kind that cannot be a principal, such as a group's.
@@ -32,6 +36,10 @@ extension KMSError {
             )
         case .syntax:
             self.init(.malformedPolicyDocument, "Syntax errors in policy.")
+        case .missingActions:
+            self.init(.malformedPolicyDocument, "Policy statement must contain actions.")
+        case .missingResources:
+            self.init(.malformedPolicyDocument, "Policy statement must contain resources.")
         case .missingPrincipal:
             self.init(.malformedPolicyDocument, "Policy contains a statement with no principal.")
         case .invalidPrincipal:

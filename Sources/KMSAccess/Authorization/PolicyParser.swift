@@ -8,6 +8,13 @@ extension PolicyDocument {
     /// - Parameter partition: The partition of the key's region; ARNs of others cannot be principals.
     /// - Throws: ``PolicyFailure``, never `lockout`.
     package static func parse(_ text: String, in partition: Partition) throws(PolicyFailure) -> Self {
+        try parse(text, as: .key(partition))
+    }
+
+    /// Reads a policy of some kind.
+    ///
+    /// - Throws: ``PolicyFailure``, never `lockout`.
+    package static func parse(_ text: String, as kind: Kind) throws(PolicyFailure) -> Self {
         guard text.utf8.count <= maximumByteCount else { throw .tooLarge }
         guard text.unicodeScalars.allSatisfy(isAllowed) else { throw .syntax }
         let value: JSONValue
@@ -16,7 +23,7 @@ extension PolicyDocument {
         } catch {
             throw .syntax
         }
-        return try PolicyParser(partition: partition).document(value)
+        return try PolicyParser(kind: kind).document(value)
     }
 
     /// The characters that a policy may be written with (API model, pattern of `PolicyType`).
@@ -32,7 +39,7 @@ extension PolicyDocument {
 ///
 /// Every element that it does not know is refused.
 private struct PolicyParser {
-    let partition: Partition
+    let kind: PolicyDocument.Kind
 
     func document(_ value: JSONValue) throws(PolicyFailure) -> PolicyDocument {
         var version = PolicyDocument.Version.original
@@ -74,13 +81,28 @@ private struct PolicyParser {
             }
         }
         guard let effect else { throw .syntax }
-        guard let principals else { throw .missingPrincipal }
-        // "Everybody but these" may only be refused: allowed, it would let in whoever is created tomorrow.
-        guard effect == .deny || !principals.isComplement else { throw .syntax }
+        try check(principals, actions, resources, effect)
         return PolicyStatement(
             sid: sid, effect: effect, principals: principals, actions: actions, resources: resources,
             conditions: conditions
         )
+    }
+
+    /// Holds a statement's elements against what its kind of policy needs and forbids.
+    private func check(
+        _ principals: PolicySelection<PolicyPrincipal>?, _ actions: PolicySelection<String>?,
+        _ resources: PolicySelection<String>?, _ effect: PolicyStatement.Effect
+    ) throws(PolicyFailure) {
+        switch kind {
+        case .key:
+            guard let principals else { throw .missingPrincipal }
+            // "Everybody but these" may only be refused: allowed, it would let in whoever is created tomorrow.
+            guard effect == .deny || !principals.isComplement else { throw .syntax }
+        case .identity:
+            guard principals == nil else { throw .syntax }
+            guard let actions, !actions.elements.isEmpty else { throw .missingActions }
+            guard let resources, !resources.elements.isEmpty else { throw .missingResources }
+        }
     }
 
     /// Fills one of an exclusive pair of elements.
@@ -94,6 +116,7 @@ private struct PolicyParser {
     // MARK: Elements
 
     private func principals(_ value: JSONValue) throws(PolicyFailure) -> [PolicyPrincipal] {
+        guard case .key(let partition) = kind else { throw .syntax }
         if case .string(let text) = value {
             guard text == "*" else { throw .invalidPrincipal }
             return [.anyone]

@@ -19,7 +19,7 @@ extension PolicyDocument {
     /// - Throws: ``PolicyFailure/invalidPrincipal``, also for the unique identifier of a deleted principal.
     package func checkPrincipals(in directory: some PrincipalDirectory) throws(PolicyFailure) {
         for statement in statements {
-            for principal in statement.principals.elements where !principal.canBeNamed(in: directory) {
+            for principal in statement.principals?.elements ?? [] where !principal.canBeNamed(in: directory) {
                 throw .invalidPrincipal
             }
         }

@@ -14,7 +14,7 @@ package struct WildcardPatterns: Sendable {
     }
 
     private var entries: [Entry] = []
-    /// UTF-8; runs of `*` are one, and a prefix comes without its `*`.
+    /// Units; runs of stars are one, and a prefix comes without its star.
     private var bytes: [UInt8] = []
 
     /// Prepares `patterns`, and with `foldingCase` their ASCII letters in lower case: then the texts must be so, too.
@@ -24,8 +24,8 @@ package struct WildcardPatterns: Sendable {
 
     private mutating func append(_ text: String, _ foldingCase: Bool) {
         var pattern: [UInt8] = []
-        for byte in text.utf8 where !(byte == Self.star && pattern.last == Self.star) {
-            pattern.append(foldingCase ? byte.asciiLowercased : byte)
+        for unit in Self.units(of: text.utf8) where !(unit == Self.star && pattern.last == Self.star) {
+            pattern.append(foldingCase ? unit.asciiLowercased : unit)
         }
         let starCount = pattern.count { $0 == Self.star }
         let form = Self.form(of: pattern, starCount)
@@ -41,6 +41,26 @@ package struct WildcardPatterns: Sendable {
         if pattern.contains(questionMark) { return .general }
         if starCount == 0 { return .exact }
         return starCount == 1 && pattern.last == star ? .prefix : .general
+    }
+
+    /// The units that a pattern consists of: UTF-8, but for `*` and `?` two bytes that are in no UTF-8.
+    ///
+    /// So a pattern can have a `*` that is one.
+    package static func units(of text: some Collection<UInt8>) -> [UInt8] {
+        text.map { byte in
+            switch byte {
+            case UInt8(ascii: "*"): star
+            case UInt8(ascii: "?"): questionMark
+            default: byte
+            }
+        }
+    }
+
+    /// Whether a pattern of such units matches all of `text`, which is UTF-8.
+    static func matches(_ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) -> Bool {
+        pattern.withUnsafeBufferPointer { pattern in
+            text.withUnsafeBufferPointer { text in walk(pattern, over: text).matched }
+        }
     }
 
     /// Whether one of the patterns matches every text there is.
@@ -77,7 +97,7 @@ package struct WildcardPatterns: Sendable {
         return true
     }
 
-    /// Matches by walking both texts from left to right, and says how many steps that took.
+    /// Matches a pattern of ``units(of:)`` by walking both texts from left to right, and says how many steps that took.
     ///
     /// On a mismatch the last `*` swallows one byte more. Earlier ones need no second try: what they swallowed is the
     /// shortest that let the walk reach the last one, and the last can swallow whatever they could.
@@ -118,6 +138,6 @@ package struct WildcardPatterns: Sendable {
         return end
     }
 
-    private static let star = UInt8(ascii: "*")
-    private static let questionMark = UInt8(ascii: "?")
+    private static let star: UInt8 = 0xfe
+    private static let questionMark: UInt8 = 0xff
 }

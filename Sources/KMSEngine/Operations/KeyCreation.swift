@@ -44,7 +44,8 @@ struct CreateKey: AccountOperation {
         let arn = KeyARN(region: region, account: context.realm.account, keyID: keyID)
         let policy = try context.policies.accept(
             input.policy, for: arn, caller: context.caller,
-            skippingLockoutCheck: input.bypassPolicyLockoutSafetyCheck ?? false
+            skippingLockoutCheck: input.bypassPolicyLockoutSafetyCheck ?? false,
+            request: RequestConditions(context: context, operation: .createKey, action: "kms:PutKeyPolicy", key: nil)
         )
         let tags = try TagList([]).setting(input.tags ?? [], quota: context.quotas.tagsPerKey)
         // The material of an imported key comes later.

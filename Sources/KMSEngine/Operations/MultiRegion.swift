@@ -37,7 +37,9 @@ struct ReplicateKey: KeyOperation {
         try context.checkRoomForKey(in: arn.realm)
         let policy = try context.policies.accept(
             input.policy, for: arn, caller: context.caller,
-            skippingLockoutCheck: input.bypassPolicyLockoutSafetyCheck ?? false
+            skippingLockoutCheck: input.bypassPolicyLockoutSafetyCheck ?? false,
+            request: RequestConditions(
+                context: context, operation: .replicateKey, action: "kms:PutKeyPolicy", key: primary)
         )
         let tags = try TagList([]).setting(input.tags ?? [], quota: context.quotas.tagsPerKey).tags
         let replica = KeyRecord(

@@ -1,4 +1,5 @@
 import Foundation
+import KMSAccess
 import KMSModel
 import KMSStore
 
@@ -42,7 +43,9 @@ struct PutKeyPolicy: KeyOperation {
         try KeyPolicyName.check(input.policyName)
         let policy = try context.policies.accept(
             input.policy, for: permit.subject.arn, caller: context.caller,
-            skippingLockoutCheck: input.bypassPolicyLockoutSafetyCheck ?? false
+            skippingLockoutCheck: input.bypassPolicyLockoutSafetyCheck ?? false,
+            request: RequestConditions(
+                context: context, operation: .putKeyPolicy, action: "kms:PutKeyPolicy", key: permit.subject)
         )
         return permit.subject.changed { $0.policy = policy }
     }

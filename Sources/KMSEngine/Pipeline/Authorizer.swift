@@ -1,4 +1,4 @@
-package import KMSAccess
+import KMSAccess
 package import KMSModel
 
 /// Proof that a caller may use a subject in the way that an operation does.
@@ -19,16 +19,18 @@ package struct Authorizer: Sendable {
     ///
     /// - Throws: ``KMSError`` with `AccessDeniedException` for the first that is not.
     package func permit<Subject>(
-        _ subject: Subject, _ accesses: [Access], for operation: OperationDescription, caller: Caller
+        _ subject: Subject, _ accesses: [Access], for operation: OperationDescription, in context: RequestContext
     ) throws(KMSError) -> Permit<Subject> {
+        let caller = context.caller
         let asker = AccessCaller.principal(caller.principal)
-        let identity = IdentityAnswer(for: asker)
+        let policies = CallerPolicies(of: caller.principal)
         for access in accesses {
             let question = AccessQuestion(
                 caller: asker, action: access.action, resource: access.question,
-                crossesAccounts: operation.isCrossAccount
+                crossesAccounts: operation.isCrossAccount,
+                request: access.conditions(amongst: accesses, of: operation.name, in: context)
             )
-            let decision = question.decision(under: access.keyPolicy, identity: identity)
+            let decision = question.decision(under: access.keyPolicy, policies: policies)
             guard case .denied(let denial) = decision else { continue }
             if case .keyOfCiphertext = access.resource, question.isForeign {
                 throw .accessDeniedToHiddenKeyOfCiphertext(asker, doing: access.action, in: caller.region.partition)
@@ -48,6 +50,21 @@ extension Access {
         }
     }
 
+    /// What policies may ask of the request when this is decided.
+    fileprivate func conditions(
+        amongst all: [Access], of operation: OperationName, in context: RequestContext
+    ) -> RequestConditions {
+        let keys = all.compactMap(\.key)
+        var conditions = RequestConditions(
+            context: context, operation: operation, action: action,
+            // The key that a replica is to be made of says what kind the replica will be.
+            key: key ?? (operation == .replicateKey ? keys.first : nil)
+        )
+        if case .alias = resource { conditions.isAlias = true }
+        conditions.isOnSameKey = keys.count == 2 && keys[0] === keys[1]
+        return conditions
+    }
+
     fileprivate var keyPolicy: KeyPolicy? { key?.policy }
 
     fileprivate var question: AccessQuestion.Resource {
@@ -56,5 +73,12 @@ extension Access {
         case .alias(let alias): .outsideKeyPolicies(alias.description)
         case .account: .outsideKeyPolicies("*")
         }
+    }
+}
+
+extension CallerPolicies {
+    /// Those of a caller while there are no users and roles: a root user may do everything, nobody else anything.
+    init(of principal: Principal) {
+        if case .root = principal { self = .root } else { self = .none }
     }
 }

@@ -49,7 +49,7 @@ package struct Catalogue: Sendable {
 
 /// One call while it is being answered: who asks, when, and what will be recorded of it.
 struct Call: Sendable {
-    let context: RequestContext
+    var context: RequestContext
     var record: AuditRecord
     /// Records of what the call brought about, and of what it did in another region.
     var furtherRecords: [AuditRecord] = []

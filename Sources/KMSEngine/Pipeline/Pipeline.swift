@@ -67,7 +67,8 @@ package struct Pipeline: Sendable {
             account: caller.principal.account, origin: .call(caller, client: client, requestID: requestID)
         )
         let context = RequestContext(
-            caller: caller, now: now, directory: directory, keyring: keyring, policies: policies, regions: regions,
+            caller: caller, client: client, now: now, directory: directory, keyring: keyring, policies: policies,
+            regions: regions,
             slowWork: slowWork, quotas: quotas
         )
         var call = Call(context: context, record: record)
@@ -115,6 +116,7 @@ package struct Pipeline: Sendable {
         call.record.isReadOnly = description.recorded.isReadOnly
         let input = try Op.Input(validating: body)
         call.record.requestParameters = description.recorded.parameters(of: body)
+        call.context.body = body
         try Op.check(input)
         try Self.checkGrantTokens(in: body, for: description.name)
         for _ in 0..<Self.mostAttempts {
@@ -143,7 +145,7 @@ package struct Pipeline: Sendable {
         let subject = try await subject(of: operation, input, body, context)
         let accesses = Op.accesses(to: subject, for: input)
         record.resources = accesses.compactMap(\.recorded)
-        let permit = try authorizer.permit(subject, accesses, for: Op.description, caller: context.caller)
+        let permit = try authorizer.permit(subject, accesses, for: Op.description, in: context)
         try Self.checkStates(of: accesses, for: Op.description)
         try Op.check(input, on: subject)
         try Self.checkUsage(of: accesses, for: Op.description)

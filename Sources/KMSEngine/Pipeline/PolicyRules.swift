@@ -9,10 +9,11 @@ package struct PolicyRules: Sendable {
 
     /// Accepts a policy for a key, or answers the default one when the request gives none.
     ///
+    /// - Parameter request: What the new policy's conditions may ask when the caller's own access is checked.
     /// - Returns: The text to store.
     /// - Throws: ``KMSError``: `LimitExceededException`, `MalformedPolicyDocumentException`, `InvalidArnException`.
     package func accept(
-        _ text: String?, for key: KeyARN, caller: Caller, skippingLockoutCheck: Bool
+        _ text: String?, for key: KeyARN, caller: Caller, skippingLockoutCheck: Bool, request: any ConditionSource
     ) throws(KMSError) -> String {
         guard let text else { return StandardKeyPolicy.default(for: key.account, in: key.region.partition) }
         do throws(PolicyFailure) {
@@ -21,7 +22,9 @@ package struct PolicyRules: Sendable {
             guard !skippingLockoutCheck else { return text }
             let asker = AccessCaller.principal(caller.principal)
             try KeyPolicy(document).checkLockout(
-                of: asker, fromKey: key.description, ownedBy: key.account, identity: IdentityAnswer(for: asker)
+                of: asker, fromKey: key.description, ownedBy: key.account,
+                policies: CallerPolicies(of: caller.principal),
+                request: request
             )
             return text
         } catch {

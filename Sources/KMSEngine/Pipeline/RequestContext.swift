@@ -7,6 +7,10 @@ package import KMSModel
 package struct RequestContext: Sendable {
     /// Who asks.
     package let caller: Caller
+    /// From where.
+    package let client: Client
+    /// The request as it came, once it has been read.
+    package var body = JSONObject()
     /// When the request is answered; all that one request does happens at one time.
     package let now: Date
     /// Every key and alias, as of now.

@@ -52,7 +52,7 @@ struct AccessDeniedTests {
     @Test func `without a resource the sentence names a star`() throws {
         let question = AccessQuestion(
             caller: try PolicyVectors.caller(Self.user), action: "kms:CreateKey", resource: .outsideKeyPolicies("*"),
-            crossesAccounts: false
+            crossesAccounts: false, request: NoConditions()
         )
         #expect(
             KMSError.accessDenied(question, because: .notInIdentityPolicies, in: .aws).message
@@ -111,7 +111,7 @@ struct AccessDeniedTests {
         AccessQuestion(
             caller: try PolicyVectors.caller(caller), action: "kms:Encrypt",
             resource: .key(arn: PolicyVectors.keyARN, owner: try #require(AccountID("111122223333"))),
-            crossesAccounts: true
+            crossesAccounts: true, request: NoConditions()
         )
     }
 }

@@ -88,7 +88,7 @@ struct ModelStatement {
 
     /// Whether the statement applies, and whether it names more of the caller than its account.
     func application(to question: ModelQuestion) -> (applies: Bool, isDirect: Bool) {
-        guard !actions.isEmpty, !resources.isEmpty, isDenial || !isConditional else { return (false, false) }
+        guard !actions.isEmpty, !resources.isEmpty, !isConditional else { return (false, false) }
         let action = question.action.lowercased()
         let isAction = actions.contains { NaiveWildcard.match($0.lowercased(), action) } != isNotAction
         let isResource = resources.contains { NaiveWildcard.match($0, PolicyVectors.keyARN) } != isNotResource
@@ -166,10 +166,11 @@ struct ModelQuestion {
         let owner = try #require(AccountID("111122223333"))
         let question = AccessQuestion(
             caller: asker, action: ActionName(action), resource: .key(arn: PolicyVectors.keyARN, owner: owner),
-            crossesAccounts: crossesAccounts
+            crossesAccounts: crossesAccounts, request: NoConditions()
         )
         return question.decision(
-            under: policy, identity: isIdentityAllowing ? .allows : IdentityAnswer(for: asker)
+            under: policy,
+            policies: isIdentityAllowing ? try PolicyVectors.allowingEverything() : PolicyVectors.policies(of: asker)
         )
     }
 }

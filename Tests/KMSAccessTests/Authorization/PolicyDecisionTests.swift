@@ -8,19 +8,7 @@ struct PolicyDecisionTests {
             .flatMap(PolicyVectors.evaluations)
     )
     func `a policy says what AWS says`(vector: PolicyVectors.Evaluation) {
-        #expect(vector.question.decision(under: vector.policy, identity: vector.identity) == vector.expected)
-    }
-
-    @Test func `without identity policies only root users are allowed by their account`() throws {
-        let expected: [(String, IdentityAnswer)] = [
-            ("arn:aws:iam::111122223333:root", .allows),
-            ("arn:aws:iam::111122223333:user/reader", .silent),
-            ("arn:aws:sts::111122223333:assumed-role/deployer/run-1", .silent),
-            ("logs.amazonaws.com", .silent),
-        ]
-        for (caller, answer) in expected {
-            #expect(IdentityAnswer(for: try PolicyVectors.caller(caller)) == answer)
-        }
+        #expect(vector.question.decision(under: vector.policy, policies: vector.policies) == vector.expected)
     }
 
     @Test(arguments: [
@@ -90,7 +78,8 @@ struct PolicyDecisionTests {
         let owner = try #require(AccountID("111122223333"))
         let check = {
             try policy.checkLockout(
-                of: caller, fromKey: PolicyVectors.keyARN, ownedBy: owner, identity: IdentityAnswer(for: caller)
+                of: caller, fromKey: PolicyVectors.keyARN, ownedBy: owner, policies: PolicyVectors.policies(of: caller),
+                request: NoConditions()
             )
         }
         if isAccepted { try check() } else { #expect(throws: PolicyFailure.lockout, performing: check) }
@@ -100,7 +89,9 @@ struct PolicyDecisionTests {
         let policy = try policy(allowing: [#"{"AWS": "111122223333"}"#])
         let caller = try PolicyVectors.caller("arn:aws:iam::111122223333:user/reader")
         let owner = try #require(AccountID("111122223333"))
-        try policy.checkLockout(of: caller, fromKey: PolicyVectors.keyARN, ownedBy: owner, identity: .allows)
+        let everything = try PolicyVectors.allowingEverything()
+        try policy.checkLockout(
+            of: caller, fromKey: PolicyVectors.keyARN, ownedBy: owner, policies: everything, request: NoConditions())
     }
 
     @Test func `another account's root user cannot write a policy, whatever it says`() throws {
@@ -108,7 +99,10 @@ struct PolicyDecisionTests {
         let caller = try PolicyVectors.caller("arn:aws:iam::444455556666:root")
         let owner = try #require(AccountID("111122223333"))
         #expect(throws: PolicyFailure.lockout) {
-            try policy.checkLockout(of: caller, fromKey: PolicyVectors.keyARN, ownedBy: owner, identity: .allows)
+            let everything = try PolicyVectors.allowingEverything()
+            try policy.checkLockout(
+                of: caller, fromKey: PolicyVectors.keyARN, ownedBy: owner, policies: everything, request: NoConditions()
+            )
         }
     }
 
@@ -121,6 +115,8 @@ struct PolicyDecisionTests {
     }
 
     private func verdict(of policy: KeyPolicy, on caller: String) throws -> KeyPolicy.Verdict {
-        policy.verdict(on: try PolicyVectors.caller(caller), doing: "kms:Encrypt", to: PolicyVectors.keyARN)
+        policy.verdict(
+            on: try PolicyVectors.caller(caller), doing: "kms:Encrypt", to: PolicyVectors.keyARN, by: NoConditions()
+        )
     }
 }

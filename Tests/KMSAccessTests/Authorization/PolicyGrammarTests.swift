@@ -49,8 +49,8 @@ struct PolicyGrammarTests {
         let statement = try #require(document.statements.first)
         #expect(statement.sid == "s")
         #expect(statement.effect == .deny)
-        #expect(statement.principals.isComplement)
-        #expect(statement.principals.elements == [.anyIdentity, .account(try account), .service("a.b.c")])
+        #expect(statement.principals?.isComplement == true)
+        #expect(statement.principals?.elements == [.anyIdentity, .account(try account), .service("a.b.c")])
         #expect(statement.actions?.elements == ["kms:Sign"])
         #expect(statement.actions?.isComplement == true)
         #expect(statement.resources?.elements == ["x", "y"])
@@ -67,7 +67,7 @@ struct PolicyGrammarTests {
         let text = #"{"Statement": {"Effect": "Allow", "Principal": "*"}}"#
         let document = try PolicyDocument.parse(text, in: .aws)
         #expect(document.version == .original)
-        #expect(document.statements.first?.principals.elements == [.anyone])
+        #expect(document.statements.first?.principals?.elements == [.anyone])
         #expect(document.statements.first?.actions == nil)
     }
 

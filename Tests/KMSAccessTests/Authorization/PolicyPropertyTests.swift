@@ -47,25 +47,6 @@ struct PolicyPropertyTests {
     }
 
     @Test(arguments: 1...10)
-    func `a denial denies as much with a condition as without`(seed: UInt64) throws {
-        var random = PolicyRandom(seed: seed)
-        for _ in 0..<60 {
-            var model = ModelPolicy.random(&random)
-            for index in model.statements.indices where model.statements[index].isDenial {
-                model.statements[index].isConditional = false
-            }
-            var conditional = model
-            for index in model.statements.indices where model.statements[index].isDenial {
-                conditional.statements[index].isConditional = true
-            }
-            let question = ModelQuestion.random(&random)
-            #expect(
-                try question.decision(under: model.compiled()) == question.decision(under: conditional.compiled())
-            )
-        }
-    }
-
-    @Test(arguments: 1...10)
     func `random JSON is a policy or is refused`(seed: UInt64) {
         var random = PolicyRandom(seed: seed)
         for _ in 0..<200 { expectPolicyOrRefusal(PolicyText.print(RandomJSON.value(&random, depth: 0))) }

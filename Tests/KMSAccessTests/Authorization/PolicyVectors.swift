@@ -26,9 +26,66 @@ enum PolicyVectors {
         let name: String
         let policy: KeyPolicy?
         let question: AccessQuestion
-        let identity: IdentityAnswer
+        let policies: CallerPolicies
         let expected: Decision
         var testDescription: String { name }
+    }
+
+    /// A request that has what a vector says.
+    struct Request: ConditionSource {
+        let values: [ConditionKey: ConditionValues]
+
+        func values(of key: ConditionKey) -> ConditionValues { values[key] ?? .absent }
+
+        fileprivate init(_ value: JSONValue?) throws {
+            guard case .object(let object) = value else { throw Failure(description: "no request") }
+            let values = try object.members.map { member -> (ConditionKey, ConditionValues) in
+                switch member.value {
+                case .string(let text): return (ConditionKey(member.name), .one(text))
+                case .array(let texts): return (ConditionKey(member.name), .several(texts.compactMap(\.text)))
+                default: throw Failure(description: member.name)
+                }
+            }
+            self.values = Dictionary(values) { $1 }
+        }
+    }
+
+    /// A condition, a request, and whether the one holds for the other.
+    struct Condition: Sendable, CustomTestStringConvertible {
+        let name: String
+        let version: String
+        let condition: JSONValue
+        let request: Request
+        let holds: Bool
+        var testDescription: String { name }
+
+        /// A policy with one statement of this effect under the condition; for a denial one before it that allows.
+        func policy(_ effect: String) throws -> KeyPolicy {
+            func statement(_ effect: String, _ condition: JSONValue?) -> JSONValue {
+                var object = JSONObject([
+                    "Effect": .string(effect), "Principal": .object(JSONObject(["AWS": .string("*")])),
+                    "Action": .string("kms:*"), "Resource": .string("*"),
+                ])
+                if let condition { object.append("Condition", condition) }
+                return .object(object)
+            }
+            let statements = (effect == "Deny" ? [statement("Allow", nil)] : []) + [statement(effect, condition)]
+            let document = JSONObject(["Version": .string(version), "Statement": .array(statements)])
+            return KeyPolicy(try PolicyDocument.parse(PolicyText.print(.object(document)), in: .aws))
+        }
+    }
+
+    static func conditions() throws -> [Condition] {
+        try members(of: load("conditions"), known: ["origin", "cases"]).cases.map { value in
+            let members = try fields(of: value, known: ["name", "version", "condition", "request", "holds"])
+            guard let name = members["name"]?.text, let version = members["version"]?.text,
+                let condition = members["condition"], case .bool(let holds)? = members["holds"]
+            else { throw Failure(description: "incomplete case") }
+            return Condition(
+                name: name, version: version, condition: condition, request: try Request(members["request"]),
+                holds: holds
+            )
+        }
     }
 
     static func grammar() throws -> [Grammar] {
@@ -69,23 +126,35 @@ enum PolicyVectors {
             let owner = AccountID("111122223333")
         else { throw Failure(description: "incomplete case") }
         let asker = try self.caller(caller, rolePath: members["rolePath"]?.text ?? "/")
-        let identity = try members["identity"]?.text.map(identity) ?? IdentityAnswer(for: asker)
+        let policies = try members["identity"]?.text.map(callerPolicies) ?? Self.policies(of: asker)
         let question = AccessQuestion(
             caller: asker,
             action: ActionName(action),
             resource: members["resource"]?.text.map { .outsideKeyPolicies($0) } ?? .key(arn: keyARN, owner: owner),
-            crossesAccounts: members["crossesAccounts"] != .bool(false)
+            crossesAccounts: members["crossesAccounts"] != .bool(false), request: NoConditions()
         )
         return Evaluation(
-            name: name, policy: policy, question: question, identity: identity,
+            name: name, policy: policy, question: question, policies: policies,
             expected: try decision(expected)
         )
     }
 
-    private static func identity(_ text: String) throws -> IdentityAnswer {
+    /// Policies that allow everything.
+    static func allowingEverything() throws -> CallerPolicies {
+        let text = #"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#
+        let policy = IdentityPolicy(try PolicyDocument.parse(text, as: .identity))
+        return CallerPolicies(identity: [policy], boundary: nil, session: nil)
+    }
+
+    /// Those of a caller to whom nothing is attached.
+    static func policies(of caller: AccessCaller) -> CallerPolicies {
+        if case .principal(.root) = caller { .root } else { .none }
+    }
+
+    private static func callerPolicies(_ text: String) throws -> CallerPolicies {
         switch text {
-        case "allows": .allows
-        case "silent": .silent
+        case "allows": try allowingEverything()
+        case "silent": .none
         default: throw Failure(description: text)
         }
     }

@@ -18,7 +18,8 @@ struct PrincipalFingerprintTests {
         let policy = KeyPolicy(try PolicyDocument.parse(text, in: .aws))
         let verdicts = [name, other].map {
             policy.verdict(
-                on: .principal(.user(account, path: "/", name: $0)), doing: "kms:Sign", to: PolicyVectors.keyARN
+                on: .principal(.user(account, path: "/", name: $0)), doing: "kms:Sign", to: PolicyVectors.keyARN,
+                by: NoConditions()
             )
         }
         #expect(verdicts == [.admits(.byName, statement: 0), .silent])

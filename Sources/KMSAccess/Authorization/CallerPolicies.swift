@@ -1,0 +1,113 @@
+/// What the caller's own account says of a caller: identity policies, permissions boundary and session policies.
+///
+/// Source: IAM User Guide, "Policy evaluation logic".
+package struct CallerPolicies: Sendable {
+    private enum Standing: Sendable {
+        /// The root user, whom nothing in the account permits or limits.
+        case root
+        /// Somebody without policies of their own, such as an AWS service.
+        case nobody
+        case identity([IdentityPolicy], boundary: IdentityPolicy?, session: [IdentityPolicy]?)
+    }
+
+    private let standing: Standing
+
+    private init(_ standing: Standing) { self.standing = standing }
+
+    /// Those of a root user, who may do everything that another account or a key's policy does not forbid.
+    package static let root = CallerPolicies(.root)
+    /// Those of somebody to whom no policy is attached.
+    package static let none = CallerPolicies(.nobody)
+
+    /// Those of a user or a role session.
+    ///
+    /// - Parameters:
+    ///   - identity: All that is attached to the user and to the user's groups, or to the role.
+    ///   - boundary: What limits the user or role, if anything does.
+    ///   - session: What limits the session, or nil for one that was begun without.
+    package init(identity: [IdentityPolicy], boundary: IdentityPolicy?, session: [IdentityPolicy]?) {
+        standing = .identity(identity, boundary: boundary, session: session)
+    }
+
+    /// What one kind of policy says.
+    enum Verdict: Equatable {
+        case denies
+        case allows
+        case silent
+    }
+
+    /// What every kind of policy says to one question.
+    struct Verdicts {
+        let identity: Verdict
+        /// Allows when there is none.
+        let boundary: Verdict
+        /// Allows when there is none.
+        let session: Verdict
+
+        /// The first kind that explicitly denies.
+        var denial: Decision.Denial? {
+            if identity == .denies { return .deniedByIdentityPolicy }
+            if boundary == .denies { return .deniedByBoundary }
+            return session == .denies ? .deniedBySessionPolicy : nil
+        }
+
+        /// The first kind that limits the caller by saying nothing.
+        var limit: Decision.Denial? {
+            if boundary != .allows { return .notInBoundary }
+            return session != .allows ? .notInSessionPolicies : nil
+        }
+
+        /// The first kind that does not allow.
+        var refusal: Decision.Denial? { identity != .allows ? .notInIdentityPolicies : limit }
+    }
+
+    /// What they say to `action` on `resource`.
+    func verdicts(doing action: ActionName, to resource: String, by request: any ConditionSource) -> Verdicts {
+        func verdict(_ policies: [IdentityPolicy]) -> Verdict {
+            var result = Verdict.silent
+            for policy in policies {
+                switch policy.verdict(doing: action, to: resource, by: request) {
+                case .denies: return .denies
+                case .allows: result = .allows
+                case .silent: break
+                }
+            }
+            return result
+        }
+        switch standing {
+        case .root: return Verdicts(identity: .allows, boundary: .allows, session: .allows)
+        case .nobody: return Verdicts(identity: .silent, boundary: .allows, session: .allows)
+        case .identity(let identity, let boundary, let session):
+            return Verdicts(
+                identity: verdict(identity), boundary: boundary.map { verdict([$0]) } ?? .allows,
+                session: session.map(verdict) ?? .allows
+            )
+        }
+    }
+}
+
+/// An identity policy, a permissions boundary or a session policy, prepared for evaluation.
+package struct IdentityPolicy: Sendable {
+    private let denies: [CompiledStatement]
+    private let allows: [CompiledStatement]
+
+    /// Prepares `document`, which was read as an identity policy.
+    package init(_ document: PolicyDocument) {
+        let statements = document.statements.enumerated().compactMap { position, statement in
+            CompiledStatement(statement, at: position, version: document.version)
+        }
+        denies = statements.filter { $0.effect == .deny }
+        allows = statements.filter { $0.effect == .allow }
+    }
+
+    func verdict(
+        doing action: ActionName, to resource: String, by request: any ConditionSource
+    ) -> CallerPolicies.Verdict {
+        action.folded.withUnsafeBufferPointer { action in
+            resource.withUTF8Lent { resource in
+                if denies.contains(where: { $0.applies(to: action, resource, request) }) { return .denies }
+                return allows.contains(where: { $0.applies(to: action, resource, request) }) ? .allows : .silent
+            }
+        }
+    }
+}

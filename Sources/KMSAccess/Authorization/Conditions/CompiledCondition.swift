@@ -1,0 +1,69 @@
+/// One condition key with all that it is compared with, prepared for evaluation.
+///
+/// Source: IAM User Guide, "IAM JSON policy elements: Condition operators" and "Set operators for multi-valued context keys".
+struct CompiledCondition: Sendable {
+    private let key: ConditionKey
+    private let comparison: ConditionOperator
+    /// Nil for `Null`.
+    private let test: ConditionTest?
+    /// Of `Null`: whether the key has to be absent, or present; both when both are listed.
+    private let absences: [Bool]
+
+    /// - Parameter key: What is asked, or ``ConditionKey/unknown`` when this kind of policy may not ask it.
+    init(_ key: ConditionKey, _ comparison: ConditionOperator, _ values: [String], hasVariables: Bool) {
+        self.key = key
+        self.comparison = comparison
+        test = ConditionTest(comparison.comparison, values, hasVariables: hasVariables)
+        absences = values.compactMap { ["true": true, "false": false][$0.lowercased()] }
+    }
+
+    /// Whether the condition holds.
+    ///
+    /// - Returns: Nil when a policy variable has no value: then the whole statement does not apply.
+    func holds(for source: any ConditionSource) -> Bool? {
+        let present = source.values(of: key)
+        guard let test else { return absences.contains(present.all.isEmpty) }
+        switch comparison.qualifier {
+        case .forAllValues: return all(of: present.all, test, source)
+        case .forAnyValue: return any(of: present.all, test, source)
+        case nil: break
+        }
+        // A key that is not there is unlike everything.
+        guard !present.all.isEmpty else { return comparison.ifExists || comparison.isNegated }
+        return comparison.isNegated ? all(of: present.all, test, source) : any(of: present.all, test, source)
+    }
+
+    private func all(
+        of values: [String], _ test: ConditionTest, _ source: any ConditionSource
+    ) -> Bool? {
+        var result = true
+        for value in values {
+            guard let matched = test.matches(value, source) else { return nil }
+            result = result && matched != comparison.isNegated
+        }
+        return result
+    }
+
+    private func any(
+        of values: [String], _ test: ConditionTest, _ source: any ConditionSource
+    ) -> Bool? {
+        var result = false
+        for value in values {
+            guard let matched = test.matches(value, source) else { return nil }
+            result = result || matched != comparison.isNegated
+        }
+        return result
+    }
+}
+
+extension ConditionOperator {
+    /// Whether it asks that none of the listed values is like the request's.
+    var isNegated: Bool {
+        switch comparison {
+        case .stringNotEquals, .stringNotEqualsIgnoreCase, .stringNotLike, .numericNotEquals, .dateNotEquals,
+            .notIPAddress, .arnNotEquals, .arnNotLike:
+            true
+        default: false
+        }
+    }
+}

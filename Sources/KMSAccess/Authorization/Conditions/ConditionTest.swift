@@ -1,0 +1,134 @@
+import Foundation
+
+/// The values that a condition compares with, prepared for comparing.
+///
+/// A value that is not what its operator compares, such as a date that is none, is like no other.
+///
+/// Source: IAM User Guide, "IAM JSON policy elements: Condition operators".
+enum ConditionTest: Sendable {
+    case equal([TextTemplate], ignoringCase: Bool)
+    case like([TextTemplate])
+    case number([Double], Ordering)
+    case date([Double], Ordering)
+    case boolean([Bool])
+    case binary([[UInt8]])
+    case address([AddressRange])
+    case arn([TextTemplate])
+
+    /// How a value of the request stands to the one that is listed.
+    enum Ordering: Sendable {
+        case equal, less, lessOrEqual, greater, greaterOrEqual
+
+        func holds(_ left: Double, _ right: Double) -> Bool {
+            switch self {
+            case .equal: left == right
+            case .less: left < right
+            case .lessOrEqual: left <= right
+            case .greater: left > right
+            case .greaterOrEqual: left >= right
+            }
+        }
+    }
+
+    /// Prepares `values` for a comparison other than `Null`, without its negation.
+    init?(_ comparison: ConditionOperator.Comparison, _ values: [String], hasVariables: Bool) {
+        var templates: [TextTemplate] { values.map { TextTemplate($0, hasVariables: hasVariables) } }
+        switch comparison {
+        case .stringEquals, .stringNotEquals: self = .equal(templates, ignoringCase: false)
+        case .stringEqualsIgnoreCase, .stringNotEqualsIgnoreCase: self = .equal(templates, ignoringCase: true)
+        case .stringLike, .stringNotLike: self = .like(templates)
+        case .numericEquals, .numericNotEquals: self = .number(values.compactMap(Self.number), .equal)
+        case .numericLessThan: self = .number(values.compactMap(Self.number), .less)
+        case .numericLessThanEquals: self = .number(values.compactMap(Self.number), .lessOrEqual)
+        case .numericGreaterThan: self = .number(values.compactMap(Self.number), .greater)
+        case .numericGreaterThanEquals: self = .number(values.compactMap(Self.number), .greaterOrEqual)
+        case .dateEquals, .dateNotEquals: self = .date(values.compactMap(PolicyDate.seconds), .equal)
+        case .dateLessThan: self = .date(values.compactMap(PolicyDate.seconds), .less)
+        case .dateLessThanEquals: self = .date(values.compactMap(PolicyDate.seconds), .lessOrEqual)
+        case .dateGreaterThan: self = .date(values.compactMap(PolicyDate.seconds), .greater)
+        case .dateGreaterThanEquals: self = .date(values.compactMap(PolicyDate.seconds), .greaterOrEqual)
+        case .bool: self = .boolean(values.compactMap(Self.boolean))
+        case .binaryEquals: self = .binary(values.compactMap(Self.bytes))
+        case .ipAddress, .notIPAddress: self = .address(values.compactMap(AddressRange.init))
+        case .arnEquals, .arnNotEquals, .arnLike, .arnNotLike: self = .arn(templates)
+        case .null: return nil
+        }
+    }
+
+    /// Whether one of the listed values stands to `value` as the operator asks.
+    ///
+    /// - Returns: Nil when a policy variable has no value: then the whole statement does not apply.
+    func matches(_ value: String, _ source: any ConditionSource) -> Bool? {
+        switch self {
+        case .equal(let templates, let ignoringCase):
+            return Self.any(of: templates) { template in
+                template.text(for: source).map {
+                    ignoringCase ? $0.lowercased().isSameText(as: value.lowercased()) : $0.isSameText(as: value)
+                }
+            }
+        case .like(let templates):
+            return Self.any(of: templates) { template in
+                template.pattern(for: source).map { WildcardPatterns.matches($0[...], Array(value.utf8)[...]) }
+            }
+        case .arn(let templates):
+            return Self.any(of: templates) { template in
+                template.pattern(for: source).map { ARNPattern.matches($0, value) }
+            }
+        case .number(let numbers, let ordering):
+            return Self.number(value).map { value in numbers.contains { ordering.holds(value, $0) } } ?? false
+        case .date(let dates, let ordering):
+            return PolicyDate.seconds(value).map { value in dates.contains { ordering.holds(value, $0) } } ?? false
+        case .boolean(let flags): return Self.boolean(value).map(flags.contains) ?? false
+        case .binary(let blobs): return Self.bytes(value).map(blobs.contains) ?? false
+        case .address(let ranges):
+            return Address(value).map { address in ranges.contains { $0.contains(address) } } ?? false
+        }
+    }
+
+    private static func any(of templates: [TextTemplate], _ isMatch: (TextTemplate) -> Bool?) -> Bool? {
+        var result = false
+        for template in templates {
+            guard let matched = isMatch(template) else { return nil }
+            result = result || matched
+        }
+        return result
+    }
+
+    // MARK: Values
+
+    /// A decimal number, perhaps with a fraction.
+    private static func number(_ text: String) -> Double? {
+        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) || "+-.eE".utf8.contains($0) }) else { return nil }
+        return Double(text).flatMap { $0.isFinite ? $0 : nil }
+    }
+
+    private static func boolean(_ text: String) -> Bool? {
+        switch text.lowercased() {
+        case "true": true
+        case "false": false
+        default: nil
+        }
+    }
+
+    private static func bytes(_ text: String) -> [UInt8]? { Data(base64Encoded: text).map(Array.init) }
+}
+
+/// Patterns of ARNs, whose six parts are compared one by one: a `*` in one of the first five does not reach into the next.
+enum ARNPattern {
+    /// Whether the pattern, which is made of ``WildcardPatterns/units(of:)``, matches an ARN.
+    static func matches(_ pattern: [UInt8], _ arn: String) -> Bool {
+        let patterns = parts(pattern[...])
+        let values = parts(Array(arn.utf8)[...])
+        guard patterns.count == 6, values.count == 6 else { return false }
+        return zip(patterns, values).allSatisfy { WildcardPatterns.matches($0, $1) }
+    }
+
+    private static func parts(_ text: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
+        text.split(separator: UInt8(ascii: ":"), maxSplits: 5, omittingEmptySubsequences: false)
+    }
+}
+
+extension String {
+    /// Byte equality: Swift's `==` takes canonically equivalent texts for equal, AWS does not.
+    fileprivate func isSameText(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
+}

@@ -1,0 +1,99 @@
+/// A text of a policy, in which `${key}` stands for what the request has under that key.
+///
+/// Source: IAM User Guide, "IAM policy elements: Variables and tags".
+struct TextTemplate: Sendable {
+    private enum Segment: Sendable {
+        /// Bytes as they are written; wildcards among them are wildcards.
+        case text([UInt8])
+        /// A character that is no wildcard: `${*}`, `${?}`, `${$}`.
+        case literal(UInt8)
+        case variable(ConditionKey, defaultValue: String?)
+    }
+
+    private var segments: [Segment] = []
+    /// What the text and the pattern are when no request changes them.
+    private var constant: (text: String, pattern: [UInt8])?
+
+    /// Takes `text` apart.
+    ///
+    /// - Parameter hasVariables: Whether the document is of the version that has them; in another `${` is text.
+    init(_ text: String, hasVariables: Bool) {
+        var rest = text.utf8[...]
+        while hasVariables, let start = rest.firstRange(of: "${".utf8),
+            let end = rest[start.upperBound...].firstIndex(
+                of: UInt8(ascii: "}")
+            )
+        {
+            append(Array(rest[..<start.lowerBound]))
+            segments.append(Self.segment(String(decoding: rest[start.upperBound..<end], as: UTF8.self)))
+            rest = rest[rest.index(after: end)...]
+        }
+        append(Array(rest))
+        if isConstant, let text = self.text(for: NoConditions()),
+            let pattern = self.pattern(for: NoConditions())
+        {
+            constant = (text, pattern)
+        }
+    }
+
+    private mutating func append(_ bytes: [UInt8]) {
+        if !bytes.isEmpty { segments.append(.text(bytes)) }
+    }
+
+    private static func segment(_ name: String) -> Segment {
+        if let byte = name.utf8.first, name.utf8.count == 1, "*?$".utf8.contains(byte) { return .literal(byte) }
+        let parts = name.split(separator: ",", maxSplits: 1)
+        let key = ConditionKey(parts.first.map { trimmed($0) } ?? "")
+        let quoted = parts.count == 2 ? trimmed(parts[1]) : ""
+        let isQuoted = quoted.utf8.count >= 2 && quoted.hasPrefix("'") && quoted.hasSuffix("'")
+        return .variable(key, defaultValue: isQuoted ? String(quoted.dropFirst().dropLast()) : nil)
+    }
+
+    private static func trimmed(_ text: Substring) -> String {
+        String(text.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+    }
+
+    /// Whether the text is the same for every request.
+    var isConstant: Bool {
+        segments.allSatisfy { segment in
+            if case .variable = segment { false } else { true }
+        }
+    }
+
+    /// The text for a request, or nil when the request has not exactly one value for a variable without default.
+    func text(for source: any ConditionSource) -> String? {
+        if let constant { return constant.text }
+        var bytes: [UInt8] = []
+        for segment in segments {
+            switch segment {
+            case .text(let text): bytes += text
+            case .literal(let byte): bytes.append(byte)
+            case .variable(let key, let defaultValue):
+                guard let value = Self.value(of: key, in: source) ?? defaultValue else { return nil }
+                bytes += value.utf8
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The pattern for a request, in which what came from the request is no wildcard; nil as for ``text(for:)``.
+    func pattern(for source: any ConditionSource) -> [UInt8]? {
+        if let constant { return constant.pattern }
+        var pattern: [UInt8] = []
+        for segment in segments {
+            switch segment {
+            case .text(let text): pattern += WildcardPatterns.units(of: text)
+            case .literal(let byte): pattern.append(byte)
+            case .variable(let key, let defaultValue):
+                guard let value = Self.value(of: key, in: source) ?? defaultValue else { return nil }
+                pattern += value.utf8
+            }
+        }
+        return pattern
+    }
+
+    private static func value(of key: ConditionKey, in source: any ConditionSource) -> String? {
+        guard case .one(let value) = source.values(of: key) else { return nil }
+        return value
+    }
+}

@@ -1,0 +1,258 @@
+import Foundation
+import KMSAccess
+import KMSModel
+
+/// What a request supplies for the conditions and variables of policies.
+///
+/// Source: Service Authorization Reference, "Condition keys for AWS Key Management Service"; IAM User Guide, "AWS global
+/// condition context keys".
+struct RequestConditions: ConditionSource {
+    let context: RequestContext
+    let operation: OperationName
+    let action: ActionName
+    /// What is decided about; nil for operations on no key, and for aliases.
+    let key: KeySnapshot?
+    /// Whether an alias is decided about, of which KMS tells nothing.
+    var isAlias = false
+    /// Whether ReEncrypt has one key on both sides.
+    var isOnSameKey = false
+
+    func values(of key: ConditionKey) -> ConditionValues {
+        switch key {
+        case .named(let name): values(of: name)
+        case .encryptionContext(let name): ConditionValues(contextPairs.first { $0.key.lowercased() == name }?.value)
+        case .requestTag(let name): ConditionValues(requestTags.first { $0.key.lowercased() == name }?.value)
+        case .resourceTag(let name): ConditionValues(resourceTags.first { $0.key.lowercased() == name }?.value)
+        // Nobody who can sign has tags yet.
+        case .principalTag, .unknown: .absent
+        }
+    }
+
+    private func values(of name: ConditionKey.Name) -> ConditionValues {
+        if name.rawValue.utf8.starts(with: "aws:".utf8) { return globalValues(of: name) }
+        guard !isAlias else { return .absent }
+        if let member = RequestMember.of[name] {
+            return member.operations.contains(operation)
+                ? ConditionValues(text(member.name) ?? member.byDefault) : .absent
+        }
+        switch name {
+        case .callerAccount: return isAboutKey ? .one(context.caller.principal.account.description) : .absent
+        case .encryptionAlgorithm: return ConditionValues(encryptionAlgorithm)
+        case .encryptionContextKeys: return .several(contextPairs.map(\.key))
+        case .grantIsForAWSResource:
+            return [.createGrant, .listGrants, .revokeGrant].contains(operation) ? .one("false") : .absent
+        case .requestAlias: return ConditionValues(requestAlias)
+        case .reEncryptOnSameKey: return operation == .reEncrypt ? .one(isOnSameKey ? "true" : "false") : .absent
+        case .resourceAliases: return .several(resourceAliases)
+        case .trailingDaysWithoutKeyUsage: return ConditionValues(trailingDays)
+        default: return ConditionValues(KeyTraits(self)?.value(of: name))
+        }
+    }
+
+    /// Whether there is a key, or one is about to be.
+    var isAboutKey: Bool { key != nil || action == "kms:CreateKey" }
+
+    // MARK: Members of the request
+
+    private func text(_ member: String) -> String? {
+        switch context.body[member] {
+        case .string(let text), .number(let text): text
+        case .bool(let flag): flag ? "true" : "false"
+        default: nil
+        }
+    }
+
+    /// The member of ReEncrypt, or of an operation with one side, that a decision is about.
+    private func sided(_ member: String) -> String {
+        guard operation == .reEncrypt else { return member }
+        return (action == "kms:ReEncryptFrom" ? "Source" : "Destination") + member
+    }
+
+    private static let contextOperations: Set<OperationName> = [
+        .encrypt, .decrypt, .reEncrypt, .generateDataKey, .generateDataKeyWithoutPlaintext, .generateDataKeyPair,
+        .generateDataKeyPairWithoutPlaintext,
+    ]
+
+    private var encryptionAlgorithm: String? {
+        guard Self.contextOperations.contains(operation) else { return nil }
+        return text(sided("EncryptionAlgorithm")) ?? EncryptionAlgorithm.symmetricDefault.rawValue
+    }
+
+    private var contextPairs: [(key: String, value: String)] {
+        guard !isAlias, Self.contextOperations.contains(operation),
+            case .object(let pairs)? = context.body[sided("EncryptionContext")]
+        else { return [] }
+        return pairs.members.compactMap { pair in
+            if case .string(let value) = pair.value { (pair.name, value) } else { nil }
+        }
+    }
+
+    private static let aliasOperations: Set<OperationName> = contextOperations.union([
+        .generateMac, .verifyMac, .sign, .verify, .deriveSharedSecret, .describeKey, .getPublicKey,
+    ])
+
+    private var requestAlias: String? {
+        guard Self.aliasOperations.contains(operation), let identifier = text(sided("KeyId")) else { return nil }
+        if identifier.utf8.starts(with: AliasName.prefix.utf8) { return identifier }
+        let resource = identifier.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false).last
+        return resource.flatMap { $0.utf8.starts(with: AliasName.prefix.utf8) ? String($0) : nil }
+    }
+
+    private var requestTags: [(key: String, value: String)] {
+        guard !isAlias, [.createKey, .replicateKey, .tagResource].contains(operation),
+            case .array(let tags)? = context.body["Tags"]
+        else { return [] }
+        return tags.compactMap { tag in
+            guard case .object(let tag) = tag, case .string(let key)? = tag["TagKey"],
+                case .string(let value)? = tag["TagValue"]
+            else { return nil }
+            return (key, value)
+        }
+    }
+
+    private var requestTagKeys: [String] {
+        guard operation == .untagResource, case .array(let keys)? = context.body["TagKeys"] else {
+            return operation == .replicateKey ? [] : requestTags.map(\.key)
+        }
+        return keys.compactMap { if case .string(let key) = $0 { key } else { nil } }
+    }
+
+    // MARK: The key
+
+    private var resourceTags: [(key: String, value: String)] {
+        if let key { return key.record.tags.map { ($0.key, $0.value) } }
+        return action == "kms:CreateKey" ? requestTags : []
+    }
+
+    private var resourceAliases: [String] {
+        guard let key else { return [] }
+        return context.directory.aliases(in: key.arn.realm, of: key.arn, after: nil, limit: .max).map(
+            \.arn.name.description)
+    }
+
+    private var trailingDays: String? {
+        guard [.disableKey, .scheduleKeyDeletion].contains(operation), let last = key?.use.last?.date else {
+            return nil
+        }
+        return String(Int(context.now.timeIntervalSince(last) / 86_400))
+    }
+
+    // MARK: The caller and the circumstances
+
+    private func globalValues(of name: ConditionKey.Name) -> ConditionValues {
+        let principal = context.caller.principal
+        switch name {
+        case .currentTime: return .one(UTCTime(context.now).iso8601)
+        case .epochTime: return .one(String(Int(context.now.timeIntervalSince1970)))
+        case .principalAccount: return .one(principal.account.description)
+        case .principalARN: return .one(principal.policyARN(in: context.caller.region.partition))
+        case .principalIsAWSService, .viaAWSService, .secureTransport: return .one("false")
+        case .principalType: return .one(principal.type)
+        case .requestedRegion: return .one(context.caller.region.description)
+        case .resourceAccount: return ConditionValues(key?.arn.account.description)
+        case .sourceIP: return .one(context.client.address)
+        case .tagKeys: return .several(isAlias ? [] : requestTagKeys)
+        case .userAgent: return ConditionValues(context.client.userAgent)
+        case .userID:
+            if case .root(let account) = principal { return .one(account.description) }
+            return .absent
+        case .username:
+            if case .user(_, _, let name) = principal { return .one(name) }
+            return .absent
+        default: return .absent
+        }
+    }
+}
+
+/// A condition key whose value is a member of some requests.
+private struct RequestMember {
+    let name: String
+    let operations: Set<OperationName>
+    var byDefault: String?
+
+    static let of: [ConditionKey.Name: RequestMember] = [
+        .bypassPolicyLockoutSafetyCheck: Self(
+            name: "BypassPolicyLockoutSafetyCheck", operations: [.createKey, .putKeyPolicy]),
+        .dataKeyPairSpec: Self(
+            name: "KeyPairSpec", operations: [.generateDataKeyPair, .generateDataKeyPairWithoutPlaintext]),
+        .expirationModel: Self(name: "ExpirationModel", operations: [.importKeyMaterial]),
+        .granteePrincipal: Self(name: "GranteePrincipal", operations: [.createGrant]),
+        .retiringPrincipal: Self(name: "RetiringPrincipal", operations: [.createGrant]),
+        .keyAgreementAlgorithm: Self(name: "KeyAgreementAlgorithm", operations: [.deriveSharedSecret]),
+        .macAlgorithm: Self(name: "MacAlgorithm", operations: [.generateMac, .verifyMac]),
+        .messageType: Self(
+            name: "MessageType", operations: [.sign, .verify], byDefault: MessageType.raw.rawValue),
+        .primaryRegion: Self(name: "PrimaryRegion", operations: [.updatePrimaryRegion]),
+        .replicaRegion: Self(name: "ReplicaRegion", operations: [.replicateKey]),
+        .rotationPeriodInDays: Self(
+            name: "RotationPeriodInDays", operations: [.enableKeyRotation], byDefault: "365"),
+        .scheduleKeyDeletionPendingWindowInDays: Self(
+            name: "PendingWindowInDays", operations: [.scheduleKeyDeletion], byDefault: "30"),
+        .signingAlgorithm: Self(name: "SigningAlgorithm", operations: [.sign, .verify]),
+        .validTo: Self(name: "ValidTo", operations: [.importKeyMaterial]),
+        .wrappingAlgorithm: Self(name: "WrappingAlgorithm", operations: [.getParametersForImport]),
+        .wrappingKeySpec: Self(name: "WrappingKeySpec", operations: [.getParametersForImport]),
+    ]
+}
+
+/// What kind of key a decision is about: one that exists, or the one that a request is to make.
+private struct KeyTraits {
+    private let spec: String
+    private let usage: String
+    private let origin: String
+    private let isMultiRegion: Bool
+    /// Nil for a single-Region key.
+    private let multiRegionType: String?
+
+    init?(_ conditions: RequestConditions) {
+        let body = conditions.context.body
+        func given(_ members: String..., byDefault: String) -> String {
+            for member in members { if case .string(let text)? = body[member] { return text } }
+            return byDefault
+        }
+        if let record = conditions.key?.record, conditions.operation != .retireGrant {
+            spec = record.spec.rawValue
+            usage = record.usage.rawValue
+            origin = record.origin.rawValue
+            isMultiRegion = record.isMultiRegion
+            let isReplica = record.isReplica || conditions.action == "kms:CreateKey"
+            multiRegionType = record.isMultiRegion ? (isReplica ? "REPLICA" : "PRIMARY") : nil
+        } else if conditions.operation == .createKey {
+            spec = given("KeySpec", "CustomerMasterKeySpec", byDefault: KeySpec.symmetricDefault.rawValue)
+            usage = given("KeyUsage", byDefault: KeyUsage.encryptDecrypt.rawValue)
+            origin = given("Origin", byDefault: KeyOrigin.awsKMS.rawValue)
+            isMultiRegion = body["MultiRegion"] == .bool(true)
+            multiRegionType = isMultiRegion ? "PRIMARY" : nil
+        } else {
+            return nil
+        }
+    }
+
+    func value(of name: ConditionKey.Name) -> String? {
+        switch name {
+        case .keySpec, .customerMasterKeySpec: spec
+        case .keyUsage, .customerMasterKeyUsage: usage
+        case .keyOrigin: origin
+        case .multiRegion: isMultiRegion ? "true" : "false"
+        case .multiRegionKeyType: multiRegionType
+        default: nil
+        }
+    }
+}
+
+extension Principal {
+    /// The ARN that policies know the principal by: of a role session the role's.
+    fileprivate func policyARN(in partition: Partition) -> String {
+        guard case .roleSession(let account, let path, let role, _) = self else { return arn(in: partition) }
+        return "arn:\(partition.rawValue):iam::\(account):role\(path)\(role)"
+    }
+
+    /// The value of `aws:PrincipalType`.
+    fileprivate var type: String {
+        switch self {
+        case .root: "Account"
+        case .user: "User"
+        case .roleSession: "AssumedRole"
+        }
+    }
+}
