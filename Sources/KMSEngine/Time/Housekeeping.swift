@@ -91,7 +91,7 @@ package actor Housekeeping: Service {
     /// Does one thing that is due for `key`; answers whether it was done or is no longer due.
     private func settle(_ key: KeySnapshot, at time: Date) async -> Bool {
         do {
-            if key.materials.contains(where: { $0.hasExpired(at: time) }) {
+            if key.materials.contains(where: { $0.ends(by: time) }) {
                 try await expire(key, at: time)
                 return true
             }
@@ -130,8 +130,8 @@ package actor Housekeeping: Service {
     }
 
     private func expire(_ key: KeySnapshot, at time: Date) async throws {
-        let mutations = key.materials.filter { $0.hasExpired(at: time) }.map {
-            Mutation.updateMaterial($0.withoutBytes)
+        let mutations = key.materials.filter { $0.ends(by: time) }.map {
+            Mutation.updateMaterial($0.expired)
         }
         try await ledger.commit(Change(mutations + key.changing(afterMaterial: mutations) { _ in }))
         keyring.forget(key.arn)
@@ -161,12 +161,5 @@ package actor Housekeeping: Service {
 
     private func record(_ event: ServiceEvent, at time: Date) async throws {
         try await audit.append(AuditRecord(of: event, at: time).line(), durably: true)
-    }
-}
-
-extension MaterialRecord {
-    fileprivate func hasExpired(at now: Date) -> Bool {
-        guard isPresent, let validTo else { return false }
-        return validTo <= now
     }
 }
