@@ -74,12 +74,14 @@ package struct AuditRecord: Sendable {
         recipient = account
     }
 
-    /// The copies of the record: one for the caller's account and, after a call that used a key of another account, one
-    /// for that account too.
+    /// The copies of the record: one for the caller's account and, after a call on a key of another account, one for that
+    /// account too, unless the caller was denied.
     ///
     /// The owner learns which account it was, not who in it.
     package func copies() -> [AuditRecord] {
-        guard outcome == nil, resources.contains(where: { $0.account != account }) else { return [self] }
+        guard outcome?.code != .accessDenied, resources.contains(where: { $0.account != account }) else {
+            return [self]
+        }
         let owners = Set(resources.map(\.account)).subtracting([account]).sorted()
         var own = self
         own.sharedEventID = RequestID.make()
