@@ -1,16 +1,19 @@
+package import Foundation
 package import KMSAccess
 package import KMSModel
 
-/// Finds the key or alias that a request names, as one caller sees it.
+/// Finds the key or alias that a request names, as one caller sees it at one time.
 ///
 /// Source of the rules: KMS API Reference, `KeyId`; the sentences are AWS's own.
 package struct KeyResolver: Sendable {
     private let directory: KeyDirectory
     private let caller: Caller
+    private let now: Date
 
-    package init(directory: KeyDirectory, caller: Caller) {
+    package init(directory: KeyDirectory, caller: Caller, now: Date) {
         self.directory = directory
         self.caller = caller
+        self.now = now
     }
 
     private var realm: Realm { Realm(account: caller.principal.account, region: caller.region) }
@@ -55,7 +58,7 @@ package struct KeyResolver: Sendable {
                 .principal(caller.principal), doing: action, in: caller.region.partition
             )
         }
-        return key
+        return key.at(now)
     }
 
     /// The alias of the caller's realm that has this name.
@@ -86,11 +89,11 @@ package struct KeyResolver: Sendable {
 
     /// The key in `region` that shares its material with `key`, which may be itself.
     package func relative(of key: KeySnapshot, in region: Region) -> KeySnapshot? {
-        directory.family(of: key).members.first { $0.arn.region == region }
+        directory.family(of: key).members.first { $0.arn.region == region }?.at(now)
     }
 
     /// The key that `alias` points to.
-    package func target(of alias: AliasRecord) -> KeySnapshot? { directory.key(alias.targetARN) }
+    package func target(of alias: AliasRecord) -> KeySnapshot? { directory.key(alias.targetARN)?.at(now) }
 
     // MARK: Forms
 
@@ -116,7 +119,7 @@ package struct KeyResolver: Sendable {
         _ keyID: KeyID, account: AccountID, for operation: OperationDescription
     ) throws(KMSError) -> KeySnapshot {
         let arn = KeyARN(region: caller.region, account: account, keyID: keyID)
-        let found = directory.key(arn)
+        let found = directory.key(arn)?.at(now)
         if account != realm.account {
             guard let found, operation.isCrossAccount else { throw foreign(operation) }
             return found

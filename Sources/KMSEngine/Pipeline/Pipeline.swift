@@ -163,7 +163,7 @@ package struct Pipeline: Sendable {
     private func subject<Op: Operation>(
         of operation: Op.Type, _ input: Op.Input, _ body: JSONObject, _ context: RequestContext
     ) async throws(KMSError) -> Op.Subject {
-        let resolver = KeyResolver(directory: directory, caller: context.caller)
+        let resolver = KeyResolver(directory: directory, caller: context.caller, now: context.now)
         do throws(KMSError) {
             return try Op.resolve(input, with: resolver)
         } catch {

@@ -159,6 +159,34 @@ def material_expires_when_its_terms_say_so(world):
 
 
 @scenario
+def material_past_its_end_is_not_used_while_other_work_is_due(world):
+    kms = world.kms()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for key in pool.map(lambda _: world.key()["KeyId"], range(150)):
+            kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=90)
+    key, arn = external(world)
+    end = now(world).replace(microsecond=0) + datetime.timedelta(days=364)
+    bring(kms, key, os.urandom(32), ValidTo=end)
+    kms.encrypt(KeyId=key, Plaintext=b"x")
+    late = 0
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        moving = pool.submit(advance, world, "400d")
+        while not moving.done():
+            if now(world) <= end:
+                continue
+            late += 1
+            with refused("KMSInvalidStateException", f"{arn} is pending import."):
+                kms.encrypt(KeyId=key, Plaintext=b"x")
+            equal(metadata(world, key)["KeyState"], "PendingImport")
+        moving.result()
+    holds(late > 0, "it was asked for while other keys were rotated")
+    for each in kms.get_paginator("list_keys").paginate():
+        for entry in each["Keys"]:
+            with contextlib.suppress(botocore.exceptions.ClientError):
+                kms.disable_key_rotation(KeyId=entry["KeyId"])
+
+
+@scenario
 def material_can_be_deleted_and_brought_again(world):
     kms = world.kms()
     key, arn = external(world)
