@@ -18,12 +18,14 @@ DAY = datetime.timedelta(days=1)
 @scenario
 def a_services_key_is_there_when_it_is_first_asked_for(world):
     kms = world.kms()
-    equal([a for a in kms.list_aliases()["Aliases"] if a["AliasName"] == "alias/aws/sqs"], [], "before")
+    (alias,) = [a for a in kms.list_aliases()["Aliases"] if a["AliasName"] == "alias/aws/sqs"]
+    equal(alias, {"AliasName": "alias/aws/sqs", "AliasArn": alias_arn("alias/aws/sqs")}, "a name without a key")
     key = kms.describe_key(KeyId="alias/aws/sqs")["KeyMetadata"]
     equal((key["KeyManager"], key["KeyState"], key["KeySpec"]), ("AWS", "Enabled", "SYMMETRIC_DEFAULT"))
     equal(key["Description"], "Default key that protects my SQS messages when no other key is defined")
     (alias,) = [a for a in kms.list_aliases()["Aliases"] if a["AliasName"] == "alias/aws/sqs"]
     equal(alias["TargetKeyId"], key["KeyId"])
+    equal(alias["CreationDate"], key["CreationDate"])
     for name in ("alias/aws/sqs", alias_arn("alias/aws/sqs"), key["KeyId"], key["Arn"]):
         equal(kms.describe_key(KeyId=name)["KeyMetadata"]["KeyId"], key["KeyId"], f"the key behind {name}")
     holds(key["KeyId"] in [k["KeyId"] for k in kms.list_keys(Limit=1000)["Keys"]], "it is listed")
@@ -37,6 +39,26 @@ def a_services_key_is_there_when_it_is_first_asked_for(world):
     text = (world.data / "audit").iterdir()
     holds(any(key["Arn"] in line and '"CreateKey"' in line for p in text for line in p.read_text().splitlines()),
           "its making is recorded")  # fmt: skip
+
+
+@scenario
+def predefined_names_are_listed_in_their_order_page_by_page(world):
+    kms = world.kms(SECOND, OTHER_REGION)
+    key = world.key(SECOND, OTHER_REGION)["KeyId"]
+    kms.describe_key(KeyId="alias/aws/kinesis")
+    for name in ("alias/a", "alias/aws-like", "alias/b"):
+        kms.create_alias(AliasName=name, TargetKeyId=key)
+    whole = kms.list_aliases()["Aliases"]
+    names = [entry["AliasName"] for entry in whole]
+    equal(names, sorted(names), "the order")
+    equal(len(set(names)), 26 + 3, "the number of names")
+    equal([entry["AliasName"] for entry in whole if "TargetKeyId" in entry],
+          ["alias/a", "alias/aws-like", "alias/aws/kinesis", "alias/b"])  # fmt: skip
+    for limit in (1, 2, 7, 28, 29, 100):
+        pages = kms.get_paginator("list_aliases").paginate(PaginationConfig={"PageSize": limit})
+        equal([entry for page in pages for entry in page["Aliases"]], whole, f"pages of {limit}")
+    equal([entry["AliasName"] for entry in kms.list_aliases(KeyId=key)["Aliases"]],
+          ["alias/a", "alias/aws-like", "alias/b"], "the names of one key")  # fmt: skip
 
 
 @scenario
