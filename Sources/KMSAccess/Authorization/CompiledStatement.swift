@@ -74,5 +74,10 @@ private struct PatternSelection: Sendable {
 }
 
 extension PolicySelection<String> {
-    fileprivate var mentionsVariables: Bool { elements.contains { $0.contains("${") } }
+    /// Bytes are compared, because a brace with an accent on it is another character but still opens a variable.
+    fileprivate var mentionsVariables: Bool {
+        elements.contains { element in
+            zip(element.utf8, element.utf8.dropFirst()).contains { $0 == UInt8(ascii: "$") && $1 == UInt8(ascii: "{") }
+        }
+    }
 }

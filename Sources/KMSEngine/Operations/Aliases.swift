@@ -195,7 +195,7 @@ extension KeyResolver {
     fileprivate func aliasTarget(
         _ identifier: String, for operation: OperationDescription
     ) throws(KMSError) -> KeySnapshot {
-        guard !identifier.hasPrefix(AliasName.prefix), !identifier.contains(":alias/") else {
+        guard !identifier.hasBytePrefix(AliasName.prefix), !identifier.contains(":alias/") else {
             throw KMSError(.validation, "Aliases must refer to keys. Not aliases")
         }
         return try key(identifier, for: operation)

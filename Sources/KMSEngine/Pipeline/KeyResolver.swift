@@ -23,8 +23,8 @@ package struct KeyResolver: Sendable {
     /// - Throws: ``KMSError``: `NotFoundException`, `InvalidArnException`, or for a key of another account that is not
     ///   there or cannot be used by this operation the same `AccessDeniedException` that an unshared key gives.
     package func key(_ identifier: String, for operation: OperationDescription) throws(KMSError) -> KeySnapshot {
-        if identifier.hasPrefix("arn:") { return try key(arn: identifier, for: operation) }
-        if identifier.hasPrefix(AliasName.prefix) {
+        if identifier.hasBytePrefix("arn:") { return try key(arn: identifier, for: operation) }
+        if identifier.hasBytePrefix(AliasName.prefix) {
             try requireAliases(operation)
             return try key(alias: identifier, account: realm.account, for: operation)
         }
@@ -65,7 +65,7 @@ package struct KeyResolver: Sendable {
     ///
     /// - Throws: ``KMSError`` with `ValidationException` or `NotAuthorizedException` when customers cannot have such a name.
     package func aliasARN(_ name: String) throws(KMSError) -> AliasARN {
-        guard name.hasPrefix(AliasName.prefix) else {
+        guard name.hasBytePrefix(AliasName.prefix) else {
             throw KMSError(
                 .validation,
                 "Alias must start with the prefix \"alias/\". Please see "
@@ -105,12 +105,12 @@ package struct KeyResolver: Sendable {
         else { throw malformed(text, for: operation) }
         guard region == caller.region else { throw KMSError(.notFound, "Invalid arn \(region)") }
         let resource = parts[5]
-        if resource.hasPrefix(AliasName.prefix) {
+        if resource.hasBytePrefix(AliasName.prefix) {
             try requireAliases(operation)
             return try key(alias: String(resource), account: account, for: operation)
         }
-        guard resource.hasPrefix("key/") else { throw malformed(text, for: operation) }
-        let name = resource.dropFirst(4)
+        guard resource.hasBytePrefix("key/") else { throw malformed(text, for: operation) }
+        let name = Substring(resource.utf8.dropFirst(4))
         guard let keyID = KeyID(String(name)) else { throw KMSError(.notFound, "Invalid keyId '\(name)'") }
         return try key(keyID, account: account, for: operation)
     }

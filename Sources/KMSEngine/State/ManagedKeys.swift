@@ -50,7 +50,8 @@ package struct ManagedKeys: Sendable {
     /// The alias that `identifier` means, if it is one of this realm, by its name or its ARN.
     private static func alias(_ identifier: String, in realm: Realm) -> AliasARN? {
         let own = "arn:\(realm.region.partition.rawValue):kms:\(realm.region):\(realm.account):"
-        let name = identifier.hasPrefix(own) ? identifier.dropFirst(own.count) : identifier[...]
+        let rest = identifier.utf8.dropFirst(own.utf8.count)
+        let name = identifier.hasBytePrefix(own) ? Substring(rest) : identifier[...]
         return AliasName(name).map { AliasARN(realm: realm, name: $0) }
     }
 
