@@ -3,7 +3,7 @@ package import KMSAccess
 package import KMSCrypto
 package import KMSModel
 import KMSStore
-package import Logging
+import Logging
 
 /// A request of the KMS API, from its signature to its audit record.
 ///
@@ -12,6 +12,9 @@ package import Logging
 /// The steps and their order are AWS's: the answer is the error of the first step that fails.
 package struct Pipeline: Sendable {
     /// How often a change is made anew when another one came first.
+    ///
+    /// Changes come in turn, so that takes one that is made in another thing's turn, such as that of the key which an alias
+    /// pointed to.
     private static let mostAttempts = 100
 
     private let authenticator: Authenticator
@@ -21,6 +24,7 @@ package struct Pipeline: Sendable {
     private let keyring: Keyring
     private let policies: PolicyRules
     private let regions: HostedRegions
+    private let turns: ChangeTurns
     private let slowWork = SlowWork()
     private let quotas: ResourceQuotas
     private let journal: UseJournal
@@ -29,8 +33,8 @@ package struct Pipeline: Sendable {
     private let clock: any Clock
     private let logger: Logger
 
-    package init(
-        authenticator: Authenticator, directory: KeyDirectory, ledger: Ledger, keyring: Keyring,
+    init(
+        authenticator: Authenticator, directory: KeyDirectory, ledger: Ledger, turns: ChangeTurns, keyring: Keyring,
         policies: PolicyRules, regions: HostedRegions, quotas: ResourceQuotas, journal: UseJournal,
         managedKeys: ManagedKeys, audit: AuditLog, clock: any Clock, logger: Logger
     ) {
@@ -40,6 +44,7 @@ package struct Pipeline: Sendable {
         self.keyring = keyring
         self.policies = policies
         self.regions = regions
+        self.turns = turns
         self.quotas = quotas
         self.journal = journal
         self.managedKeys = managedKeys
@@ -120,6 +125,20 @@ package struct Pipeline: Sendable {
         for _ in 0..<Self.mostAttempts {
             let outcome = try await attempt(operation, input, body, call.context, &call.record)
             guard let change = outcome.change else { return finish(operation, outcome, &call) }
+        guard !description.recorded.isReadOnly else {
+            return finish(operation, try await attempt(operation, input, body, call.context, &call.record), &call)
+        }
+        let subject = try await subject(of: operation, input, body, call.context)
+        let things = Set(Op.accesses(to: subject, for: input).compactMap(\.turn))
+        return try await turns.inTurn(at: things) { () async throws(KMSError) in
+            try await change(operation, input, body, &call)
+        }
+    }
+
+    /// Performs and commits, in turn with other changes of the same.
+    private func change<Op: Operation>(
+        _ operation: Op.Type, _ input: Op.Input, _ body: JSONObject, _ call: inout Call
+    ) async throws(KMSError) -> [UInt8] {
             do throws(StoreError) {
                 try await ledger.commit(change)
                 if let key = outcome.destroyedMaterialOf { keyring.forget(key) }
@@ -128,11 +147,12 @@ package struct Pipeline: Sendable {
                 // Somebody changed the same record first: look again at what is there now.
                 continue
             } catch {
-                logger.error("The store failed", metadata: ["operation": "\(description.name)", "reason": "\(error)"])
+                logger.error(
+                    "The store failed", metadata: ["operation": "\(Op.description.name)", "reason": "\(error)"])
                 throw KMSError(error)
             }
         }
-        throw KMSError(.throttling, "Too many changes of one resource at the same time. Try again.")
+        throw KMSError(StoreError.conflict)
     }
 
     /// Resolves, authorizes, checks and performs once.
