@@ -8,7 +8,7 @@ import boto3
 
 from harness import (
     ABSENT, FIRST, OTHER_REGION, SECOND, advance, alias_arn, allow, equal, holds, key_arn, members, policy, refused,
-    run, scenario,
+    run, scenario, settled,
 )  # fmt: skip
 from server import Server
 
@@ -162,6 +162,23 @@ def the_last_use_of_a_key_is_known(world):
     equal(kms.get_key_last_usage(KeyId=shared["KeyId"])["KeyLastUsage"]["Operation"], "GenerateDataKey")
     with refused("AccessDeniedException"):
         world.kms(SECOND).get_key_last_usage(KeyId=shared["Arn"])
+
+
+@scenario
+def a_replica_that_is_made_anew_has_no_use_of_the_one_before(world):
+    here, there = world.kms(), world.kms(region=OTHER_REGION)
+    key = world.key(MultiRegion=True)["KeyId"]
+    here.replicate_key(KeyId=key, ReplicaRegion=OTHER_REGION)
+    settled(world, key, OTHER_REGION)
+    there.encrypt(KeyId=key, Plaintext=b"x")
+    there.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    advance(world, "8d")
+    here.replicate_key(KeyId=key, ReplicaRegion=OTHER_REGION)
+    settled(world, key, OTHER_REGION)
+    holds("KeyLastUsage" not in there.get_key_last_usage(KeyId=key), "nobody used it yet")
+    world.server.stop()
+    world.server.start()
+    holds("KeyLastUsage" not in world.kms(region=OTHER_REGION).get_key_last_usage(KeyId=key), "nor before a restart")
 
 
 @scenario
