@@ -45,6 +45,8 @@ package struct AuditRecord: Sendable {
     private var sharedEventID: String?
 
     /// What `responseElements` holds.
+    /// The identifiers of the copies for other accounts, as far as somebody had to know them.
+    private var otherEventIDs: [AccountID: String] = [:]
     package enum ResponseElements: Sendable {
         case none
         case keyID(String)
@@ -76,6 +78,14 @@ package struct AuditRecord: Sendable {
 
     /// The copies of the record: one for the caller's account and, after a call on a key of another account, one for that
     /// account too, unless the caller was denied.
+    /// The identifier of the copy for `owner`.
+    mutating func eventID(for owner: AccountID) -> String {
+        guard owner != account else { return eventID }
+        let known = otherEventIDs[owner] ?? RequestID.make()
+        otherEventIDs[owner] = known
+        return known
+    }
+
     ///
     /// The owner learns which account it was, not who in it.
     package func copies() -> [AuditRecord] {
@@ -89,7 +99,7 @@ package struct AuditRecord: Sendable {
             + owners.map { owner in
                 var copy = own
                 copy.recipient = owner
-                copy.eventID = RequestID.make()
+                copy.eventID = own.eventID(for: owner)
                 copy.resources = resources.filter { $0.account == owner }
                 return copy
             }

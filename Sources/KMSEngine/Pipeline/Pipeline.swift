@@ -173,7 +173,7 @@ package struct Pipeline: Sendable {
                 .dryRunOperation, "The request would have succeeded, but the DryRun option is set."
             )
         }
-        if Op.description.usage != nil { note(Op.description.name, of: accesses, at: context.now, record) }
+        if Op.description.usage != nil { note(Op.description.name, of: accesses, at: context.now, &record) }
         return outcome
     }
 
@@ -195,11 +195,12 @@ package struct Pipeline: Sendable {
     }
 
     /// Remembers that keys were used for cryptography.
-    private func note(_ operation: OperationName, of accesses: [Access], at now: Date, _ record: AuditRecord) {
+    private func note(_ operation: OperationName, of accesses: [Access], at now: Date, _ record: inout AuditRecord) {
         guard case .call(_, _, let requestID) = record.origin else { return }
         for case let key? in accesses.map(\.key) {
             let use = KeyUsageRecord(
-                key: key.arn, operation: operation, date: now, eventID: record.eventID, requestID: requestID
+                key: key.arn, operation: operation, date: now, eventID: record.eventID(for: key.arn.account),
+                requestID: requestID
             )
             key.use.note(use, in: journal)
         }

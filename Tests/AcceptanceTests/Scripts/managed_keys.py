@@ -159,7 +159,11 @@ def the_last_use_of_a_key_is_known(world):
         equal(kms.get_key_last_usage(KeyId=each["KeyId"])["KeyLastUsage"]["Operation"], "ReEncrypt")
     shared = world.key(Policy=policy(allow(FIRST.root), allow(SECOND.root)))
     world.kms(SECOND).generate_data_key(KeyId=shared["Arn"], KeySpec="AES_256")
-    equal(kms.get_key_last_usage(KeyId=shared["KeyId"])["KeyLastUsage"]["Operation"], "GenerateDataKey")
+    use = kms.get_key_last_usage(KeyId=shared["KeyId"])["KeyLastUsage"]
+    equal(use["Operation"], "GenerateDataKey")
+    lines = [json.loads(line) for p in (world.data / "audit").iterdir() for line in p.read_text().splitlines()]
+    (record,) = [line for line in lines if line["eventID"] == use["CloudTrailEventId"]]
+    equal((record["recipientAccountId"], record["eventName"]), (FIRST.number, "GenerateDataKey"), "the owner's copy")
     with refused("AccessDeniedException"):
         world.kms(SECOND).get_key_last_usage(KeyId=shared["Arn"])
 
