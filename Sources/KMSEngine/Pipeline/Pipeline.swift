@@ -162,7 +162,7 @@ package struct Pipeline: Sendable {
     ) async throws(KMSError) -> Outcome<Op.Output> {
         let subject = try await subject(of: operation, input, body, context)
         let accesses = Op.accesses(to: subject, for: input)
-        record.resources = accesses.compactMap(\.recorded)
+        record.resources = accesses.compactMap { $0.recorded(in: context.caller.region) }
         let permit = try authorizer.permit(subject, accesses, for: Op.description, caller: context.caller)
         try Self.checkStates(of: accesses, for: Op.description)
         try Op.check(input, on: subject)

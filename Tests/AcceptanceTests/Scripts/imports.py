@@ -5,6 +5,7 @@ import collections
 import concurrent.futures
 import contextlib
 import datetime
+import json
 import os
 import time
 
@@ -15,6 +16,7 @@ import botocore.exceptions
 from harness import (
     ABSENT, FIRST, REGION, SECOND, World, advance, equal, holds, members, refused, run, scenario,
 )  # fmt: skip
+from raw import Wire
 from server import Server
 from wrapping import FOREVER, bring, parameters, wrap
 
@@ -305,7 +307,16 @@ def what_was_brought_is_told_without_what_is_secret(world):
     kms = world.kms()
     key, arn = external(world)
     material = os.urandom(32)
-    bring(kms, key, material, KeyMaterialDescription="from the vault")
+    end = now(world).replace(microsecond=0) + datetime.timedelta(days=3)
+    identifier = bring(kms, key, material, KeyMaterialDescription="from the vault", ValidTo=end)["KeyMaterialId"]
+    lines = [json.loads(line) for path in (world.data / "audit").iterdir() for line in path.read_text().splitlines()]
+    (record,) = [line for line in lines if line["eventName"] == "ImportKeyMaterial" and arn in json.dumps(line)]
+    clock = f"{end:%I:%M:%S %p}".removeprefix("0")
+    equal(record["requestParameters"]["validTo"], f"{end:%b} {end.day}, {end.year}, {clock}", "the end")
+    equal(record["responseElements"], {"keyId": arn, "keyMaterialId": identifier})
+    for seconds in (1e300, -1e300, 1e18, 253402300800, -1):
+        body = {"KeyId": key, "ImportToken": "AAAA", "EncryptedKeyMaterial": "AAAA", "ValidTo": seconds}
+        equal(Wire(world.endpoint).call("ImportKeyMaterial", body).code, "ValidationException", f"ValidTo {seconds}")
     text = "".join(path.read_text() for path in (world.data / "audit").iterdir())
     holds('"eventName":"ImportKeyMaterial"' in text and "from the vault" in text, "the import is recorded")
     holds("importToken" not in text and "encryptedKeyMaterial" not in text, "neither token nor material is recorded")

@@ -345,6 +345,10 @@ def both_regions_record_what_concerns_them(world):
     equal((new["requestID"], new["userIdentity"]["invokedBy"]), (old["requestID"], "kms.amazonaws.com"))
     equal(new["requestParameters"]["keyId"], key_arn(key, region=OTHER_REGION))
     equal(new["userIdentity"]["accountId"], FIRST.number)
+    equal([r["ARN"] for r in old["resources"]], [key_arn(key)], "the key of the old primary's region")
+    holds("resources" not in new, "the new primary's copy tells no resources")
+    equal(old["responseElements"], {"keyId": key_arn(key)})
+    equal(new["responseElements"], {"keyId": key_arn(key, region=OTHER_REGION)})
 
 
 if __name__ == "__main__":
