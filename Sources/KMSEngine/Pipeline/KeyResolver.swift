@@ -9,11 +9,14 @@ package struct KeyResolver: Sendable {
     private let directory: KeyDirectory
     private let caller: Caller
     private let now: Date
+    private let drafts: [AliasARN: KeySnapshot]
 
-    package init(directory: KeyDirectory, caller: Caller, now: Date) {
+    /// - Parameter drafts: Keys that do not exist, to be found by these names where there are no others.
+    package init(directory: KeyDirectory, caller: Caller, now: Date, drafts: [AliasARN: KeySnapshot] = [:]) {
         self.directory = directory
         self.caller = caller
         self.now = now
+        self.drafts = drafts
     }
 
     private var realm: Realm { Realm(account: caller.principal.account, region: caller.region) }
@@ -133,11 +136,12 @@ package struct KeyResolver: Sendable {
     ) throws(KMSError) -> KeySnapshot {
         let realm = Realm(account: account, region: caller.region)
         let isForeign = account != self.realm.account
-        guard let name = AliasName(text), let alias = directory.alias(AliasARN(realm: realm, name: name)) else {
-            if isForeign { throw foreign(operation) }
-            throw Self.aliasNotFound("arn:\(realm.region.partition.rawValue):kms:\(realm.region):\(account):\(text)")
+        if let arn = AliasName(text).map({ AliasARN(realm: realm, name: $0) }) {
+            if let alias = directory.alias(arn) { return try key(alias.target, account: account, for: operation) }
+            if let draft = drafts[arn] { return draft }
         }
-        return try key(alias.target, account: account, for: operation)
+        if isForeign { throw foreign(operation) }
+        throw Self.aliasNotFound("arn:\(realm.region.partition.rawValue):kms:\(realm.region):\(account):\(text)")
     }
 
     // MARK: Refusals

@@ -21,10 +21,10 @@ package struct Pipeline: Sendable {
     private let authorizer = Authorizer()
     private let directory: KeyDirectory
     private let ledger: Ledger
+    private let turns: ChangeTurns
     private let keyring: Keyring
     private let policies: PolicyRules
     private let regions: HostedRegions
-    private let turns: ChangeTurns
     private let slowWork = SlowWork()
     private let quotas: ResourceQuotas
     private let journal: UseJournal
@@ -41,10 +41,10 @@ package struct Pipeline: Sendable {
         self.authenticator = authenticator
         self.directory = directory
         self.ledger = ledger
+        self.turns = turns
         self.keyring = keyring
         self.policies = policies
         self.regions = regions
-        self.turns = turns
         self.quotas = quotas
         self.journal = journal
         self.managedKeys = managedKeys
@@ -122,9 +122,6 @@ package struct Pipeline: Sendable {
         call.record.requestParameters = description.recorded.parameters(of: body)
         try Op.check(input)
         try Self.checkGrantTokens(in: body, for: description.name)
-        for _ in 0..<Self.mostAttempts {
-            let outcome = try await attempt(operation, input, body, call.context, &call.record)
-            guard let change = outcome.change else { return finish(operation, outcome, &call) }
         guard !description.recorded.isReadOnly else {
             return finish(operation, try await attempt(operation, input, body, call.context, &call.record), &call)
         }
@@ -139,6 +136,9 @@ package struct Pipeline: Sendable {
     private func change<Op: Operation>(
         _ operation: Op.Type, _ input: Op.Input, _ body: JSONObject, _ call: inout Call
     ) async throws(KMSError) -> [UInt8] {
+        for _ in 0..<Self.mostAttempts {
+            let outcome = try await attempt(operation, input, body, call.context, &call.record)
+            guard let change = outcome.change else { return finish(operation, outcome, &call) }
             do throws(StoreError) {
                 try await ledger.commit(change)
                 if let key = outcome.destroyedMaterialOf { keyring.forget(key) }
@@ -179,7 +179,7 @@ package struct Pipeline: Sendable {
 
     /// What the request works on.
     ///
-    /// The key of an AWS service comes into being when somebody first asks for it by its alias.
+    /// The key of an AWS service comes into being when somebody first asks for it by its alias, except in a dry run.
     private func subject<Op: Operation>(
         of operation: Op.Type, _ input: Op.Input, _ body: JSONObject, _ context: RequestContext
     ) async throws(KMSError) -> Op.Subject {
@@ -187,9 +187,14 @@ package struct Pipeline: Sendable {
         do throws(KMSError) {
             return try Op.resolve(input, with: resolver)
         } catch {
-            guard error.code == .notFound, Op.description.identifiers == .any,
-                try await managedKeys.makeMissing(namedIn: body, for: context)
-            else { throw error }
+            guard error.code == .notFound, Op.description.identifiers == .any else { throw error }
+            if Op.isDryRun(input) {
+                let drafts = try managedKeys.drafts(namedIn: body, for: context)
+                return try Op.resolve(
+                    input,
+                    with: KeyResolver(directory: directory, caller: context.caller, now: context.now, drafts: drafts))
+            }
+            guard try await managedKeys.makeMissing(namedIn: body, for: context) else { throw error }
             return try Op.resolve(input, with: resolver)
         }
     }

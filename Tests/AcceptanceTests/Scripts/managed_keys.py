@@ -186,6 +186,30 @@ def a_replica_that_is_made_anew_has_no_use_of_the_one_before(world):
 
 
 @scenario
+def a_dry_run_makes_no_services_key(world):
+    kms, mine = world.kms(), world.key()["KeyId"]
+    arn = r"arn:aws:kms:us-east-1:000000000000:key/[0-9a-f-]{36}"
+    sealed = kms.encrypt(KeyId=mine, Plaintext=b"x")["CiphertextBlob"]
+    calls = {
+        "Encrypt": lambda: kms.encrypt(KeyId="alias/aws/xray", Plaintext=b"x", DryRun=True),
+        "GenerateDataKey": lambda: kms.generate_data_key(
+            KeyId=alias_arn("alias/aws/xray"), KeySpec="AES_256", DryRun=True),
+        "ReEncryptTo": lambda: kms.re_encrypt(CiphertextBlob=sealed, DestinationKeyId="alias/aws/xray", DryRun=True),
+    }  # fmt: skip
+    for action, call in calls.items():
+        sentence = (
+            f"User: {FIRST.root} is not authorized to perform: kms:{action} on resource: {arn} because no "
+            f"resource-based policy allows the kms:{action} action"
+        )
+        with refused("AccessDeniedException", re.compile(sentence)):
+            call()
+        (alias,) = [a for a in kms.list_aliases()["Aliases"] if a["AliasName"] == "alias/aws/xray"]
+        holds("TargetKeyId" not in alias, f"{action} made a key")
+    with refused("NotFoundException", f"Alias {alias_arn('alias/aws/nothing')} is not found."):
+        kms.encrypt(KeyId="alias/aws/nothing", Plaintext=b"x", DryRun=True)
+
+
+@scenario
 def a_restart_keeps_it_and_a_crash_forgets_seconds(world):
     data = str(world.directory / "last-use")
     server = Server("dev", "--listen", "127.0.0.1:0", "--data-dir", data).start()
