@@ -69,14 +69,15 @@ package struct Engine: Sendable {
             rotationPeriodInDays: configuration.managedKeyRotationPeriodInDays
         )
         let journal = UseJournal()
+        let turns = ChangeTurns()
         pipeline = Pipeline(
-            authenticator: authenticator, directory: directory, ledger: ledger, keyring: keyring, policies: policies,
-            regions: configuration.regions, quotas: configuration.quotas, journal: journal, managedKeys: managedKeys,
-            audit: audit, clock: clock, logger: logger
+            authenticator: authenticator, directory: directory, ledger: ledger, turns: turns, keyring: keyring,
+            policies: policies, regions: configuration.regions, quotas: configuration.quotas, journal: journal,
+            managedKeys: managedKeys, audit: audit, clock: clock, logger: logger
         )
         let housekeeping = Housekeeping(
-            directory: directory, ledger: ledger, keyring: keyring, managedKeys: managedKeys, journal: journal,
-            audit: audit, clock: clock, logger: logger
+            directory: directory, ledger: ledger, turns: turns, keyring: keyring, managedKeys: managedKeys,
+            journal: journal, audit: audit, clock: clock, logger: logger
         )
         self.housekeeping = housekeeping
         identity = IdentityService(authenticator: authenticator, audit: audit, clock: clock)

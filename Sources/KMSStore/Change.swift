@@ -29,6 +29,8 @@ package enum Mutation: Sendable, Equatable {
     case deleteMaterial(KeyARN, KeyMaterialID)
 
     /// Remembers the last use of a key, if the key is still there; no version changes.
+    ///
+    /// A use from before the key was made is of an earlier key with the same name, and nothing to remember.
     case setUsage(KeyUsageRecord)
 
     /// Adds an alias, whose target must be a key of the same realm.

@@ -130,11 +130,12 @@ extension Database {
         try run(
             """
             INSERT INTO key_usage (account, region, key_id, operation, date, event_id, request_id)
-            SELECT account, region, key_id, ?, ?, ?, ? FROM kms_key WHERE account = ? AND region = ? AND key_id = ?
+            SELECT account, region, key_id, ?, ?, ?, ? FROM kms_key
+            WHERE account = ? AND region = ? AND key_id = ? AND creation_date <= ?
             ON CONFLICT (account, region, key_id) DO UPDATE SET operation = excluded.operation, date = excluded.date,
                 event_id = excluded.event_id, request_id = excluded.request_id
             """,
-            usage.columns() + usage.key.columns
+            usage.columns() + usage.key.columns + [try Column.date(usage.date)]
         )
     }
 

@@ -90,6 +90,24 @@ extension AcceptanceTests {
             return try await program.run(["-c", question, key, publicKey], timeout: .seconds(60)).exitCode == 0
         }
 
+        @Test(.needs(.terraform), .needs(.python), .timeLimit(.minutes(10)))
+        func `terraform finds the key of an AWS service that nobody used yet`() async throws {
+            let directory = try TemporaryDirectory()
+            defer { directory.remove() }
+            try await RunningServer.use(dataDirectory: directory.file("data")) { server in
+                let terraform = try TerraformExample(server: server, directory: directory.file("example"))
+                try terraform.add(
+                    """
+                    data "aws_kms_alias" "s3" { name = "alias/aws/s3" }
+                    output "s3" { value = data.aws_kms_alias.s3.target_key_id }
+                    """
+                )
+                try await terraform.initialize()
+                try await terraform.apply()
+                #expect(try await state(of: try await terraform.output("s3"), server: server) == "Enabled")
+            }
+        }
+
         /// What the provider changes by calls of different kinds, and at last everything at once; the values are JSON.
         ///
         /// Each round starts the provider twice and waits until it has seen its own changes several times over.
@@ -160,6 +178,11 @@ struct TerraformExample {
             ],
             directory: directory
         )
+    }
+
+    /// Adds to the configuration.
+    func add(_ text: String) throws {
+        try text.write(to: directory.appendingPathComponent("added.tf"), atomically: true, encoding: .utf8)
     }
 
     func initialize() async throws { try await run("init") }

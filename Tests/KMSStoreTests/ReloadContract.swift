@@ -73,6 +73,19 @@ import Testing
     }
 
     @Test(arguments: StoreEngine.available)
+    func `a use from before a key was made is of another key`(engine: StoreEngine) async throws {
+        let key = try samples.key(1)
+        func usage(_ interval: Double) -> KeyUsageRecord {
+            KeyUsageRecord(
+                key: key.arn, operation: .sign, date: key.creationDate.addingTimeInterval(interval), eventID: "event",
+                requestID: "request"
+            )
+        }
+        #expect(try await reloaded(engine, [.insertKey(key), .setUsage(usage(-0.001))]).usages.isEmpty)
+        #expect(try await reloaded(engine, [.insertKey(key), .setUsage(usage(0))]).usages == [usage(0)])
+    }
+
+    @Test(arguments: StoreEngine.available)
     func `what changed in a key comes back changed`(engine: StoreEngine) async throws {
         var key = try samples.fullKey(2)
         key.primaryRegion = Region("eu-west-3")

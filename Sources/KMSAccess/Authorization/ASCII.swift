@@ -1,9 +1,4 @@
 extension UInt8 {
-    /// The lower-case form of an ASCII capital letter, and any other byte as it is.
-    var asciiLowercased: UInt8 {
-        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self) ? self | 0x20 : self
-    }
-
     /// Whether the byte may stand in a service's name or domain label: a letter, a digit or a hyphen.
     var isASCIILabel: Bool {
         switch self {

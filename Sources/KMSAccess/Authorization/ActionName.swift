@@ -1,3 +1,5 @@
+import KMSModel
+
 /// What a caller wants to do, such as `kms:Encrypt`.
 ///
 /// Made once for each operation: it keeps the folded form that patterns are matched with.

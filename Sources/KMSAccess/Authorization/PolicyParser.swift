@@ -160,8 +160,8 @@ private struct PolicyParser {
     /// Whether the set operator is used on a key of one value, where it holds for every request without the key.
     private func isOverlyPermissive(_ comparison: ConditionOperator, on key: String) -> Bool {
         guard comparison.qualifier == .forAllValues else { return false }
-        let name = key.lowercased()
-        return name.hasPrefix("kms:encryptioncontext:") || name.hasPrefix("aws:requesttag/")
+        return key.hasBytePrefix(ignoringCase: "kms:encryptioncontext:")
+            || key.hasBytePrefix(ignoringCase: "aws:requesttag/")
     }
 
     // MARK: Values

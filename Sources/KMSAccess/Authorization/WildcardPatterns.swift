@@ -1,3 +1,5 @@
+import KMSModel
+
 /// Texts in which `*` stands for any run of characters and `?` for one, prepared for matching many others.
 ///
 /// The time to match is at most proportional to the product of both lengths, whatever the pattern: only the last `*` is

@@ -35,6 +35,8 @@ package struct AuditRecord: Sendable {
     package var additionalEventData: JSONObject?
     /// The ARNs of the keys and aliases that the call was about, each with its account.
     package var resources: [(account: AccountID, arn: String)] = []
+    /// Whether the record tells at all what the call was about.
+    var showsResources = true
     /// What made the server do it.
     package let origin: Origin
     /// The service that made the call on the caller's behalf, or nil when the caller did.
@@ -43,6 +45,8 @@ package struct AuditRecord: Sendable {
     private var recipient: AccountID
     /// What the two copies of a call across accounts have in common.
     private var sharedEventID: String?
+    /// The identifiers of the copies for other accounts, as far as somebody had to know them.
+    private var otherEventIDs: [AccountID: String] = [:]
 
     /// What `responseElements` holds.
     package enum ResponseElements: Sendable {
@@ -74,12 +78,22 @@ package struct AuditRecord: Sendable {
         recipient = account
     }
 
-    /// The copies of the record: one for the caller's account and, after a call that used a key of another account, one
-    /// for that account too.
+    /// The identifier of the copy for `owner`.
+    mutating func eventID(for owner: AccountID) -> String {
+        guard owner != account else { return eventID }
+        let known = otherEventIDs[owner] ?? RequestID.make()
+        otherEventIDs[owner] = known
+        return known
+    }
+
+    /// The copies of the record: one for the caller's account and, after a call on a key of another account, one for that
+    /// account too, unless the caller was denied.
     ///
     /// The owner learns which account it was, not who in it.
     package func copies() -> [AuditRecord] {
-        guard outcome == nil, resources.contains(where: { $0.account != account }) else { return [self] }
+        guard outcome?.code != .accessDenied, resources.contains(where: { $0.account != account }) else {
+            return [self]
+        }
         let owners = Set(resources.map(\.account)).subtracting([account]).sorted()
         var own = self
         own.sharedEventID = RequestID.make()
@@ -87,7 +101,7 @@ package struct AuditRecord: Sendable {
             + owners.map { owner in
                 var copy = own
                 copy.recipient = owner
-                copy.eventID = RequestID.make()
+                copy.eventID = own.eventID(for: owner)
                 copy.resources = resources.filter { $0.account == owner }
                 return copy
             }
@@ -168,16 +182,7 @@ package struct AuditRecord: Sendable {
     private func write(resourcesTo writer: inout JSONWriter) {
         writer.name("readOnly")
         writer.bool(isReadOnly)
-        writer.name("resources")
-        writer.array { writer in
-            for resource in resources {
-                writer.object { writer in
-                    writer.member("accountId", resource.account.description)
-                    writer.member("type", "AWS::KMS::Key")
-                    writer.member("ARN", resource.arn)
-                }
-            }
-        }
+        if showsResources { write(listOfResourcesTo: &writer) }
         if case .service(let details) = origin {
             writer.member("eventType", "AwsServiceEvent")
             if let details {
@@ -192,6 +197,19 @@ package struct AuditRecord: Sendable {
         writer.member("recipientAccountId", recipient.description)
         if let sharedEventID { writer.member("sharedEventID", sharedEventID) }
         writer.member("eventCategory", "Management")
+    }
+
+    private func write(listOfResourcesTo writer: inout JSONWriter) {
+        writer.name("resources")
+        writer.array { writer in
+            for resource in resources {
+                writer.object { writer in
+                    writer.member("accountId", resource.account.description)
+                    writer.member("type", "AWS::KMS::Key")
+                    writer.member("ARN", resource.arn)
+                }
+            }
+        }
     }
 }
 

@@ -8,7 +8,8 @@ extension RecordedCall {
         var result = JSONObject()
         for (name, recordedName) in zip(members, recordedNames) {
             if let value = body[name], value != .null {
-                result.append(recordedName, value.lowerFirst(asRoot: false))
+                let member = JSONObject.Member(name: recordedName, value: value.lowerFirst(asRoot: false))
+                result.append(member.name, member.spellingOutTime.value)
             } else if let value = defaults.first(where: { $0.name == name })?.value {
                 result.append(recordedName, value)
             }
@@ -18,9 +19,6 @@ extension RecordedCall {
 }
 
 extension AuditRecord.ResponseElements {
-    /// The members that hold a time; records show it as text, not as a number.
-    private static let times: Set<String> = ["creationDate", "deletionDate"]
-
     /// An answer as `responseElements` shows it.
     static func recording(_ answer: [UInt8]) -> Self {
         guard case .object(let object)? = try? JSONParser.parse(answer) else { return .none }
@@ -31,15 +29,25 @@ extension AuditRecord.ResponseElements {
     private static func spellingOutTimes(in object: JSONObject) -> JSONObject {
         JSONObject(
             object.members.map { member in
-                switch member.value {
-                case .number(let digits) where times.contains(member.name):
-                    let seconds = Date(timeIntervalSince1970: Double(digits) ?? 0)
-                    return .init(name: member.name, value: .string(UTCTime(seconds).spelledOut))
-                case .object(let inner): return .init(name: member.name, value: .object(spellingOutTimes(in: inner)))
-                default: return member
-                }
+                guard case .object(let inner) = member.value else { return member.spellingOutTime }
+                return .init(name: member.name, value: .object(spellingOutTimes(in: inner)))
             }
         )
+    }
+}
+
+extension JSONObject.Member {
+    /// The members that hold a time; records show it as text, not as a number.
+    private static let times: Set<String> = ["creationDate", "deletionDate", "validTo"]
+    /// What has a date with a year of four digits, in seconds since 1970; a request may ask for any number.
+    private static let datedSeconds = 0..<253_402_300_800.0
+
+    /// The member as records show it.
+    fileprivate var spellingOutTime: JSONObject.Member {
+        guard Self.times.contains(name), case .number(let digits) = value, let seconds = Double(digits),
+            Self.datedSeconds.contains(seconds)
+        else { return self }
+        return .init(name: name, value: .string(UTCTime(Date(timeIntervalSince1970: seconds)).spelledOut))
     }
 }
 
@@ -67,10 +75,11 @@ extension String {
 }
 
 extension Access {
-    /// How the audit record names what was acted on.
-    var recorded: (account: AccountID, arn: String)? {
+    /// How the audit record of `region` names what was acted on; nil for a key elsewhere, where there is another record.
+    func recorded(in region: Region) -> (account: AccountID, arn: String)? {
         switch resource {
-        case .key(let key, _), .keyOfCiphertext(let key): (key.arn.account, key.arnText)
+        case .key(let key, _), .keyOfCiphertext(let key):
+            key.arn.region == region ? (key.arn.account, key.arnText) : nil
         case .alias(let alias): (alias.realm.account, alias.description)
         case .account: nil
         }

@@ -52,7 +52,10 @@ package struct RecordElsewhere: Sendable {
     let eventName: String
     let region: Region
     let requestParameters: JSONObject?
-    let resources: [KeyARN]
+    /// Nil for a record that does not tell.
+    let resources: [KeyARN]?
+    /// The key of that region that the call changed.
+    let changed: KeyARN?
     /// The service that made the call there on the caller's behalf.
     let invokedBy: String?
 }
@@ -76,7 +79,9 @@ extension AuditRecord {
         )
         record.isReadOnly = isReadOnly
         record.requestParameters = other.requestParameters
-        record.resources = other.resources.map { ($0.account, $0.description) }
+        record.showsResources = other.resources != nil
+        record.resources = (other.resources ?? []).map { ($0.account, $0.description) }
+        if let changed = other.changed { record.responseElements = .keyID(changed.description) }
         record.invokedBy = other.invokedBy
         return record
     }

@@ -144,20 +144,46 @@ struct ListAliases: Operation {
         let last = try scope.position(in: input.marker, AliasName.init)
         let limit = min(input.limit ?? defaultPage, largestPage)
         let found = context.directory.aliases(in: context.realm, of: key?.arn, after: last, limit: limit + 1)
-        let page = found.prefix(limit)
-        let isTruncated = found.count > limit
+        var listed = found.map { Listed(name: $0.arn.name, alias: $0) }
+        if key == nil {
+            // A name that is taken but not among those found stands behind them all, where this page does not reach.
+            let taken = Set(found.map(\.arn.name))
+            listed += Self.predefined(after: last).filter { !taken.contains($0) }.map { Listed(name: $0, alias: nil) }
+            listed.sort { $0.name < $1.name }
+        }
+        let page = listed.prefix(limit)
+        let isTruncated = listed.count > limit
         return Outcome(
             API.ListAliasesResponse(
-                aliases: page.map {
-                    API.AliasListEntry(
-                        aliasName: $0.arn.name.description, aliasArn: $0.arn.description,
-                        targetKeyId: $0.target.description, creationDate: $0.creationDate,
-                        lastUpdatedDate: $0.lastUpdatedDate
-                    )
-                },
-                nextMarker: isTruncated ? page.last.map { scope.marker(after: $0.arn.name.description) } : nil,
+                aliases: page.map { API.AliasListEntry($0, in: context.realm) },
+                nextMarker: isTruncated ? page.last.map { scope.marker(after: $0.name.description) } : nil,
                 truncated: isTruncated
             )
+        )
+    }
+
+    /// A name on the page.
+    fileprivate struct Listed {
+        let name: AliasName
+        /// Nil for a predefined name whose key nobody has asked for yet.
+        let alias: AliasRecord?
+    }
+
+    /// The names of AWS services' keys, which AWS lists also before there are such keys.
+    private static func predefined(after last: AliasName?) -> [AliasName] {
+        let names = ManagedKeyService.allCases.compactMap(\.alias)
+        guard let last else { return names }
+        return names.filter { last < $0 }
+    }
+}
+
+extension API.AliasListEntry {
+    /// Source: KMS API Reference, AliasListEntry: a predefined alias without a key has no target and no dates.
+    fileprivate init(_ listed: ListAliases.Listed, in realm: Realm) {
+        self.init(
+            aliasName: listed.name.description, aliasArn: AliasARN(realm: realm, name: listed.name).description,
+            targetKeyId: listed.alias?.target.description, creationDate: listed.alias?.creationDate,
+            lastUpdatedDate: listed.alias?.lastUpdatedDate
         )
     }
 }
@@ -169,7 +195,7 @@ extension KeyResolver {
     fileprivate func aliasTarget(
         _ identifier: String, for operation: OperationDescription
     ) throws(KMSError) -> KeySnapshot {
-        guard !identifier.hasPrefix(AliasName.prefix), !identifier.contains(":alias/") else {
+        guard !identifier.hasBytePrefix(AliasName.prefix), !identifier.contains(":alias/") else {
             throw KMSError(.validation, "Aliases must refer to keys. Not aliases")
         }
         return try key(identifier, for: operation)

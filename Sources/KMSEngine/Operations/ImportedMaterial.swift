@@ -204,6 +204,19 @@ extension MaterialRecord {
         empty.validTo = nil
         return empty
     }
+
+    /// The record that stays when the bytes expire, which tells that they did.
+    var expired: MaterialRecord {
+        var expired = self
+        expired.wrapped = nil
+        return expired
+    }
+
+    /// Whether the end of material that is there has come.
+    func ends(by now: Date) -> Bool {
+        guard isPresent, let validTo else { return false }
+        return validTo <= now
+    }
 }
 
 extension KeySpec {

@@ -63,7 +63,7 @@ struct ReplicateKey: KeyOperation {
         )
         outcome.elsewhere = RecordElsewhere(
             eventName: OperationName.createKey.rawValue, region: arn.region, requestParameters: nil, resources: [arn],
-            invokedBy: nil
+            changed: nil, invokedBy: nil
         )
         return outcome
     }
@@ -157,7 +157,7 @@ struct UpdatePrimaryRegion: Operation {
             requestParameters: JSONObject([
                 "keyId": .string(successor.arnText), "primaryRegion": .string(input.primaryRegion),
             ]),
-            resources: [], invokedBy: "kms.amazonaws.com"
+            resources: nil, changed: successor.arn, invokedBy: "kms.amazonaws.com"
         )
         return outcome
     }

@@ -22,6 +22,7 @@ struct EnableKeyRotation: KeyOperation {
         _ input: API.EnableKeyRotationRequest, under permit: Permit<KeySnapshot>,
         in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.Nothing> {
+        try KindRules.refuseReplica(permit.subject, for: description.name)
         guard permit.subject.record.spec == .symmetricDefault else { throw KMSError(.unsupportedOperation) }
         return permit.subject.changed { key in
             let present = key.rotation?.periodInDays
@@ -44,8 +45,9 @@ struct DisableKeyRotation: KeyOperation {
         _ input: API.DisableKeyRotationRequest, under permit: Permit<KeySnapshot>,
         in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.Nothing> {
+        try KindRules.refuseReplica(permit.subject, for: description.name)
         // Nothing to switch off, and no error, for a key that never rotates by itself.
-        permit.subject.changed { $0.rotation = nil }
+        return permit.subject.changed { $0.rotation = nil }
     }
 }
 

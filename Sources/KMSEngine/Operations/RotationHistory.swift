@@ -129,11 +129,15 @@ extension API.RotationsListEntry {
 }
 
 extension KeyFamily {
-    /// Whether a replica was never given the material of this identifier.
+    /// Whether material is still to be brought to a member of the family before the family can be rotated to it.
     ///
-    /// The primary's own copy may be gone again: pending material that expired is still rotated to.
+    /// Replicas need it as it is. The primary's own copy may have expired, because pending material that did is still
+    /// rotated to; but a primary that was a replica until now may never have had it.
     func lacks(_ material: KeyMaterialID) -> Bool {
-        replicas.contains { $0.material(material)?.isPresent != true }
+        members.contains { member in
+            guard let copy = member.material(material) else { return true }
+            return !copy.isPresent && (member.record.isReplica || !copy.isExpired)
+        }
     }
 }
 

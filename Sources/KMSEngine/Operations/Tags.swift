@@ -107,5 +107,5 @@ struct TagList {
 
     private static let reserved = KMSError(.tag, "Tags beginning with aws: are reserved")
 
-    private static func isReserved(_ key: String) -> Bool { key.prefix(4).lowercased() == reservedPrefix }
+    private static func isReserved(_ key: String) -> Bool { key.hasBytePrefix(ignoringCase: reservedPrefix) }
 }

@@ -1,16 +1,22 @@
+package import Foundation
 package import KMSAccess
 package import KMSModel
 
-/// Finds the key or alias that a request names, as one caller sees it.
+/// Finds the key or alias that a request names, as one caller sees it at one time.
 ///
 /// Source of the rules: KMS API Reference, `KeyId`; the sentences are AWS's own.
 package struct KeyResolver: Sendable {
     private let directory: KeyDirectory
     private let caller: Caller
+    private let now: Date
+    private let drafts: [AliasARN: KeySnapshot]
 
-    package init(directory: KeyDirectory, caller: Caller) {
+    /// - Parameter drafts: Keys that do not exist, to be found by these names where there are no others.
+    package init(directory: KeyDirectory, caller: Caller, now: Date, drafts: [AliasARN: KeySnapshot] = [:]) {
         self.directory = directory
         self.caller = caller
+        self.now = now
+        self.drafts = drafts
     }
 
     private var realm: Realm { Realm(account: caller.principal.account, region: caller.region) }
@@ -20,8 +26,8 @@ package struct KeyResolver: Sendable {
     /// - Throws: ``KMSError``: `NotFoundException`, `InvalidArnException`, or for a key of another account that is not
     ///   there or cannot be used by this operation the same `AccessDeniedException` that an unshared key gives.
     package func key(_ identifier: String, for operation: OperationDescription) throws(KMSError) -> KeySnapshot {
-        if identifier.hasPrefix("arn:") { return try key(arn: identifier, for: operation) }
-        if identifier.hasPrefix(AliasName.prefix) {
+        if identifier.hasBytePrefix("arn:") { return try key(arn: identifier, for: operation) }
+        if identifier.hasBytePrefix(AliasName.prefix) {
             try requireAliases(operation)
             return try key(alias: identifier, account: realm.account, for: operation)
         }
@@ -55,14 +61,14 @@ package struct KeyResolver: Sendable {
                 .principal(caller.principal), doing: action, in: caller.region.partition
             )
         }
-        return key
+        return key.at(now)
     }
 
     /// The alias of the caller's realm that has this name.
     ///
     /// - Throws: ``KMSError`` with `ValidationException` or `NotAuthorizedException` when customers cannot have such a name.
     package func aliasARN(_ name: String) throws(KMSError) -> AliasARN {
-        guard name.hasPrefix(AliasName.prefix) else {
+        guard name.hasBytePrefix(AliasName.prefix) else {
             throw KMSError(
                 .validation,
                 "Alias must start with the prefix \"alias/\". Please see "
@@ -86,11 +92,11 @@ package struct KeyResolver: Sendable {
 
     /// The key in `region` that shares its material with `key`, which may be itself.
     package func relative(of key: KeySnapshot, in region: Region) -> KeySnapshot? {
-        directory.family(of: key).members.first { $0.arn.region == region }
+        directory.family(of: key).members.first { $0.arn.region == region }?.at(now)
     }
 
     /// The key that `alias` points to.
-    package func target(of alias: AliasRecord) -> KeySnapshot? { directory.key(alias.targetARN) }
+    package func target(of alias: AliasRecord) -> KeySnapshot? { directory.key(alias.targetARN)?.at(now) }
 
     // MARK: Forms
 
@@ -102,12 +108,12 @@ package struct KeyResolver: Sendable {
         else { throw malformed(text, for: operation) }
         guard region == caller.region else { throw KMSError(.notFound, "Invalid arn \(region)") }
         let resource = parts[5]
-        if resource.hasPrefix(AliasName.prefix) {
+        if resource.hasBytePrefix(AliasName.prefix) {
             try requireAliases(operation)
             return try key(alias: String(resource), account: account, for: operation)
         }
-        guard resource.hasPrefix("key/") else { throw malformed(text, for: operation) }
-        let name = resource.dropFirst(4)
+        guard resource.hasBytePrefix("key/") else { throw malformed(text, for: operation) }
+        let name = Substring(resource.utf8.dropFirst(4))
         guard let keyID = KeyID(String(name)) else { throw KMSError(.notFound, "Invalid keyId '\(name)'") }
         return try key(keyID, account: account, for: operation)
     }
@@ -116,7 +122,7 @@ package struct KeyResolver: Sendable {
         _ keyID: KeyID, account: AccountID, for operation: OperationDescription
     ) throws(KMSError) -> KeySnapshot {
         let arn = KeyARN(region: caller.region, account: account, keyID: keyID)
-        let found = directory.key(arn)
+        let found = directory.key(arn)?.at(now)
         if account != realm.account {
             guard let found, operation.isCrossAccount else { throw foreign(operation) }
             return found
@@ -130,11 +136,12 @@ package struct KeyResolver: Sendable {
     ) throws(KMSError) -> KeySnapshot {
         let realm = Realm(account: account, region: caller.region)
         let isForeign = account != self.realm.account
-        guard let name = AliasName(text), let alias = directory.alias(AliasARN(realm: realm, name: name)) else {
-            if isForeign { throw foreign(operation) }
-            throw Self.aliasNotFound("arn:\(realm.region.partition.rawValue):kms:\(realm.region):\(account):\(text)")
+        if let arn = AliasName(text).map({ AliasARN(realm: realm, name: $0) }) {
+            if let alias = directory.alias(arn) { return try key(alias.target, account: account, for: operation) }
+            if let draft = drafts[arn] { return draft }
         }
-        return try key(alias.target, account: account, for: operation)
+        if isForeign { throw foreign(operation) }
+        throw Self.aliasNotFound("arn:\(realm.region.partition.rawValue):kms:\(realm.region):\(account):\(text)")
     }
 
     // MARK: Refusals

@@ -1,16 +1,15 @@
 import KMSModel
 
-/// Which kinds of key an operation is for, as far as AWS decides that before it looks at the key's state.
+/// Which kinds of key an operation is for.
 ///
 /// Source: KMS API Reference, the operations' own pages; the sentences are AWS's.
 enum KindRules {
-    /// Throws AWS's refusal unless `operation` is for keys of this origin.
+    /// Throws AWS's refusal unless `operation` is for keys of this origin, which AWS decides before it looks at the state.
     static func check(_ operation: OperationName, on key: KeySnapshot) throws(KMSError) {
         let origin = key.record.origin
         switch operation {
         case .enableKeyRotation, .disableKeyRotation:
             guard origin == .awsKMS else { throw wrongOrigin(key) }
-            try refuseReplica(key, for: operation)
         case .rotateKeyOnDemand:
             guard origin == .awsKMS || origin == .external else { throw wrongOrigin(key) }
         case .getKeyRotationStatus, .listKeyRotations:
@@ -21,7 +20,7 @@ enum KindRules {
         }
     }
 
-    /// Refuses a replica for an operation that is its primary's.
+    /// Refuses a replica for an operation that is its primary's, which AWS decides once the state is right.
     static func refuseReplica(_ key: KeySnapshot, for operation: OperationName) throws(KMSError) {
         guard key.record.isReplica else { return }
         throw KMSError(

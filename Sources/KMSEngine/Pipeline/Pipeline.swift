@@ -3,7 +3,7 @@ package import KMSAccess
 package import KMSCrypto
 package import KMSModel
 import KMSStore
-package import Logging
+import Logging
 
 /// A request of the KMS API, from its signature to its audit record.
 ///
@@ -12,12 +12,16 @@ package import Logging
 /// The steps and their order are AWS's: the answer is the error of the first step that fails.
 package struct Pipeline: Sendable {
     /// How often a change is made anew when another one came first.
+    ///
+    /// Changes come in turn, so that takes one that is made in another thing's turn, such as that of the key which an alias
+    /// pointed to.
     private static let mostAttempts = 100
 
     private let authenticator: Authenticator
     private let authorizer = Authorizer()
     private let directory: KeyDirectory
     private let ledger: Ledger
+    private let turns: ChangeTurns
     private let keyring: Keyring
     private let policies: PolicyRules
     private let regions: HostedRegions
@@ -29,14 +33,15 @@ package struct Pipeline: Sendable {
     private let clock: any Clock
     private let logger: Logger
 
-    package init(
-        authenticator: Authenticator, directory: KeyDirectory, ledger: Ledger, keyring: Keyring,
+    init(
+        authenticator: Authenticator, directory: KeyDirectory, ledger: Ledger, turns: ChangeTurns, keyring: Keyring,
         policies: PolicyRules, regions: HostedRegions, quotas: ResourceQuotas, journal: UseJournal,
         managedKeys: ManagedKeys, audit: AuditLog, clock: any Clock, logger: Logger
     ) {
         self.authenticator = authenticator
         self.directory = directory
         self.ledger = ledger
+        self.turns = turns
         self.keyring = keyring
         self.policies = policies
         self.regions = regions
@@ -119,6 +124,20 @@ package struct Pipeline: Sendable {
         call.context.body = body
         try Op.check(input)
         try Self.checkGrantTokens(in: body, for: description.name)
+        guard !description.recorded.isReadOnly else {
+            return finish(operation, try await attempt(operation, input, body, call.context, &call.record), &call)
+        }
+        let subject = try await subject(of: operation, input, body, call.context)
+        let things = Set(Op.accesses(to: subject, for: input).compactMap(\.turn))
+        return try await turns.inTurn(at: things) { () async throws(KMSError) in
+            try await change(operation, input, body, &call)
+        }
+    }
+
+    /// Performs and commits, in turn with other changes of the same.
+    private func change<Op: Operation>(
+        _ operation: Op.Type, _ input: Op.Input, _ body: JSONObject, _ call: inout Call
+    ) async throws(KMSError) -> [UInt8] {
         for _ in 0..<Self.mostAttempts {
             let outcome = try await attempt(operation, input, body, call.context, &call.record)
             guard let change = outcome.change else { return finish(operation, outcome, &call) }
@@ -130,11 +149,12 @@ package struct Pipeline: Sendable {
                 // Somebody changed the same record first: look again at what is there now.
                 continue
             } catch {
-                logger.error("The store failed", metadata: ["operation": "\(description.name)", "reason": "\(error)"])
+                logger.error(
+                    "The store failed", metadata: ["operation": "\(Op.description.name)", "reason": "\(error)"])
                 throw KMSError(error)
             }
         }
-        throw KMSError(.throttling, "Too many changes of one resource at the same time. Try again.")
+        throw KMSError(StoreError.conflict)
     }
 
     /// Resolves, authorizes, checks and performs once.
@@ -144,7 +164,7 @@ package struct Pipeline: Sendable {
     ) async throws(KMSError) -> Outcome<Op.Output> {
         let subject = try await subject(of: operation, input, body, context)
         let accesses = Op.accesses(to: subject, for: input)
-        record.resources = accesses.compactMap(\.recorded)
+        record.resources = accesses.compactMap { $0.recorded(in: context.caller.region) }
         let permit = try authorizer.permit(subject, accesses, for: Op.description, in: context)
         try Self.checkStates(of: accesses, for: Op.description)
         try Op.check(input, on: subject)
@@ -155,33 +175,39 @@ package struct Pipeline: Sendable {
                 .dryRunOperation, "The request would have succeeded, but the DryRun option is set."
             )
         }
-        if Op.description.usage != nil { note(Op.description.name, of: accesses, at: context.now, record) }
+        if Op.description.usage != nil { note(Op.description.name, of: accesses, at: context.now, &record) }
         return outcome
     }
 
     /// What the request works on.
     ///
-    /// The key of an AWS service comes into being when somebody first asks for it by its alias.
+    /// The key of an AWS service comes into being when somebody first asks for it by its alias, except in a dry run.
     private func subject<Op: Operation>(
         of operation: Op.Type, _ input: Op.Input, _ body: JSONObject, _ context: RequestContext
     ) async throws(KMSError) -> Op.Subject {
-        let resolver = KeyResolver(directory: directory, caller: context.caller)
+        let resolver = KeyResolver(directory: directory, caller: context.caller, now: context.now)
         do throws(KMSError) {
             return try Op.resolve(input, with: resolver)
         } catch {
-            guard error.code == .notFound, Op.description.identifiers == .any,
-                try await managedKeys.makeMissing(namedIn: body, for: context)
-            else { throw error }
+            guard error.code == .notFound, Op.description.identifiers == .any else { throw error }
+            if Op.isDryRun(input) {
+                let drafts = try managedKeys.drafts(namedIn: body, for: context)
+                return try Op.resolve(
+                    input,
+                    with: KeyResolver(directory: directory, caller: context.caller, now: context.now, drafts: drafts))
+            }
+            guard try await managedKeys.makeMissing(namedIn: body, for: context) else { throw error }
             return try Op.resolve(input, with: resolver)
         }
     }
 
     /// Remembers that keys were used for cryptography.
-    private func note(_ operation: OperationName, of accesses: [Access], at now: Date, _ record: AuditRecord) {
+    private func note(_ operation: OperationName, of accesses: [Access], at now: Date, _ record: inout AuditRecord) {
         guard case .call(_, _, let requestID) = record.origin else { return }
         for case let key? in accesses.map(\.key) {
             let use = KeyUsageRecord(
-                key: key.arn, operation: operation, date: now, eventID: record.eventID, requestID: requestID
+                key: key.arn, operation: operation, date: now, eventID: record.eventID(for: key.arn.account),
+                requestID: requestID
             )
             key.use.note(use, in: journal)
         }

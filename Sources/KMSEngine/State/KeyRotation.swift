@@ -68,13 +68,17 @@ extension KeySnapshot {
     /// the material then asks for: without all of it an imported key can do nothing.
     func changing(afterMaterial mutations: [Mutation], _ edit: (inout KeyRecord) -> Void) -> [Mutation] {
         var edited = record
+        edited.state = state(afterMaterial: mutations)
         edit(&edited)
-        if record.origin == .external, materials.after(mutations, of: arn).areComplete == false,
-            [.enabled, .disabled].contains(record.state)
-        {
-            edited.state = .pendingImport
-        }
         edited.version = record.version + 1
         return [.updateKey(edited, expecting: record.version)]
+    }
+
+    /// The state that mutations of the key's material put it into.
+    func state(afterMaterial mutations: [Mutation]) -> KeyState {
+        guard record.origin == .external, record.state == .enabled || record.state == .disabled else {
+            return record.state
+        }
+        return materials.after(mutations, of: arn).areComplete ? record.state : .pendingImport
     }
 }

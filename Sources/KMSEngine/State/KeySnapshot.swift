@@ -17,13 +17,27 @@ package final class KeySnapshot: Sendable {
     package let materials: [MaterialRecord]
     /// When the key was last used.
     package let use: KeyUse
+    /// When the first of the key's material ends, if any does.
+    private let firstEnd: Date?
 
+    /// The key with what the store holds of it; the policy is the record's own, compiled.
     package init(record: KeyRecord, policy: KeyPolicy, materials: [MaterialRecord], use: KeyUse = KeyUse()) {
         self.record = record
         self.policy = policy
         self.materials = materials
         self.use = use
         arnText = record.arn.description
+        firstEnd = materials.compactMap { $0.isPresent ? $0.validTo : nil }.min()
+    }
+
+    /// The key as it is at `now`: material whose end has come is gone, also while other work that is due comes first and
+    /// the store has not heard of it.
+    func at(_ now: Date) -> KeySnapshot {
+        guard let firstEnd, firstEnd <= now else { return self }
+        let ended = materials.filter { $0.ends(by: now) }.map { Mutation.updateMaterial($0.expired) }
+        var record = record
+        record.state = state(afterMaterial: ended)
+        return KeySnapshot(record: record, policy: policy, materials: materials.after(ended, of: arn), use: use)
     }
 
     /// The key's ARN.
@@ -45,7 +59,6 @@ package final class KeySnapshot: Sendable {
     /// A key that is not enabled keeps its rotation schedule but does not rotate; an overdue rotation happens once it is
     /// enabled again. Imported material expires in every state.
     package var nextDue: Date? {
-        let expiry = materials.compactMap { $0.isPresent ? $0.validTo : nil }.min()
         let own: Date? =
             switch record.state {
             case .pendingDeletion: record.deletionDate
@@ -53,7 +66,7 @@ package final class KeySnapshot: Sendable {
             case .creating, .updating: .distantPast
             default: nil
             }
-        return [own, expiry].compactMap(\.self).min()
+        return [own, firstEnd].compactMap(\.self).min()
     }
 }
 

@@ -35,6 +35,9 @@ enum ManagedKeyService: String, CaseIterable, Sendable {
         self.init(rawValue: String(alias.description.dropFirst(AliasName.reservedPrefix.count)))
     }
 
+    /// The name of the service's key.
+    var alias: AliasName? { AliasName(AliasName.reservedPrefix + rawValue) }
+
     /// What the key's description says.
     var description: String { "Default key that protects my \(protects) when no other key is defined" }
 

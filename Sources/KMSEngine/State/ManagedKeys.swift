@@ -35,47 +35,48 @@ package struct ManagedKeys: Sendable {
     /// - Returns: Whether there was one to make.
     /// - Throws: ``KMSError``: `KMSInternalException`, `DependencyTimeoutException`.
     func makeMissing(namedIn request: JSONObject, for context: RequestContext) async throws(KMSError) -> Bool {
-        var isAnyMade = false
-        for member in Self.members {
-            guard case .string(let identifier)? = request[member],
-                let alias = Self.alias(identifier, in: context.realm),
-                let service = ManagedKeyService(alias: alias.name), directory.alias(alias) == nil
-            else { continue }
-            try await make(alias, service, context)
-            isAnyMade = true
+        let missing = missing(namedIn: request, in: context.realm)
+        for alias in missing { try await make(Draft(of: alias, rotatedEvery: rotationPeriodInDays, context)) }
+        return !missing.isEmpty
+    }
+
+    /// The services' keys that a request names and that do not exist yet, as they would be made: for a dry run, which must
+    /// change nothing and yet be answered as if they were there.
+    ///
+    /// - Throws: ``KMSError`` with `KMSInternalException`.
+    func drafts(
+        namedIn request: JSONObject, for context: RequestContext
+    ) throws(KMSError) -> [AliasARN: KeySnapshot] {
+        var drafts: [AliasARN: KeySnapshot] = [:]
+        for alias in missing(namedIn: request, in: context.realm) {
+            drafts[alias.arn] = try Draft(of: alias, rotatedEvery: rotationPeriodInDays, context).snapshot(context)
         }
-        return isAnyMade
+        return drafts
+    }
+
+    private func missing(namedIn request: JSONObject, in realm: Realm) -> [MissingAlias] {
+        Self.members.compactMap { member in
+            guard case .string(let identifier)? = request[member], let alias = Self.alias(identifier, in: realm),
+                let service = ManagedKeyService(alias: alias.name), directory.alias(alias) == nil
+            else { return nil }
+            return MissingAlias(arn: alias, service: service)
+        }
     }
 
     /// The alias that `identifier` means, if it is one of this realm, by its name or its ARN.
     private static func alias(_ identifier: String, in realm: Realm) -> AliasARN? {
         let own = "arn:\(realm.region.partition.rawValue):kms:\(realm.region):\(realm.account):"
-        let name = identifier.hasPrefix(own) ? identifier.dropFirst(own.count) : identifier[...]
+        let rest = identifier.utf8.dropFirst(own.utf8.count)
+        let name = identifier.hasBytePrefix(own) ? Substring(rest) : identifier[...]
         return AliasName(name).map { AliasARN(realm: realm, name: $0) }
     }
 
-    private func make(
-        _ alias: AliasARN, _ service: ManagedKeyService, _ context: RequestContext
-    ) async throws(KMSError) {
-        guard let keyID = KeyID(UUID().uuidString.lowercased()) else { throw KMSError(.kmsInternal) }
-        let arn = KeyARN(region: context.realm.region, account: context.realm.account, keyID: keyID)
-        let material = try context.keyring.answering { keyring throws(CryptoFailure) in
-            try MaterialRecord(generatedBy: keyring, for: arn, spec: .symmetricDefault, at: context.now)
-        }
-        let key = KeyRecord(
-            arn: arn, spec: .symmetricDefault, usage: .encryptDecrypt, origin: .awsKMS, manager: .aws,
-            creationDate: context.now, state: .enabled, description: service.description,
-            policy: StandardKeyPolicy.managed(by: service.rawValue, for: arn),
-            rotation: RotationSchedule(
-                periodInDays: rotationPeriodInDays, nextRotation: context.now.adding(days: rotationPeriodInDays)
-            ),
-            currentMaterial: material.id
-        )
-        let name = AliasRecord(
-            arn: alias, creationDate: context.now, target: keyID, lastUpdatedDate: context.now
-        )
+    private func make(_ draft: Draft) async throws(KMSError) {
+        let mutations: [Mutation] = [
+            .insertKey(draft.key), .insertMaterial(draft.material), .insertAlias(draft.alias),
+        ]
         do throws(StoreError) {
-            try await ledger.commit(Change([.insertKey(key), .insertMaterial(material), .insertAlias(name)]))
+            try await ledger.commit(Change(mutations))
         } catch .conflict {
             // Another request asked for it at the same time, and made it.
             return
@@ -83,9 +84,45 @@ package struct ManagedKeys: Sendable {
             throw KMSError(error)
         }
         do throws(AuditFailure) {
-            try await audit.append(AuditRecord(of: .creation(of: arn), at: context.now).line(), durably: true)
+            let record = AuditRecord(of: .creation(of: draft.key.arn), at: draft.key.creationDate)
+            try await audit.append(record.line(), durably: true)
         } catch {
             throw KMSError(.kmsInternal, "The request could not be recorded.")
         }
+    }
+}
+
+/// The name of a service's key that does not exist yet.
+private struct MissingAlias {
+    let arn: AliasARN
+    let service: ManagedKeyService
+}
+
+/// A service's key that is not in the store.
+private struct Draft {
+    let key: KeyRecord
+    let material: MaterialRecord
+    let alias: AliasRecord
+
+    init(of missing: MissingAlias, rotatedEvery days: Int, _ context: RequestContext) throws(KMSError) {
+        guard let keyID = KeyID(UUID().uuidString.lowercased()) else { throw KMSError(.kmsInternal) }
+        let now = context.now
+        let arn = KeyARN(region: context.realm.region, account: context.realm.account, keyID: keyID)
+        material = try context.keyring.answering { keyring throws(CryptoFailure) in
+            try MaterialRecord(generatedBy: keyring, for: arn, spec: .symmetricDefault, at: now)
+        }
+        key = KeyRecord(
+            arn: arn, spec: .symmetricDefault, usage: .encryptDecrypt, origin: .awsKMS, manager: .aws,
+            creationDate: now, state: .enabled, description: missing.service.description,
+            policy: StandardKeyPolicy.managed(by: missing.service.rawValue, for: arn),
+            rotation: RotationSchedule(periodInDays: days, nextRotation: now.adding(days: days)),
+            currentMaterial: material.id
+        )
+        alias = AliasRecord(arn: missing.arn, creationDate: now, target: keyID, lastUpdatedDate: now)
+    }
+
+    func snapshot(_ context: RequestContext) throws(KMSError) -> KeySnapshot {
+        guard let policy = try? context.policies.compile(key.policy, for: key.arn) else { throw KMSError(.kmsInternal) }
+        return KeySnapshot(record: key, policy: policy, materials: [material])
     }
 }

@@ -12,6 +12,7 @@ import ServiceLifecycle
 package actor Housekeeping: Service {
     private let directory: KeyDirectory
     private let ledger: Ledger
+    private let turns: ChangeTurns
     private let keyring: Keyring
     private let managedKeys: ManagedKeys
     private let journal: UseJournal
@@ -28,12 +29,12 @@ package actor Housekeeping: Service {
 
     /// - Parameter interval: How long to wait between two looks at the clock.
     init(
-        directory: KeyDirectory, ledger: Ledger, keyring: Keyring, managedKeys: ManagedKeys, journal: UseJournal,
-        audit: AuditLog, clock: any Clock,
-        interval: Duration = .seconds(1), logger: Logger
+        directory: KeyDirectory, ledger: Ledger, turns: ChangeTurns, keyring: Keyring, managedKeys: ManagedKeys,
+        journal: UseJournal, audit: AuditLog, clock: any Clock, interval: Duration = .seconds(1), logger: Logger
     ) {
         self.directory = directory
         self.ledger = ledger
+        self.turns = turns
         self.keyring = keyring
         self.managedKeys = managedKeys
         self.journal = journal
@@ -84,14 +85,19 @@ package actor Housekeeping: Service {
             guard let key = directory.firstDue(at: now, except: failed), let due = key.nextDue else { return }
             // What has no time of its own, like a replica that is being made, is due at once.
             let time = due == .distantPast ? now : due
-            if await !settle(key, at: time) { failed.insert(key.arn) }
+            let isSettled = await turns.inTurn(at: [key.arn.turn]) {
+                // A request may have changed the key meanwhile; then the next look sees what is due.
+                guard let present = directory.key(key.arn), present.nextDue == due else { return true }
+                return await settle(present, at: time)
+            }
+            if !isSettled { failed.insert(key.arn) }
         }
     }
 
     /// Does one thing that is due for `key`; answers whether it was done or is no longer due.
     private func settle(_ key: KeySnapshot, at time: Date) async -> Bool {
         do {
-            if key.materials.contains(where: { $0.hasExpired(at: time) }) {
+            if key.materials.contains(where: { $0.ends(by: time) }) {
                 try await expire(key, at: time)
                 return true
             }
@@ -130,8 +136,8 @@ package actor Housekeeping: Service {
     }
 
     private func expire(_ key: KeySnapshot, at time: Date) async throws {
-        let mutations = key.materials.filter { $0.hasExpired(at: time) }.map {
-            Mutation.updateMaterial($0.withoutBytes)
+        let mutations = key.materials.filter { $0.ends(by: time) }.map {
+            Mutation.updateMaterial($0.expired)
         }
         try await ledger.commit(Change(mutations + key.changing(afterMaterial: mutations) { _ in }))
         keyring.forget(key.arn)
@@ -161,12 +167,5 @@ package actor Housekeeping: Service {
 
     private func record(_ event: ServiceEvent, at time: Date) async throws {
         try await audit.append(AuditRecord(of: event, at: time).line(), durably: true)
-    }
-}
-
-extension MaterialRecord {
-    fileprivate func hasExpired(at now: Date) -> Bool {
-        guard isPresent, let validTo else { return false }
-        return validTo <= now
     }
 }

@@ -8,7 +8,7 @@ package struct KeyUsageRecord: Sendable, Equatable {
     package let operation: OperationName
     /// When that was.
     package let date: Date
-    /// The identifier of the call's audit record.
+    /// The identifier of the call's audit record, in the account of the key.
     package let eventID: String
     /// The identifier that the answer carried.
     package let requestID: String

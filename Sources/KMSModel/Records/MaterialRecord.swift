@@ -16,7 +16,7 @@ package struct MaterialRecord: Sendable, Equatable {
     package var wrapped: [UInt8]?
     /// How the material came into use, or that it did not yet.
     package var stage: MaterialStage
-    /// When imported material expires; nil for material that does not, or is not there.
+    /// When imported material expires, or did; nil for material that does not, was deleted, or was never there.
     package var validTo: Date?
     /// What the importer wrote beside imported material.
     package var description: String?
@@ -40,6 +40,9 @@ package struct MaterialRecord: Sendable, Equatable {
 
     /// Whether the bytes are there.
     package var isPresent: Bool { wrapped != nil }
+
+    /// Whether the bytes were there until they expired.
+    package var isExpired: Bool { wrapped == nil && validTo != nil }
 }
 
 /// How a generation of key material came into use.

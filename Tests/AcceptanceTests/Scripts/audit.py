@@ -158,6 +158,17 @@ def both_accounts_learn_of_a_shared_key_that_is_used(world):
     equal(len({copy["eventID"] for copy in copies}), 2)
     denied = failure(lambda: world.kms(SECOND).decrypt(KeyId=key["Arn"], CiphertextBlob=used["CiphertextBlob"]))
     equal(record_of(world, denied)["recipientAccountId"], SECOND.number)
+    # What fails for another reason than permission is the owner's business too.
+    theirs = world.kms(SECOND)
+    failed = [failure(lambda: theirs.encrypt(KeyId=key["Arn"], Plaintext=b"x", DryRun=True))]
+    world.kms().disable_key(KeyId=key["KeyId"])
+    failed.append(failure(lambda: theirs.encrypt(KeyId=key["Arn"], Plaintext=b"x")))
+    for answer, code in zip(failed, ("DryRunOperationException", "DisabledException")):
+        copies = record_of(world, answer, count=2)
+        equal([copy["errorCode"] for copy in copies], [code] * 2)
+        equal({copy["recipientAccountId"] for copy in copies}, {FIRST.number, SECOND.number})
+        owners = next(copy for copy in copies if copy["recipientAccountId"] == FIRST.number)
+        equal(owners["userIdentity"], {"type": "AWSAccount", "principalId": SECOND.number, "accountId": SECOND.number})
 
 
 @scenario

@@ -185,7 +185,7 @@ def check_all(endpoint, writers, recent):
     kms = client(endpoint)
     listed = [key["KeyId"] for page in kms.get_paginator("list_keys").paginate(PaginationConfig={"PageSize": 1000})
               for key in page["Keys"]]  # fmt: skip
-    aliases = {alias["AliasName"]: alias["TargetKeyId"]
+    aliases = {alias["AliasName"]: alias.get("TargetKeyId")
                for page in kms.get_paginator("list_aliases").paginate(PaginationConfig={"PageSize": 100})
                for alias in page["Aliases"]}  # fmt: skip
     equal(len(listed), len(set(listed)), "keys are listed once")

@@ -5,6 +5,7 @@ import collections
 import concurrent.futures
 import contextlib
 import datetime
+import json
 import os
 import time
 
@@ -15,6 +16,7 @@ import botocore.exceptions
 from harness import (
     ABSENT, FIRST, REGION, SECOND, World, advance, equal, holds, members, refused, run, scenario,
 )  # fmt: skip
+from raw import Wire
 from server import Server
 from wrapping import FOREVER, bring, parameters, wrap
 
@@ -159,6 +161,34 @@ def material_expires_when_its_terms_say_so(world):
 
 
 @scenario
+def material_past_its_end_is_not_used_while_other_work_is_due(world):
+    kms = world.kms()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for key in pool.map(lambda _: world.key()["KeyId"], range(150)):
+            kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=90)
+    key, arn = external(world)
+    end = now(world).replace(microsecond=0) + datetime.timedelta(days=364)
+    bring(kms, key, os.urandom(32), ValidTo=end)
+    kms.encrypt(KeyId=key, Plaintext=b"x")
+    late = 0
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        moving = pool.submit(advance, world, "400d")
+        while not moving.done():
+            if now(world) <= end:
+                continue
+            late += 1
+            with refused("KMSInvalidStateException", f"{arn} is pending import."):
+                kms.encrypt(KeyId=key, Plaintext=b"x")
+            equal(metadata(world, key)["KeyState"], "PendingImport")
+        moving.result()
+    holds(late > 0, "it was asked for while other keys were rotated")
+    for each in kms.get_paginator("list_keys").paginate():
+        for entry in each["Keys"]:
+            with contextlib.suppress(botocore.exceptions.ClientError):
+                kms.disable_key_rotation(KeyId=entry["KeyId"])
+
+
+@scenario
 def material_can_be_deleted_and_brought_again(world):
     kms = world.kms()
     key, arn = external(world)
@@ -277,7 +307,16 @@ def what_was_brought_is_told_without_what_is_secret(world):
     kms = world.kms()
     key, arn = external(world)
     material = os.urandom(32)
-    bring(kms, key, material, KeyMaterialDescription="from the vault")
+    end = now(world).replace(microsecond=0) + datetime.timedelta(days=3)
+    identifier = bring(kms, key, material, KeyMaterialDescription="from the vault", ValidTo=end)["KeyMaterialId"]
+    lines = [json.loads(line) for path in (world.data / "audit").iterdir() for line in path.read_text().splitlines()]
+    (record,) = [line for line in lines if line["eventName"] == "ImportKeyMaterial" and arn in json.dumps(line)]
+    clock = f"{end:%I:%M:%S %p}".removeprefix("0")
+    equal(record["requestParameters"]["validTo"], f"{end:%b} {end.day}, {end.year}, {clock}", "the end")
+    equal(record["responseElements"], {"keyId": arn, "keyMaterialId": identifier})
+    for seconds in (1e300, -1e300, 1e18, 253402300800, -1):
+        body = {"KeyId": key, "ImportToken": "AAAA", "EncryptedKeyMaterial": "AAAA", "ValidTo": seconds}
+        equal(Wire(world.endpoint).call("ImportKeyMaterial", body).code, "ValidationException", f"ValidTo {seconds}")
     text = "".join(path.read_text() for path in (world.data / "audit").iterdir())
     holds('"eventName":"ImportKeyMaterial"' in text and "from the vault" in text, "the import is recorded")
     holds("importToken" not in text and "encryptedKeyMaterial" not in text, "neither token nor material is recorded")

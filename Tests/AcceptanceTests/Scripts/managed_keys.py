@@ -8,7 +8,7 @@ import boto3
 
 from harness import (
     ABSENT, FIRST, OTHER_REGION, SECOND, advance, alias_arn, allow, equal, holds, key_arn, members, policy, refused,
-    run, scenario,
+    run, scenario, settled,
 )  # fmt: skip
 from server import Server
 
@@ -18,12 +18,14 @@ DAY = datetime.timedelta(days=1)
 @scenario
 def a_services_key_is_there_when_it_is_first_asked_for(world):
     kms = world.kms()
-    equal([a for a in kms.list_aliases()["Aliases"] if a["AliasName"] == "alias/aws/sqs"], [], "before")
+    (alias,) = [a for a in kms.list_aliases()["Aliases"] if a["AliasName"] == "alias/aws/sqs"]
+    equal(alias, {"AliasName": "alias/aws/sqs", "AliasArn": alias_arn("alias/aws/sqs")}, "a name without a key")
     key = kms.describe_key(KeyId="alias/aws/sqs")["KeyMetadata"]
     equal((key["KeyManager"], key["KeyState"], key["KeySpec"]), ("AWS", "Enabled", "SYMMETRIC_DEFAULT"))
     equal(key["Description"], "Default key that protects my SQS messages when no other key is defined")
     (alias,) = [a for a in kms.list_aliases()["Aliases"] if a["AliasName"] == "alias/aws/sqs"]
     equal(alias["TargetKeyId"], key["KeyId"])
+    equal(alias["CreationDate"], key["CreationDate"])
     for name in ("alias/aws/sqs", alias_arn("alias/aws/sqs"), key["KeyId"], key["Arn"]):
         equal(kms.describe_key(KeyId=name)["KeyMetadata"]["KeyId"], key["KeyId"], f"the key behind {name}")
     holds(key["KeyId"] in [k["KeyId"] for k in kms.list_keys(Limit=1000)["Keys"]], "it is listed")
@@ -37,6 +39,26 @@ def a_services_key_is_there_when_it_is_first_asked_for(world):
     text = (world.data / "audit").iterdir()
     holds(any(key["Arn"] in line and '"CreateKey"' in line for p in text for line in p.read_text().splitlines()),
           "its making is recorded")  # fmt: skip
+
+
+@scenario
+def predefined_names_are_listed_in_their_order_page_by_page(world):
+    kms = world.kms(SECOND, OTHER_REGION)
+    key = world.key(SECOND, OTHER_REGION)["KeyId"]
+    kms.describe_key(KeyId="alias/aws/kinesis")
+    for name in ("alias/a", "alias/aws-like", "alias/b"):
+        kms.create_alias(AliasName=name, TargetKeyId=key)
+    whole = kms.list_aliases()["Aliases"]
+    names = [entry["AliasName"] for entry in whole]
+    equal(names, sorted(names), "the order")
+    equal(len(set(names)), 26 + 3, "the number of names")
+    equal([entry["AliasName"] for entry in whole if "TargetKeyId" in entry],
+          ["alias/a", "alias/aws-like", "alias/aws/kinesis", "alias/b"])  # fmt: skip
+    for limit in (1, 2, 7, 28, 29, 100):
+        pages = kms.get_paginator("list_aliases").paginate(PaginationConfig={"PageSize": limit})
+        equal([entry for page in pages for entry in page["Aliases"]], whole, f"pages of {limit}")
+    equal([entry["AliasName"] for entry in kms.list_aliases(KeyId=key)["Aliases"]],
+          ["alias/a", "alias/aws-like", "alias/b"], "the names of one key")  # fmt: skip
 
 
 @scenario
@@ -137,9 +159,54 @@ def the_last_use_of_a_key_is_known(world):
         equal(kms.get_key_last_usage(KeyId=each["KeyId"])["KeyLastUsage"]["Operation"], "ReEncrypt")
     shared = world.key(Policy=policy(allow(FIRST.root), allow(SECOND.root)))
     world.kms(SECOND).generate_data_key(KeyId=shared["Arn"], KeySpec="AES_256")
-    equal(kms.get_key_last_usage(KeyId=shared["KeyId"])["KeyLastUsage"]["Operation"], "GenerateDataKey")
+    use = kms.get_key_last_usage(KeyId=shared["KeyId"])["KeyLastUsage"]
+    equal(use["Operation"], "GenerateDataKey")
+    lines = [json.loads(line) for p in (world.data / "audit").iterdir() for line in p.read_text().splitlines()]
+    (record,) = [line for line in lines if line["eventID"] == use["CloudTrailEventId"]]
+    equal((record["recipientAccountId"], record["eventName"]), (FIRST.number, "GenerateDataKey"), "the owner's copy")
     with refused("AccessDeniedException"):
         world.kms(SECOND).get_key_last_usage(KeyId=shared["Arn"])
+
+
+@scenario
+def a_replica_that_is_made_anew_has_no_use_of_the_one_before(world):
+    here, there = world.kms(), world.kms(region=OTHER_REGION)
+    key = world.key(MultiRegion=True)["KeyId"]
+    here.replicate_key(KeyId=key, ReplicaRegion=OTHER_REGION)
+    settled(world, key, OTHER_REGION)
+    there.encrypt(KeyId=key, Plaintext=b"x")
+    there.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    advance(world, "8d")
+    here.replicate_key(KeyId=key, ReplicaRegion=OTHER_REGION)
+    settled(world, key, OTHER_REGION)
+    holds("KeyLastUsage" not in there.get_key_last_usage(KeyId=key), "nobody used it yet")
+    world.server.stop()
+    world.server.start()
+    holds("KeyLastUsage" not in world.kms(region=OTHER_REGION).get_key_last_usage(KeyId=key), "nor before a restart")
+
+
+@scenario
+def a_dry_run_makes_no_services_key(world):
+    kms, mine = world.kms(), world.key()["KeyId"]
+    arn = r"arn:aws:kms:us-east-1:000000000000:key/[0-9a-f-]{36}"
+    sealed = kms.encrypt(KeyId=mine, Plaintext=b"x")["CiphertextBlob"]
+    calls = {
+        "Encrypt": lambda: kms.encrypt(KeyId="alias/aws/xray", Plaintext=b"x", DryRun=True),
+        "GenerateDataKey": lambda: kms.generate_data_key(
+            KeyId=alias_arn("alias/aws/xray"), KeySpec="AES_256", DryRun=True),
+        "ReEncryptTo": lambda: kms.re_encrypt(CiphertextBlob=sealed, DestinationKeyId="alias/aws/xray", DryRun=True),
+    }  # fmt: skip
+    for action, call in calls.items():
+        sentence = (
+            f"User: {FIRST.root} is not authorized to perform: kms:{action} on resource: {arn} because no "
+            f"resource-based policy allows the kms:{action} action"
+        )
+        with refused("AccessDeniedException", re.compile(sentence)):
+            call()
+        (alias,) = [a for a in kms.list_aliases()["Aliases"] if a["AliasName"] == "alias/aws/xray"]
+        holds("TargetKeyId" not in alias, f"{action} made a key")
+    with refused("NotFoundException", f"Alias {alias_arn('alias/aws/nothing')} is not found."):
+        kms.encrypt(KeyId="alias/aws/nothing", Plaintext=b"x", DryRun=True)
 
 
 @scenario

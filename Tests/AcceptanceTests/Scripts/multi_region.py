@@ -297,6 +297,31 @@ def imported_material_is_brought_to_each_region(world):
 
 
 @scenario
+def a_new_primary_is_not_rotated_to_material_that_it_never_had(world):
+    here, there = world.kms(), world.kms(region=OTHER_REGION)
+    first, second = os.urandom(32), os.urandom(32)
+    key = family(world, OTHER_REGION, material=first)
+    bring(there, key, first)
+    bring(here, key, second, ImportType="NEW_KEY_MATERIAL")
+    here.update_primary_region(KeyId=key, PrimaryRegion=OTHER_REGION)
+    settled(world, key, OTHER_REGION), settled(world, key, REGION)
+    equal(history(world, key, OTHER_REGION)[-1][1], "PENDING_MULTI_REGION_IMPORT_AND_ROTATION")
+    lacking = "Cannot perform key material rotation: Key material has not been imported for replicas of the Multi-Region key."
+    with refused("KMSInvalidStateException", lacking):
+        there.rotate_key_on_demand(KeyId=key)
+    # Nor is it when nobody is left who had it.
+    here.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    advance(world, "8d")
+    with refused("KMSInvalidStateException", lacking):
+        there.rotate_key_on_demand(KeyId=key)
+    there.encrypt(KeyId=key, Plaintext=b"still in use")
+    bring(there, key, second)
+    equal(history(world, key, OTHER_REGION)[-1][1], "PENDING_ROTATION")
+    there.rotate_key_on_demand(KeyId=key)
+    equal(describe(world, key, OTHER_REGION)["KeyState"], "Enabled")
+
+
+@scenario
 def both_regions_record_what_concerns_them(world):
     key = family(world, OTHER_REGION)
     world.kms().rotate_key_on_demand(KeyId=key)
@@ -320,6 +345,10 @@ def both_regions_record_what_concerns_them(world):
     equal((new["requestID"], new["userIdentity"]["invokedBy"]), (old["requestID"], "kms.amazonaws.com"))
     equal(new["requestParameters"]["keyId"], key_arn(key, region=OTHER_REGION))
     equal(new["userIdentity"]["accountId"], FIRST.number)
+    equal([r["ARN"] for r in old["resources"]], [key_arn(key)], "the key of the old primary's region")
+    holds("resources" not in new, "the new primary's copy tells no resources")
+    equal(old["responseElements"], {"keyId": key_arn(key)})
+    equal(new["responseElements"], {"keyId": key_arn(key, region=OTHER_REGION)})
 
 
 if __name__ == "__main__":

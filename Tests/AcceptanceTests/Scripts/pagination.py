@@ -40,7 +40,8 @@ def aliases_come_in_pages(world):
         kms.create_alias(AliasName=f"alias/page/{number:03}", TargetKeyId=keys[number % 3]["KeyId"])
     for limit in (9, 100, 1000, None):
         items, sizes = walk(kms.list_aliases, "Aliases", limit)
-        equal([item["AliasName"] for item in items], [f"alias/page/{number:03}" for number in range(110)])
+        own = [item["AliasName"] for item in items if not item["AliasName"].startswith("alias/aws/")]
+        equal(own, [f"alias/page/{number:03}" for number in range(110)])
         holds(max(sizes) <= min(limit or 50, 100), f"a page has {max(sizes)} aliases")
     items, _ = walk(kms.list_aliases, "Aliases", 10, KeyId=keys[1]["KeyId"])
     equal([item["TargetKeyId"] for item in items], [keys[1]["KeyId"]] * len(items))
@@ -65,8 +66,9 @@ def a_page_survives_insertions(world):
     key = world.key(region=OTHER_REGION)
     for name in ("b", "d", "f"):
         kms.create_alias(AliasName=f"alias/{name}", TargetKeyId=key["KeyId"])
-    first = kms.list_aliases(Limit=2)
-    equal([item["AliasName"] for item in first["Aliases"]], ["alias/b", "alias/d"])
+    last = [item["AliasName"] for item in kms.list_aliases()["Aliases"]].index("alias/d")
+    first = kms.list_aliases(Limit=last + 1)
+    equal([item["AliasName"] for item in first["Aliases"]][-2:], ["alias/b", "alias/d"])
     kms.create_alias(AliasName="alias/a", TargetKeyId=key["KeyId"])
     kms.create_alias(AliasName="alias/e", TargetKeyId=key["KeyId"])
     kms.delete_alias(AliasName="alias/d")

@@ -8,13 +8,14 @@ import botocore.exceptions
 from harness import FIRST, OTHER_REGION, REGION, allow, equal, holds, key_arn, policy, run, scenario
 from wrapping import bring, parameters
 
-OK, DIS, PD, PRD, NPD, PI, CR, UP, UN = "ok", "dis", "pd", "prd", "npd", "pi", "cr", "up", "un"
+OK, DIS, PD, PRD, NPD, PI, CR, UP, UN, EXT = "ok", "dis", "pd", "prd", "npd", "pi", "cr", "up", "un", "ext"
 SENTENCES = {
     DIS: ("DisabledException", "{} is disabled."), PD: ("KMSInvalidStateException", "{} is pending deletion."),
     PRD: ("KMSInvalidStateException", "{} is pending replica deletion."),
     NPD: ("KMSInvalidStateException", "{} is not pending deletion."),
     PI: ("KMSInvalidStateException", "{} is pending import."), CR: ("KMSInvalidStateException", "{} is creating."),
     UP: ("KMSInvalidStateException", "{} is updating."), UN: ("KMSInvalidStateException", "{} is unavailable."),
+    EXT: ("UnsupportedOperationException", "{} origin is EXTERNAL which is not valid for this operation."),
 }  # fmt: skip
 STATES = ("Enabled", "Disabled", "PendingDeletion", "PendingReplicaDeletion", "PendingImport", "Creating", "Updating",
           "Unavailable")  # fmt: skip
@@ -35,8 +36,8 @@ TABLE = {
     "ListAliases": ALWAYS, "ListResourceTags": ALWAYS, "GetKeyLastUsage": ALWAYS, "ListKeyRotations": ALWAYS,
     "GetKeyRotationStatus": ALWAYS,
     "DisableKey": SWITCH, "EnableKey": SWITCH,
-    "EnableKeyRotation": (OK, DIS, PD, PRD, NONE, NONE, OK, UN),
-    "DisableKeyRotation": (OK, DIS, PD, PRD, NONE, NONE, OK, UN),
+    "EnableKeyRotation": (OK, DIS, PD, PRD, EXT, CR, OK, UN),
+    "DisableKeyRotation": (OK, DIS, PD, PRD, EXT, CR, OK, UN),
     "RotateKeyOnDemand": (OK, DIS, PD, PRD, PI, CR, OK, UN),
     "GetParametersForImport": (NONE, NONE, NONE, NONE, OK, NONE, NONE, NONE),
     "DeleteImportedKeyMaterial": (NONE, NONE, NONE, NONE, OK, NONE, NONE, NONE),

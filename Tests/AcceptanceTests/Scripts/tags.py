@@ -52,7 +52,7 @@ def bad_tags_are_refused_whole(world):
     kms, key = world.kms(), world.key()
     with refused("TagException", "Duplicate tag keys"):
         kms.tag_resource(KeyId=key["KeyId"], Tags=tags(("a", "1"), ("b", "1"), ("a", "1")))
-    for reserved in ("aws:a", "AWS:a", "aWs:", "aws:cloudformation:stack-name"):
+    for reserved in ("aws:a", "AWS:a", "aWs:", "aws:cloudformation:stack-name", "aws:\u0301x"):
         with refused("TagException", "Tags beginning with aws: are reserved"):
             kms.tag_resource(KeyId=key["KeyId"], Tags=tags(("good", "1"), (reserved, "1")))
         with refused("TagException", "Tags beginning with aws: are reserved"):

@@ -1,0 +1,21 @@
+extension UInt8 {
+    /// The lower-case form of an ASCII capital letter, and any other byte as it is.
+    package var asciiLowercased: UInt8 {
+        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self) ? self | 0x20 : self
+    }
+}
+
+extension StringProtocol {
+    /// Whether the text begins with the bytes of `prefix`.
+    ///
+    /// `hasPrefix` compares what a reader sees as characters: for it, a colon with an accent on it is no colon, so an accent
+    /// would lead past a rule about prefixes.
+    package func hasBytePrefix(_ prefix: String) -> Bool { utf8.starts(with: prefix.utf8) }
+
+    /// Whether the text begins with the bytes of `prefix`, whatever the case of its ASCII letters.
+    ///
+    /// - Parameter prefix: In lower case.
+    package func hasBytePrefix(ignoringCase prefix: String) -> Bool {
+        utf8.lazy.map(\.asciiLowercased).starts(with: prefix.utf8)
+    }
+}
