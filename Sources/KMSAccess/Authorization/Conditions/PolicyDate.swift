@@ -30,7 +30,7 @@ private struct ISODate {
             return true
         }
         guard let year = number(4), take("-"), let month = number(2), take("-"), let day = number(2),
-            (1...12).contains(month), (1...31).contains(day)
+            (1...12).contains(month), day >= 1, Self.days(year, month, day) < Self.firstDay(after: month, of: year)
         else { return nil }
         var total = Double(Self.days(year, month, day)) * 86_400
         if take("T") {
@@ -59,6 +59,10 @@ private struct ISODate {
         }
         guard rest.isEmpty else { return nil }
         seconds = total
+    }
+
+    private static func firstDay(after month: Int, of year: Int) -> Int {
+        month == 12 ? days(year + 1, 1, 1) : days(year, month + 1, 1)
     }
 
     /// Days since 1970-01-01 in the Gregorian calendar.
