@@ -16,11 +16,11 @@ extension AccessQuestion {
         guard case .key(let arn, _) = resource else { return decisionOutsideKeyPolicies(policies) }
         let keyVerdict = keyPolicy?.verdict(on: caller, doing: action, to: arn, by: request) ?? .silent
         if case .denies(let statement) = keyVerdict { return .denied(.deniedByKeyPolicy(statement: statement)) }
-        if isForeign, !crossesAccounts { return .denied(.notAcrossAccounts) }
         // Of another account's key that is not shared the answer is the same whatever the caller's own account says.
-        if isForeign, keyVerdict == .silent, grants == .silent { return .denied(.notInKeyPolicy) }
+        if isForeign, crossesAccounts, keyVerdict == .silent, grants == .silent { return .denied(.notInKeyPolicy) }
         let own = policies.verdicts(doing: action, to: arn, by: request)
         if let denial = own.denial { return .denied(denial) }
+        if isForeign, !crossesAccounts { return .denied(.notAcrossAccounts) }
         return isForeign ? foreignDecision(keyVerdict, grants, own) : homeDecision(keyVerdict, grants, own)
     }
 

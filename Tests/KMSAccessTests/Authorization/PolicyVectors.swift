@@ -37,7 +37,7 @@ enum PolicyVectors {
 
         func values(of key: ConditionKey) -> ConditionValues { values[key] ?? .absent }
 
-        fileprivate init(_ value: JSONValue?) throws {
+        init(_ value: JSONValue?) throws {
             guard case .object(let object) = value else { throw Failure(description: "no request") }
             let values = try object.members.map { member -> (ConditionKey, ConditionValues) in
                 switch member.value {
@@ -73,6 +73,11 @@ enum PolicyVectors {
             let document = JSONObject(["Version": .string(version), "Statement": .array(statements)])
             return KeyPolicy(try PolicyDocument.parse(PolicyText.print(.object(document)), in: .aws))
         }
+    }
+
+    /// The members of each case of a file.
+    static func cases(_ file: String, _ known: Set<String>) throws -> [[String: JSONValue]] {
+        try members(of: load(file), known: ["origin", "cases"]).cases.map { try fields(of: $0, known: known) }
     }
 
     static func conditions() throws -> [Condition] {
