@@ -31,6 +31,8 @@ package struct Engine: Sendable {
         /// The store holds records but not the mark of its root key.
         case unmarkedStore
         case crypto(CryptoFailure)
+        /// What the store keeps for the audit log could not be written there.
+        case audit(AuditFailure)
     }
 
     /// Reads the store and makes everything ready to answer.
@@ -60,12 +62,14 @@ package struct Engine: Sendable {
 
         let policies = PolicyRules(principals: credentials)
         let directory = KeyDirectory()
-        let ledger = Ledger(store: store, directory: directory, policies: policies)
+        let outbox = AuditOutbox(audit)
+        let ledger = Ledger(store: store, directory: directory, policies: policies, outbox: outbox)
         do throws(StoreError) { try ledger.load(contents) } catch { throw .store(error) }
+        do throws(AuditFailure) { try await outbox.write(contents.auditLines) } catch { throw .audit(error) }
 
         let authenticator = Authenticator(credentials: credentials, keyring: keyring, regions: configuration.regions)
         let managedKeys = ManagedKeys(
-            directory: directory, ledger: ledger, audit: audit,
+            directory: directory, ledger: ledger, outbox: outbox,
             rotationPeriodInDays: configuration.managedKeyRotationPeriodInDays
         )
         let journal = UseJournal()
@@ -73,11 +77,11 @@ package struct Engine: Sendable {
         pipeline = Pipeline(
             authenticator: authenticator, directory: directory, ledger: ledger, turns: turns, keyring: keyring,
             policies: policies, regions: configuration.regions, quotas: configuration.quotas, journal: journal,
-            managedKeys: managedKeys, audit: audit, clock: clock, logger: logger
+            managedKeys: managedKeys, audit: audit, outbox: outbox, clock: clock, logger: logger
         )
         let housekeeping = Housekeeping(
             directory: directory, ledger: ledger, turns: turns, keyring: keyring, managedKeys: managedKeys,
-            journal: journal, audit: audit, clock: clock, logger: logger
+            journal: journal, outbox: outbox, clock: clock, logger: logger
         )
         self.housekeeping = housekeeping
         identity = IdentityService(authenticator: authenticator, audit: audit, clock: clock)

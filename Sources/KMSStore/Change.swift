@@ -50,6 +50,11 @@ package enum Mutation: Sendable, Equatable {
     /// Replaces an access key that is there; the secret that it had is destroyed.
     case updateAccessKey(AccessKeyRecord)
 
+    /// Keeps what the audit log is to say of the change, under an identifier that is not there yet.
+    case keepAuditLines(KeptAuditLines)
+    /// Forgets the audit lines of this identifier, if they are still there.
+    case forgetAuditLines(String)
+
     /// Gives a setting this value, whatever it was before.
     case setSetting(String, [UInt8])
 }

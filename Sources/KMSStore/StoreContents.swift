@@ -14,6 +14,8 @@ package struct StoreContents: Sendable {
     package var usages: [KeyUsageRecord]
     /// Every alias.
     package var aliases: [AliasRecord]
+    /// Audit lines that were kept and not forgotten, in the order in which they came.
+    package var auditLines: [KeptAuditLines]
     /// Every setting, by its name.
     package var settings: [String: [UInt8]]
     /// The last position of the change feed whose change is among these contents; zero before the first change.
@@ -22,7 +24,7 @@ package struct StoreContents: Sendable {
     package init(
         accounts: [AccountRecord] = [], accessKeys: [AccessKeyRecord] = [], keys: [KeyRecord] = [],
         materials: [MaterialRecord] = [], usages: [KeyUsageRecord] = [], aliases: [AliasRecord] = [],
-        settings: [String: [UInt8]] = [:],
+        auditLines: [KeptAuditLines] = [], settings: [String: [UInt8]] = [:],
         position: Int64 = 0
     ) {
         self.accounts = accounts
@@ -31,6 +33,7 @@ package struct StoreContents: Sendable {
         self.materials = materials
         self.usages = usages
         self.aliases = aliases
+        self.auditLines = auditLines
         self.settings = settings
         self.position = position
     }

@@ -54,7 +54,7 @@ struct ChangeFeed {
             case .insertKey(let key), .updateKey(let key, _): self.init(key.arn)
             case .deleteKey(let arn, _), .deleteMaterial(let arn, _): self.init(arn)
             case .insertMaterial(let material), .updateMaterial(let material): self.init(material.key)
-            case .setUsage: return nil
+            case .setUsage, .keepAuditLines, .forgetAuditLines: return nil
             case .insertAlias(let alias), .updateAlias(let alias, _): self.init(alias.arn)
             case .deleteAlias(let arn, _): self.init(arn)
             case .insertAccount(let account), .updateAccount(let account):

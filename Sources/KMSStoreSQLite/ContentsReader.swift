@@ -16,7 +16,7 @@ struct ContentsReader {
         var contents = StoreContents(
             accounts: try records(.accounts), accessKeys: try records(.accessKeys), keys: try records(.keys),
             materials: try records(.materials), usages: try records(.usages), aliases: try records(.aliases),
-            position: try ChangeFeed(database).lastPosition()
+            auditLines: try records(.auditLines), position: try ChangeFeed(database).lastPosition()
         )
         for index in contents.keys.indices where !tags.isEmpty {
             if let own = tags.removeValue(forKey: contents.keys[index].arn) { contents.keys[index].tags = own }
@@ -164,6 +164,14 @@ extension Table<AliasRecord> {
                 arn: AliasARN(realm: realm, name: try row.parsed(AliasName.init)), creationDate: try row.date(),
                 target: try row.parsed(KeyID.init), lastUpdatedDate: try row.date(), version: try row.integer()
             )
+        }
+    }
+}
+
+extension Table<KeptAuditLines> {
+    static var auditLines: Self {
+        Self(name: "audit_outbox", columns: "event_id, lines", rest: "ORDER BY ordinal") { row throws(StoreError) in
+            KeptAuditLines(eventID: try row.parsed { $0 }, lines: try row.bytes())
         }
     }
 }

@@ -33,6 +33,8 @@ extension Database {
         case .updateAccount(let account): try update(account)
         case .insertAccessKey(let accessKey): try insert(accessKey)
         case .updateAccessKey(let accessKey): try update(accessKey)
+        case .keepAuditLines(let kept): try insert(kept)
+        case .forgetAuditLines(let eventID): try run("DELETE FROM audit_outbox WHERE event_id = ?", [eventID])
         case .setSetting(let name, let value): try set(name, to: value)
         }
     }
@@ -170,6 +172,14 @@ extension Database {
         try runOnOne(
             "DELETE FROM alias WHERE account = ? AND region = ? AND name = ? AND version = ?",
             alias.columns + [version]
+        )
+    }
+
+    // MARK: Audit lines
+
+    private func insert(_ kept: KeptAuditLines) throws {
+        try run(
+            "INSERT INTO audit_outbox (event_id, lines) VALUES (?, ?)", [kept.eventID, Column.bytes(kept.lines)]
         )
     }
 

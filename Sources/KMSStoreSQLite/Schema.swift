@@ -32,6 +32,9 @@ enum Schema {
             try database.execute(sql: material)
             try database.execute(sql: usage)
         }
+        migrator.registerMigration("3: audit lines of changes", foreignKeyChecks: .immediate) { database in
+            try database.execute(sql: auditOutbox)
+        }
         return migrator
     }
 
@@ -183,6 +186,14 @@ enum Schema {
             PRIMARY KEY (account, region, key_id),
             FOREIGN KEY (account, region, key_id) REFERENCES kms_key (account, region, key_id) ON DELETE CASCADE
         ) STRICT, WITHOUT ROWID;
+        """
+
+    private static let auditOutbox = """
+        CREATE TABLE audit_outbox (
+            ordinal INTEGER PRIMARY KEY,
+            event_id TEXT NOT NULL UNIQUE,
+            lines BLOB NOT NULL
+        ) STRICT;
         """
 
     private static let feed = """

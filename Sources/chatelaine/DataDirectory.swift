@@ -83,6 +83,7 @@ extension CommandFailure {
         case .wrongRootKey: self = .operation("the root key is not the one that the store in \(path) was made with")
         case .unmarkedStore: self = .operation("the store in \(path) does not say which root key it was made with")
         case .crypto(let error): self = .operation("cannot use the root key: \(error)")
+        case .audit(let error): self = .operation(error.description)
         }
     }
 }

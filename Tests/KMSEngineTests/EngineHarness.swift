@@ -40,10 +40,16 @@ final class EngineHarness: Sendable {
     }
 
     /// Lets go of the directory, so that another engine can open it.
-    func close() async throws {
+    ///
+    /// - Parameter crashing: Whether what is left to do at the end is left undone.
+    func close(crashing: Bool = false) async throws {
+        if !crashing { await engine.housekeeping.flush() }
         audit.close()
         try await store.close()
     }
+
+    /// Lets nothing into the audit log any more, as if the process ended before each record.
+    func stopRecording() { audit.close() }
 
     /// Sends a signed request through the pipeline.
     func call(_ operation: OperationName, _ body: String, in region: String = EngineHarness.region) async -> Answer {

@@ -86,6 +86,17 @@ import Testing
     }
 
     @Test(arguments: StoreEngine.available)
+    func `audit lines are kept in their order until they are forgotten`(engine: StoreEngine) async throws {
+        let kept = (0..<5).map { KeptAuditLines(eventID: "event \(9 - $0)", lines: [0x7B, UInt8($0), 0, 0x0A]) }
+        let contents = try await reloaded(
+            engine,
+            kept.map(Mutation.keepAuditLines)
+                + [.forgetAuditLines(kept[1].eventID), .forgetAuditLines(kept[4].eventID), .forgetAuditLines("none")]
+        )
+        #expect(contents.auditLines == [kept[0], kept[2], kept[3]])
+    }
+
+    @Test(arguments: StoreEngine.available)
     func `what changed in a key comes back changed`(engine: StoreEngine) async throws {
         var key = try samples.fullKey(2)
         key.primaryRegion = Region("eu-west-3")

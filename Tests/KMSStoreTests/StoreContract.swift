@@ -89,6 +89,7 @@ import Testing
             "an account that is there",
             { Change([.insertAccount(AccountRecord(id: $0.account, creationDate: $0.date(1)))]) }
         ),
+        ("audit lines that are there", { _ in Change([.keepAuditLines(KeptAuditLines(eventID: "1", lines: []))]) }),
         ("an access key that is there", { Change([.insertAccessKey($0.accessKey())]) }),
         ("an update of an older key", { Change([.updateKey(try $0.key(1, version: 1), expecting: 0)]) }),
         ("an update of a newer key", { Change([.updateKey(try $0.key(1, version: 3), expecting: 2)]) }),
@@ -128,6 +129,7 @@ import Testing
                     .insertAccount(AccountRecord(id: samples.account, creationDate: samples.date(5))),
                     .insertAccessKey(samples.accessKey()), .insertKey(try samples.key(1)),
                     .insertMaterial(try samples.material(1)), .insertAlias(try samples.alias()),
+                    .keepAuditLines(KeptAuditLines(eventID: "1", lines: [1])),
                 ])
             )
             let before = Snapshot(try await store.contents())

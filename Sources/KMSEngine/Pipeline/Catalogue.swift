@@ -53,4 +53,9 @@ struct Call: Sendable {
     var record: AuditRecord
     /// Records of what the call brought about, and of what it did in another region.
     var furtherRecords: [AuditRecord] = []
+    /// What the store keeps of the call's records, if it changed something.
+    var kept: KeptAuditLines?
+
+    /// All that will be recorded.
+    var records: [AuditRecord] { record.copies() + furtherRecords }
 }

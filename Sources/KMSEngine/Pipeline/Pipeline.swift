@@ -30,13 +30,14 @@ package struct Pipeline: Sendable {
     private let journal: UseJournal
     private let managedKeys: ManagedKeys
     private let audit: AuditLog
+    private let outbox: AuditOutbox
     private let clock: any Clock
     private let logger: Logger
 
     init(
         authenticator: Authenticator, directory: KeyDirectory, ledger: Ledger, turns: ChangeTurns, keyring: Keyring,
         policies: PolicyRules, regions: HostedRegions, quotas: ResourceQuotas, journal: UseJournal,
-        managedKeys: ManagedKeys, audit: AuditLog, clock: any Clock, logger: Logger
+        managedKeys: ManagedKeys, audit: AuditLog, outbox: AuditOutbox, clock: any Clock, logger: Logger
     ) {
         self.authenticator = authenticator
         self.directory = directory
@@ -49,6 +50,7 @@ package struct Pipeline: Sendable {
         self.journal = journal
         self.managedKeys = managedKeys
         self.audit = audit
+        self.outbox = outbox
         self.clock = clock
         self.logger = logger
     }
@@ -67,7 +69,7 @@ package struct Pipeline: Sendable {
             // Nobody is known to have called, so there is no account whose record this could be.
             return .failure(KMSError(error))
         }
-        var record = AuditRecord(
+        let record = AuditRecord(
             time: now, eventName: operation.rawValue, eventID: RequestID.make(), region: caller.region,
             account: caller.principal.account, origin: .call(caller, client: client, requestID: requestID)
         )
@@ -78,11 +80,13 @@ package struct Pipeline: Sendable {
         )
         var call = Call(context: context, record: record)
         let result = await run(operation, request.body, &call)
-        record = call.record
-        if case .failure(let error) = result { record.outcome = error }
+        if case .failure(let error) = result { call.record.outcome = error }
         do throws(AuditFailure) {
-            let lines = (record.copies() + call.furtherRecords).flatMap { $0.line() }
-            try await audit.append(lines, durably: !record.isReadOnly)
+            if let kept = call.kept {
+                try await outbox.write([kept])
+            } else {
+                try await audit.append(call.records.flatMap { $0.line() }, durably: !call.record.isReadOnly)
+            }
         } catch {
             logger.critical("The audit log cannot be written", metadata: ["reason": "\(error)"])
             return .failure(KMSError(.kmsInternal, "The request could not be recorded."))
@@ -141,10 +145,15 @@ package struct Pipeline: Sendable {
         for _ in 0..<Self.mostAttempts {
             let outcome = try await attempt(operation, input, body, call.context, &call.record)
             guard let change = outcome.change else { return finish(operation, outcome, &call) }
+            var finished = call
+            let answer = finish(operation, outcome, &finished)
+            let kept = KeptAuditLines(finished.records)
             do throws(StoreError) {
-                try await ledger.commit(change)
+                try await ledger.commit(change, keeping: kept)
                 if let key = outcome.destroyedMaterialOf { keyring.forget(key) }
-                return finish(operation, outcome, &call)
+                call = finished
+                call.kept = kept
+                return answer
             } catch .conflict {
                 // Somebody changed the same record first: look again at what is there now.
                 continue

@@ -2,25 +2,44 @@ import KMSModel
 package import KMSStore
 
 /// The one way to change keys and aliases: into the store first, durably, then into memory.
+///
+/// What the audit log is to say of a change goes into the store with it (``AuditOutbox``).
 package struct Ledger: Sendable {
     private let store: any Store
     private let directory: KeyDirectory
     private let policies: PolicyRules
+    private let outbox: AuditOutbox
 
-    package init(store: any Store, directory: KeyDirectory, policies: PolicyRules) {
+    init(store: any Store, directory: KeyDirectory, policies: PolicyRules, outbox: AuditOutbox) {
         self.store = store
         self.directory = directory
         self.policies = policies
+        self.outbox = outbox
     }
 
     /// Commits `change` and lets every later request see it.
     ///
+    /// - Parameter lines: What the audit log is to say of it, which the caller writes there afterwards.
     /// - Throws: ``StoreError``; after `conflict` nothing was written and nothing is different for anybody.
-    package func commit(_ change: Change) async throws(StoreError) {
+    func commit(_ change: Change, keeping lines: KeptAuditLines? = nil) async throws(StoreError) {
         let snapshots = try snapshots(after: change)
-        _ = try await store.commit(change)
+        let written = outbox.takeWritten()
+        let bookkeeping = (lines.map { [.keepAuditLines($0)] } ?? []) + written.map(Mutation.forgetAuditLines)
+        do throws(StoreError) {
+            _ = try await store.commit(Change(change.mutations + bookkeeping))
+        } catch {
+            outbox.putBack(written)
+            throw error
+        }
         directory.publish(snapshots)
         publishRest(of: change)
+    }
+
+    /// Lets the store forget the audit lines that the log has by now.
+    ///
+    /// - Throws: ``StoreError``; a later change does it then.
+    package func forgetWrittenLines() async throws(StoreError) {
+        if outbox.hasWritten { try await commit(Change([])) }
     }
 
     /// Puts what the store holds into memory, at start.

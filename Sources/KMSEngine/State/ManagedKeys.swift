@@ -13,17 +13,17 @@ import KMSStore
 package struct ManagedKeys: Sendable {
     private let directory: KeyDirectory
     private let ledger: Ledger
-    private let audit: AuditLog
+    private let outbox: AuditOutbox
     /// Every three years, as AWS did until 2022; every 365 days since then.
     package static let defaultRotationPeriodInDays = 1095
 
     /// How often the keys are rotated.
     let rotationPeriodInDays: Int
 
-    init(directory: KeyDirectory, ledger: Ledger, audit: AuditLog, rotationPeriodInDays: Int) {
+    init(directory: KeyDirectory, ledger: Ledger, outbox: AuditOutbox, rotationPeriodInDays: Int) {
         self.directory = directory
         self.ledger = ledger
-        self.audit = audit
+        self.outbox = outbox
         self.rotationPeriodInDays = rotationPeriodInDays
     }
 
@@ -75,8 +75,9 @@ package struct ManagedKeys: Sendable {
         let mutations: [Mutation] = [
             .insertKey(draft.key), .insertMaterial(draft.material), .insertAlias(draft.alias),
         ]
+        let record = KeptAuditLines([AuditRecord(of: .creation(of: draft.key.arn), at: draft.key.creationDate)])
         do throws(StoreError) {
-            try await ledger.commit(Change(mutations))
+            try await ledger.commit(Change(mutations), keeping: record)
         } catch .conflict {
             // Another request asked for it at the same time, and made it.
             return
@@ -84,8 +85,7 @@ package struct ManagedKeys: Sendable {
             throw KMSError(error)
         }
         do throws(AuditFailure) {
-            let record = AuditRecord(of: .creation(of: draft.key.arn), at: draft.key.creationDate)
-            try await audit.append(record.line(), durably: true)
+            if let record { try await outbox.write([record]) }
         } catch {
             throw KMSError(.kmsInternal, "The request could not be recorded.")
         }

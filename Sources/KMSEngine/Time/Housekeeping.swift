@@ -16,7 +16,7 @@ package actor Housekeeping: Service {
     private let keyring: Keyring
     private let managedKeys: ManagedKeys
     private let journal: UseJournal
-    private let audit: AuditLog
+    private let outbox: AuditOutbox
     private let clock: any Clock
     private let interval: Duration
     private let logger: Logger
@@ -30,7 +30,7 @@ package actor Housekeeping: Service {
     /// - Parameter interval: How long to wait between two looks at the clock.
     init(
         directory: KeyDirectory, ledger: Ledger, turns: ChangeTurns, keyring: Keyring, managedKeys: ManagedKeys,
-        journal: UseJournal, audit: AuditLog, clock: any Clock, interval: Duration = .seconds(1), logger: Logger
+        journal: UseJournal, outbox: AuditOutbox, clock: any Clock, interval: Duration = .seconds(1), logger: Logger
     ) {
         self.directory = directory
         self.ledger = ledger
@@ -38,7 +38,7 @@ package actor Housekeeping: Service {
         self.keyring = keyring
         self.managedKeys = managedKeys
         self.journal = journal
-        self.audit = audit
+        self.outbox = outbox
         self.clock = clock
         self.interval = interval
         self.logger = logger
@@ -51,15 +51,24 @@ package actor Housekeeping: Service {
             while !Task.isCancelled {
                 await self.doWhatIsDue()
                 looks += 1
-                if looks.isMultiple(of: Self.looksBetweenFlushes) { await self.flushUse() }
+                if looks.isMultiple(of: Self.looksBetweenFlushes) { await self.flush() }
                 try? await Task.sleep(for: self.interval)
             }
         }
-        await flushUse()
+        await flush()
     }
 
-    /// Tells the store which keys were used since it last heard.
-    package func flushUse() async {
+    /// Tells the store which keys were used since it last heard, and which records the audit log has.
+    package func flush() async {
+        await flushUse()
+        do throws(StoreError) {
+            try await ledger.forgetWrittenLines()
+        } catch {
+            logger.error("Audit lines that were written are still kept", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    private func flushUse() async {
         while true {
             let uses = journal.take(Self.flushCount)
             guard !uses.isEmpty else { return }
@@ -130,27 +139,24 @@ package actor Housekeeping: Service {
             // The primary gets a new version in any case: what a request decides about it may depend on its replicas.
             mutations += change?.mutations ?? [primary.unchanged]
         }
-        try await ledger.commit(Change(mutations))
-        keyring.forget(key.arn)
-        try await record(.deletion(of: key.arn), at: time)
+        try await commit(Change(mutations), [.deletion(of: key.arn)], at: time) { keyring.forget(key.arn) }
     }
 
     private func expire(_ key: KeySnapshot, at time: Date) async throws {
         let mutations = key.materials.filter { $0.ends(by: time) }.map {
             Mutation.updateMaterial($0.expired)
         }
-        try await ledger.commit(Change(mutations + key.changing(afterMaterial: mutations) { _ in }))
-        keyring.forget(key.arn)
-        try await record(.expiry(of: key.arn), at: time)
+        let change = Change(mutations + key.changing(afterMaterial: mutations) { _ in })
+        try await commit(change, [.expiry(of: key.arn)], at: time) { keyring.forget(key.arn) }
     }
 
     /// Makes a key usable that was being made, or changed, in more than one region.
     private func complete(_ key: KeySnapshot, at time: Date) async throws {
         let isComplete = key.record.origin != .external || key.materials.areComplete
         guard let change = key.change({ $0.state = isComplete ? .enabled : .pendingImport }) else { return }
-        try await ledger.commit(change)
-        guard key.record.isReplica, let primary = directory.family(of: key).primary else { return }
-        try await record(.synchronization(with: primary.arn, in: key.arn.region), at: time)
+        let primary = key.record.isReplica ? directory.family(of: key).primary : nil
+        let event = primary.map { ServiceEvent.synchronization(with: $0.arn, in: key.arn.region) }
+        try await commit(change, event.map { [$0] } ?? [], at: time)
     }
 
     private func rotate(_ key: KeySnapshot, at time: Date) async throws {
@@ -161,11 +167,18 @@ package actor Housekeeping: Service {
         let family = directory.family(of: key)
         let rotation = KeyRotation(type: .automatic, now: time)
         guard let change = try rotation.change(of: key, in: family, schedule: next, with: keyring) else { return }
-        try await ledger.commit(change)
-        for event in ServiceEvent.rotation(of: key, in: family, by: .automatic) { try await record(event, at: time) }
+        try await commit(change, ServiceEvent.rotation(of: key, in: family, by: .automatic), at: time)
     }
 
-    private func record(_ event: ServiceEvent, at time: Date) async throws {
-        try await audit.append(AuditRecord(of: event, at: time).line(), durably: true)
+    /// Commits what is due together with the records of it, and writes those.
+    ///
+    /// - Parameter afterwards: What has to be done at once when the change is durable.
+    private func commit(
+        _ change: Change, _ events: [ServiceEvent], at time: Date, afterwards: () -> Void = {}
+    ) async throws {
+        let kept = KeptAuditLines(events.map { AuditRecord(of: $0, at: time) })
+        try await ledger.commit(change, keeping: kept)
+        afterwards()
+        if let kept { try await outbox.write([kept]) }
     }
 }
