@@ -26,7 +26,7 @@ IN_USE = (OK, DIS, PD, PRD, PI, CR, OK, UN)
 SWITCH = (OK, OK, PD, PRD, PI, CR, UP, OK)
 NONE = None
 
-# In the order of STATES. None: the answer depends on more than the state, and is tested where that is (imports.py).
+# In the order of STATES. None: no such key can be in that state.
 TABLE = {
     "CancelKeyDeletion": (NPD, NPD, OK, OK, NPD, NPD, NPD, NPD),
     "CreateAlias": UNTIL_ITS_END, "UpdateAlias": UNTIL_ITS_END, "DeleteAlias": ALWAYS,
@@ -39,30 +39,45 @@ TABLE = {
     "EnableKeyRotation": (OK, DIS, PD, PRD, EXT, CR, OK, UN),
     "DisableKeyRotation": (OK, DIS, PD, PRD, EXT, CR, OK, UN),
     "RotateKeyOnDemand": (OK, DIS, PD, PRD, PI, CR, OK, UN),
-    "GetParametersForImport": (NONE, NONE, NONE, NONE, OK, NONE, NONE, NONE),
-    "DeleteImportedKeyMaterial": (NONE, NONE, NONE, NONE, OK, NONE, NONE, NONE),
-    "ImportKeyMaterial": (NONE, NONE, NONE, NONE, OK, NONE, NONE, NONE),
+    "GetParametersForImport": (OK, OK, PD, PRD, OK, CR, UP, NONE),
+    "DeleteImportedKeyMaterial": (OK, OK, OK, OK, OK, CR, UP, NONE),
+    "ImportKeyMaterial": (OK, OK, PD, PRD, OK, CR, OK, NONE),
     "ReplicateKey": (OK, DIS, PD, PRD, PI, CR, UP, UN),
     "ScheduleKeyDeletion": (OK, OK, PD, PRD, OK, OK, UP, OK),
     "TagResource": UNTIL_ITS_END, "UntagResource": UNTIL_ITS_END, "UpdateKeyDescription": UNTIL_ITS_END,
     "UpdatePrimaryRegion": (OK, DIS, PD, PRD, PI, CR, OK, UN),
 }  # fmt: skip
 
+# The operations for keys with imported material, and the states that they lead to from those that last.
+IMPORTING = {
+    "GetParametersForImport": {state: state for state in STATES[:5]},
+    "DeleteImportedKeyMaterial": {
+        "Enabled": "PendingImport", "Disabled": "PendingImport", "PendingDeletion": "PendingDeletion",
+        "PendingReplicaDeletion": "PendingReplicaDeletion", "PendingImport": "PendingImport",
+    },
+    "ImportKeyMaterial": {"Enabled": "Enabled", "Disabled": "Enabled", "PendingImport": "Enabled"},
+}  # fmt: skip
+
 
 class Subject:
     """A fresh key in a state, and what the operations need of it."""
 
-    def __init__(self, world, state):
+    def __init__(self, world, state, is_imported=False):
         self.kms = world.kms(region=OTHER_REGION if state == "Creating" else REGION)
         self.other = world.key()["KeyId"]
         here = world.kms()
-        origin = "EXTERNAL" if state == "PendingImport" else "AWS_KMS"
+        origin = "EXTERNAL" if is_imported or state == "PendingImport" else "AWS_KMS"
         self.id = world.key(MultiRegion=True, Origin=origin)["KeyId"]
         self.region = OTHER_REGION if state == "Creating" else REGION
         self.arn = key_arn(self.id, region=self.region)
         self.sealed = None if origin == "EXTERNAL" else here.encrypt(KeyId=self.id, Plaintext=b"x")["CiphertextBlob"]
         self.alias = f"alias/{os.urandom(8).hex()}"
         self.state = state
+        self.material = os.urandom(32)
+        # Brought to be used for the import, because not every state gives any.
+        self.parameters = parameters(here, self.id) if is_imported else None
+        if is_imported and state != "PendingImport":
+            bring(here, self.id, self.material, self.parameters)
         self.enter(world, here)
 
     def enter(self, world, here):
@@ -73,6 +88,8 @@ class Subject:
             there = world.kms(region=OTHER_REGION)
             while there.describe_key(KeyId=self.id)["KeyMetadata"]["KeyState"] == "Creating":
                 pass
+            if self.parameters:
+                bring(there, self.id, self.material)
         # The alias that is moved or deleted is there before; a Creating key gets its own.
         self.kms.create_alias(AliasName=self.alias, TargetKeyId=self.id)
         if self.state == "Disabled":
@@ -88,7 +105,6 @@ class Subject:
 
     def call(self, operation):
         kms, key = self.kms, {"KeyId": self.id}
-        material = parameters(kms, self.id) if operation == "ImportKeyMaterial" else None
         calls = {
             "CancelKeyDeletion": lambda: kms.cancel_key_deletion(**key),
             "CreateAlias": lambda: kms.create_alias(AliasName=self.alias + "2", TargetKeyId=self.id),
@@ -113,7 +129,7 @@ class Subject:
             "DisableKeyRotation": lambda: kms.disable_key_rotation(**key),
             "RotateKeyOnDemand": lambda: kms.rotate_key_on_demand(**key),
             "GetParametersForImport": lambda: parameters(kms, self.id),
-            "ImportKeyMaterial": lambda: bring(kms, self.id, os.urandom(32), material),
+            "ImportKeyMaterial": lambda: bring(kms, self.id, self.material, self.parameters),
             "DeleteImportedKeyMaterial": lambda: kms.delete_imported_key_material(**key),
             "ReplicateKey": lambda: kms.replicate_key(**key, ReplicaRegion="ap-southeast-2"),
             "ScheduleKeyDeletion": lambda: kms.schedule_key_deletion(**key),
@@ -156,11 +172,13 @@ def expected(code, subject, operation):
 def check(world, operation, state, code):
     """One cell of the table; a state that passes by itself must have lasted until the answer."""
     for _ in range(10):
-        subject = Subject(world, state)
+        subject = Subject(world, state, is_imported=operation in IMPORTING)
         if subject.present_state != state:
             continue
         got = outcome(subject, operation)
         if got == expected(code, subject, operation):
+            after = IMPORTING.get(operation, {}).get(state)
+            holds(after in (None, subject.present_state), f"{operation} makes a {state} key {after}")
             return
         if state in ("Creating", "Updating") and subject.present_state != state:
             continue
