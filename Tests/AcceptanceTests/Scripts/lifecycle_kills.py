@@ -1,15 +1,20 @@
-"""A server that is killed while keys rotate, are replicated, change their primary and are deleted.
+"""A server that is killed while keys rotate, are replicated, change their primary and are deleted, and while many
+rotations and deletions are due at once.
 
-Each of these changes several records in several regions. After a restart each is done whole, or was not begun.
+Each of these changes several records in several regions. After a restart each is done whole, or was not begun; and
+the audit log says of each that it was done, and of none twice.
 """
 
+import collections
 import concurrent.futures
 import contextlib
+import json
 import os
 import pathlib
 import random
 import shutil
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import threading
@@ -19,11 +24,13 @@ import boto3
 import botocore.config
 import botocore.exceptions
 
-from harness import FIRST, OTHER_REGION, REGION, advance, equal, eventually, holds
-from server import Server
+from harness import FIRST, OTHER_REGION, REGION, equal, eventually, holds, key_arn
+from server import Server, binary
 
 THIRD_REGION = "ap-northeast-1"
 REGIONS = (REGION, OTHER_REGION, THIRD_REGION)
+# How many keys rotate, and how many end, by themselves when a server is killed.
+CROWD = 40
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "10"))
 SEED = int(os.environ.get("KILL_SEED", str(time.time_ns() % 10**6)))
 LOST = (
@@ -38,6 +45,64 @@ def client(endpoint, region):
         aws_secret_access_key=FIRST.secret_access_key,
         config=botocore.config.Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=15),
     )  # fmt: skip
+
+
+class Crowd:
+    """Single-Region keys for which the same is due at the same time."""
+
+    def __init__(self, endpoint):
+        kms = client(endpoint, REGION)
+
+        def make(number):
+            key = kms.create_key()["KeyMetadata"]["KeyId"]
+            if number < CROWD:
+                kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=90)
+            else:
+                kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+            return key
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            keys = list(pool.map(make, range(2 * CROWD)))
+        self.rotating, self.ending = keys[:CROWD], keys[CROWD:]
+
+    def check(self, endpoint, log):
+        kms = client(endpoint, REGION)
+        for key in self.rotating:
+            rotations = kms.list_key_rotations(KeyId=key)["Rotations"]
+            equal(log.rotations[key], moments(rotations), f"records of the rotations of {key}")
+        left = {key["KeyId"] for page in kms.get_paginator("list_keys").paginate() for key in page["Keys"]}
+        for key in self.ending:
+            equal(log.deletions[key_arn(key)], 0 if key in left else 1, f"records of the deletion of {key}")
+        return sum(len(log.rotations[key]) for key in self.rotating), len(set(self.ending) - left)
+
+
+class AuditLog:
+    """What the log says of keys, records with one identifier taken for one."""
+
+    def __init__(self, data):
+        records = {}
+        for path in sorted((data / "audit").glob("*.jsonl")):
+            for line in path.read_text().split("\n")[:-1]:
+                with contextlib.suppress(json.JSONDecodeError):  # the kill cut it off
+                    record = json.loads(line)
+                    equal(records.setdefault(record["eventID"], line), line, "two records of one identifier")
+        self.rotations = collections.defaultdict(list)
+        self.deletions, self.creations = collections.Counter(), collections.Counter()
+        for record in map(json.loads, records.values()):
+            if record["eventName"] == "RotateKey":
+                details = record["serviceEventDetails"]
+                self.rotations[details["keyId"]].append((record["eventTime"], details["rotationType"]))
+            elif record["eventName"] == "DeleteKey":
+                self.deletions[record["resources"][0]["ARN"]] += 1
+            elif record["eventName"] == "CreateKey" and "errorCode" not in record:
+                self.creations[record["resources"][0]["ARN"]] += 1
+        for each in self.rotations.values():
+            each.sort()
+
+
+def moments(rotations):
+    """When a key was rotated and why, as records tell it."""
+    return sorted((f"{each['RotationDate']:%Y-%m-%dT%H:%M:%SZ}", each["RotationType"]) for each in rotations)
 
 
 class Family:
@@ -65,6 +130,7 @@ def work(endpoint, families, seed, stop):
                 made = here.create_key(MultiRegion=True)["KeyMetadata"]["KeyId"]
                 families.append(Family(made))
                 here.create_alias(AliasName=families[-1].alias, TargetKeyId=made)
+                here.enable_key_rotation(KeyId=made, RotationPeriodInDays=dice.randrange(90, 300))
                 continue
             step(dice, clients, family)
     except LOST:
@@ -115,20 +181,26 @@ def members(clients, family):
     return found
 
 
-def check(endpoint, families):
+def check(endpoint, families, log):
     clients = {region: client(endpoint, region) for region in REGIONS}
     for family in families:
         found = members(clients, family)
         if not family.is_ending:
             missing = family.regions - set(found)
             holds(not missing, f"{family.id} was acknowledged in {missing}")
+        for region in REGIONS:
+            arn = key_arn(family.id, region=region)
+            made = region in found or region in family.regions
+            holds(not made or log.creations[arn] == 1, f"{log.creations[arn]} records of the making of {arn}")
+            gone = region in family.regions and region not in found
+            holds(log.deletions[arn] == gone or not made, f"{log.deletions[arn]} records of the end of {arn}")
         if found:
-            check_family(clients, family, found)
+            check_family(clients, family, found, log)
         elif not family.is_ending:
             raise AssertionError(f"{family.id} is gone")
 
 
-def check_family(clients, family, found):
+def check_family(clients, family, found, log):
     primaries = [r for r, each in found.items() if each["MultiRegionConfiguration"]["MultiRegionKeyType"] == "PRIMARY"]
     equal(len(primaries), 1, f"primaries of {family.id}")
     relations = {
@@ -137,16 +209,18 @@ def check_family(clients, family, found):
     }  # fmt: skip
     equal(relations, {(primaries[0], tuple(sorted(set(found) - set(primaries))))}, f"the relations of {family.id}")
     equal(len({each["CurrentKeyMaterialId"] for each in found.values()}), 1, f"current materials of {family.id}")
-    histories = []
+    histories, rotations = [], []
     for region in found:
         pages = clients[region].get_paginator("list_key_rotations").paginate(
             KeyId=family.id, IncludeKeyMaterial="ALL_KEY_MATERIAL"
         )
-        histories.append(
-            [(r["KeyMaterialId"], r["KeyMaterialState"], r.get("RotationDate")) for p in pages for r in p["Rotations"]]
-        )
+        materials = [material for page in pages for material in page["Rotations"]]
+        histories.append([(r["KeyMaterialId"], r["KeyMaterialState"], r.get("RotationDate")) for r in materials])
+        rotations = [material for material in materials if "RotationDate" in material]
     equal(histories, histories[:1] * len(histories), f"the materials of {family.id} in {list(found)}")
-    holds(len(histories[0]) > family.rotations, f"{family.id} was rotated {family.rotations} times")
+    on_demand = [each for each in rotations if each["RotationType"] == "ON_DEMAND"]
+    holds(len(on_demand) >= family.rotations, f"{family.id} was rotated {family.rotations} times")
+    equal(log.rotations[family.id], moments(rotations), f"records of the rotations of {family.id}")
     for region, each in found.items():
         if each["KeyState"] == "Enabled":
             for sealed in family.sealed:
@@ -167,37 +241,62 @@ def check_database(data):
     database.close()
 
 
+def start_moving(server, data, dice):
+    """Lets rotations and deletions become due, and returns while they are under way."""
+    moving = subprocess.Popen(
+        [binary(), "clock", "advance", "100d", "--endpoint", server.endpoint], stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    events = dice.randrange(1, CROWD)
+    with open(data / "audit" / "audit.jsonl", "rb") as log:
+        log.seek(0, os.SEEK_END)
+        while events > 0 and moving.poll() is None:
+            text = log.read()
+            events -= text.count(b'"DeleteKey"') + text.count(b'"AUTOMATIC"')
+    return moving
+
+
 def main():
     print(f"seed {SEED}", flush=True)
     dice = random.Random(SEED)
     directory = pathlib.Path(tempfile.mkdtemp(prefix="kills-"))
     server = Server("dev", "--listen", "127.0.0.1:0", "--clock", "controllable", "--data-dir", str(directory / "data"))
     shares = [[], [], []]
+    due = collections.Counter()
     try:
         for _ in range(ROUNDS):
             server.start()
+            crowd = Crowd(server.endpoint)
             stop = threading.Event()
             with concurrent.futures.ThreadPoolExecutor(len(shares)) as pool:
                 running = [pool.submit(work, server.endpoint, share, dice.random(), stop) for share in shares]
                 time.sleep(0.3 + dice.random())
-                if dice.random() < 0.5:
-                    # Deletions become due, and are under way when the server dies.
-                    advance(server, "8d")
-                    time.sleep(dice.random() * 0.05)
+                moving = start_moving(server, directory / "data", dice) if dice.random() < 0.7 else None
                 server.kill()
                 stop.set()
+                if moving:
+                    moving.wait()
                 for each in running:
                     each.result()
             check_database(directory / "data")
+            # What was due is done before the server answers, so the log has its records by then.
             server.start()
-            check(server.endpoint, [family for share in shares for family in share])
+            families = [family for share in shares for family in share]
+            for family in families:
+                members({region: client(server.endpoint, region) for region in REGIONS}, family)
+            log = AuditLog(directory / "data")
+            check(server.endpoint, families, log)
+            rotated, ended = crowd.check(server.endpoint, log)
+            due.update(rotations=rotated, deletions=ended)
             server.kill()
             for share in shares:
                 share[:] = [family for family in share if not family.is_ending]
         rotations = sum(family.rotations for share in shares for family in share)
         replicas = sum(len(family.regions) - 1 for share in shares for family in share)
         holds(rotations > 10 and replicas > 5, f"too little happened: {rotations} rotations, {replicas} replicas")
-        print(f"{ROUNDS} kills, {rotations} rotations and {replicas} replicas kept\n1 passed, 0 failed", flush=True)
+        holds(due["rotations"] > CROWD and due["deletions"] > CROWD, f"too little became due: {due}")
+        print(f"{ROUNDS} kills, {rotations} rotations and {replicas} replicas kept, {due['rotations']} rotations and "
+              f"{due['deletions']} deletions that were due\n1 passed, 0 failed", flush=True)  # fmt: skip
     finally:
         if server.process.poll() is None:
             server.kill()
