@@ -34,7 +34,7 @@ struct Develop: AsyncParsableCommand {
     var clock: String?
 
     mutating func run() async throws {
-        let settings = try await Settings(config: data.config)
+        let settings = try Settings(config: data.config)
         let address = try ListenAddress(settings.value("listen", flag: server.listen) ?? ListenAddress.standard)
         let logger = try Logger.chatelaine(settings.logLevel(flag: server.logLevel))
         var configuration = try settings.engine(server)

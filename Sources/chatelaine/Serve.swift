@@ -13,7 +13,7 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var server: ServerOptions
 
     mutating func run() async throws {
-        let settings = try await Settings(config: data.config)
+        let settings = try Settings(config: data.config)
         let address = try ListenAddress(settings.value("listen", flag: server.listen) ?? ListenAddress.standard)
         let logger = try Logger.chatelaine(settings.logLevel(flag: server.logLevel))
         try ProcessHardening.apply()
@@ -38,7 +38,7 @@ struct Initialize: AsyncParsableCommand {
     @OptionGroup var data: DataOptions
 
     mutating func run() async throws {
-        let settings = try await Settings(config: data.config)
+        let settings = try Settings(config: data.config)
         try ProcessHardening.apply()
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
         let directory = try await DataDirectory(
