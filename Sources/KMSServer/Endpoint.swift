@@ -42,7 +42,7 @@ package struct Endpoint: HTTPResponder {
                 signed, target: target, contentType: request.headers[.contentType], client, requestID)
         }
         if request.method == .get, request.uri.path == "/ping" {
-            return Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(string: "healthy")))
+            return JSONProtocol.healthy(requestID)
         }
         if let answer = await query.answer(signed, contentType: request.headers[.contentType], client, requestID) {
             return answer

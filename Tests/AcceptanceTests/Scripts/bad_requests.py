@@ -184,6 +184,7 @@ def what_is_no_call_is_not_found(world):
     holds(b"UnknownOperationException" in answer.body, f"{answer!r}")
     answer = wire.send({"Host": wire.host}, b"", "GET", "/ping")
     equal((answer.status, answer.body.strip()), (200, b"healthy"))
+    uuid.UUID(answer.headers["x-amzn-requestid"])
     still_serves(world)
 
 
