@@ -95,6 +95,7 @@ let package = Package(
             dependencies: [
                 "KMSModel", "KMSAccess", "KMSEngine",
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -157,6 +158,11 @@ let package = Package(
                 "KMSModel", "KMSAccess", "KMSCrypto", "KMSEngine", "KMSStore", "KMSStoreSQLite",
                 .product(name: "Logging", package: "swift-log"),
             ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "KMSServerTests",
+            dependencies: ["KMSServer", .product(name: "NIOCore", package: "swift-nio")],
             swiftSettings: strict
         ),
         // The built program, driven by the real clients.

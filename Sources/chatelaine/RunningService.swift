@@ -17,7 +17,8 @@ struct RunningService {
     func run(announce: @escaping @Sendable (String) async -> Void) async throws {
         await data.engine.housekeeping.doWhatIsDue()
         let server = HTTPServer(
-            engine: data.engine, host: address.host, port: address.port, logger: logger
+            engine: data.engine, host: address.host, port: address.port, descriptors: DescriptorLimit.raise(),
+            logger: logger
         ) { [address] port in
             await announce(address.url(port: port))
         }

@@ -6,8 +6,9 @@ extension AcceptanceTests {
     @Suite(.serialized)
     struct ScriptTests {
         static let scripts = [
-            "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "commands", "data_keys",
-            "deletion", "durability", "encryption", "envelope", "hardening", "identifiers", "imports", "keys",
+            "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "commands",
+            "connections", "data_keys", "deletion", "durability", "encryption", "envelope", "hardening", "identifiers",
+            "imports", "keys",
             "lifecycle_kills", "managed_keys", "multi_region", "pagination", "policies", "races", "rotation",
             "signatures", "states", "sts", "tags", "ten_years", "upgrade",
         ]
