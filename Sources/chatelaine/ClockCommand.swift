@@ -18,6 +18,10 @@ struct ClockCommand: ParsableCommand {
         @Argument(help: "How far: a number with s, m, h, d or w, such as 30d.")
         var duration: String
 
+        /// A year's work on many keys takes hours: a week without an answer is nobody's patience, but a server's end
+        /// closes the connection long before.
+        private static let longestWait: TimeInterval = 7 * 86_400
+
         @Option(help: "The server's URL.")
         var endpoint = "http://\(ListenAddress.standard)"
 
@@ -64,6 +68,7 @@ struct ClockCommand: ParsableCommand {
                 unsigned, region: "us-east-1", service: .administration, at: Date()
             )
             var request = URLRequest(url: url)
+            request.timeoutInterval = longestWait
             request.httpMethod = "POST"
             request.httpBody = Data(body)
             for header in signed.headers where header.name != "host" {

@@ -6,7 +6,7 @@ extension AcceptanceTests {
     @Suite(.serialized)
     struct ScriptTests {
         static let scripts = [
-            "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "commands",
+            "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "clock", "commands",
             "connections", "data_keys", "deletion", "durability", "encryption", "envelope", "hardening", "identifiers",
             "imports", "keys",
             "lifecycle_kills", "managed_keys", "multi_region", "pagination", "policies", "races", "rotation",
