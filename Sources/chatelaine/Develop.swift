@@ -48,8 +48,10 @@ struct Develop: AsyncParsableCommand {
             path: path, configuration: configuration, logger: logger
         )
         for credential in credentials { try await credential.register(in: directory) }
-        let service = RunningService(data: directory, address: address, logger: logger)
-        try await service.run { announce("listening on \($0)") }
+        let service = RunningService(data: directory, address: address, logger: logger) { url in
+            announce("listening on \(url)")
+        }
+        try await service.runUntilSignal()
     }
 
     private func credentials(_ settings: Settings) throws -> [DevelopmentCredential] {

@@ -22,11 +22,11 @@ struct Serve: AsyncParsableCommand {
             path: path, configuration: try settings.engine(server), logger: logger
         )
         let credential = directory.isNew ? try await FirstAccount.make(in: directory) : nil
-        let service = RunningService(data: directory, address: address, logger: logger)
-        try await service.run { url in
+        let service = RunningService(data: directory, address: address, logger: logger) { url in
             if let credential { credential.show(endpoint: url, path: path) }
             announce("listening on \(url)")
         }
+        try await service.runUntilSignal()
     }
 }
 

@@ -2,6 +2,7 @@ package import Foundation
 package import KMSAccess
 package import KMSModel
 package import KMSStore
+import ServiceLifecycle
 
 /// Moves the clock of a development server: `chatelaine clock advance`.
 ///
@@ -48,6 +49,9 @@ package actor ClockService {
     /// Moves the clock, does everything that is due by then, and answers the new time.
     ///
     /// The new lead is durable before anything happens at the new time, so a restart never goes back behind it.
+    ///
+    /// - Throws: ``KMSError`` with `DependencyTimeoutException` when the server is asked to end meanwhile: the clock has
+    ///   moved, and what is not done yet is done at the next start.
     package func advance(
         _ request: SignedRequest, from client: Client, requestID: String
     ) async throws(KMSError) -> Date {
@@ -63,6 +67,12 @@ package actor ClockService {
         let seconds = try Self.seconds(in: request.body)
         try await makeInTurn(Move(seconds: seconds, caller: caller, client: client, requestID: requestID))
         await housekeeping.doWhatIsDue()
+        guard !Task.isShuttingDownGracefully else {
+            throw KMSError(
+                .dependencyTimeout,
+                "The clock has moved, but the server is ending. What is due and not done yet is done at its next start."
+            )
+        }
         return clock.now
     }
 

@@ -1,18 +1,22 @@
-"""The clock that can be moved: several moves at once, and moves that take long."""
+"""The clock that can be moved: several moves at once, moves that take long, and an end in the middle of one."""
 
 import concurrent.futures
 import datetime
 import http.server
 import json
+import pathlib
 import subprocess
 import threading
 import time
 
-from harness import equal, run, scenario
+from harness import equal, eventually, holds, run, scenario
 from raw import Wire, sign
-from server import binary
+from server import Server, binary
 
 DAY = 86_400
+KEYS = 40
+# Four rotations a year of each key: some seconds of work.
+YEARS = 50
 
 
 def request_advance(wire, seconds):
@@ -69,6 +73,49 @@ def the_command_waits_for_a_server_that_works(world):
         done = clock_command(f"http://127.0.0.1:{server.server_port}", "1d", timeout=90)
         server.shutdown()
     equal((done.returncode, done.stdout, done.stderr), (0, "It is now 2023-11-14T22:13:20Z\n", ""), "the command")
+
+
+def rotating(data):
+    """A server whose keys rotate as often as they can."""
+    server = Server("dev", "--listen", "127.0.0.1:0", "--data-dir", str(data), "--clock", "controllable").start()
+    wire = Wire(server.endpoint)
+    for _ in range(KEYS):
+        key = wire.call("CreateKey", {}).json["KeyMetadata"]["KeyId"]
+        equal(wire.call("EnableKeyRotation", {"KeyId": key, "RotationPeriodInDays": 90}).status, 200)
+    return server
+
+
+def rotations(data):
+    text = (pathlib.Path(data) / "audit" / "audit.jsonl").read_text()
+    return sum('"eventName":"RotateKey"' in line for line in text.splitlines())
+
+
+@scenario
+def an_end_in_the_middle_of_due_work_is_graceful_and_loses_none(world):
+    data = world.directory / "overdue"
+    server = rotating(data)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        command = pool.submit(clock_command, server.endpoint, f"{YEARS * 365}d", 90)
+        eventually(lambda: rotations(data) > 10, "the work begins")
+        equal(server.stop(), 0, "exit code of the server that was moving its clock")
+        done = command.result()
+    equal(done.returncode, 1, "exit code of the command")
+    holds("The clock has moved" in done.stderr, f"what the command says: {done.stderr!r}")
+    begun = rotations(data)
+
+    # The rest is overdue at the next start, before it listens; it can be ended there too.
+    server.process = subprocess.Popen(
+        server.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=server.log
+    )
+    eventually(lambda: "Doing work that was due" in server.log_text(), "the log says why it does not listen yet")
+    equal(server.stop(), 0, "exit code of a server that does what is overdue")
+    continued = rotations(data)
+    holds(continued > begun, f"{begun} rotations before, {continued} after")
+
+    server.start(deadline=120)
+    equal(rotations(data), KEYS * (YEARS * 365 // 90), "rotations in the end")
+    server.stop()
+    server.forget_log()
 
 
 if __name__ == "__main__":
