@@ -77,12 +77,20 @@ struct ClockCommand: ParsableCommand {
             return try await send(request, to: endpoint)
         }
 
+        /// What says that nothing was sent.
+        private static let unreachable: Set<URLError.Code> = [
+            .cannotConnectToHost, .cannotFindHost, .dnsLookupFailed, .unsupportedURL,
+        ]
+
         private static func send(_ request: URLRequest, to endpoint: String) async throws -> String {
             let answer: (Data, URLResponse)
             do {
                 answer = try await URLSession.shared.data(for: request)
+            } catch let error as URLError where unreachable.contains(error.code) {
+                throw CommandFailure.operation("cannot reach \(endpoint): no server listens there")
             } catch {
-                throw CommandFailure.operation("cannot reach \(endpoint): \(error.localizedDescription)")
+                throw CommandFailure.operation(
+                    "the connection to \(endpoint) ended without an answer; the clock may have moved")
             }
             guard case .object(let object)? = try? JSONParser.parse(answer.0) else {
                 throw CommandFailure.operation("\(endpoint) is not a Chatelaine server")

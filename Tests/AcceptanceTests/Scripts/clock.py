@@ -5,6 +5,7 @@ import datetime
 import http.server
 import json
 import pathlib
+import socket
 import subprocess
 import threading
 import time
@@ -73,6 +74,25 @@ def the_command_waits_for_a_server_that_works(world):
         done = clock_command(f"http://127.0.0.1:{server.server_port}", "1d", timeout=90)
         server.shutdown()
     equal((done.returncode, done.stdout, done.stderr), (0, "It is now 2023-11-14T22:13:20Z\n", ""), "the command")
+
+
+@scenario
+def the_command_says_whether_the_clock_may_have_moved(world):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+        def hang_up():
+            connection, _ = listener.accept()
+            connection.recv(65536)
+            connection.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        done = clock_command(endpoint, "1d", timeout=20)
+        equal((done.returncode, done.stdout), (1, ""), "a server that hangs up")
+        equal(done.stderr, f"chatelaine: the connection to {endpoint} ended without an answer; the clock may have moved\n")
+    done = clock_command(endpoint, "1d", timeout=20)
+    equal((done.returncode, done.stdout), (1, ""), "no server")
+    equal(done.stderr, f"chatelaine: cannot reach {endpoint}: no server listens there\n")
 
 
 def rotating(data):
