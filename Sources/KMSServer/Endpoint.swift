@@ -19,6 +19,7 @@ package struct Endpoint: HTTPResponder {
 
     private let json: JSONProtocol
     private let query: QueryProtocol
+    private let bodies = BodyAllowance()
 
     /// The endpoint of `engine`'s APIs.
     package init(engine: Engine) {
@@ -29,11 +30,13 @@ package struct Endpoint: HTTPResponder {
     /// Answers one request; nothing that it does wrong is an error here.
     package func respond(to request: Request, context: ConnectionContext) async throws -> Response {
         let requestID = RequestID.make()
+        var reserved = 0
+        defer { bodies.giveBack(reserved) }
         let body: [UInt8]
-        switch await Self.collect(request.body) {
-        case .bytes(let bytes): body = bytes
-        case .tooLarge: return JSONProtocol.error(KMSError(.requestEntityTooLarge), requestID)
-        case .failed: return JSONProtocol.error(KMSError(.serialization), requestID)
+        do throws(KMSError) {
+            body = try await collect(request.body, reserving: &reserved)
+        } catch {
+            return JSONProtocol.error(error, requestID)
         }
         let signed = SignedRequest(request.head, body: body)
         let client = Client(address: context.address, userAgent: request.headers[.userAgent])
@@ -42,7 +45,7 @@ package struct Endpoint: HTTPResponder {
                 signed, target: target, contentType: request.headers[.contentType], client, requestID)
         }
         if request.method == .get, request.uri.path == "/ping" {
-            return Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(string: "healthy")))
+            return JSONProtocol.healthy(requestID)
         }
         if let answer = await query.answer(signed, contentType: request.headers[.contentType], client, requestID) {
             return answer
@@ -50,22 +53,26 @@ package struct Endpoint: HTTPResponder {
         return JSONProtocol.notACall(requestID)
     }
 
-    private enum Collected {
-        case bytes([UInt8])
-        case tooLarge
-        case failed
-    }
-
-    /// Reads the body, but no more of it than the limit.
-    private static func collect(_ body: RequestBody) async -> Collected {
+    /// Reads the body, but no more of it than the limit, and no more than there is room for.
+    private func collect(_ body: RequestBody, reserving reserved: inout Int) async throws(KMSError) -> [UInt8] {
+        var bytes: [UInt8] = []
         do {
-            let buffer = try await body.collect(upTo: largestBody)
-            return .bytes(Array(buffer.readableBytesView))
-        } catch is NIOTooManyBytesError {
-            return .tooLarge
+            for try await part in body {
+                let count = bytes.count + part.readableBytes
+                guard count <= Self.largestBody else { throw KMSError(.requestEntityTooLarge) }
+                guard bodies.reserve(count, having: &reserved) else {
+                    throw KMSError(
+                        .serviceUnavailable, "Too many large requests are being received. Retry the request.")
+                }
+                bytes.append(contentsOf: part.readableBytesView)
+            }
+        } catch let refusal as KMSError {
+            throw refusal
         } catch {
-            return .failed
+            // The connection broke, or what came is no HTTP.
+            throw KMSError(.serialization)
         }
+        return bytes
     }
 }
 

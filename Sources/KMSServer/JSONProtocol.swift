@@ -76,6 +76,14 @@ struct JSONProtocol {
         return response(HTTPResponse.Status(code: error.code.httpStatus), writer.bytes, requestID)
     }
 
+    /// The answer to whoever asks whether the service lives.
+    static func healthy(_ requestID: String) -> Response {
+        Response(
+            status: .ok, headers: commonHeaders(requestID),
+            body: ResponseBody(byteBuffer: ByteBuffer(string: "healthy"))
+        )
+    }
+
     /// The answer to a request that is no call at all.
     static func notACall(_ requestID: String) -> Response {
         var headers = commonHeaders(requestID)

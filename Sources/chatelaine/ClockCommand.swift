@@ -18,6 +18,10 @@ struct ClockCommand: ParsableCommand {
         @Argument(help: "How far: a number with s, m, h, d or w, such as 30d.")
         var duration: String
 
+        /// A year's work on many keys takes hours: a week without an answer is nobody's patience, but a server's end
+        /// closes the connection long before.
+        private static let longestWait: TimeInterval = 7 * 86_400
+
         @Option(help: "The server's URL.")
         var endpoint = "http://\(ListenAddress.standard)"
 
@@ -64,6 +68,7 @@ struct ClockCommand: ParsableCommand {
                 unsigned, region: "us-east-1", service: .administration, at: Date()
             )
             var request = URLRequest(url: url)
+            request.timeoutInterval = longestWait
             request.httpMethod = "POST"
             request.httpBody = Data(body)
             for header in signed.headers where header.name != "host" {
@@ -72,12 +77,20 @@ struct ClockCommand: ParsableCommand {
             return try await send(request, to: endpoint)
         }
 
+        /// What says that nothing was sent.
+        private static let unreachable: Set<URLError.Code> = [
+            .cannotConnectToHost, .cannotFindHost, .dnsLookupFailed, .unsupportedURL,
+        ]
+
         private static func send(_ request: URLRequest, to endpoint: String) async throws -> String {
             let answer: (Data, URLResponse)
             do {
                 answer = try await URLSession.shared.data(for: request)
+            } catch let error as URLError where unreachable.contains(error.code) {
+                throw CommandFailure.operation("cannot reach \(endpoint): no server listens there")
             } catch {
-                throw CommandFailure.operation("cannot reach \(endpoint): \(error.localizedDescription)")
+                throw CommandFailure.operation(
+                    "the connection to \(endpoint) ended without an answer; the clock may have moved")
             }
             guard case .object(let object)? = try? JSONParser.parse(answer.0) else {
                 throw CommandFailure.operation("\(endpoint) is not a Chatelaine server")

@@ -34,7 +34,7 @@ struct Develop: AsyncParsableCommand {
     var clock: String?
 
     mutating func run() async throws {
-        let settings = try await Settings(config: data.config)
+        let settings = try Settings(config: data.config)
         let address = try ListenAddress(settings.value("listen", flag: server.listen) ?? ListenAddress.standard)
         let logger = try Logger.chatelaine(settings.logLevel(flag: server.logLevel))
         var configuration = try settings.engine(server)
@@ -48,8 +48,10 @@ struct Develop: AsyncParsableCommand {
             path: path, configuration: configuration, logger: logger
         )
         for credential in credentials { try await credential.register(in: directory) }
-        let service = RunningService(data: directory, address: address, logger: logger)
-        try await service.run { announce("listening on \($0)") }
+        let service = RunningService(data: directory, address: address, logger: logger) { url in
+            announce("listening on \(url)")
+        }
+        try await service.runUntilSignal()
     }
 
     private func credentials(_ settings: Settings) throws -> [DevelopmentCredential] {

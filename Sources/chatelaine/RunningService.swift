@@ -6,29 +6,19 @@ import ServiceLifecycle
 import UnixSignals
 
 /// A server over an open data directory, from its first answer to its graceful end.
-struct RunningService {
+struct RunningService: Service {
+    /// How long overdue work may take before the log says why nothing is answered yet.
+    private static let silence: Duration = .seconds(1)
+
     let data: DataDirectory
     let address: ListenAddress
     let logger: Logger
+    /// Called with the service's URL once it answers.
+    let announce: @Sendable (String) async -> Void
 
     /// Serves until the process is asked to end, finishes the requests that are in flight, and closes the directory.
-    ///
-    /// - Parameter announce: Called with the service's URL once it answers.
-    func run(announce: @escaping @Sendable (String) async -> Void) async throws {
-        await data.engine.housekeeping.doWhatIsDue()
-        let server = HTTPServer(
-            engine: data.engine, host: address.host, port: address.port, logger: logger
-        ) { [address] port in
-            await announce(address.url(port: port))
-        }
-        let group = ServiceGroup(
-            configuration: .init(
-                services: [
-                    .init(service: data.engine.housekeeping), .init(service: server),
-                ],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
-            )
-        )
+    func runUntilSignal() async throws {
+        let group = ServiceGroup(services: [self], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         do {
             try await group.run()
         } catch {
@@ -36,6 +26,28 @@ struct RunningService {
             throw CommandFailure.operation("cannot serve on \(address.host):\(address.port): \(error)")
         }
         await data.close()
+    }
+
+    /// Does what is overdue, then serves.
+    func run() async throws {
+        await doWhatIsOverdue()
+        guard !Task.isShuttingDownGracefully else { return }
+        let server = HTTPServer(
+            engine: data.engine, host: address.host, port: address.port, descriptors: DescriptorLimit.raise(),
+            logger: logger
+        ) { [address, announce] port in
+            await announce(address.url(port: port))
+        }
+        try await ServiceGroup(services: [data.engine.housekeeping, server], logger: logger).run()
+    }
+
+    private func doWhatIsOverdue() async {
+        let notice = Task { [logger] in
+            try await Task.sleep(for: Self.silence)
+            logger.notice("Doing work that was due while the server was off, before it listens")
+        }
+        await data.engine.housekeeping.doWhatIsDue()
+        notice.cancel()
     }
 }
 

@@ -13,7 +13,7 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var server: ServerOptions
 
     mutating func run() async throws {
-        let settings = try await Settings(config: data.config)
+        let settings = try Settings(config: data.config)
         let address = try ListenAddress(settings.value("listen", flag: server.listen) ?? ListenAddress.standard)
         let logger = try Logger.chatelaine(settings.logLevel(flag: server.logLevel))
         try ProcessHardening.apply()
@@ -22,11 +22,11 @@ struct Serve: AsyncParsableCommand {
             path: path, configuration: try settings.engine(server), logger: logger
         )
         let credential = directory.isNew ? try await FirstAccount.make(in: directory) : nil
-        let service = RunningService(data: directory, address: address, logger: logger)
-        try await service.run { url in
+        let service = RunningService(data: directory, address: address, logger: logger) { url in
             if let credential { credential.show(endpoint: url, path: path) }
             announce("listening on \(url)")
         }
+        try await service.runUntilSignal()
     }
 }
 
@@ -38,7 +38,7 @@ struct Initialize: AsyncParsableCommand {
     @OptionGroup var data: DataOptions
 
     mutating func run() async throws {
-        let settings = try await Settings(config: data.config)
+        let settings = try Settings(config: data.config)
         try ProcessHardening.apply()
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
         let directory = try await DataDirectory(

@@ -4,32 +4,47 @@ import KMSAccess
 import KMSEngine
 import KMSModel
 import Logging
-import SystemPackage
 
 /// What an option's value is taken from: the command line, then the environment, then the configuration file.
 struct Settings {
-    /// Every name that the environment and a configuration file may have.
-    static let names: Set<String> = [
-        "listen", "data-dir", "regions", "log-level", "account", "access-key-id", "secret-access-key", "credentials",
-        "clock", "managed-key-rotation-days", "config",
+    /// What the value of an option is in JSON.
+    ///
+    /// Text, as on the command line, serves for each.
+    private enum Kind {
+        case text
+        case number
+        case list
+
+        var description: String {
+            switch self {
+            case .text: "a text"
+            case .number: "a number, or a text"
+            case .list: "a list of texts, or a text"
+            }
+        }
+    }
+
+    /// Every option that the environment and a configuration file may have.
+    private static let options: [String: Kind] = [
+        "listen": .text, "data-dir": .text, "regions": .list, "log-level": .text, "account": .text,
+        "access-key-id": .text, "secret-access-key": .text, "credentials": .text, "clock": .text,
+        "managed-key-rotation-days": .number,
     ]
+    /// The option that only says where the others are.
+    private static let fileOption = "config"
     private static let environmentPrefix = "CHATELAINE_"
 
     private let reader: ConfigReader
 
-    /// - Throws: ``CommandFailure`` for a file that cannot be read, and for a name that means nothing.
-    init(config: String?, environment: [String: String] = ProcessInfo.processInfo.environment) async throws {
+    /// - Throws: ``CommandFailure`` for a file that cannot be read, for a name that means nothing, and for a value of
+    ///   another type than the option's.
+    init(config: String?, environment: [String: String] = ProcessInfo.processInfo.environment) throws {
         try Self.check(environment)
         let variables = EnvironmentVariablesProvider(environmentVariables: environment)
             .prefixKeys(with: ConfigKey(["chatelaine"]))
         var providers: [any ConfigProvider] = [variables]
         if let path = config ?? environment["\(Self.environmentPrefix)CONFIG"] {
-            try Self.check(file: path)
-            do {
-                providers.append(try await FileProvider<JSONSnapshot>(filePath: FilePath(path)))
-            } catch {
-                throw CommandFailure.configuration("cannot read the configuration file \(path)")
-            }
+            providers.append(InMemoryProvider(values: try Self.values(inFile: path)))
         }
         reader = ConfigReader(providers: providers)
     }
@@ -42,7 +57,7 @@ struct Settings {
     private static func check(_ environment: [String: String]) throws {
         for variable in environment.keys.sorted() where variable.hasPrefix(environmentPrefix) {
             let name = variable.dropFirst(environmentPrefix.count).lowercased().replacing("_", with: "-")
-            guard names.contains(name) || reserved.contains(variable) else {
+            guard options[name] != nil || name == fileOption || reserved.contains(variable) else {
                 throw CommandFailure.configuration("unknown environment variable \(variable)")
             }
         }
@@ -51,15 +66,35 @@ struct Settings {
     /// Variables of this prefix that the tests and the Makefile use; they are not options.
     private static let reserved: Set<String> = ["CHATELAINE_BINARY", "CHATELAINE_TERRAFORM_MIRROR"]
 
-    private static func check(file path: String) throws {
+    private static func values(inFile path: String) throws -> [AbsoluteConfigKey: ConfigValue] {
         guard let bytes = FileManager.default.contents(atPath: path) else {
             throw CommandFailure.configuration("cannot read the configuration file \(path)")
         }
         guard case .object(let object)? = try? JSONParser.parse(bytes, refusingDuplicates: true) else {
             throw CommandFailure.configuration("the configuration file \(path) is not a JSON object")
         }
-        for member in object.members where !names.contains(member.name) {
-            throw CommandFailure.configuration("unknown option \"\(member.name)\" in \(path)")
+        var values: [AbsoluteConfigKey: ConfigValue] = [:]
+        for member in object.members {
+            guard let kind = options[member.name] else {
+                throw CommandFailure.configuration("unknown option \"\(member.name)\" in \(path)")
+            }
+            guard let text = text(of: member.value, kind) else {
+                throw CommandFailure.configuration(
+                    "the option \"\(member.name)\" in \(path) must be \(kind.description)")
+            }
+            values[AbsoluteConfigKey([member.name])] = ConfigValue(.string(text), isSecret: false)
+        }
+        return values
+    }
+
+    /// The value as it would stand on the command line; nil when it is of a type that the option does not have.
+    private static func text(of value: JSONValue, _ kind: Kind) -> String? {
+        switch (kind, value) {
+        case (_, .string(let text)), (.number, .number(let text)): return text
+        case (.list, .array(let elements)):
+            let names = elements.compactMap { if case .string(let name) = $0 { name } else { nil } }
+            return names.count == elements.count ? names.joined(separator: ",") : nil
+        default: return nil
         }
     }
 }

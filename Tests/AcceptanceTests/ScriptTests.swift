@@ -6,12 +6,12 @@ extension AcceptanceTests {
     @Suite(.serialized)
     struct ScriptTests {
         static let scripts = [
-            "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "commands", "conditions",
-            "data_key_pairs",
-            "data_keys", "deletion", "durability", "encryption", "envelope", "hardening", "identifiers", "imports",
-            "key_agreement", "key_pair_encryption", "key_pair_imports", "keys", "lifecycle_kills", "managed_keys",
-            "message_authentication", "multi_region", "pagination", "policies", "races", "rotation", "signatures",
-            "signing", "states", "sts", "tags", "ten_years", "upgrade",
+            "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "clock", "commands",
+            "conditions", "connections", "data_key_pairs", "data_keys", "deletion", "durability", "encryption",
+            "envelope", "hardening", "identifiers", "imports", "key_agreement", "key_pair_encryption",
+            "key_pair_imports", "keys", "lifecycle_kills", "managed_keys", "message_authentication", "multi_region",
+            "pagination", "policies", "races", "rotation", "signatures", "signing", "states", "sts", "tags",
+            "ten_years", "upgrade",
         ]
         /// What the scripts share.
         static let modules = ["harness", "peers", "raw", "server", "violations", "wrapping"]

@@ -2,11 +2,12 @@ package import Foundation
 package import KMSAccess
 package import KMSModel
 package import KMSStore
+import ServiceLifecycle
 
 /// Moves the clock of a development server: `chatelaine clock advance`.
 ///
 /// It is an API of its own beside the KMS's, signed like every other request; only a root user may use it.
-package struct ClockService: Sendable {
+package actor ClockService {
     /// The setting in which the clock's lead is kept, in milliseconds as decimal digits.
     package static let setting = "clock.ahead-milliseconds"
     /// The furthest that one request may move the clock: a hundred years.
@@ -23,6 +24,16 @@ package struct ClockService: Sendable {
     private let store: any Store
     private let housekeeping: Housekeeping
     private let audit: AuditLog
+    /// The move that was asked for last.
+    private var lastMove: Task<Result<Void, KMSError>, Never>?
+
+    /// A move of the clock, and who asked for it.
+    private struct Move: Sendable {
+        let seconds: TimeInterval
+        let caller: Caller
+        let client: Client
+        let requestID: String
+    }
 
     package init(
         authenticator: Authenticator, clock: ControllableClock, store: any Store, housekeeping: Housekeeping,
@@ -38,6 +49,9 @@ package struct ClockService: Sendable {
     /// Moves the clock, does everything that is due by then, and answers the new time.
     ///
     /// The new lead is durable before anything happens at the new time, so a restart never goes back behind it.
+    ///
+    /// - Throws: ``KMSError`` with `DependencyTimeoutException` when the server is asked to end meanwhile: the clock has
+    ///   moved, and what is not done yet is done at the next start.
     package func advance(
         _ request: SignedRequest, from client: Client, requestID: String
     ) async throws(KMSError) -> Date {
@@ -51,19 +65,46 @@ package struct ClockService: Sendable {
             throw KMSError(.accessDenied, "Only a root user may move the clock.")
         }
         let seconds = try Self.seconds(in: request.body)
-        guard clock.now.addingTimeInterval(seconds) < Self.end else {
+        try await makeInTurn(Move(seconds: seconds, caller: caller, client: client, requestID: requestID))
+        await housekeeping.doWhatIsDue()
+        guard !Task.isShuttingDownGracefully else {
+            throw KMSError(
+                .dependencyTimeout,
+                "The clock has moved, but the server is ending. What is due and not done yet is done at its next start."
+            )
+        }
+        return clock.now
+    }
+
+    /// Makes a move once every move is over that was asked for before.
+    ///
+    /// Between reading the lead and raising it lies a write to the store: two moves at a time would both write the same one.
+    private func makeInTurn(_ move: Move) async throws(KMSError) {
+        let earlier = lastMove
+        let task = Task { () -> Result<Void, KMSError> in
+            _ = await earlier?.value
+            do throws(KMSError) {
+                return .success(try await make(move))
+            } catch {
+                return .failure(error)
+            }
+        }
+        lastMove = task
+        try await task.value.get()
+    }
+
+    private func make(_ move: Move) async throws(KMSError) {
+        guard clock.now.addingTimeInterval(move.seconds) < Self.end else {
             throw KMSError(.validation, "The clock cannot be moved beyond the year 8999.")
         }
-        let lead = Int64(((clock.offset + seconds) * 1000).rounded())
+        let lead = Int64(((clock.offset + move.seconds) * 1000).rounded())
         do {
             _ = try await store.commit(Change([.setSetting(Self.setting, Array(String(lead).utf8))]))
-            clock.advance(by: seconds)
-            try await record(caller, client, requestID, seconds)
+            clock.advance(by: move.seconds)
+            try await record(move)
         } catch {
             throw KMSError(.kmsInternal, "The clock could not be moved.")
         }
-        await housekeeping.doWhatIsDue()
-        return clock.now
     }
 
     /// The lead that a stored setting stands for, in seconds; zero when there is none.
@@ -80,16 +121,15 @@ package struct ClockService: Sendable {
         return seconds
     }
 
-    private func record(
-        _ caller: Caller, _ client: Client, _ requestID: String, _ seconds: TimeInterval
-    ) async throws(AuditFailure) {
+    private func record(_ move: Move) async throws(AuditFailure) {
+        let caller = move.caller
         var record = AuditRecord(
             time: clock.now, eventSource: "chatelaine", eventName: "AdvanceClock", eventID: RequestID.make(),
             region: caller.region, account: caller.principal.account,
-            origin: .call(caller, client: client, requestID: requestID)
+            origin: .call(caller, client: move.client, requestID: move.requestID)
         )
         record.isReadOnly = false
-        record.requestParameters = JSONObject(["seconds": .number("\(seconds)")])
+        record.requestParameters = JSONObject(["seconds": .number("\(move.seconds)")])
         try await audit.append(record.line(), durably: true)
     }
 }

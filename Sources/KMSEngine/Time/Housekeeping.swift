@@ -87,9 +87,11 @@ package actor Housekeeping: Service {
     /// It is done in the order of the times at which it was due, and those are the times that records and answers show,
     /// however late it is done. What fails is logged and stays due. A key that missed several rotations, because the clock
     /// was moved or the server was off, gets one new generation of material for each.
+    ///
+    /// When the calling task is asked to shut down it ends between two pieces of work; the rest stays due.
     package func doWhatIsDue() async {
         var failed: Set<KeyARN> = []
-        while true {
+        while !Task.isShuttingDownGracefully {
             let now = clock.now
             guard let key = directory.firstDue(at: now, except: failed), let due = key.nextDue else { return }
             // What has no time of its own, like a replica that is being made, is due at once.

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import socket
 import urllib.parse
 import uuid
@@ -184,6 +185,9 @@ def what_is_no_call_is_not_found(world):
     holds(b"UnknownOperationException" in answer.body, f"{answer!r}")
     answer = wire.send({"Host": wire.host}, b"", "GET", "/ping")
     equal((answer.status, answer.body.strip()), (200, b"healthy"))
+    uuid.UUID(answer.headers["x-amzn-requestid"])
+    (answer, *_) = exchange(world, b"no HTTP\r\n\r\n")
+    holds(re.search(rb"(?i)\r\nx-amzn-requestid: [0-9a-f-]{36}\r\n", answer), f"the answer to no HTTP: {answer}")
     still_serves(world)
 
 

@@ -83,6 +83,40 @@ def wrong_configuration_is_one_line_and_exit_2(world):
 
 
 @scenario
+def a_configuration_file_has_json_types(world):
+    file = world.directory / "types.json"
+    base = {"data-dir": str(world.directory / "types"), "listen": "127.0.0.1:0"}
+    wrong = [{"listen": 5}, {"listen": None}, {"clock": True}, {"data-dir": 7}, {"data-dir": ["a"]}, {"account": 1},
+             {"regions": [1]}, {"regions": {}}, {"regions": []}, {"regions": ["nowhere at all"]},
+             {"regions": ["us-east-1", None]}, {"managed-key-rotation-days": True},
+             {"managed-key-rotation-days": [365]}, {"managed-key-rotation-days": 1.5}, {"log-level": 3},
+             {"config": "other.json"}]  # fmt: skip
+    problems = []
+    for members in wrong:
+        file.write_text(json.dumps({**base, **members}))
+        try:
+            done = say("dev", "--config", str(file))
+        except subprocess.TimeoutExpired:
+            problems.append(f"{members} is accepted")
+            continue
+        lines = done.stderr.strip().splitlines()
+        if done.returncode != 2 or done.stdout or len(lines) != 1:
+            problems.append(f"{members}: exit {done.returncode}, {done.stdout!r}, {done.stderr!r}")
+    equal(problems, [])
+
+    # A number and a list do what the same text does.
+    file.write_text(json.dumps({**base, "regions": ["us-east-1"], "managed-key-rotation-days": 365}))
+    server = Server("dev", "--config", str(file), "--clock", "controllable").start()
+    for region, status in (("us-east-1", 200), ("eu-central-1", 400)):
+        equal(list_keys(server, region).status, status, region)
+    wire = Wire(server.endpoint)
+    key = wire.call("DescribeKey", {"KeyId": "alias/aws/s3"}).json["KeyMetadata"]["Arn"]
+    equal(wire.call("GetKeyRotationStatus", {"KeyId": key}).json["RotationPeriodInDays"], 365)
+    server.stop()
+    server.forget_log()
+
+
+@scenario
 def what_is_in_use_or_impossible_is_told_in_one_line(world):
     taken = world.endpoint.removeprefix("http://")
     for flags in (("--listen", taken, "--data-dir", str(world.directory / "taken")),
@@ -148,10 +182,7 @@ def only_the_listed_regions_are_served(world):
     server = Server("dev", "--listen", "127.0.0.1:0", "--data-dir", str(world.directory / "regions"),
                     "--regions", "us-east-1,eu-central-1").start()  # fmt: skip
     for region, status in (("us-east-1", 200), ("eu-central-1", 200), ("us-west-2", 400)):
-        wire = Wire(server.endpoint)
-        headers = wire.headers("ListKeys")
-        headers["Authorization"] = sign("POST", "/", headers, b"{}", region=region)
-        answer = wire.send(headers, b"{}")
+        answer = list_keys(server, region)
         equal(answer.status, status, f"{region}: {answer!r}")
     equal(answer.message.rstrip(), "Credential should be scoped to a valid region.")
     server.stop()
@@ -224,6 +255,13 @@ def a_server_under_load_ends_cleanly(world):
     holds(metadata["Description"] in acknowledged[-8:], f"{metadata['Description']} is not of {acknowledged[-8:]}")
     server.stop()
     server.forget_log()
+
+
+def list_keys(server, region):
+    wire = Wire(server.endpoint)
+    headers = wire.headers("ListKeys")
+    headers["Authorization"] = sign("POST", "/", headers, b"{}", region=region)
+    return wire.send(headers, b"{}")
 
 
 def first_start(command, data):
