@@ -95,23 +95,36 @@ package final class Keyring: Sendable {
 
     /// The opened material of a symmetric key, from the ring if it is there.
     func open(_ record: MaterialRecord) throws(CryptoFailure) -> OpenMaterial {
-        if let material = materials.opened(record) { return material }
+        let (opened, epoch) = materials.opened(record)
+        if let opened { return opened }
         let material = try unsafe unwrap(record) { bytes throws(CryptoFailure) in
             guard record.spec.isSymmetric else { throw .unsupported }
             return try unsafe arena.store(count: bytes.count) { slot in unsafe slot.copyMemory(from: bytes) }
         }
-        materials.insert(material, of: record)
+        materials.insert(material, of: record, since: epoch)
         return material
     }
 
     /// The opened key pair of an asymmetric key, from the ring if it is there.
     func openKeyPair(_ record: MaterialRecord) throws(CryptoFailure) -> KeyPair {
-        if let keyPair = keyPairs.opened(record) { return keyPair }
-        let keyPair = try unsafe unwrap(record) { bytes throws(CryptoFailure) in
+        let (opened, epoch) = keyPairs.opened(record)
+        if let opened { return opened }
+        let keyPair: KeyPair
+        do throws(CryptoFailure) {
+            keyPair = try unwrapKeyPair(record)
+        } catch .unavailable {
+            // The memory for private keys is full: those that are kept for their next use give way.
+            keyPairs.forgetEverything()
+            keyPair = try unwrapKeyPair(record)
+        }
+        keyPairs.insert(keyPair, of: record, since: epoch)
+        return keyPair
+    }
+
+    private func unwrapKeyPair(_ record: MaterialRecord) throws(CryptoFailure) -> KeyPair {
+        try unsafe unwrap(record) { bytes throws(CryptoFailure) in
             try unsafe KeyPair(bytes, spec: record.spec, arena: arena)
         }
-        keyPairs.insert(keyPair, of: record)
-        return keyPair
     }
 
     /// Lets go of every opened material of a key that is gone.

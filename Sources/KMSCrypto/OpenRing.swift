@@ -32,6 +32,8 @@ final class OpenRing<Opened: Sendable>: Sendable {
         var places: [Name: Int] = [:]
         var entries: [Entry?] = []
         var hand = 0
+        /// Grows whenever something is forgotten.
+        var epoch = 0
     }
 
     private let capacity: Int
@@ -40,28 +42,33 @@ final class OpenRing<Opened: Sendable>: Sendable {
     /// - Parameter capacity: How many are kept; at least one is.
     init(capacity: Int) { self.capacity = max(1, capacity) }
 
-    /// What `record` was opened to, if it is in the ring.
-    func opened(_ record: MaterialRecord) -> Opened? {
+    /// What `record` was opened to, if it is in the ring, and the time that it is not put into the ring after.
+    func opened(_ record: MaterialRecord) -> (opened: Opened?, epoch: Int) {
         let name = Name(record)
         return contents.withLock { contents in
-            guard let place = contents.places[name] else { return nil }
+            guard let place = contents.places[name] else { return (nil, contents.epoch) }
             contents.entries[place]?.wasUsed = true
-            return contents.entries[place]?.opened
+            return (contents.entries[place]?.opened, contents.epoch)
         }
     }
 
     /// Puts what `record` was opened to into the ring, in the place of what was not used lately when it is full.
-    func insert(_ opened: Opened, of record: MaterialRecord) {
+    ///
+    /// Not if anything was forgotten since `epoch`: it may have been this.
+    func insert(_ opened: Opened, of record: MaterialRecord, since epoch: Int) {
         // Not marked: material that is used once must not push out what is used again and again.
         let entry = Entry(name: Name(record), opened: opened, wasUsed: false)
         // The one that has to go is released outside the lock: that zeroes its memory.
-        let evicted = contents.withLock { contents in contents.insert(entry, capacity: capacity) }
+        let evicted = contents.withLock { contents in
+            contents.epoch == epoch ? contents.insert(entry, capacity: capacity) : nil
+        }
         _ = evicted
     }
 
     /// Lets go of all that is of `key`.
     func forget(_ key: KeyARN) {
         let forgotten = contents.withLock { contents in
+            contents.epoch += 1
             var forgotten: [Opened] = []
             for (name, place) in contents.places where name.key == key {
                 if let opened = contents.entries[place]?.opened { forgotten.append(opened) }
@@ -69,6 +76,15 @@ final class OpenRing<Opened: Sendable>: Sendable {
                 contents.places[name] = nil
             }
             return forgotten
+        }
+        _ = forgotten
+    }
+
+    /// Lets go of everything, when there is no memory for more.
+    func forgetEverything() {
+        let forgotten = contents.withLock { contents in
+            defer { contents = Contents(epoch: contents.epoch) }
+            return contents.entries
         }
         _ = forgotten
     }

@@ -24,7 +24,7 @@ extension PrivateKey {
         return try unsafe SecretBytes(capacity: byteCount) { buffer throws(LibcryptoFailure) in
             var count = buffer.count
             let target = unsafe buffer.bindMemory(to: UInt8.self).baseAddress
-            guard unsafe EVP_PKEY_derive(context, target, &count) == 1, count == byteCount else { throw .unavailable }
+            guard unsafe EVP_PKEY_derive(context, target, &count) == 1, count == byteCount else { throw .refused }
             return count
         }
     }

@@ -26,6 +26,17 @@ package enum KeyPairKind: Sendable, Hashable {
         }
     }
 
+    /// The length of a SubjectPublicKeyInfo with a point that is not compressed, in bytes; nil for RSA.
+    var publicKeyByteCount: Int? {
+        switch self {
+        case .rsa: nil
+        case .curve(.p256), .sm2: 91
+        case .curve(.p384): 120
+        case .curve(.p521): 158
+        case .curve(.secp256k1): 88
+        }
+    }
+
     /// libcrypto's name of the algorithm.
     var algorithm: String {
         switch self {

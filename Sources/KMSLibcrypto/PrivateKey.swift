@@ -49,11 +49,13 @@ package import KMSModel
         try SecureHeap.prepare()
         let start = unsafe der.bindMemory(to: UInt8.self).baseAddress
         var position = unsafe start
+        ERR_clear_error()
         guard let start = unsafe start, let info = unsafe d2i_PKCS8_PRIV_KEY_INFO(nil, &position, der.count) else {
-            throw .refused
+            throw LibcryptoFailure.ofReading
         }
         defer { unsafe PKCS8_PRIV_KEY_INFO_free(info) }
-        guard unsafe position == start + der.count, let read = unsafe EVP_PKCS82PKEY(info) else { throw .refused }
+        guard unsafe position == start + der.count else { throw .refused }
+        guard let read = unsafe EVP_PKCS82PKEY(info) else { throw LibcryptoFailure.ofReading }
         unsafe self.init(owning: read, kind: kind)
         guard unsafe Key.isOf(kind, handle) else { throw .refused }
     }
@@ -67,14 +69,10 @@ package import KMSModel
         try unsafe self.init(pkcs8: der, kind: kind)
         guard let context = unsafe EVP_PKEY_CTX_new_from_pkey(nil, handle, nil) else { throw .unavailable }
         defer { unsafe EVP_PKEY_CTX_free(context) }
-        guard unsafe EVP_PKEY_check(context) == 1, unsafe Key.hasUsualParts(kind, handle) else { throw .refused }
+        guard unsafe Key.hasUsualParts(kind, handle), unsafe EVP_PKEY_check(context) == 1 else { throw .refused }
         guard kind.curveIdentifier != nil else { return }
         // Points may have come compressed; they are written in full.
-        guard
-            unsafe EVP_PKEY_set_utf8_string_param(
-                handle, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_UNCOMPRESSED
-            ) == 1
-        else { throw .unavailable }
+        guard unsafe Key.writePointsInFull(handle) else { throw .unavailable }
     }
 
     /// The key as DER of a PrivateKeyInfo (RFC 5208).
@@ -102,8 +100,9 @@ package import KMSModel
         try SecureHeap.prepare()
         let start = unsafe der.bindMemory(to: UInt8.self).baseAddress
         var position = unsafe start
+        ERR_clear_error()
         guard let start = unsafe start, let read = unsafe d2i_PrivateKey(EVP_PKEY_RSA, nil, &position, der.count) else {
-            throw .refused
+            throw LibcryptoFailure.ofReading
         }
         unsafe self.init(owning: read, kind: .rsa(bits: Int(EVP_PKEY_get_bits(read))))
         guard unsafe position == start + der.count else { throw .refused }

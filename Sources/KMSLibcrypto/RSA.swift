@@ -36,7 +36,8 @@ extension PublicKey {
     package func isRSASignature(
         _ signature: [UInt8], of digest: [UInt8], hash: HashFunction, padding: RSASignaturePadding
     ) -> Bool {
-        guard digest.count == hash.byteCount else { return false }
+        // libcrypto would take a PSS signature whose first bytes are zero and left out.
+        guard digest.count == hash.byteCount, signature.count == byteCount else { return false }
         return unsafe Operation.isSignature(signature, of: digest, with: handle) { context in
             unsafe Operation.set(padding, hash, on: context)
         }

@@ -5,12 +5,13 @@ extension KeyPair {
     /// Encrypts to the public key.
     ///
     /// - Throws: ``CryptoFailure/unsupported`` when the algorithm is not one of this key; ``CryptoFailure/tooLong``;
-    ///   ``CryptoFailure/unavailable``.
+    ///   ``CryptoFailure/malformed`` for no plaintext at all, which SM2 does not encrypt; ``CryptoFailure/unavailable``.
     func encrypt(
         _ plaintext: UnsafeRawBufferPointer, by algorithm: EncryptionAlgorithm
     ) throws(CryptoFailure) -> [UInt8] {
         guard case .libcrypto(let key) = self else { throw .unsupported }
         let publicKey = key.publicKey
+        if algorithm == .sm2PKE, unsafe plaintext.isEmpty { throw .malformed }
         do throws(LibcryptoFailure) {
             switch (key.kind, algorithm) {
             case (.rsa, .rsaesOAEPSHA1): return try unsafe publicKey.rsaEncrypt(plaintext, hash: .sha1)

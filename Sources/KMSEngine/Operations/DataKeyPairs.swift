@@ -22,17 +22,17 @@ struct GenerateDataKeyPair: KeyOperation {
         _ input: API.GenerateDataKeyPairRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.GenerateDataKeyPairResponse> {
         let key = permit.subject
-        let made = try await DataKeyPair(
-            input.keyPairSpec, under: key, bindingTo: input.encryptionContext, in: context
-        )
+        let plan = try DataKeyPairPlan(input.keyPairSpec, under: key, bindingTo: input.encryptionContext, in: context)
+        guard !isDryRun(input) else { return Outcome(API.GenerateDataKeyPairResponse()) }
+        let made = try await plan.carryOut(for: description.name, in: context)
         var outcome = Outcome(
             API.GenerateDataKeyPairResponse(
                 privateKeyCiphertextBlob: made.ciphertext, privateKeyPlaintext: made.plaintext,
                 publicKey: made.publicKey, keyId: key.arnText, keyPairSpec: input.keyPairSpec,
-                keyMaterialId: made.material.answeredID
+                keyMaterialId: plan.cipher.material.answeredID
             )
         )
-        outcome.additionalEventData = made.material.eventData
+        outcome.additionalEventData = plan.cipher.material.eventData
         return outcome
     }
 }
@@ -51,41 +51,46 @@ struct GenerateDataKeyPairWithoutPlaintext: KeyOperation {
         in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.GenerateDataKeyPairWithoutPlaintextResponse> {
         let key = permit.subject
-        let made = try await DataKeyPair(
-            input.keyPairSpec, under: key, bindingTo: input.encryptionContext, in: context
-        )
+        let plan = try DataKeyPairPlan(input.keyPairSpec, under: key, bindingTo: input.encryptionContext, in: context)
+        guard !isDryRun(input) else { return Outcome(API.GenerateDataKeyPairWithoutPlaintextResponse()) }
+        let made = try await plan.carryOut(for: description.name, in: context)
         var outcome = Outcome(
             API.GenerateDataKeyPairWithoutPlaintextResponse(
                 privateKeyCiphertextBlob: made.ciphertext, publicKey: made.publicKey, keyId: key.arnText,
-                keyPairSpec: input.keyPairSpec, keyMaterialId: made.material.answeredID
+                keyPairSpec: input.keyPairSpec, keyMaterialId: plan.cipher.material.answeredID
             )
         )
-        outcome.additionalEventData = made.material.eventData
+        outcome.additionalEventData = plan.cipher.material.eventData
         return outcome
     }
 }
 
-/// A key pair that was just made, with its private half encrypted.
-private struct DataKeyPair {
-    /// The private key as PKCS#8.
-    let plaintext: SecretBytes
-    let ciphertext: [UInt8]
-    let publicKey: [UInt8]
-    /// What the private key was encrypted with.
-    let material: MaterialRecord
+/// A data key pair that is to be made, once key and spec are known to fit.
+private struct DataKeyPairPlan {
+    private let key: KeySnapshot
+    private let spec: KeySpec
+    /// What the private key is encrypted with.
+    let cipher: Cipher
 
     /// - Throws: ``KMSError``: `InvalidKeyUsageException` for a key that is not a symmetric one,
     ///   `UnsupportedOperationException` for a spec that the region does not offer.
     init(
         _ specName: String, under key: KeySnapshot, bindingTo pairs: [(String, String)]?, in context: RequestContext
-    ) async throws(KMSError) {
-        let cipher = try key.dataKeyCipher(bindingTo: pairs)
+    ) throws(KMSError) {
+        cipher = try key.dataKeyCipher(bindingTo: pairs)
         guard let spec = KeySpec(rawValue: specName) else { throw KMSError(.unsupportedOperation) }
         try context.checkRegionOffers(spec)
-        (plaintext, ciphertext, publicKey) = try await context.compute(at: spec.generationCost) {
-            keyring throws(CryptoFailure) in
+        self.key = key
+        self.spec = spec
+    }
+
+    /// Makes the pair: the private key as PKCS#8, in plaintext and encrypted, and the public key.
+    func carryOut(
+        for operation: OperationName, in context: RequestContext
+    ) async throws(KMSError) -> (plaintext: SecretBytes, ciphertext: [UInt8], publicKey: [UInt8]) {
+        try await context.compute(at: spec.generationCost, for: operation, on: [key]) {
+            [spec, cipher] keyring throws(CryptoFailure) in
             try keyring.makeDataKeyPair(spec: spec, by: cipher)
         }
-        material = cipher.material
     }
 }

@@ -29,7 +29,7 @@ struct Encrypt: KeyOperation {
             throw .tooLong(for: algorithm, spec)
         }
         let cipher = try key.cipher(by: algorithm, context: bound)
-        let ciphertext = try await context.compute(at: spec.publicUseCost) { keyring throws(CryptoFailure) in
+        let ciphertext = try await context.compute(at: spec.publicUseCost, for: description.name, on: [key]) { keyring throws(CryptoFailure) in
             try keyring.encrypt(input.plaintext, by: cipher)
         }
         var outcome = Outcome(
@@ -82,7 +82,9 @@ struct Decrypt: Operation {
         try algorithm.check(bound)
         guard let ciphertext = subject.ciphertext else { return Outcome(API.DecryptResponse()) }
         let cipher = try subject.cipher(opening: ciphertext, by: algorithm, context: bound)
-        let plaintext = try await context.compute(at: key.record.spec.privateUseCost) { keyring throws(CryptoFailure) in
+        let plaintext = try await context.compute(
+            at: key.record.spec.privateUseCost, for: description.name, on: [key]
+        ) { keyring throws(CryptoFailure) in
             try keyring.decrypt(ciphertext, by: cipher)
         }
         var outcome = Outcome(
@@ -156,7 +158,7 @@ struct ReEncrypt: Operation {
         )
         let closing = try destination.cipher(by: destinationAlgorithm, context: destinationContext)
         let cost = max(source.record.spec.privateUseCost, destination.record.spec.publicUseCost)
-        let result = try await context.compute(at: cost) { keyring throws(CryptoFailure) -> [UInt8]? in
+        let result = try await context.compute(at: cost, for: description.name, on: [source, destination]) { keyring throws(CryptoFailure) -> [UInt8]? in
             do throws(CryptoFailure) {
                 return try keyring.reencrypt(ciphertext, from: opening, to: closing)
             } catch {

@@ -21,7 +21,9 @@ struct DeriveSharedSecret: KeyOperation {
     ) async throws(KMSError) -> Outcome<API.DeriveSharedSecretResponse> {
         let key = permit.subject
         let material = try key.materialInUse
-        let secret = try await context.compute(at: key.record.spec.privateUseCost) {
+        let secret = try await context.compute(
+            at: key.record.spec.privateUseCost, for: description.name, on: [key]
+        ) {
             keyring throws(CryptoFailure) -> SecretBytes? in
             do throws(CryptoFailure) {
                 return try keyring.sharedSecret(with: input.publicKey, of: material)

@@ -22,7 +22,9 @@ struct Sign: KeyOperation {
         let key = permit.subject
         let signing = try Signing(key, algorithm: input.signingAlgorithm, messageType: input.messageType, input.message)
         let material = try key.materialInUse
-        let signature = try await context.compute(at: key.record.spec.privateUseCost) { keyring throws(CryptoFailure) in
+        let signature = try await context.compute(
+            at: key.record.spec.privateUseCost, for: description.name, on: [key]
+        ) { keyring throws(CryptoFailure) in
             try keyring.sign(input.message, type: signing.messageType, by: signing.algorithm, with: material)
         }
         return Outcome(
@@ -51,7 +53,9 @@ struct Verify: KeyOperation {
         let key = permit.subject
         let signing = try Signing(key, algorithm: input.signingAlgorithm, messageType: input.messageType, input.message)
         let material = try key.materialInUse
-        let isValid = try await context.compute(at: key.record.spec.publicUseCost) { keyring throws(CryptoFailure) in
+        let isValid = try await context.compute(
+            at: key.record.spec.publicUseCost, for: description.name, on: [key]
+        ) { keyring throws(CryptoFailure) in
             try keyring.isSignature(
                 input.signature, of: input.message, type: signing.messageType, by: signing.algorithm, with: material
             )
@@ -79,7 +83,9 @@ struct GetPublicKey: KeyOperation {
         let (key, record) = (permit.subject, permit.subject.record)
         guard !record.spec.isSymmetric else { throw KMSError(.unsupportedOperation) }
         let material = try key.materialInUse
-        let publicKey = try await context.compute(at: record.spec.publicUseCost) { keyring throws(CryptoFailure) in
+        let publicKey = try await context.compute(
+            at: record.spec.publicUseCost, for: description.name, on: [key]
+        ) { keyring throws(CryptoFailure) in
             try keyring.publicKey(of: material)
         }
         let algorithms = record.spec.algorithms(for: record.usage)

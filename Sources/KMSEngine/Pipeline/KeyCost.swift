@@ -30,9 +30,12 @@ extension RequestContext {
     /// Does `work` with the keyring where its cost allows it, and turns what the cryptography module refuses into what a
     /// caller may learn of it.
     ///
+    /// Work that had to wait is done only if `operation` may still be done to the keys when its turn has come.
+    ///
     /// - Throws: ``KMSError``; `ThrottlingException` and `DependencyTimeoutException` as ``FairLine/result(for:_:)``.
     func compute<Value: Sendable>(
-        at cost: KeyCost, _ work: @escaping @Sendable (Keyring) throws(CryptoFailure) -> Value
+        at cost: KeyCost, for operation: OperationName, on keys: [KeySnapshot],
+        _ work: @escaping @Sendable (Keyring) throws(CryptoFailure) -> Value
     ) async throws(KMSError) -> Value {
         let line: FairLine
         switch cost {
@@ -40,10 +43,16 @@ extension RequestContext {
         case .slow: line = slowWork.computation
         case .verySlow: line = slowWork.keyGeneration
         }
-        let keyring = keyring
-        switch try await line.result(for: realm.account, { () throws(CryptoFailure) in try work(keyring) }) {
-        case .success(let value): return value
-        case .failure(let failure): throw KMSError(failure)
+        let (keyring, directory) = (keyring, directory)
+        let result = try await line.result(for: realm.account) { () throws(KMSError) in
+            for key in keys {
+                guard let present = directory.key(key.arn) else {
+                    throw KMSError(.notFound, "Key '\(key.arnText)' does not exist")
+                }
+                try StateTable.check(operation, on: present)
+            }
+            return try keyring.answering(work)
         }
+        return try result.get()
     }
 }

@@ -19,7 +19,7 @@ package struct SlowWork: Sendable {
     /// One at a time, and giving way to whoever else wants the processor.
     let keyGeneration = FairLine("chatelaine.key-generation", givingWay: true)
     /// Opening what was wrapped under such a key, and looking whether it is a key: up to a second.
-    let unwrapping = FairLine("chatelaine.unwrapping")
+    let unwrapping = FairLine("chatelaine.unwrapping", givingWay: true)
     /// Using key pairs: less than milliseconds, on all processors.
     let computation = FairLine(
         "chatelaine.computation", width: ProcessInfo.processInfo.activeProcessorCount, mostWaitingPerAccount: 1024

@@ -224,5 +224,60 @@ def no_secret_is_in_any_file_of_the_log(world):
             holds(secret not in content, f"the plaintext is in {path.name}")
 
 
+@scenario
+def operations_on_other_kinds_of_keys_leave_their_records(world):
+    kms = world.kms()
+    signer = world.key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    agreeing = world.key(KeySpec="ECC_NIST_P256", KeyUsage="KEY_AGREEMENT")
+    mac = world.key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
+    ordinary = world.key()
+    secret, peer = b"a secret message", kms.get_public_key(KeyId=agreeing["KeyId"])["PublicKey"]
+    signing = dict(KeyId=signer["KeyId"], Message=secret, SigningAlgorithm="ECDSA_SHA_256")
+    signed = kms.sign(**signing)
+    coding = dict(KeyId=mac["KeyId"], Message=secret, MacAlgorithm="HMAC_SHA_256")
+    coded = kms.generate_mac(**coding)
+    derived = kms.derive_shared_secret(KeyId=agreeing["KeyId"], KeyAgreementAlgorithm="ECDH", PublicKey=peer)
+    pair = dict(KeyId=ordinary["KeyId"], KeyPairSpec="ECC_NIST_P256", EncryptionContext={"a": "1"})
+    made = kms.generate_data_key_pair(**pair)
+    signed_as = {"keyId": signer["KeyId"], "messageType": "RAW", "signingAlgorithm": "ECDSA_SHA_256"}
+    coded_as = {"keyId": mac["KeyId"], "macAlgorithm": "HMAC_SHA_256"}
+    paired_as = {"keyId": ordinary["KeyId"], "keyPairSpec": "ECC_NIST_P256", "encryptionContext": {"a": "1"}}
+    for answer, name, key, sent in (
+        (signed, "Sign", signer, signed_as), (kms.verify(Signature=signed["Signature"], **signing), "Verify", signer, signed_as),
+        (kms.get_public_key(KeyId=signer["Arn"]), "GetPublicKey", signer, {"keyId": signer["Arn"]}),
+        (coded, "GenerateMac", mac, coded_as), (kms.verify_mac(Mac=coded["Mac"], **coding), "VerifyMac", mac, coded_as),
+        (derived, "DeriveSharedSecret", agreeing, {"keyId": agreeing["KeyId"], "keyAgreementAlgorithm": "ECDH"}),
+        (made, "GenerateDataKeyPair", ordinary, paired_as),
+        (kms.generate_data_key_pair_without_plaintext(**pair), "GenerateDataKeyPairWithoutPlaintext", ordinary, paired_as),
+    ):  # fmt: skip
+        record = record_of(world, answer)
+        well_formed(record)
+        equal((record["eventName"], record["readOnly"]), (name, True))
+        equal((record["requestParameters"], record["responseElements"]), (sent, None), name)
+        equal(resources(record), [("AWS::KMS::Key", key["Arn"])])
+        material = {"keyMaterialId": key["CurrentKeyMaterialId"]} if key is ordinary else None
+        equal(record.get("additionalEventData"), material, f"additional data of {name}")
+    text = "".join(json.dumps(record) for record in records(world))
+    for value in (secret, signed["Signature"], coded["Mac"], derived["SharedSecret"], made["PrivateKeyPlaintext"], peer):
+        holds(base64.b64encode(value).decode() not in text, "nothing of a message, a code or a key is recorded")
+    refusal = failure(lambda: kms.verify(Signature=b"none", **signing))
+    record = record_of(world, refusal)
+    equal((record["errorCode"], "errorMessage" in record), ("KMSInvalidSignatureException", False))
+
+
+@scenario
+def keys_of_other_kinds_are_used_across_accounts(world):
+    theirs = world.kms(SECOND)
+    shared = policy(allow(FIRST.root), allow(SECOND.root, ["kms:Sign", "kms:Verify", "kms:GetPublicKey"]))
+    key = world.key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY", Policy=shared)
+    signing = dict(KeyId=key["Arn"], Message=b"m", SigningAlgorithm="ECDSA_SHA_256")
+    signed = theirs.sign(**signing)
+    equal(len(theirs.get_public_key(KeyId=key["Arn"])["PublicKey"]), 91)
+    equal(sorted(record["recipientAccountId"] for record in record_of(world, signed, 2)), sorted([FIRST.number, SECOND.number]))
+    closed = world.key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
+    denied = failure(lambda: theirs.generate_mac(KeyId=closed["Arn"], Message=b"m", MacAlgorithm="HMAC_SHA_256"))
+    equal(denied["Error"]["Code"], "AccessDeniedException")
+
+
 if __name__ == "__main__":
     run()

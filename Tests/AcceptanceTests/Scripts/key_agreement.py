@@ -36,6 +36,8 @@ def both_parties_come_to_the_same_secret(world):
             if spec != "SM2":
                 equal(answer["SharedSecret"], peers.openssl_derives(private, ours), f"what openssl derives, {spec}")
                 equal(answer["SharedSecret"], peers.python_derives(private, ours), f"what Python derives, {spec}")
+            else:
+                equal(answer["SharedSecret"], peers.sm2_derives(private, ours), "what is derived by the book")
         # And the other way round: the private key is the server's by import.
         private = peers.new_private_key(spec)
         brought = bring_pair(world, spec, "KEY_AGREEMENT", private, CHINA if spec == "SM2" else None)
@@ -49,16 +51,21 @@ def a_peer_that_is_none_is_refused(world):
     for spec in LENGTHS:
         kms, key = clients(world, spec), made(world, spec)
         good = peers.public_half(peers.new_private_key(spec))
-        compressed = peers.openssl(
-            "ec", "-pubin", "-inform", "DER", "-in", "key", "-pubout", "-conv_form", "compressed", "-outform", "DER",
-            "-out", "out", files={"key": good},
-        )[1] if spec != "SM2" else b"0"  # fmt: skip
-        holds(compressed != good, "it is compressed")
+        forms = [
+            peers.openssl(
+                "ec", "-pubin", "-inform", "DER", "-in", "key", "-pubout", "-conv_form", form, "-outform", "DER", "-out",
+                "out", files={"key": good},
+            )[1] for form in ("compressed", "hybrid")
+        ]  # fmt: skip
+        holds(good not in forms, "the points are in other forms")
+        # The point at infinity, which is one zero byte.
+        algorithm = good[good.index(b"\x30", 1) :][: 2 + good[good.index(b"\x30", 1) + 1]]
+        infinity = b"\x30" + bytes([len(algorithm) + 4]) + algorithm + b"\x03\x02\x00\x00"
         explicit = peers.openssl(
             "ec", "-pubin", "-inform", "DER", "-in", "key", "-pubout", "-param_enc", "explicit", "-outform", "DER",
             "-out", "out", files={"key": good},
         )[1] if spec != "SM2" else b"0"  # fmt: skip
-        bad = [good[:-1], good + b"\0", good[1:], b"\0", b"\xff" * 8192, explicit]
+        bad = [good[:-1], good + b"\0", good[1:], b"\0", b"\xff" * 8192, explicit, infinity, *forms]
         bad += [peers.public_half(peers.new_private_key(other)) for other in LENGTHS if other != spec]
         bad += [peers.public_half(peers.new_private_key(other)) for other in ("RSA_2048", "ECC_NIST_EDWARDS25519")]
         # Another point: not on the curve, but for one chance in two to the length.

@@ -83,7 +83,7 @@ def what_is_no_ciphertext_of_the_key_is_refused(world):
         _, stranger = made(world, spec)
         given = dict(KeyId=key["KeyId"], EncryptionAlgorithm=algorithm)
         good = kms.encrypt(Plaintext=b"secret", **given)["CiphertextBlob"]
-        broken = [good[:-1], good + b"\0", good[1:], b"\0", b"\0" * len(good), b"\xff" * len(good), b"\xff" * 6144]
+        broken = [good[:-1], good + b"\0", b"\0" + good, b"\0", b"\0" * len(good), b"\xff" * len(good), b"\xff" * 6144]
         for place in (0, 1, len(good) // 2, len(good) - 1):
             broken.append(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
         for ciphertext in broken:
@@ -95,6 +95,34 @@ def what_is_no_ciphertext_of_the_key_is_refused(world):
             if of == spec and another != algorithm:
                 with refused("InvalidCiphertextException", ABSENT):
                     kms.decrypt(CiphertextBlob=good, KeyId=key["KeyId"], EncryptionAlgorithm=another)
+
+
+@scenario
+def a_ciphertext_without_its_leading_zero_is_none(world):
+    """As long as the modulus it must be (RFC 8017, section 7.1.2), also where the number would be the same."""
+    kms, key = made(world, "RSA_2048")
+    public = kms.get_public_key(KeyId=key["KeyId"])["PublicKey"]
+    for algorithm in ("RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256"):
+        sealed = next(
+            one for one in (peers.python_encrypts(public, algorithm, b"short") for _ in range(20_000)) if one[0] == 0)  # fmt: skip
+        given = dict(KeyId=key["KeyId"], EncryptionAlgorithm=algorithm)
+        equal(kms.decrypt(CiphertextBlob=sealed, **given)["Plaintext"], b"short")
+        with refused("InvalidCiphertextException", ABSENT):
+            kms.decrypt(CiphertextBlob=sealed[1:], **given)
+
+
+@scenario
+def an_empty_plaintext_that_others_encrypted(world):
+    """Nobody encrypts nothing here, but RSA can, and SM2 cannot take it over."""
+    kms, key = made(world, "SM2")
+    rsa = kms.create_key(KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]
+    public = kms.get_public_key(KeyId=rsa["KeyId"])["PublicKey"]
+    sealed = peers.python_encrypts(public, "RSAES_OAEP_SHA_256", b"")
+    with refused("InvalidCiphertextException", ABSENT):
+        kms.re_encrypt(
+            CiphertextBlob=sealed, SourceKeyId=rsa["KeyId"], SourceEncryptionAlgorithm="RSAES_OAEP_SHA_256",
+            DestinationKeyId=key["KeyId"], DestinationEncryptionAlgorithm="SM2PKE",
+        )  # fmt: skip
 
 
 @scenario

@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import time
 
 from cryptography.hazmat.primitives import serialization
 
@@ -128,6 +129,43 @@ def parts_that_do_not_belong_together_are_refused(world):
         with refused("InvalidCiphertextException", ABSENT):
             bring(kms, key["KeyId"], changed, algorithm=KEY_WRAP[1])
     bring(kms, key["KeyId"], private, algorithm=KEY_WRAP[1])
+
+
+def rsa_pkcs8(*numbers):
+    """PKCS#8 of an RSA key of these numbers: n, e, d, p, q, and what the Chinese remainders need."""
+
+    def der(tag, content):
+        size = len(content)
+        length = bytes([size]) if size < 128 else b"\x82" + size.to_bytes(2, "big")
+        return bytes([tag]) + length + content
+
+    integers = b"".join(der(2, number.to_bytes(number.bit_length() // 8 + 1, "big")) for number in (0, *numbers))
+    algorithm = der(0x30, bytes.fromhex("06092a864886f70d0101010500"))
+    return der(0x30, der(2, b"\0") + algorithm + der(4, der(0x30, integers)))
+
+
+@scenario
+def rsa_keys_with_parts_of_odd_sizes_are_refused_at_once(world):
+    """Testing a huge factor would take minutes, and a huge exponent memory that other keys need."""
+    kms, key = external(world, "RSA_2048")
+    private = peers.new_private_key("RSA_2048")
+    own = serialization.load_der_private_key(private, None).private_numbers()
+    n, e = own.public_numbers.n, own.public_numbers.e
+    order = (own.p - 1) * (own.q - 1)
+    rest = (own.dmp1, own.dmq1, own.iqmp)
+    given = parameters(kms, key["KeyId"], KEY_WRAP[1])
+    for numbers in (
+        (n, e, own.d, 2**9941 - 1, 3, *rest), (n, e, own.d, 3, 2**9941 - 1, *rest), (n, e, own.d + order, own.p, own.q, *rest),
+        (n, e, own.d + (1 << 20_000) * order, own.p, own.q, *rest), (n, 3, pow(3, -1, order) if order % 3 else 5, own.p, own.q, *rest),
+        (n, e, own.d, own.p, own.q, own.dmp1 + (1 << 9000) * (own.p - 1), own.dmq1, own.iqmp),
+        (n, e, own.d, own.p, own.q, own.dmp1, own.dmq1, own.iqmp + own.p), (n, e, own.d, n, 1, *rest),
+    ):  # fmt: skip
+        begin = time.monotonic()
+        with refused("InvalidCiphertextException", ABSENT):
+            bring(kms, key["KeyId"], rsa_pkcs8(*numbers), given, KEY_WRAP[1])
+        holds(time.monotonic() - begin < 10, "it is refused before anything is computed")
+    bring(kms, key["KeyId"], rsa_pkcs8(n, e, own.d, own.p, own.q, *rest), given, KEY_WRAP[1])
+    equal(kms.get_public_key(KeyId=key["KeyId"])["PublicKey"], peers.public_half(private))
 
 
 @scenario

@@ -181,3 +181,55 @@ def python_public_key(public_key):
     if isinstance(key, rsa.RSAPublicKey) and key.public_numbers().e != 65537:
         raise AssertionError("the public exponent is not 65537")
     return key
+
+
+# SM2 (GB/T 32918), which Python's cryptography does not know, by the book and slowly
+
+
+_P = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF
+_A = _P - 3
+_B = 0x28E9FA9E9D9F5E344D5A9E4BCF6509A7F39789F515AB8F92DDBCBD414D940E93
+_G = (
+    0x32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7,
+    0xBC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0,
+)
+
+
+def _sum(left, right):
+    if left is None or right is None:
+        return left or right
+    (x1, y1), (x2, y2) = left, right
+    if x1 == x2 and (y1 + y2) % _P == 0:
+        return None
+    slope = (3 * x1 * x1 + _A) * pow(2 * y1, -1, _P) if left == right else (y2 - y1) * pow(x2 - x1, -1, _P)
+    x3 = (slope * slope - x1 - x2) % _P
+    return x3, (slope * (x1 - x3) - y1) % _P
+
+
+def _product(number, point):
+    result = None
+    for bit in bin(number)[2:]:
+        result = _sum(result, result)
+        if bit == "1":
+            result = _sum(result, point)
+    return result
+
+
+def sm2_derives(private_key, public_key):
+    """The x coordinate of the product of the private number and the public point."""
+    number = int.from_bytes(private_key[private_key.index(bytes.fromhex("0201010420")) + 5 :][:32], "big")
+    point = public_key[-64:]
+    x, _ = _product(number, (int.from_bytes(point[:32], "big"), int.from_bytes(point[32:], "big")))
+    return x.to_bytes(32, "big")
+
+
+def sm3(data):
+    return openssl("dgst", "-sm3", "-binary", "-out", "out", "data", files={"data": data})[1]
+
+
+def sm2_digest(public_key, message):
+    """What SM3 makes of the default identity, the curve, the public key and the message (GB/T 32918.2, section 6.1)."""
+    identity = b"1234567812345678"
+    curve = b"".join(number.to_bytes(32, "big") for number in (_A, _B, *_G))
+    prefix = sm3((8 * len(identity)).to_bytes(2, "big") + identity + curve + public_key[-64:])
+    return sm3(prefix + message)

@@ -3,7 +3,7 @@
 import hashlib
 
 import peers
-from harness import ABSENT, alias_arn, equal, holds, members, refused, run, scenario
+from harness import ABSENT, alias_arn, equal, holds, members, refused, run, scenario, settled
 from wrapping import bring_pair
 
 CHINA = "cn-north-1"
@@ -173,6 +173,54 @@ def what_is_not_a_signature_is_refused(world):
                 if another != algorithm and not kind and another != "ED25519_PH_SHA_512":
                     with refused("KMSInvalidSignatureException", ABSENT):
                         kms.verify(KeyId=key["KeyId"], Message=text, Signature=good, SigningAlgorithm=another)
+
+
+@scenario
+def a_signature_without_its_leading_zero_is_none(world):
+    private = peers.new_private_key("RSA_2048")
+    key = bring_pair(world, "RSA_2048", "SIGN_VERIFY", private)
+    kms = world.kms()
+    for algorithm in ("RSASSA_PSS_SHA_256", "RSASSA_PSS_SHA_512", "RSASSA_PKCS1_V1_5_SHA_256"):
+        number, signature = next(
+            (number, one)
+            for number, one in ((number, peers.python_signs(private, algorithm, b"%d" % number)) for number in range(20_000))
+            if one[0] == 0
+        )
+        message = b"%d" % number
+        is_verified(kms, key, algorithm, message, signature)
+        with refused("KMSInvalidSignatureException", ABSENT):
+            kms.verify(KeyId=key["KeyId"], Message=message, Signature=signature[1:], SigningAlgorithm=algorithm)
+
+
+@scenario
+def an_sm2_digest_is_that_of_identity_key_and_message(world):
+    kms, key = signing_key(world, "SM2")
+    public = public_key(kms, key)
+    digest = peers.sm2_digest(public, b"message")
+    given = dict(KeyId=key["KeyId"], SigningAlgorithm="SM2DSA")
+    ours = kms.sign(Message=digest, MessageType="DIGEST", **given)["Signature"]
+    peers_verify("SM2", "SM2DSA", public, b"message", ours)
+    is_verified(kms, key, "SM2DSA", b"message", ours)
+    is_verified(kms, key, "SM2DSA", digest, ours, MessageType="DIGEST")
+    whole = kms.sign(Message=b"message", **given)["Signature"]
+    is_verified(kms, key, "SM2DSA", digest, whole, MessageType="DIGEST")
+    with refused("KMSInvalidSignatureException", ABSENT):
+        kms.verify(Message=peers.sm3(b"message"), MessageType="DIGEST", Signature=whole, **given)
+
+
+@scenario
+def related_keys_sign_for_each_other(world):
+    for spec, algorithms in ALGORITHMS.items():
+        if spec == "SM2":
+            continue
+        kms, there = world.kms(), world.kms(region="eu-central-1")
+        key = world.key(KeySpec=spec, KeyUsage="SIGN_VERIFY", MultiRegion=True)
+        kms.replicate_key(KeyId=key["KeyId"], ReplicaRegion="eu-central-1")
+        settled(world, key["KeyId"], "eu-central-1")
+        equal(public_key(there, key), public_key(kms, key), f"the public half of {spec} in two regions")
+        kind = {"MessageType": "DIGEST"} if algorithms[-1] == "ED25519_PH_SHA_512" else {}
+        given = dict(KeyId=key["KeyId"], Message=b"m", SigningAlgorithm=algorithms[-1], **kind)
+        kms.verify(Signature=there.sign(**given)["Signature"], **given)
 
 
 @scenario
