@@ -52,7 +52,8 @@ enum ImportedMaterial {
 
     /// The material as it is stored, if it is what a key of this spec needs.
     ///
-    /// Of a private key the one encoding that this program writes, whatever it came in: the same key is the same material.
+    /// Of a private key the one encoding that this program writes, whatever it came in: the same numbers are the same
+    /// material.
     ///
     /// Source: KMS Developer Guide, "Requirements for imported key material".
     ///

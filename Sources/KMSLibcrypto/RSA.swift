@@ -26,7 +26,10 @@ extension PrivateKey {
     ///
     /// - Throws: ``LibcryptoFailure/refused`` whatever is wrong with the ciphertext.
     package func rsaDecrypt(_ ciphertext: [UInt8], hash: HashFunction) throws(LibcryptoFailure) -> SecretBytes {
-        try unsafe Operation.decrypt(ciphertext, with: handle) { context in unsafe Operation.setOAEP(hash, on: context)
+        // libcrypto would take one whose first bytes are zero and left out.
+        guard ciphertext.count == byteCount else { throw .refused }
+        return try unsafe Operation.decrypt(ciphertext, with: handle) { context in
+            unsafe Operation.setOAEP(hash, on: context)
         }
     }
 }

@@ -29,7 +29,8 @@ struct Encrypt: KeyOperation {
             throw .tooLong(for: algorithm, spec)
         }
         let cipher = try key.cipher(by: algorithm, context: bound)
-        let ciphertext = try await context.compute(at: spec.publicUseCost, for: description.name, on: [key]) { keyring throws(CryptoFailure) in
+        let ciphertext = try await context.compute(at: spec.publicUseCost, for: description.name, on: [key]) {
+            keyring throws(CryptoFailure) in
             try keyring.encrypt(input.plaintext, by: cipher)
         }
         var outcome = Outcome(
@@ -158,7 +159,8 @@ struct ReEncrypt: Operation {
         )
         let closing = try destination.cipher(by: destinationAlgorithm, context: destinationContext)
         let cost = max(source.record.spec.privateUseCost, destination.record.spec.publicUseCost)
-        let result = try await context.compute(at: cost, for: description.name, on: [source, destination]) { keyring throws(CryptoFailure) -> [UInt8]? in
+        let result = try await context.compute(at: cost, for: description.name, on: [source, destination]) {
+            keyring throws(CryptoFailure) -> [UInt8]? in
             do throws(CryptoFailure) {
                 return try keyring.reencrypt(ciphertext, from: opening, to: closing)
             } catch {

@@ -52,7 +52,8 @@ struct CreateKey: AccountOperation {
         let material =
             kind.origin == .external
             ? nil
-            : try await context.compute(at: kind.spec.generationCost, for: description.name, on: []) { keyring throws(CryptoFailure) in
+            : try await context.compute(at: kind.spec.generationCost, for: description.name, on: []) {
+                keyring throws(CryptoFailure) in
                 try MaterialRecord(generatedBy: keyring, for: arn, spec: kind.spec, at: context.now)
             }
         let record = KeyRecord(

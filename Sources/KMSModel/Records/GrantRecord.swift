@@ -5,6 +5,7 @@ package struct GrantID: Hashable, Comparable, Sendable, CustomStringConvertible 
     /// The number of bytes behind the hex digits.
     package static let byteCount = 32
 
+    /// The 32 bytes.
     package let bytes: [UInt8]
 
     /// Returns nil unless there are exactly 32 bytes.

@@ -155,7 +155,7 @@ def rsa_keys_with_parts_of_odd_sizes_are_refused_at_once(world):
     rest = (own.dmp1, own.dmq1, own.iqmp)
     given = parameters(kms, key["KeyId"], KEY_WRAP[1])
     for numbers in (
-        (n, e, own.d, 2**9941 - 1, 3, *rest), (n, e, own.d, 3, 2**9941 - 1, *rest), (n, e, own.d + order, own.p, own.q, *rest),
+        (n, e, own.d, 2**9941 - 1, 3, *rest), (n, e, own.d, 3, 2**9941 - 1, *rest),
         (n, e, own.d + (1 << 20_000) * order, own.p, own.q, *rest), (n, 3, pow(3, -1, order) if order % 3 else 5, own.p, own.q, *rest),
         (n, e, own.d, own.p, own.q, own.dmp1 + (1 << 9000) * (own.p - 1), own.dmq1, own.iqmp),
         (n, e, own.d, own.p, own.q, own.dmp1, own.dmq1, own.iqmp + own.p), (n, e, own.d, n, 1, *rest),
