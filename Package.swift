@@ -137,9 +137,18 @@ let package = Package(
         .testTarget(name: "KMSModelTests", dependencies: ["KMSModel"], swiftSettings: strict),
         .testTarget(
             name: "KMSCryptoTests",
-            dependencies: ["KMSModel", "KMSCrypto", "KMSBoringSSL", "KMSLibcrypto"],
+            dependencies: ["KMSModel", "KMSCrypto", "TestVectors"],
             swiftSettings: strict
         ),
+        // Targets of their own, because the headers of the two libraries cannot be in one.
+        .testTarget(
+            name: "KMSLibcryptoTests", dependencies: ["KMSModel", "KMSLibcrypto", "TestVectors"], swiftSettings: strict
+        ),
+        .testTarget(
+            name: "KMSBoringSSLTests", dependencies: ["KMSModel", "KMSBoringSSL", "TestVectors"], swiftSettings: strict
+        ),
+        // Reads the data of Tests/Vectors.
+        .target(name: "TestVectors", dependencies: ["KMSModel"], path: "Tests/TestVectors", swiftSettings: strict),
         .testTarget(
             name: "KMSAccessTests",
             dependencies: ["KMSModel", "KMSAccess", "KMSCrypto"],

@@ -1,6 +1,7 @@
 import Foundation
 import KMSCrypto
 import KMSModel
+import TestVectors
 import Testing
 
 /// Material that customers bring; the vectors were made with Python alone.

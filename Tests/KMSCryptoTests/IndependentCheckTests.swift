@@ -1,4 +1,5 @@
 import Foundation
+import TestVectors
 import Testing
 
 /// The vectors' own check, which shares no code with what it checks.

@@ -1,6 +1,7 @@
 import Foundation
 import KMSCrypto
 import KMSModel
+import TestVectors
 import Testing
 
 /// What any version wrote opens for ever, and is written as the documentation of the formats says.

@@ -1,4 +1,5 @@
 import KMSCrypto
+import TestVectors
 import Testing
 
 /// The primitives under our formats do what their standards say.

@@ -1,33 +1,33 @@
-import Foundation
-import KMSModel
-import Testing
+package import Foundation
+package import KMSModel
 
 /// One case of a file of vectors.
-struct VectorCase: Sendable, CustomTestStringConvertible {
-    let name: String
+package struct VectorCase: Sendable, CustomStringConvertible {
+    /// What the case is called in its file.
+    package let name: String
     fileprivate let members: [String: JSONValue]
 
-    var testDescription: String { name }
+    package var description: String { name }
 
     /// The text of a member.
-    func text(_ member: String) throws -> String {
+    package func text(_ member: String) throws -> String {
         guard case .string(let text) = members[member] else { throw VectorFailure("\(name) has no \(member)") }
         return text
     }
 
     /// The bytes that a member has as hex.
-    func bytes(_ member: String) throws -> [UInt8] {
+    package func bytes(_ member: String) throws -> [UInt8] {
         guard let bytes = Hex.decode(try text(member)) else { throw VectorFailure("\(name): \(member) is not hex") }
         return bytes
     }
 
     /// The bytes of a member that not all cases have.
-    func bytesIfPresent(_ member: String) throws -> [UInt8]? {
+    package func bytesIfPresent(_ member: String) throws -> [UInt8]? {
         members[member] == nil ? nil : try bytes(member)
     }
 
     /// The encryption context that a member has as a list of pairs.
-    func context(_ member: String) throws -> EncryptionContext {
+    package func context(_ member: String) throws -> EncryptionContext {
         guard case .array(let pairs) = members[member] else { throw VectorFailure("\(name) has no \(member)") }
         return EncryptionContext(
             try pairs.map { pair in
@@ -40,21 +40,24 @@ struct VectorCase: Sendable, CustomTestStringConvertible {
     }
 }
 
-struct VectorFailure: Error, CustomStringConvertible {
-    let description: String
+/// What is wrong with a file of vectors.
+package struct VectorFailure: Error, CustomStringConvertible {
+    package let description: String
 
-    init(_ description: String) { self.description = description }
+    package init(_ description: String) { self.description = description }
 }
 
 /// The data of `Tests/Vectors`.
 ///
 /// A member that no test reads fails the run.
-enum Vectors {
-    static let directory = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+package enum Vectors {
+    /// `Tests/Vectors`.
+    package static let directory = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent()
         .appendingPathComponent("Vectors")
 
     /// The cases of a file, which have all of `members` and perhaps some of `optional`.
-    static func cases(
+    package static func cases(
         _ file: String, _ members: Set<String>, optional: Set<String> = []
     ) throws -> [VectorCase] {
         let text = try Data(contentsOf: directory.appendingPathComponent(file))
@@ -73,5 +76,27 @@ enum Vectors {
             let pairs = object.members.map { ($0.name, $0.value) }
             return VectorCase(name: name, members: Dictionary(uniqueKeysWithValues: pairs))
         }
+    }
+}
+
+extension VectorCase {
+    /// What the vector says of its signature, ciphertext or key.
+    package var isValid: Bool {
+        get throws {
+            switch try text("result") {
+            case "valid": true
+            case "invalid": false
+            case let other: throw VectorFailure("\(name): the result \(other)")
+            }
+        }
+    }
+
+    /// The hash function that a member names.
+    package func hash() throws -> HashFunction {
+        let names: [String: HashFunction] = [
+            "SHA-1": .sha1, "SHA-256": .sha256, "SHA-384": .sha384, "SHA-512": .sha512,
+        ]
+        guard let hash = names[try text("hash")] else { throw VectorFailure("\(name): the hash function") }
+        return hash
     }
 }

@@ -1,10 +1,10 @@
-import KMSCrypto
 import KMSLibcrypto
 import KMSModel
+import TestVectors
 import Testing
 
 /// Public key encryption, key agreement and key wrap are what their standards say.
-struct PublishedEncryptionTests {
+struct EncryptionTests {
     @Test(
         arguments: try Vectors.cases(
             "rsa/oaep-decrypt.json", ["privateKey", "hash", "ciphertext", "plaintext", "result"])
@@ -74,4 +74,9 @@ struct PublishedEncryptionTests {
         let stranger = try PrivateKey(generating: .curve(.p256)).publicKey
         #expect(throws: LibcryptoFailure.refused) { try one.sharedSecret(with: stranger) }
     }
+}
+
+extension SecretBytes {
+    /// A copy of the bytes.
+    fileprivate var bytes: [UInt8] { withBytes { Array($0) } }
 }
