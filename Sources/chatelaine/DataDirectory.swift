@@ -57,6 +57,8 @@ struct DataDirectory {
 
     /// Makes everything durable that is not yet, and lets go of the directory.
     func close() async {
+        // Only now nothing is answered or done any more: what the log has, the next start need not write again.
+        await engine.housekeeping.flush()
         audit.close()
         do throws(StoreError) {
             try await store.close()

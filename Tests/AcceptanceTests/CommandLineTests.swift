@@ -19,7 +19,8 @@ extension AcceptanceTests {
                 let listed = try #require(try await aws("list-keys")["Keys"] as? [[String: String]])
                 #expect(listed == [["KeyId": key, "KeyArn": arn]])
                 let aliases = try #require(try await aws("list-aliases")["Aliases"] as? [[String: Any]])
-                #expect(aliases.map { $0["TargetKeyId"] as? String } == [key])
+                // AWS's own names are listed before there are keys behind them.
+                #expect(aliases.compactMap { $0["TargetKeyId"] as? String } == [key])
                 let aliasARN = "arn:aws:kms:\(RunningServer.region):\(RunningServer.account):alias/mydemotestkey"
                 for identifier in [key, arn, "alias/mydemotestkey", aliasARN] {
                     let described = try await aws("describe-key", "--key-id", identifier)

@@ -55,10 +55,10 @@ package actor Housekeeping: Service {
                 try? await Task.sleep(for: self.interval)
             }
         }
-        await flush()
     }
 
-    /// Tells the store which keys were used since it last heard, and which records the audit log has.
+    /// Tells the store which keys were used since it last heard, and which records the audit log has; also at the end, when
+    /// everything else is over.
     package func flush() async {
         await flushUse()
         do throws(StoreError) {
