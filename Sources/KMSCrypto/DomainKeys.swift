@@ -31,6 +31,9 @@ struct DomainKeys: Sendable {
     /// Seals the tokens for imports into `region`.
     func importTokens(of region: Region) -> SymmetricKey { derive(purpose: "import", name: region.description) }
 
+    /// Authenticates the grant tokens of `region`.
+    func grantTokens(of region: Region) -> SymmetricKey { derive(purpose: "grant token", name: region.description) }
+
     /// Makes identifiers of imported material; they are the same in every region.
     var materialIdentifiers: SymmetricKey { derive(purpose: "material identifier", name: "") }
 

@@ -18,7 +18,7 @@ package enum Mutation: Sendable, Equatable {
     case insertKey(KeyRecord)
     /// Replaces what can change in a key; the record carries the new version, which is above the expected one.
     case updateKey(KeyRecord, expecting: Int64)
-    /// Removes a key of this version, with its tags, its aliases and all of its material.
+    /// Removes a key of this version, with its tags, its aliases, its grants and all of its material.
     case deleteKey(KeyARN, expecting: Int64)
 
     /// Adds a generation of material to a key that is there.
@@ -39,6 +39,11 @@ package enum Mutation: Sendable, Equatable {
     case updateAlias(AliasRecord, expecting: Int64)
     /// Removes an alias of this version.
     case deleteAlias(AliasARN, expecting: Int64)
+
+    /// Adds a grant to a key that is there.
+    case insertGrant(GrantRecord)
+    /// Removes a grant that is there.
+    case deleteGrant(KeyARN, GrantID)
 
     /// Adds an account that is not there yet.
     case insertAccount(AccountRecord)

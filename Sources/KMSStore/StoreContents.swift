@@ -16,6 +16,8 @@ package struct StoreContents: Sendable {
     package var aliases: [AliasRecord]
     /// Audit lines that were kept and not forgotten, in the order in which they came.
     package var auditLines: [KeptAuditLines]
+    /// Every grant.
+    package var grants: [GrantRecord]
     /// Every setting, by its name.
     package var settings: [String: [UInt8]]
     /// The last position of the change feed whose change is among these contents; zero before the first change.
@@ -24,6 +26,7 @@ package struct StoreContents: Sendable {
     package init(
         accounts: [AccountRecord] = [], accessKeys: [AccessKeyRecord] = [], keys: [KeyRecord] = [],
         materials: [MaterialRecord] = [], usages: [KeyUsageRecord] = [], aliases: [AliasRecord] = [],
+        grants: [GrantRecord] = [],
         auditLines: [KeptAuditLines] = [], settings: [String: [UInt8]] = [:],
         position: Int64 = 0
     ) {
@@ -33,6 +36,7 @@ package struct StoreContents: Sendable {
         self.materials = materials
         self.usages = usages
         self.aliases = aliases
+        self.grants = grants
         self.auditLines = auditLines
         self.settings = settings
         self.position = position

@@ -54,6 +54,8 @@ struct ChangeFeed {
             case .insertKey(let key), .updateKey(let key, _): self.init(key.arn)
             case .deleteKey(let arn, _), .deleteMaterial(let arn, _): self.init(arn)
             case .insertMaterial(let material), .updateMaterial(let material): self.init(material.key)
+            case .insertGrant(let grant): self.init(grant.key)
+            case .deleteGrant(let arn, _): self.init(arn)
             case .setUsage, .keepAuditLines, .forgetAuditLines: return nil
             case .insertAlias(let alias), .updateAlias(let alias, _): self.init(alias.arn)
             case .deleteAlias(let arn, _): self.init(arn)

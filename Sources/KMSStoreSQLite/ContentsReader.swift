@@ -16,6 +16,7 @@ struct ContentsReader {
         var contents = StoreContents(
             accounts: try records(.accounts), accessKeys: try records(.accessKeys), keys: try records(.keys),
             materials: try records(.materials), usages: try records(.usages), aliases: try records(.aliases),
+            grants: try records(.grants),
             auditLines: try records(.auditLines), position: try ChangeFeed(database).lastPosition()
         )
         for index in contents.keys.indices where !tags.isEmpty {
@@ -43,7 +44,7 @@ struct ContentsReader {
 }
 
 /// What to select from a table and how to read its rows, in one place so that the two agree.
-private struct Table<Record> {
+struct Table<Record> {
     let name: String
     /// The record's key first.
     let columns: String
@@ -189,7 +190,7 @@ extension RowReader {
         Realm(account: try parsed(AccountID.init), region: try parsed(Region.init))
     }
 
-    fileprivate mutating func keyARN() throws(StoreError) -> KeyARN {
+    mutating func keyARN() throws(StoreError) -> KeyARN {
         let realm = try realm()
         return KeyARN(region: realm.region, account: realm.account, keyID: try parsed(KeyID.init))
     }

@@ -29,6 +29,8 @@ extension Database {
         case .insertAlias(let alias): try insert(alias)
         case .updateAlias(let alias, let version): try update(alias, expecting: version)
         case .deleteAlias(let arn, let version): try delete(arn, expecting: version)
+        case .insertGrant(let grant): try insert(grant)
+        case .deleteGrant(let arn, let id): try delete(id, of: arn)
         case .insertAccount(let account): try insert(account)
         case .updateAccount(let account): try update(account)
         case .insertAccessKey(let accessKey): try insert(accessKey)
@@ -180,6 +182,26 @@ extension Database {
     private func insert(_ kept: KeptAuditLines) throws {
         try run(
             "INSERT INTO audit_outbox (event_id, lines) VALUES (?, ?)", [kept.eventID, Column.bytes(kept.lines)]
+        )
+    }
+
+    // MARK: Grants
+
+    private func insert(_ grant: GrantRecord) throws {
+        try run(
+            """
+            INSERT INTO key_grant (account, region, key_id, grant_id, name, creation_date, grantee, retiring, issuer,
+                operations, context_equals, context_subset)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            grant.key.columns + grant.columns()
+        )
+    }
+
+    private func delete(_ grant: GrantID, of key: KeyARN) throws {
+        try runOnOne(
+            "DELETE FROM key_grant WHERE account = ? AND region = ? AND key_id = ? AND grant_id = ?",
+            key.columns + [Column.bytes(grant.bytes)]
         )
     }
 

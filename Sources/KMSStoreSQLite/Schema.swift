@@ -35,6 +35,9 @@ enum Schema {
         migrator.registerMigration("3: audit lines of changes", foreignKeyChecks: .immediate) { database in
             try database.execute(sql: auditOutbox)
         }
+        migrator.registerMigration("4: grants", foreignKeyChecks: .immediate) { database in
+            try database.execute(sql: grants)
+        }
         return migrator
     }
 
@@ -194,6 +197,25 @@ enum Schema {
             event_id TEXT NOT NULL UNIQUE,
             lines BLOB NOT NULL
         ) STRICT;
+        """
+
+    private static let grants = """
+        CREATE TABLE key_grant (
+            account TEXT NOT NULL,
+            region TEXT NOT NULL,
+            key_id TEXT NOT NULL,
+            grant_id BLOB NOT NULL,
+            name BLOB,
+            creation_date INTEGER NOT NULL,
+            grantee BLOB NOT NULL,
+            retiring BLOB,
+            issuer TEXT NOT NULL,
+            operations TEXT NOT NULL,
+            context_equals BLOB,
+            context_subset BLOB,
+            PRIMARY KEY (account, region, key_id, grant_id),
+            FOREIGN KEY (account, region, key_id) REFERENCES kms_key (account, region, key_id) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID;
         """
 
     private static let feed = """

@@ -72,6 +72,39 @@ extension AcceptanceTests {
             }
         }
 
+        @Test(.needs(.terraform), .needs(.python), .timeLimit(.minutes(10)))
+        func `terraform makes, replaces and destroys a grant to another account`() async throws {
+            let directory = try TemporaryDirectory()
+            defer { directory.remove() }
+            try await RunningServer.use(dataDirectory: directory.file("data")) { server in
+                let terraform = try TerraformExample("grants", server: server, directory: directory.file("example"))
+                try await terraform.initialize()
+                try await terraform.apply()
+                let (key, grant) = (try await terraform.output("key"), try await terraform.output("grant"))
+                #expect(try await grants(on: key, server: server) == "\(grant) orders")
+                try await terraform.apply(["purpose": #""invoices""#])
+                let other = try await terraform.output("grant")
+                #expect(other != grant, "constraints cannot be changed, so the grant must be another one")
+                #expect(try await grants(on: key, server: server) == "\(other) invoices")
+                try await terraform.destroy()
+                #expect(try await grants(on: key, server: server).isEmpty)
+            }
+        }
+
+        /// The grants on a key, each with the purpose that it is for.
+        private func grants(on key: String, server: RunningServer) async throws -> String {
+            let question = """
+                import boto3, sys
+                kms = boto3.client("kms", region_name="us-east-1")
+                for grant in kms.list_grants(KeyId=sys.argv[1])["Grants"]:
+                    print(grant["GrantId"], grant["Constraints"]["EncryptionContextSubset"]["purpose"])
+                """
+            let python = try #require(Tool.python.path, Tool.python.need)
+            let program = ExternalProgram(path: python, environment: server.clientEnvironment)
+            let answer = try await program.succeed(["-c", question, key])
+            return answer.standardOutput.trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+
         /// Whether a signature that the server makes is one of the owner of a public key in PEM.
         private func isSigned(
             by key: String, verifying publicKey: String, server: RunningServer

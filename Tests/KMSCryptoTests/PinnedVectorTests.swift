@@ -140,6 +140,30 @@ struct PinnedVectorTests {
         #expect(opened.signature(of: Sample.plaintext) == given.signature(of: Sample.plaintext))
     }
 
+    // MARK: Grant tokens
+
+    @Test(
+        arguments: try Vectors.cases(
+            "chatelaine/grant-token-v1.json", ["rootKey", "region", "keyID", "grantID", "salt", "token"]))
+    func `a grant token is made as it was, and names its grant in its region alone`(vector: VectorCase) throws {
+        let keyring = try Self.keyring(vector, drawing: vector.bytes("salt"))
+        let (token, grant) = (try vector.text("token"), try #require(GrantID(vector.text("grantID"))))
+        let key = try Sample.key(vector.text("keyID"), region: vector.text("region"))
+        #expect(try keyring.makeGrantToken(for: grant, on: key) == token)
+        let named = try #require(keyring.grant(ofToken: token, in: key.region))
+        #expect(named.id == grant && named.keyID == key.keyID)
+        #expect(keyring.grant(ofToken: token, in: try #require(Region("eu-west-1"))) == nil)
+        let bytes = try #require(Base64.decode(token))
+        for index in bytes.indices {
+            let forged = Base64.encode(bytes.flipped(at: index))
+            #expect(keyring.grant(ofToken: forged, in: key.region) == nil, "byte \(index)")
+        }
+        for length in [0, 1, bytes.count - 1] {
+            #expect(keyring.grant(ofToken: Base64.encode(Array(bytes.prefix(length))), in: key.region) == nil)
+        }
+        #expect(keyring.grant(ofToken: Base64.encode(bytes + [0]), in: key.region) == nil)
+    }
+
     // MARK: Ciphertexts
 
     private static func ciphertexts() throws -> [VectorCase] {

@@ -41,7 +41,7 @@ struct CatalogueTests {
                 #expect(code == .unsupportedOperation || code == .validation, "\(name)")
             }
             #expect(
-                await harness.call(.listRetirableGrants, #"{"RetiringPrincipal":"arn:aws:iam::1:root"}"#).code
+                await harness.call(.deleteCustomKeyStore, #"{"CustomKeyStoreId":"cks-1234567890abcdef0"}"#).code
                     == .unsupportedOperation)
             try await harness.close()
         }

@@ -22,6 +22,8 @@ import Testing
                 .insertMaterial(try samples.material(9, of: 2, wrapped: nil)),
                 .setUsage(try samples.usage(of: 2)),
                 .insertAlias(try samples.alias("a/b_c-D9", to: 2, version: 4)),
+                .insertGrant(try samples.grant(1)), .insertGrant(try samples.fullGrant(2)),
+                .insertGrant(try samples.grant(3)), .deleteGrant(try samples.arn(1), try samples.grantID(3)),
                 .setSetting("lead", Array("12".utf8)), .setSetting("empty", []), .setSetting("lead", [0, 255]),
             ]
         )
@@ -37,6 +39,8 @@ import Testing
         )
         #expect(contents.usages == [try samples.usage(of: 2)])
         #expect(contents.aliases == [try samples.alias("a/b_c-D9", to: 2, version: 4)])
+        #expect(
+            contents.grants.sorted { $0.id < $1.id } == [try samples.grant(1), try samples.fullGrant(2)])
         #expect(contents.settings == ["lead": [0, 255], "empty": []])
     }
 

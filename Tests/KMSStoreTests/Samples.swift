@@ -82,6 +82,31 @@ struct Samples {
         )
     }
 
+    func grant(_ number: Int = 1, on key: Int = 1) throws -> GrantRecord {
+        GrantRecord(
+            key: try arn(key), id: try grantID(number), name: nil, creationDate: date(1_700_000_000_123),
+            grantee: "arn:aws:iam::\(account):root", retiring: nil, issuer: account, operations: [.encrypt],
+            constraints: .none
+        )
+    }
+
+    /// A grant with everything that a grant can have.
+    func fullGrant(_ number: Int = 2, on key: Int = 1) throws -> GrantRecord {
+        GrantRecord(
+            key: try arn(key), id: try grantID(number), name: "a:b/c_d-9", creationDate: date(1_700_000_000_000),
+            grantee: "arn:aws:iam::\(account):role/a/b", retiring: "arn:aws:sts::\(account):assumed-role/b/c",
+            issuer: try #require(AccountID("999988887777")), operations: GrantOperation.allCases.reversed(),
+            constraints: GrantConstraints(
+                equals: EncryptionContext([("e\u{301}", "\u{0}\n=&"), ("é", ""), ("b", "1")]),
+                subset: EncryptionContext([("A", "1"), ("a", "2")])
+            )
+        )
+    }
+
+    func grantID(_ number: Int) throws -> GrantID {
+        try #require(GrantID(bytes: [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: GrantID.byteCount)))
+    }
+
     func accessKey(_ id: String = "AKIAIOSFODNN7EXAMPLE", principal: Principal? = nil) -> AccessKeyRecord {
         AccessKeyRecord(
             id: id, principal: principal ?? .root(account), creationDate: date(1_700_000_300_001), isActive: true,

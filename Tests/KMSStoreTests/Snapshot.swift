@@ -10,6 +10,7 @@ struct Snapshot: Equatable {
     private let materials: [MaterialRecord]
     private let usages: [KeyARN: KeyUsageRecord]
     private let aliases: [AliasARN: AliasRecord]
+    private let grants: [GrantRecord]
     private let auditLines: [KeptAuditLines]
     private let settings: [String: [UInt8]]
     private let position: Int64
@@ -21,6 +22,7 @@ struct Snapshot: Equatable {
         materials = contents.materials
         usages = Dictionary(uniqueKeysWithValues: contents.usages.map { ($0.key, $0) })
         aliases = Dictionary(uniqueKeysWithValues: contents.aliases.map { ($0.arn, $0) })
+        grants = contents.grants.sorted { ($0.key.description, $0.id) < ($1.key.description, $1.id) }
         auditLines = contents.auditLines
         settings = contents.settings
         position = contents.position

@@ -110,6 +110,10 @@ import Testing
                 Change([.insertAlias(try Samples(region: "us-east-1").alias("new", to: 1))])
             }
         ),
+        ("a grant that is there", { Change([.insertGrant(try $0.grant())]) }),
+        ("a grant on no key", { Change([.insertGrant(try $0.grant(2, on: 9))]) }),
+        ("the end of no grant", { Change([.deleteGrant(try $0.arn(1), try $0.grantID(9))]) }),
+        ("the end of a grant on another key", { Change([.deleteGrant(try $0.arn(9), try $0.grantID(1))]) }),
         ("material of no key", { Change([.insertMaterial(try $0.material(2, of: 9))]) }),
         (
             "an update of no account",
@@ -129,6 +133,7 @@ import Testing
                     .insertAccount(AccountRecord(id: samples.account, creationDate: samples.date(5))),
                     .insertAccessKey(samples.accessKey()), .insertKey(try samples.key(1)),
                     .insertMaterial(try samples.material(1)), .insertAlias(try samples.alias()),
+                    .insertGrant(try samples.grant()),
                     .keepAuditLines(KeptAuditLines(eventID: "1", lines: [1])),
                 ])
             )
@@ -170,7 +175,7 @@ import Testing
     // MARK: Deletion
 
     @Test(arguments: StoreEngine.available)
-    func `a key takes its material, tags and aliases with it`(engine: StoreEngine) async throws {
+    func `a key takes its material, tags, aliases and grants with it`(engine: StoreEngine) async throws {
         try await engine.withStore { store in
             let tags = [KMSModel.Tag(key: "k", value: "v")]
             _ = try await store.commit(
@@ -179,6 +184,8 @@ import Testing
                     .insertMaterial(try samples.material(2)), .insertAlias(try samples.alias("one")),
                     .insertAlias(try samples.alias("two")), .insertKey(try samples.key(3)),
                     .insertMaterial(try samples.material(3, of: 3)), .insertAlias(try samples.alias("three", to: 3)),
+                    .insertGrant(try samples.grant(1)), .insertGrant(try samples.fullGrant(2)),
+                    .insertGrant(try samples.grant(1, on: 3)),
                 ])
             )
             _ = try await store.commit(Change([.deleteKey(try samples.arn(1), expecting: 1)]))
@@ -186,6 +193,7 @@ import Testing
             #expect(contents.keys == [try samples.key(3)])
             #expect(contents.materials == [try samples.material(3, of: 3)])
             #expect(contents.aliases == [try samples.alias("three", to: 3)])
+            #expect(contents.grants == [try samples.grant(1, on: 3)])
             // The identifier can be used again, and nothing of the old key comes back with it.
             _ = try await store.commit(Change([.insertKey(try samples.key(1))]))
             #expect(try await store.contents().keys.first { $0.arn == (try samples.arn(1)) }?.tags == [])

@@ -27,6 +27,24 @@ extension PolicyDocument {
 }
 
 extension PolicyPrincipal {
+    /// Whether a grant can be made to this principal now: a user, a role, a session or an account's root user.
+    package func canBeGranted(in directory: some PrincipalDirectory) -> Bool {
+        switch self {
+        case .anyone, .anyIdentity, .service, .uniqueID: false
+        case .account, .user, .role, .roleSession, .federatedUser: canBeNamed(in: directory)
+        }
+    }
+
+    /// The account that the principal is of; services and everybody have none.
+    package var account: AccountID? {
+        switch self {
+        case .account(let account), .user(let account, _, _), .role(let account, _, _),
+            .roleSession(let account, _, _), .federatedUser(let account, _):
+            account
+        case .anyone, .anyIdentity, .service, .uniqueID: nil
+        }
+    }
+
     fileprivate func canBeNamed(in directory: some PrincipalDirectory) -> Bool {
         switch self {
         case .anyone, .anyIdentity, .account, .service, .federatedUser: true

@@ -2,13 +2,18 @@ import Foundation
 import KMSModel
 
 extension RecordedCall {
+    /// The members that are structures of the model and no maps of the customer's.
+    private static let structures: Set = ["Constraints"]
+
     /// What `requestParameters` shows of a request: its allowed members as sent, and the values that count where it
     /// leaves one out; nil when that is nothing.
     func parameters(of body: JSONObject) -> JSONObject? {
         var result = JSONObject()
         for (name, recordedName) in zip(members, recordedNames) {
             if let value = body[name], value != .null {
-                let member = JSONObject.Member(name: recordedName, value: value.lowerFirst(asRoot: false))
+                let isStructure = Self.structures.contains(name)
+                let recorded = isStructure ? value.lowerFirstOfNames : value.lowerFirst(asRoot: false)
+                let member = JSONObject.Member(name: recordedName, value: recorded)
                 result.append(member.name, member.spellingOutTime.value)
             } else if let value = defaults.first(where: { $0.name == name })?.value {
                 result.append(recordedName, value)
@@ -24,6 +29,12 @@ extension AuditRecord.ResponseElements {
         guard case .object(let object)? = try? JSONParser.parse(answer) else { return .none }
         guard case .object(let lowered) = JSONValue.object(object).lowerFirst(asRoot: true) else { return .none }
         return .answer(spellingOutTimes(in: lowered))
+    }
+
+    /// The ARN of a key, and one member of an answer.
+    static func keyID(_ arn: String, with member: String, of answer: [UInt8]) -> Self {
+        guard case .answer(let object) = recording(answer), let value = object[member] else { return .keyID(arn) }
+        return .answer(JSONObject([member: value, "keyId": .string(arn)]))
     }
 
     private static func spellingOutTimes(in object: JSONObject) -> JSONObject {
@@ -52,6 +63,12 @@ extension JSONObject.Member {
 }
 
 extension JSONValue {
+    /// The value with its own names in lower case, and what they stand for as it is.
+    fileprivate var lowerFirstOfNames: JSONValue {
+        guard case .object(let object) = self else { return self }
+        return .object(JSONObject(object.members.map { .init(name: $0.name.lowerFirst, value: $0.value) }))
+    }
+
     /// The value with the names of the model's members in lower case.
     ///
     /// The names in an encryption context are the customer's own and stay as they are, and so do those of every other
@@ -78,7 +95,7 @@ extension Access {
     /// How the audit record of `region` names what was acted on; nil for a key elsewhere, where there is another record.
     func recorded(in region: Region) -> (account: AccountID, arn: String)? {
         switch resource {
-        case .key(let key, _), .keyOfCiphertext(let key):
+        case .key(let key, _), .keyOfCiphertext(let key), .grant(let key, _):
             key.arn.region == region ? (key.arn.account, key.arnText) : nil
         case .alias(let alias): (alias.realm.account, alias.description)
         case .account: nil

@@ -8,7 +8,13 @@ package struct Permit<Subject: Sendable>: Sendable {
     /// What the operation works on.
     package let subject: Subject
 
-    fileprivate init(subject: Subject) { self.subject = subject }
+    /// What each decision rests on, in the order in which they were made.
+    let grounds: [Decision.Grounds]
+
+    fileprivate init(subject: Subject, grounds: [Decision.Grounds]) {
+        self.subject = subject
+        self.grounds = grounds
+    }
 }
 
 /// Decides whether a caller may do what a request asks.
@@ -24,20 +30,67 @@ package struct Authorizer: Sendable {
         let caller = context.caller
         let asker = AccessCaller.principal(caller.principal)
         let policies = CallerPolicies(of: caller.principal)
+        var grounds: [Decision.Grounds] = []
         for access in accesses {
+            let conditions = access.conditions(amongst: accesses, of: operation.name, in: context)
             let question = AccessQuestion(
                 caller: asker, action: access.action, resource: access.question,
-                crossesAccounts: operation.isCrossAccount,
-                request: access.conditions(amongst: accesses, of: operation.name, in: context)
+                crossesAccounts: operation.isCrossAccount, request: conditions
             )
-            let decision = question.decision(under: access.keyPolicy, policies: policies)
-            guard case .denied(let denial) = decision else { continue }
-            if case .keyOfCiphertext = access.resource, question.isForeign {
-                throw .accessDeniedToHiddenKeyOfCiphertext(asker, doing: access.action, in: caller.region.partition)
+            switch decision(on: access, question, conditions, policies) {
+            case .allowed(let ground): grounds.append(ground)
+            case .denied(let denial):
+                if case .keyOfCiphertext = access.resource, question.isForeign {
+                    throw .accessDeniedToHiddenKeyOfCiphertext(asker, doing: access.action, in: caller.region.partition)
+                }
+                throw .accessDenied(question, because: denial, in: caller.region.partition)
             }
-            throw .accessDenied(question, because: denial, in: caller.region.partition)
         }
-        return Permit(subject: subject)
+        return Permit(subject: subject, grounds: grounds)
+    }
+
+    private func decision(
+        on access: Access, _ question: AccessQuestion, _ conditions: RequestConditions, _ policies: CallerPolicies
+    ) -> Decision {
+        if case .grant(_, let grant) = access.resource { return question.decision(retiring: grant, policies: policies) }
+        let grants = access.key.map { conditions.context.grants(on: $0, doing: access.action, conditions) } ?? .silent
+        return question.decision(under: access.key?.policy, grants: grants, policies: policies)
+    }
+}
+
+extension RequestContext {
+    /// What the grants on `key` say to the caller doing `action`.
+    fileprivate func grants(
+        on key: KeySnapshot, doing action: ActionName, _ conditions: RequestConditions
+    ) -> GrantAnswer {
+        guard directory.grants.hasGrants(on: key.arn), let operation = GrantOperation(action) else { return .silent }
+        let context = EncryptionContext(conditions.contextPairs.map { ($0.key, $0.value) })
+        let asker = AccessCaller.principal(caller.principal)
+        return grants(on: key).map { $0.answer(to: asker, doing: operation, in: context) }.max() ?? .silent
+    }
+
+    /// The grants on `key` to whoever the caller is.
+    func grants(on key: KeySnapshot) -> [Grant] {
+        directory.grants.grants(on: key.arn, to: caller.principal.granteeNames(in: key.arn.region.partition))
+    }
+}
+
+extension GrantOperation {
+    /// What a grant must list for an IAM action; nil for an action that no grant permits.
+    fileprivate init?(_ action: ActionName) {
+        self.init(rawValue: String(action.description.dropFirst("kms:".count)))
+    }
+}
+
+extension Principal {
+    /// Every ARN by which a grant can name the principal.
+    fileprivate func granteeNames(in partition: Partition) -> [String] {
+        let account = Principal.root(account).arn(in: partition)
+        switch self {
+        case .root: return [account]
+        case .user: return [arn(in: partition), account]
+        case .roleSession: return [arn(in: partition), policyARN(in: partition), account]
+        }
     }
 }
 
@@ -45,7 +98,7 @@ extension Access {
     /// The key that is acted on, if it is one.
     package var key: KeySnapshot? {
         switch resource {
-        case .key(let key, _), .keyOfCiphertext(let key): key
+        case .key(let key, _), .keyOfCiphertext(let key), .grant(let key, _): key
         case .alias, .account: nil
         }
     }
@@ -65,11 +118,10 @@ extension Access {
         return conditions
     }
 
-    fileprivate var keyPolicy: KeyPolicy? { key?.policy }
-
     fileprivate var question: AccessQuestion.Resource {
         switch resource {
-        case .key(let key, _), .keyOfCiphertext(let key): .key(arn: key.arnText, owner: key.arn.account)
+        case .key(let key, _), .keyOfCiphertext(let key), .grant(let key, _):
+            .key(arn: key.arnText, owner: key.arn.account)
         case .alias(let alias): .outsideKeyPolicies(alias.description)
         case .account: .outsideKeyPolicies("*")
         }

@@ -18,19 +18,21 @@ package struct Catalogue: Sendable {
 
     /// The operations; those of the API model that are missing here answer `UnsupportedOperationException`.
     private static let entries = [
-        Entry(CancelKeyDeletion.self), Entry(CreateAlias.self), Entry(CreateKey.self), Entry(Decrypt.self),
-        Entry(DeleteAlias.self), Entry(DeleteImportedKeyMaterial.self), Entry(DeriveSharedSecret.self),
-        Entry(DescribeKey.self), Entry(DisableKey.self), Entry(DisableKeyRotation.self), Entry(EnableKey.self),
-        Entry(EnableKeyRotation.self), Entry(Encrypt.self), Entry(GenerateDataKey.self),
-        Entry(GenerateDataKeyPair.self), Entry(GenerateDataKeyPairWithoutPlaintext.self),
-        Entry(GenerateDataKeyWithoutPlaintext.self), Entry(GenerateMac.self), Entry(GenerateRandom.self),
-        Entry(GetKeyLastUsage.self), Entry(GetKeyPolicy.self), Entry(GetKeyRotationStatus.self),
-        Entry(GetParametersForImport.self), Entry(GetPublicKey.self), Entry(ImportKeyMaterial.self),
-        Entry(ListAliases.self), Entry(ListKeyPolicies.self), Entry(ListKeyRotations.self), Entry(ListKeys.self),
-        Entry(ListResourceTags.self), Entry(PutKeyPolicy.self), Entry(ReEncrypt.self), Entry(ReplicateKey.self),
-        Entry(RotateKeyOnDemand.self), Entry(ScheduleKeyDeletion.self), Entry(Sign.self), Entry(TagResource.self),
-        Entry(UntagResource.self), Entry(UpdateAlias.self), Entry(UpdateKeyDescription.self),
-        Entry(UpdatePrimaryRegion.self), Entry(Verify.self), Entry(VerifyMac.self),
+        Entry(CancelKeyDeletion.self), Entry(CreateAlias.self), Entry(CreateGrant.self), Entry(CreateKey.self),
+        Entry(Decrypt.self), Entry(DeleteAlias.self), Entry(DeleteImportedKeyMaterial.self),
+        Entry(DeriveSharedSecret.self), Entry(DescribeKey.self), Entry(DisableKey.self),
+        Entry(DisableKeyRotation.self), Entry(EnableKey.self), Entry(EnableKeyRotation.self), Entry(Encrypt.self),
+        Entry(GenerateDataKey.self), Entry(GenerateDataKeyPair.self),
+        Entry(GenerateDataKeyPairWithoutPlaintext.self), Entry(GenerateDataKeyWithoutPlaintext.self),
+        Entry(GenerateMac.self), Entry(GenerateRandom.self), Entry(GetKeyLastUsage.self), Entry(GetKeyPolicy.self),
+        Entry(GetKeyRotationStatus.self), Entry(GetParametersForImport.self), Entry(GetPublicKey.self),
+        Entry(ImportKeyMaterial.self), Entry(ListAliases.self), Entry(ListGrants.self), Entry(ListKeyPolicies.self),
+        Entry(ListKeyRotations.self), Entry(ListKeys.self), Entry(ListResourceTags.self),
+        Entry(ListRetirableGrants.self), Entry(PutKeyPolicy.self), Entry(ReEncrypt.self), Entry(ReplicateKey.self),
+        Entry(RetireGrant.self), Entry(RevokeGrant.self), Entry(RotateKeyOnDemand.self),
+        Entry(ScheduleKeyDeletion.self), Entry(Sign.self), Entry(TagResource.self), Entry(UntagResource.self),
+        Entry(UpdateAlias.self), Entry(UpdateKeyDescription.self), Entry(UpdatePrimaryRegion.self),
+        Entry(Verify.self), Entry(VerifyMac.self),
     ]
 
     private static let byName: [OperationName: Entry] = Dictionary(

@@ -58,7 +58,7 @@ extension Access {
     /// What changes of this are in turn at.
     var turn: String? {
         switch resource {
-        case .key(let key, _), .keyOfCiphertext(let key): key.arn.turn
+        case .key(let key, _), .keyOfCiphertext(let key), .grant(let key, _): key.arn.turn
         case .alias(let alias): alias.description
         case .account: nil
         }

@@ -1,5 +1,6 @@
 package import Foundation
 package import KMSAccess
+package import KMSCrypto
 package import KMSModel
 
 /// Finds the key or alias that a request names, as one caller sees it at one time.
@@ -7,13 +8,17 @@ package import KMSModel
 /// Source of the rules: KMS API Reference, `KeyId`; the sentences are AWS's own.
 package struct KeyResolver: Sendable {
     private let directory: KeyDirectory
+    private let keyring: Keyring
     private let caller: Caller
     private let now: Date
     private let drafts: [AliasARN: KeySnapshot]
 
     /// - Parameter drafts: Keys that do not exist, to be found by these names where there are no others.
-    package init(directory: KeyDirectory, caller: Caller, now: Date, drafts: [AliasARN: KeySnapshot] = [:]) {
+    package init(
+        directory: KeyDirectory, keyring: Keyring, caller: Caller, now: Date, drafts: [AliasARN: KeySnapshot] = [:]
+    ) {
         self.directory = directory
+        self.keyring = keyring
         self.caller = caller
         self.now = now
         self.drafts = drafts
@@ -98,6 +103,33 @@ package struct KeyResolver: Sendable {
     /// The key that `alias` points to.
     package func target(of alias: AliasRecord) -> KeySnapshot? { directory.key(alias.targetARN)?.at(now) }
 
+    // MARK: Grants
+
+    /// The grant on `key` that a request names.
+    ///
+    /// - Throws: ``KMSError``: `InvalidGrantIdException`, `NotFoundException`; of another account's key the error of a key
+    ///   that is not shared.
+    func grant(
+        _ id: String, on key: KeySnapshot, for operation: OperationDescription
+    ) throws(KMSError) -> Grant {
+        do throws(KMSError) {
+            return try directory.grants.existing(id, on: key)
+        } catch {
+            throw error.code == .notFound && key.arn.account != realm.account ? foreign(operation) : error
+        }
+    }
+
+    /// The grant that a token names, and its key.
+    ///
+    /// - Throws: ``KMSError``: `InvalidGrantTokenException`, `NotFoundException`.
+    func grant(ofToken token: String) throws(KMSError) -> (key: KeySnapshot, grant: Grant) {
+        guard let named = keyring.grant(ofToken: token, in: caller.region) else { throw .invalidGrantToken }
+        guard let key = directory.key(named.keyID, in: caller.region),
+            let grant = directory.grants.grant(named.id, on: key.arn)
+        else { throw KMSError(.notFound, "Grant ID \(named.id) not found") }
+        return (key, grant)
+    }
+
     // MARK: Forms
 
     private func key(arn text: String, for operation: OperationDescription) throws(KMSError) -> KeySnapshot {
@@ -166,4 +198,8 @@ package struct KeyResolver: Sendable {
     private static func aliasNotFound(_ arn: String) -> KMSError {
         KMSError(.notFound, "Alias \(arn) is not found.")
     }
+}
+
+extension KMSError {
+    static var invalidGrantToken: KMSError { KMSError(.invalidGrantToken, "The grant token is not valid.") }
 }

@@ -69,6 +69,8 @@ package struct Access: Sendable {
         case key(KeySnapshot, checksState: Bool)
         /// A key that only a ciphertext named: a refusal must not tell whether it exists.
         case keyOfCiphertext(KeySnapshot)
+        /// A grant, which itself says who may end it, and the key that it is on.
+        case grant(KeySnapshot, Grant)
         case alias(AliasARN)
         /// Operations on no key in particular are authorized against `*`.
         case account

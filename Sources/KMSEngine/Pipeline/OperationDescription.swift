@@ -80,6 +80,8 @@ package enum RecordedResponse: Sendable {
     case nothing
     /// The ARN of the key that was changed, even where the API returns nothing.
     case keyARN
+    /// That, and one member of the answer, spelled as in records.
+    case keyARNAnd(String)
     /// The whole answer.
     case everything
 }

@@ -127,7 +127,7 @@ package struct Pipeline: Sendable {
         call.record.requestParameters = description.recorded.parameters(of: body)
         call.context.body = body
         try Op.check(input)
-        try Self.checkGrantTokens(in: body, for: description.name)
+        try checkGrantTokens(in: body, for: description.name, call.context.caller.region)
         guard !description.recorded.isReadOnly else {
             return finish(operation, try await attempt(operation, input, body, call.context, &call.record), &call)
         }
@@ -194,7 +194,7 @@ package struct Pipeline: Sendable {
     private func subject<Op: Operation>(
         of operation: Op.Type, _ input: Op.Input, _ body: JSONObject, _ context: RequestContext
     ) async throws(KMSError) -> Op.Subject {
-        let resolver = KeyResolver(directory: directory, caller: context.caller, now: context.now)
+        let resolver = KeyResolver(directory: directory, keyring: keyring, caller: context.caller, now: context.now)
         do throws(KMSError) {
             return try Op.resolve(input, with: resolver)
         } catch {
@@ -203,7 +203,9 @@ package struct Pipeline: Sendable {
                 let drafts = try managedKeys.drafts(namedIn: body, for: context)
                 return try Op.resolve(
                     input,
-                    with: KeyResolver(directory: directory, caller: context.caller, now: context.now, drafts: drafts))
+                    with: KeyResolver(
+                        directory: directory, keyring: keyring, caller: context.caller, now: context.now, drafts: drafts
+                    ))
             }
             guard try await managedKeys.makeMissing(namedIn: body, for: context) else { throw error }
             return try Op.resolve(input, with: resolver)
@@ -229,7 +231,7 @@ package struct Pipeline: Sendable {
             case .key(let key, checksState: true), .keyOfCiphertext(let key):
                 try KindRules.check(operation.name, on: key)
                 try StateTable.check(operation.name, on: key)
-            case .key(_, checksState: false), .alias, .account: break
+            case .key(_, checksState: false), .grant, .alias, .account: break
             }
         }
     }
@@ -265,17 +267,28 @@ package struct Pipeline: Sendable {
             if let key = record.resources.first(where: { $0.arn.contains(":key/") }) {
                 record.responseElements = .keyID(key.arn)
             }
+        case .keyARNAnd(let member):
+            if let key = record.resources.first(where: { $0.arn.contains(":key/") }) {
+                record.responseElements = .keyID(key.arn, with: member, of: writer.bytes)
+            }
         case .everything: record.responseElements = .recording(writer.bytes)
         }
         return writer.bytes
     }
 
-    /// Refuses grant tokens: none were ever handed out, so none is valid.
-    private static func checkGrantTokens(in body: JSONObject, for operation: OperationName) throws(KMSError) {
-        guard case .array(let tokens)? = body["GrantTokens"], !tokens.isEmpty,
-            operation.declaredErrors.contains(.invalidGrantToken)
-        else { return }
-        throw KMSError(.invalidGrantToken, "The grant token is not valid.")
+    /// Refuses grant tokens that no server with this root key made for this region.
+    ///
+    /// They are needed for nothing else: a grant is known everywhere once it is made.
+    private func checkGrantTokens(
+        in body: JSONObject, for operation: OperationName, _ region: Region
+    ) throws(KMSError) {
+        guard case .array(let tokens)? = body["GrantTokens"], operation.declaredErrors.contains(.invalidGrantToken)
+        else {
+            return
+        }
+        for case .string(let token) in tokens where keyring.grant(ofToken: token, in: region) == nil {
+            throw .invalidGrantToken
+        }
     }
 
     private static func decode(_ body: [UInt8]) throws(KMSError) -> JSONObject {

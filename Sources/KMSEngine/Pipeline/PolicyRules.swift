@@ -32,6 +32,35 @@ package struct PolicyRules: Sendable {
         }
     }
 
+    /// The principal that a grant on `key` is to name.
+    ///
+    /// Source of the sentences: recorded answers.
+    ///
+    /// - Parameter member: What names it in the request.
+    /// - Throws: ``KMSError`` with `InvalidArnException`.
+    func grantPrincipal(_ text: String, _ member: String, for key: KeyARN) throws(KMSError) -> String {
+        guard text.utf8.starts(with: "arn:".utf8) else {
+            throw KMSError(.invalidArn, "\(member) does not refer to a valid principal.")
+        }
+        guard let principal = try? PolicyPrincipal(aws: text, in: key.region.partition) else {
+            throw KMSError(.invalidArn, "ARN is not valid: \(text)")
+        }
+        guard principal.canBeGranted(in: principals) else {
+            throw KMSError(.invalidArn, "ARN does not refer to a valid principal: \(text)")
+        }
+        return text
+    }
+
+    /// The principal of the caller's own account whose grants to retire are to be listed.
+    ///
+    /// - Throws: ``KMSError`` with `InvalidArnException`.
+    func retiringPrincipal(_ text: String, of realm: Realm) throws(KMSError) -> String {
+        guard let principal = try? PolicyPrincipal(aws: text, in: realm.region.partition),
+            text.utf8.starts(with: "arn:".utf8), principal.account == realm.account
+        else { throw KMSError(.invalidArn, "Input does not refer to a valid principal") }
+        return text
+    }
+
     /// Compiles the policy of a stored key.
     ///
     /// Principals were checked when it was written; that they exist no longer is no reason to refuse it now.

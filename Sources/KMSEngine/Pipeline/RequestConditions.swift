@@ -39,6 +39,8 @@ struct RequestConditions: ConditionSource {
         case .callerAccount: return isAboutKey ? .one(context.caller.principal.account.description) : .absent
         case .encryptionAlgorithm: return ConditionValues(encryptionAlgorithm)
         case .encryptionContextKeys: return .several(contextPairs.map(\.key))
+        case .grantConstraintType: return ConditionValues(grantConstraintType)
+        case .grantOperations: return .several(operation == .createGrant ? texts("Operations") : [])
         case .grantIsForAWSResource:
             return [.createGrant, .listGrants, .revokeGrant].contains(operation) ? .one("false") : .absent
         case .requestAlias: return ConditionValues(requestAlias)
@@ -62,6 +64,11 @@ struct RequestConditions: ConditionSource {
         }
     }
 
+    private func texts(_ member: String) -> [String] {
+        guard case .array(let values)? = context.body[member] else { return [] }
+        return values.compactMap { if case .string(let text) = $0 { text } else { nil } }
+    }
+
     /// The member of ReEncrypt, or of an operation with one side, that a decision is about.
     private func sided(_ member: String) -> String {
         guard operation == .reEncrypt else { return member }
@@ -78,14 +85,31 @@ struct RequestConditions: ConditionSource {
         return text(sided("EncryptionAlgorithm")) ?? EncryptionAlgorithm.symmetricDefault.rawValue
     }
 
-    private var contextPairs: [(key: String, value: String)] {
-        guard !isAlias, Self.contextOperations.contains(operation),
-            case .object(let pairs)? = context.body[sided("EncryptionContext")]
-        else { return [] }
+    /// The pairs of the request's encryption context, or of the constraints of a grant that it asks for.
+    var contextPairs: [(key: String, value: String)] {
+        guard !isAlias else { return [] }
+        let member =
+            if Self.contextOperations.contains(operation) {
+                context.body[sided("EncryptionContext")]
+            } else {
+                operation == .createGrant ? grantConstraint?.pairs : nil
+            }
+        guard case .object(let pairs)? = member else { return [] }
         return pairs.members.compactMap { pair in
             if case .string(let value) = pair.value { (pair.name, value) } else { nil }
         }
     }
+
+    /// The constraint of a grant that is asked for; a map without pairs is none.
+    private var grantConstraint: (type: String, pairs: JSONValue)? {
+        guard case .object(let constraints)? = context.body["Constraints"] else { return nil }
+        for type in ["EncryptionContextEquals", "EncryptionContextSubset"] {
+            if case .object(let pairs)? = constraints[type], !pairs.members.isEmpty { return (type, .object(pairs)) }
+        }
+        return nil
+    }
+
+    private var grantConstraintType: String? { operation == .createGrant ? grantConstraint?.type : nil }
 
     private static let aliasOperations: Set<OperationName> = contextOperations.union([
         .generateMac, .verifyMac, .sign, .verify, .deriveSharedSecret, .describeKey, .getPublicKey,
@@ -111,10 +135,8 @@ struct RequestConditions: ConditionSource {
     }
 
     private var requestTagKeys: [String] {
-        guard operation == .untagResource, case .array(let keys)? = context.body["TagKeys"] else {
-            return operation == .replicateKey ? [] : requestTags.map(\.key)
-        }
-        return keys.compactMap { if case .string(let key) = $0 { key } else { nil } }
+        if operation == .untagResource { return texts("TagKeys") }
+        return operation == .replicateKey ? [] : requestTags.map(\.key)
     }
 
     // MARK: The key
@@ -242,7 +264,7 @@ private struct KeyTraits {
 
 extension Principal {
     /// The ARN that policies know the principal by: of a role session the role's.
-    fileprivate func policyARN(in partition: Partition) -> String {
+    func policyARN(in partition: Partition) -> String {
         guard case .roleSession(let account, let path, let role, _) = self else { return arn(in: partition) }
         return "arn:\(partition.rawValue):iam::\(account):role\(path)\(role)"
     }

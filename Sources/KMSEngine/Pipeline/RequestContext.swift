@@ -40,6 +40,8 @@ package struct ResourceQuotas: Sendable {
     package var aliasesPerKey = 50
     /// Tags on one key.
     package var tagsPerKey = 50
+    /// Grants on one key.
+    package var grantsPerKey = 50_000
     /// Rotations of one key on demand in all its life; automatic ones do not count.
     package var rotationsOnDemandPerKey = 25
 

@@ -50,6 +50,9 @@ package final class KeyDirectory: Sendable {
 
     private let contents = Mutex(Contents())
 
+    /// The grants on these keys.
+    let grants = GrantDirectory()
+
     package init() {}
 
     // MARK: Reading
@@ -141,6 +144,7 @@ package final class KeyDirectory: Sendable {
 
     /// Forgets the key and the aliases that point to it.
     package func withdraw(_ arn: KeyARN) {
+        grants.withdrawAll(on: arn)
         contents.withLock { contents in
             if let key = contents.keys.removeValue(forKey: Place(region: arn.region, keyID: arn.keyID)) {
                 if let due = Due(key) { contents.due.remove(due) }

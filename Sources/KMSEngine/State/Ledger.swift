@@ -1,3 +1,4 @@
+import KMSAccess
 import KMSModel
 package import KMSStore
 
@@ -63,6 +64,7 @@ package struct Ledger: Sendable {
         }
         directory.publish(snapshots)
         for alias in contents.aliases.sorted(by: { $0.arn.name < $1.arn.name }) { directory.publish(alias) }
+        for grant in contents.grants { directory.grants.publish(Grant(grant)) }
     }
 
     // MARK: Publishing
@@ -98,6 +100,8 @@ package struct Ledger: Sendable {
             case .deleteKey(let arn, _): directory.withdraw(arn)
             case .insertAlias(let alias), .updateAlias(let alias, _): directory.publish(alias)
             case .deleteAlias(let arn, _): directory.withdraw(arn)
+            case .insertGrant(let grant): directory.grants.publish(Grant(grant))
+            case .deleteGrant(let arn, let id): directory.grants.withdraw(id, on: arn)
             default: continue
             }
         }

@@ -279,5 +279,39 @@ def keys_of_other_kinds_are_used_across_accounts(world):
     equal(denied["Error"]["Code"], "AccessDeniedException")
 
 
+@scenario
+def grants_leave_records_without_their_tokens(world):
+    ours, theirs, key = world.kms(), world.kms(SECOND), world.key()
+    made = ours.create_grant(
+        KeyId=key["KeyId"], GranteePrincipal=SECOND.root, Operations=["Encrypt", "RetireGrant"], Name="named",
+        Constraints={"EncryptionContextSubset": {"Aws:Upper": "Value"}},
+    )  # fmt: skip
+    record = record_of(world, made)
+    equal(record["requestParameters"], {
+        "keyId": key["KeyId"], "granteePrincipal": SECOND.root, "operations": ["Encrypt", "RetireGrant"],
+        "constraints": {"encryptionContextSubset": {"Aws:Upper": "Value"}}, "name": "named",
+    })  # fmt: skip
+    equal(record["responseElements"], {"grantId": made["GrantId"], "keyId": key["Arn"]})
+    equal(record["readOnly"], False)
+    used = theirs.encrypt(
+        KeyId=key["Arn"], Plaintext=b"x", EncryptionContext={"Aws:Upper": "Value"}, GrantTokens=[made["GrantToken"]])
+    equal(len(record_of(world, used, count=2)), 2)
+    record = record_of(world, ours.list_grants(KeyId=key["KeyId"], Limit=3))
+    equal((record["requestParameters"], record["readOnly"]), ({"keyId": key["KeyId"], "limit": 3}, True))
+    record = record_of(world, ours.list_retirable_grants(RetiringPrincipal=FIRST.root))
+    equal((record["requestParameters"], record["resources"]), ({"retiringPrincipal": FIRST.root}, []))
+    for record in record_of(world, theirs.retire_grant(GrantToken=made["GrantToken"]), count=2):
+        equal((record.get("requestParameters"), record["responseElements"]), (None, {"keyId": key["Arn"]}))
+        equal(record["additionalEventData"], {"grantId": made["GrantId"]})
+        equal([resource["ARN"] for resource in record["resources"]], [key["Arn"]])
+    other = ours.create_grant(KeyId=key["KeyId"], GranteePrincipal=SECOND.root, Operations=["Encrypt"])
+    by_name = {"KeyId": key["Arn"], "GrantId": other["GrantId"]}
+    record = record_of(world, ours.revoke_grant(**by_name))
+    equal(record["requestParameters"], {"keyId": key["Arn"], "grantId": other["GrantId"]})
+    equal(record["responseElements"], {"keyId": key["Arn"]})
+    text = "".join(json.dumps(record) for record in records(world))
+    holds(not any(token in text for token in (made["GrantToken"], other["GrantToken"])), "no token is in any record")
+
+
 if __name__ == "__main__":
     run()

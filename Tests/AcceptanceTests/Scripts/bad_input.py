@@ -16,7 +16,8 @@ BUILT = {
     "GenerateRandom", "RotateKeyOnDemand", "ListKeyRotations", "GetParametersForImport", "ImportKeyMaterial",
     "DeleteImportedKeyMaterial", "ReplicateKey", "UpdatePrimaryRegion", "GetKeyLastUsage", "Sign", "Verify",
     "GetPublicKey", "GenerateMac", "VerifyMac", "DeriveSharedSecret", "GenerateDataKeyPair",
-    "GenerateDataKeyPairWithoutPlaintext",
+    "GenerateDataKeyPairWithoutPlaintext", "CreateGrant", "ListGrants", "ListRetirableGrants", "RetireGrant",
+    "RevokeGrant",
 }  # fmt: skip
 
 

@@ -25,6 +25,8 @@ UNTIL_ITS_END = (OK, OK, PD, PRD, OK, OK, OK, OK)
 IN_USE = (OK, DIS, PD, PRD, PI, CR, OK, UN)
 SWITCH = (OK, OK, PD, PRD, PI, CR, UP, OK)
 NONE = None
+# A grant is made while the key can be used; grants.py has that of a key whose material was deleted.
+GRANTED = (OK, OK, OK, OK, NONE, NONE, OK, OK)
 
 # In the order of STATES. None: no such key can be in that state.
 TABLE = {
@@ -34,7 +36,8 @@ TABLE = {
     "GenerateDataKeyWithoutPlaintext": IN_USE,
     "DescribeKey": ALWAYS, "GetKeyPolicy": ALWAYS, "PutKeyPolicy": ALWAYS, "ListKeyPolicies": ALWAYS,
     "ListAliases": ALWAYS, "ListResourceTags": ALWAYS, "GetKeyLastUsage": ALWAYS, "ListKeyRotations": ALWAYS,
-    "GetKeyRotationStatus": ALWAYS,
+    "GetKeyRotationStatus": ALWAYS, "ListGrants": ALWAYS, "RetireGrant": GRANTED, "RevokeGrant": GRANTED,
+    "CreateGrant": (OK, DIS, PD, PRD, PI, CR, OK, OK),
     "DisableKey": SWITCH, "EnableKey": SWITCH,
     "EnableKeyRotation": (OK, DIS, PD, PRD, EXT, CR, OK, UN),
     "DisableKeyRotation": (OK, DIS, PD, PRD, EXT, CR, OK, UN),
@@ -78,6 +81,8 @@ class Subject:
         self.parameters = parameters(here, self.id) if is_imported else None
         if is_imported and state != "PendingImport":
             bring(here, self.id, self.material, self.parameters)
+        if state not in ("PendingImport", "Creating"):
+            self.granted = self.grant()
         self.enter(world, here)
 
     def enter(self, world, here):
@@ -133,12 +138,19 @@ class Subject:
             "DeleteImportedKeyMaterial": lambda: kms.delete_imported_key_material(**key),
             "ReplicateKey": lambda: kms.replicate_key(**key, ReplicaRegion="ap-southeast-2"),
             "ScheduleKeyDeletion": lambda: kms.schedule_key_deletion(**key),
+            "CreateGrant": lambda: self.grant(), "ListGrants": lambda: kms.list_grants(**key),
+            "RetireGrant": lambda: kms.retire_grant(**key, GrantId=self.granted),
+            "RevokeGrant": lambda: kms.revoke_grant(**key, GrantId=self.granted),
             "TagResource": lambda: kms.tag_resource(**key, Tags=[{"TagKey": "a", "TagValue": "b"}]),
             "UntagResource": lambda: kms.untag_resource(**key, TagKeys=["a"]),
             "UpdateKeyDescription": lambda: kms.update_key_description(**key, Description="d"),
             "UpdatePrimaryRegion": lambda: kms.update_primary_region(**key, PrimaryRegion=self.region),
         }  # fmt: skip
         return calls[operation]()
+
+    def grant(self):
+        made = self.kms.create_grant(KeyId=self.id, GranteePrincipal=FIRST.root, Operations=["DescribeKey"])
+        return made["GrantId"]
 
     def point_alias_here(self):
         """UpdateAlias from another key, so that only this one's state counts."""

@@ -22,7 +22,8 @@ import Testing
                 .insertAccount(AccountRecord(id: samples.account, creationDate: samples.date(1))),
                 .insertAccessKey(samples.accessKey()), .insertKey(try samples.fullKey(2)),
                 .insertMaterial(try samples.material(1, of: 2)), .insertAlias(try samples.alias(to: 2)),
-                .setSetting("name", [1]), .setUsage(try samples.usage(of: 2)),
+                .insertGrant(try samples.fullGrant(on: 2)), .setSetting("name", [1]),
+                .setUsage(try samples.usage(of: 2)),
             ])
         )
         try await store.close()
@@ -55,6 +56,11 @@ import Testing
         ("UPDATE key_usage SET operation = 'Guess'", "operation"), ("UPDATE key_usage SET date = -1", "date"),
         ("UPDATE alias SET name = 'app'", "name"), ("UPDATE alias SET target = 'x'", "target"),
         ("UPDATE alias SET last_updated_date = -5", "last_updated_date"),
+        ("UPDATE key_grant SET grant_id = x'00'", "grant_id"), ("UPDATE key_grant SET grantee = x'ff'", "grantee"),
+        ("UPDATE key_grant SET operations = 'Encrypt Guess'", "operations"),
+        ("UPDATE key_grant SET issuer = '1'", "issuer"),
+        ("UPDATE key_grant SET context_equals = CAST('[]' AS BLOB)", "context_equals"),
+        ("UPDATE key_grant SET context_subset = CAST('{\"a\":1}' AS BLOB)", "context_subset"),
         ("UPDATE account SET id = '12345678901x'", "id"), ("UPDATE access_key SET is_active = -1", "is_active"),
         ("UPDATE access_key SET principal_kind = 'god'", "principal_kind"),
         ("UPDATE access_key SET principal_name = x'61'", "principal_session"),

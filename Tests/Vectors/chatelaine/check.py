@@ -232,12 +232,24 @@ def check_imports():
     return len(cases)
 
 
+def check_grant_tokens():
+    cases = load("grant-token-v1.json", "rootKey", "region", "keyID", "grantID", "salt", "token")
+    for case in cases:
+        digits = case["keyID"].removeprefix("mrk-").replace("-", "")
+        form = b"\x01" if case["keyID"].startswith("mrk-") else b"\x00"
+        content = b"chg\x01" + form + bytes.fromhex(digits + case["grantID"] + case["salt"])
+        key = domain_key(bytes.fromhex(case["rootKey"]), "grant token", case["region"])
+        code = hmac.new(key, content, hashlib.sha256).digest()[:16]
+        expect(case["name"], "the token", case["token"], base64.b64encode(content + code).decode())
+    return len(cases)
+
+
 def main():
     def root_key(case):
         return bytes.fromhex(case["rootKey"])
 
     count = check_root_keys() + check_domain_keys() + check_ciphertexts() + check_imports()
-    count += check_key_pairs()
+    count += check_key_pairs() + check_grant_tokens()
     count += check_wrapped(
         "wrapped-material-v1.json", "material", ["account", "region", "keyID", "materialID", "spec"],
         material_binding, lambda case: domain_key(root_key(case), "region", case["region"]),

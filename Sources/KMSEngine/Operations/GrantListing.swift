@@ -1,0 +1,115 @@
+import KMSAccess
+import KMSModel
+
+// Which grants there are.
+
+/// The size of a page of grants (KMS API Reference, ListGrants, `Limit`).
+private let (defaultPage, largestPage) = (50, 100)
+
+struct ListGrants: KeyOperation {
+    static let description = OperationDescription(
+        .listGrants, isCrossAccount: true,
+        recorded: .read("KeyId", "Limit", "Marker", "GrantId", "GranteePrincipal")
+    )
+
+    static func keyIdentifier(in input: API.ListGrantsRequest) -> String { input.keyId }
+
+    static func check(_ input: API.ListGrantsRequest) throws(KMSError) {
+        guard let id = input.grantId, GrantID(id) == nil else { return }
+        throw KMSError(.invalidGrantId, "Invalid grant ID '\(id)'")
+    }
+
+    static func perform(
+        _ input: API.ListGrantsRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
+    ) async throws(KMSError) -> Outcome<API.ListGrantsResponse> {
+        let (key, grants) = (permit.subject, context.directory.grants)
+        let scope = PageScope(
+            .listGrants, of: "\(key.arnText) \(input.grantId ?? "") \(input.granteePrincipal ?? "")")
+        let last = try scope.position(in: input.marker) { GrantID($0) }
+        let limit = min(input.limit ?? defaultPage, largestPage)
+        let found: [Grant]
+        if let id = input.grantId.flatMap({ GrantID($0) }) {
+            found = [grants.grant(id, on: key.arn)].compactMap(\.self).filter {
+                input.granteePrincipal == nil || $0.record.grantee == input.granteePrincipal
+            }
+        } else if let grantee = input.granteePrincipal {
+            found = grants.grants(on: key.arn, to: [grantee]).sorted { $0.record.id < $1.record.id }
+        } else {
+            found = grants.grants(on: key.arn, after: last, limit: limit + 1)
+        }
+        let rest = found.filter { grant in last.map { $0 < grant.record.id } ?? true }
+        let page = rest.prefix(limit)
+        let isTruncated = page.count < rest.count
+        return Outcome(
+            API.ListGrantsResponse(
+                grants: page.map { API.GrantListEntry($0.record) },
+                nextMarker: isTruncated ? page.last.map { scope.marker(after: $0.record.id.description) } : nil,
+                truncated: isTruncated
+            )
+        )
+    }
+}
+
+struct ListRetirableGrants: AccountOperation {
+    static let description = OperationDescription(
+        .listRetirableGrants, recorded: .read("Limit", "Marker", "RetiringPrincipal")
+    )
+
+    static func perform(
+        _ input: API.ListRetirableGrantsRequest, under permit: Permit<Void>, in context: RequestContext
+    ) async throws(KMSError) -> Outcome<API.ListGrantsResponse> {
+        let principal = try context.policies.retiringPrincipal(input.retiringPrincipal, of: context.realm)
+        let scope = PageScope(.listRetirableGrants, of: principal)
+        let last = try scope.position(in: input.marker) { GrantDirectory.Place(marker: $0, in: context.realm.region) }
+        let limit = min(input.limit ?? defaultPage, largestPage)
+        let found = context.directory.grants.grants(
+            retirableBy: principal, in: context.realm.region, after: last, limit: limit + 1)
+        let page = found.prefix(limit)
+        let isTruncated = page.count < found.count
+        return Outcome(
+            API.ListGrantsResponse(
+                grants: page.map { API.GrantListEntry($0.record) },
+                nextMarker: isTruncated
+                    ? page.last.map { scope.marker(after: GrantDirectory.Place($0.record).marker) } : nil,
+                truncated: isTruncated
+            )
+        )
+    }
+}
+
+extension GrantDirectory.Place {
+    init(_ record: GrantRecord) { self.init(id: record.id, key: record.key) }
+
+    /// What a page's marker says of the place that it ends at.
+    var marker: String { "\(id) \(key.account) \(key.keyID)" }
+
+    init?(marker: String, in region: Region) {
+        let parts = marker.split(separator: " ").map(String.init)
+        guard parts.count == 3, let id = GrantID(parts[0]), let account = AccountID(parts[1]),
+            let keyID = KeyID(parts[2])
+        else { return nil }
+        self.init(id: id, key: KeyARN(region: region, account: account, keyID: keyID))
+    }
+}
+
+extension API.GrantListEntry {
+    /// What listings tell of a grant; what it was made without is left out.
+    init(_ grant: GrantRecord) {
+        func pairs(_ context: EncryptionContext) -> [(String, String)] {
+            context.pairs.map { (String(decoding: $0.key, as: UTF8.self), String(decoding: $0.value, as: UTF8.self)) }
+        }
+        let constraints = grant.constraints
+        self.init(
+            keyId: grant.key.description, grantId: grant.id.description, name: grant.name,
+            creationDate: grant.creationDate, granteePrincipal: grant.grantee, retiringPrincipal: grant.retiring,
+            issuingAccount: Principal.root(grant.issuer).arn(in: grant.key.region.partition),
+            operations: grant.operations.map(\.rawValue),
+            constraints: constraints == .none
+                ? nil
+                : API.GrantConstraintsOutput(
+                    encryptionContextSubset: constraints.subset.map(pairs),
+                    encryptionContextEquals: constraints.equals.map(pairs)
+                )
+        )
+    }
+}
