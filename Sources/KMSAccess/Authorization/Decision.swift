@@ -21,6 +21,9 @@ package enum Decision: Sendable, Equatable {
         case grantAndIdentity
         /// The identity policies alone: no key is involved.
         case identity
+
+        /// Whether a grant is needed for it, so that what is done has the grant's bounds.
+        package var isGrant: Bool { self == .grant || self == .grantAndIdentity }
     }
 
     /// Why a request is denied.

@@ -31,43 +31,46 @@ extension AccessQuestion {
     }
 
     /// A key of the caller's own account: it is enough that the key's policy or a grant names the caller.
+    ///
+    /// What the policy allows rests on it, whatever grants say too: only what a grant alone allows has the grant's bounds.
     private func homeDecision(
         _ keyVerdict: KeyPolicy.Verdict, _ grants: GrantAnswer, _ own: CallerPolicies.Verdicts
     ) -> Decision {
-        var refusals: [Decision.Denial] = []
+        let byPolicy = homeDecision(keyVerdict, own)
+        if let byPolicy, byPolicy.isAllowed { return byPolicy }
+        let byGrant = homeDecision(grants, own)
+        if let byGrant, byGrant.isAllowed { return byGrant }
+        return byPolicy ?? byGrant ?? .denied(.notInKeyPolicy)
+    }
+
+    /// What the key's policy comes to; nil when it says nothing.
+    private func homeDecision(_ verdict: KeyPolicy.Verdict, _ own: CallerPolicies.Verdicts) -> Decision? {
+        guard case .admits(let admission, let statement) = verdict else { return nil }
+        return switch admission {
+        case .byName: .allowed(.keyPolicy(statement: statement))
+        case .byRole: own.limit.map(Decision.denied) ?? .allowed(.keyPolicy(statement: statement))
+        case .byAccount: own.refusal.map(Decision.denied) ?? .allowed(.keyPolicyAndIdentity(statement: statement))
+        }
+    }
+
+    /// What grants come to; nil when they say nothing.
+    private func homeDecision(_ grants: GrantAnswer, _ own: CallerPolicies.Verdicts) -> Decision? {
         switch grants {
-        case .silent: break
-        case .allowsCaller: return .allowed(.grant)
-        case .allowsRole:
-            guard let limit = own.limit else { return .allowed(.grant) }
-            refusals.append(limit)
-        case .allowsAccount:
-            guard let refusal = own.refusal else { return .allowed(.grantAndIdentity) }
-            refusals.append(refusal)
+        case .silent: nil
+        case .allowsCaller: .allowed(.grant)
+        case .allowsRole: own.limit.map(Decision.denied) ?? .allowed(.grant)
+        case .allowsAccount: own.refusal.map(Decision.denied) ?? .allowed(.grantAndIdentity)
         }
-        if case .admits(let admission, let statement) = keyVerdict {
-            switch admission {
-            case .byName: return .allowed(.keyPolicy(statement: statement))
-            case .byRole:
-                guard let limit = own.limit else { return .allowed(.keyPolicy(statement: statement)) }
-                refusals.append(limit)
-            case .byAccount:
-                guard let refusal = own.refusal else { return .allowed(.keyPolicyAndIdentity(statement: statement)) }
-                refusals.append(refusal)
-            }
-        }
-        return .denied(refusals.last ?? .notInKeyPolicy)
     }
 
     /// A key of another account: both accounts must allow, unless a grant names the caller.
     private func foreignDecision(
         _ keyVerdict: KeyPolicy.Verdict, _ grants: GrantAnswer, _ own: CallerPolicies.Verdicts
     ) -> Decision {
-        if grants == .allowsCaller || grants == .allowsRole && own.limit == nil { return .allowed(.grant) }
-        if case .admits(_, let statement) = keyVerdict {
-            return own.refusal.map(Decision.denied) ?? .allowed(.keyPolicyAndIdentity(statement: statement))
-        }
-        return own.refusal.map(Decision.denied) ?? .allowed(.grantAndIdentity)
+        let isNamed = grants == .allowsCaller || grants == .allowsRole && own.limit == nil
+        if let refusal = own.refusal { return isNamed ? .allowed(.grant) : .denied(refusal) }
+        if case .admits(_, let statement) = keyVerdict { return .allowed(.keyPolicyAndIdentity(statement: statement)) }
+        return .allowed(isNamed ? .grant : .grantAndIdentity)
     }
 }
 

@@ -73,7 +73,11 @@ extension GrantConstraints {
     ///
     /// Source: KMS API Reference, GrantConstraints: values are compared with regard to case, keys without.
     fileprivate func admit(_ context: EncryptionContext) -> Bool {
-        if let equals, context.pairs.count != equals.pairs.count || !equals.isContained(in: context) { return false }
+        if let equals {
+            // Both ways, because two keys of one that differ in case alone can be met by one key of the other.
+            let isSame = equals.isContained(in: context) && context.isContained(in: equals)
+            guard isSame, context.pairs.count == equals.pairs.count else { return false }
+        }
         return subset?.isContained(in: context) ?? true
     }
 

@@ -14,10 +14,7 @@ struct ListGrants: KeyOperation {
 
     static func keyIdentifier(in input: API.ListGrantsRequest) -> String { input.keyId }
 
-    static func check(_ input: API.ListGrantsRequest) throws(KMSError) {
-        guard let id = input.grantId, GrantID(id) == nil else { return }
-        throw KMSError(.invalidGrantId, "Invalid grant ID '\(id)'")
-    }
+    static func check(_ input: API.ListGrantsRequest) throws(KMSError) { try GrantDirectory.check(input.grantId) }
 
     static func perform(
         _ input: API.ListGrantsRequest, under permit: Permit<KeySnapshot>, in context: RequestContext

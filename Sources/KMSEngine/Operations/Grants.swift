@@ -18,12 +18,20 @@ struct CreateGrant: KeyOperation {
     static func keyIdentifier(in input: API.CreateGrantRequest) -> String { input.keyId }
     static func isDryRun(_ input: API.CreateGrantRequest) -> Bool { input.dryRun ?? false }
 
+    static func check(_ input: API.CreateGrantRequest) throws(KMSError) {
+        guard !input.operations.isEmpty else {
+            throw KMSError(.validation, "The list of operations of a grant must not be empty.")
+        }
+        try GrantConstraints(input).checkSize()
+    }
+
     static func perform(
         _ input: API.CreateGrantRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.CreateGrantResponse> {
         let key = permit.subject
+        try checkBounds(in: context.body)
         let request = try GrantRequest(input, on: key, in: context)
-        if case .grant? = permit.grounds.first { try request.checkParents(context.grants(on: key)) }
+        if permit.grounds.first?.isGrant == true { try request.checkParents(context.grants(on: key)) }
         if let present = request.present(in: context) { return try answer(present, on: key, in: context) }
         guard context.directory.grants.count(on: key.arn) < context.quotas.grantsPerKey else {
             throw KMSError(.limitExceeded, "The quota of grants on this key has been reached.")
@@ -33,6 +41,15 @@ struct CreateGrant: KeyOperation {
         outcome = Outcome(
             outcome.output, change: Change([.insertGrant(request.record(id, at: context.now)), key.unchanged]))
         return outcome
+    }
+
+    /// Refuses a constraint that is not known here: left out, the grant would permit more than was asked for.
+    private static func checkBounds(in body: JSONObject) throws(KMSError) {
+        guard case .object(let constraints)? = body["Constraints"] else { return }
+        for member in constraints.members
+        where !["EncryptionContextEquals", "EncryptionContextSubset"].contains(member.name) {
+            throw KMSError(.validation, "The grant constraint \(member.name) is not supported.")
+        }
     }
 
     private static func answer(
@@ -51,6 +68,7 @@ struct RevokeGrant: KeyOperation {
     )
 
     static func keyIdentifier(in input: API.RevokeGrantRequest) -> String { input.keyId }
+    static func check(_ input: API.RevokeGrantRequest) throws(KMSError) { try GrantDirectory.check(input.grantId) }
     static func isDryRun(_ input: API.RevokeGrantRequest) -> Bool { input.dryRun ?? false }
 
     static func perform(
@@ -82,6 +100,7 @@ struct RetireGrant: Operation {
         guard isByToken != isByName, !isMixed else {
             throw KMSError(.validation, "Specify either a grant token or a combination of key ARN and grant ID.")
         }
+        try GrantDirectory.check(input.grantId)
     }
 
     static func resolve(_ input: API.RetireGrantRequest, with resolver: KeyResolver) throws(KMSError) -> Target {
@@ -131,13 +150,7 @@ private struct GrantRequest {
         }
         var seen: Set<GrantOperation> = []
         operations = input.operations.compactMap(GrantOperation.init).filter { seen.insert($0).inserted }
-        guard !operations.isEmpty else {
-            throw KMSError(.validation, "The list of operations of a grant must not be empty.")
-        }
-        constraints = GrantConstraints(
-            equals: input.constraints?.encryptionContextEquals.map { EncryptionContext($0) },
-            subset: input.constraints?.encryptionContextSubset.map { EncryptionContext($0) }
-        )
+        constraints = GrantConstraints(input)
         try checkOperations()
         try checkConstraints()
     }
@@ -157,28 +170,12 @@ private struct GrantRequest {
         }
     }
 
-    /// The most pairs of one constraint, and the most characters of a value (KMS Developer Guide, "Grant constraints").
-    private static let (mostPairs, longestValue) = (8, 384)
-
     private func checkConstraints() throws(KMSError) {
-        let maps = [constraints.equals, constraints.subset].compactMap(\.self)
-        guard maps.isEmpty || key.record.spec == .symmetricDefault else {
+        guard constraints == .none || key.record.spec == .symmetricDefault else {
             throw KMSError(
                 .validation,
                 "EncryptionContext is supported only when creating a grant for a symmetric encryption KMS key."
             )
-        }
-        for map in maps {
-            let isShort = map.pairs.allSatisfy {
-                String(decoding: $0.value, as: UTF8.self).unicodeScalars.count <= Self.longestValue
-            }
-            guard map.pairs.count <= Self.mostPairs, isShort else {
-                throw KMSError(
-                    .validation,
-                    "A grant constraint has at most \(Self.mostPairs) pairs, and values of at most "
-                        + "\(Self.longestValue) characters."
-                )
-            }
         }
     }
 
@@ -206,11 +203,41 @@ private struct GrantRequest {
         }?.id
     }
 
+    /// The record of the grant, which is dated in whole seconds.
     func record(_ id: GrantID, at now: Date) -> GrantRecord {
         GrantRecord(
-            key: key.arn, id: id, name: name, creationDate: now, grantee: grantee, retiring: retiring, issuer: issuer,
+            key: key.arn, id: id, name: name,
+            creationDate: Date(timeIntervalSince1970: now.timeIntervalSince1970.rounded(.down)), grantee: grantee,
+            retiring: retiring, issuer: issuer,
             operations: operations, constraints: constraints
         )
+    }
+}
+
+extension GrantConstraints {
+    /// The most pairs of one constraint, and the most characters of a value (KMS Developer Guide, "Grant constraints").
+    private static let (mostPairs, longestValue) = (8, 384)
+
+    fileprivate init(_ input: API.CreateGrantRequest) {
+        self.init(
+            equals: input.constraints?.encryptionContextEquals.map { EncryptionContext($0) },
+            subset: input.constraints?.encryptionContextSubset.map { EncryptionContext($0) }
+        )
+    }
+
+    fileprivate func checkSize() throws(KMSError) {
+        for map in [equals, subset].compactMap(\.self) {
+            let isShort = map.pairs.allSatisfy {
+                String(decoding: $0.value, as: UTF8.self).unicodeScalars.count <= Self.longestValue
+            }
+            guard map.pairs.count <= Self.mostPairs, isShort else {
+                throw KMSError(
+                    .validation,
+                    "A grant constraint has at most \(Self.mostPairs) pairs, and values of at most "
+                        + "\(Self.longestValue) characters."
+                )
+            }
+        }
     }
 }
 
@@ -234,11 +261,20 @@ extension KeySpec {
 }
 
 extension GrantDirectory {
+    /// Refuses what cannot be the identifier of a grant, before any key is looked at: the answer must not tell of one.
+    ///
+    /// - Throws: ``KMSError`` with `InvalidGrantIdException`.
+    static func check(_ text: String?) throws(KMSError) {
+        guard let text, GrantID(text) == nil else { return }
+        throw KMSError(.invalidGrantId, "Invalid grant ID '\(text)'")
+    }
+
     /// The grant on `key` that a request names.
     ///
     /// - Throws: ``KMSError``: `InvalidGrantIdException`, `NotFoundException`.
     func existing(_ text: String, on key: KeySnapshot) throws(KMSError) -> Grant {
-        guard let id = GrantID(text) else { throw KMSError(.invalidGrantId, "Invalid grant ID '\(text)'") }
+        try Self.check(text)
+        guard let id = GrantID(text) else { throw KMSError(.notFound, "Grant ID \(text) not found") }
         guard let grant = grant(id, on: key.arn) else {
             throw KMSError(.notFound, "Grant ID \(text) not found")
         }

@@ -66,7 +66,12 @@ extension RequestContext {
         guard directory.grants.hasGrants(on: key.arn), let operation = GrantOperation(action) else { return .silent }
         let context = EncryptionContext(conditions.contextPairs.map { ($0.key, $0.value) })
         let asker = AccessCaller.principal(caller.principal)
-        return grants(on: key).map { $0.answer(to: asker, doing: operation, in: context) }.max() ?? .silent
+        var answer = GrantAnswer.silent
+        for grant in grants(on: key) {
+            answer = max(answer, grant.answer(to: asker, doing: operation, in: context))
+            if answer == .allowsCaller { break }
+        }
+        return answer
     }
 
     /// The grants on `key` to whoever the caller is.

@@ -4,7 +4,7 @@ import Synchronization
 
 /// What every grant is at this moment, in memory.
 ///
-/// A decision looks only at the grants of those who the caller is, so it costs the same however many there are.
+/// A decision looks only at the grants to those who the caller is, and at no more of them than it needs.
 final class GrantDirectory: Sendable {
     fileprivate struct Contents {
         var grants: [KeyARN: [GrantID: Grant]] = [:]

@@ -106,8 +106,12 @@ def naming_a_grant_wrongly(world):
             end(KeyId=key["KeyId"], GrantId="0" * 64)
         with refused("NotFoundException"):
             end(KeyId=world.key()["KeyId"], GrantId=made["GrantId"])
-    # A stranger learns of no grant.
+    # A stranger learns of no grant, and of no key.
     theirs = world.kms(SECOND)
+    for arn in (key["Arn"], key["Arn"][:-1] + ("1" if key["Arn"][-1] == "0" else "0")):
+        for end in (theirs.retire_grant, theirs.revoke_grant):
+            with refused("InvalidGrantIdException"):
+                end(KeyId=arn, GrantId="nonsense")
     with refused("AccessDeniedException"):
         theirs.retire_grant(KeyId=key["Arn"], GrantId="0" * 64)
     with refused("AccessDeniedException"):

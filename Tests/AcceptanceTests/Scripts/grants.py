@@ -7,7 +7,9 @@ from granting import grant, listed
 from harness import (
     FIRST, OTHER_REGION, SECOND, allow, deny, equal, holds, key_arn, members, policy, refused, run, scenario, settled,
 )  # fmt: skip
+from raw import Wire
 
+THEIRS = {"GranteePrincipal": SECOND.root}
 PAIR = {"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}
 
 
@@ -53,6 +55,11 @@ def constraints_are_about_the_encryption_context(world):
         ("EncryptionContextEquals", both, pair, False), ("EncryptionContextSubset", pair, both, True),
         ("EncryptionContextSubset", both, pair, False), ("EncryptionContextSubset", pair, {"Department": "IT"}, False),
         ("EncryptionContextSubset", pair, {"department": "it"}, True), ("EncryptionContextEquals", pair, {}, False),
+    )  # fmt: skip
+    cases += (
+        ("EncryptionContextEquals", {"a": "1", "A": "1"}, {"a": "1", "B": "2"}, False),
+        ("EncryptionContextEquals", {"a": "1", "b": "1"}, {"a": "1", "A": "1"}, False),
+        ("EncryptionContextEquals", {"a": "1", "A": "1"}, {"a": "1", "A": "1"}, True),
     )  # fmt: skip
     for kind, constraint, context, admitted in cases:
         key = world.key()
@@ -130,8 +137,14 @@ def what_a_grant_cannot_say(world):
         with refused("ValidationException"):
             grant(world, key, ["Encrypt"], Constraints={"EncryptionContextEquals": constraint})
     grant(world, key, ["Encrypt"], Constraints={"EncryptionContextEquals": {str(n): "v" * 384 for n in range(8)}})
-    with refused("ValidationException"):
-        grant(world, key, [])
+    kms.disable_key(KeyId=pair["KeyId"])
+    for whatever in (key, pair):
+        with refused("ValidationException"):
+            grant(world, whatever, [])
+    # A constraint that is not understood is not left out.
+    for unknown in ({"SourceArn": "arn:aws:s3:::x"}, {"encryptionContextEquals": {"a": "1"}}):
+        body = {"KeyId": key["KeyId"], **THEIRS, "Operations": ["Encrypt"], "Constraints": unknown}
+        equal(Wire(world.endpoint).call("CreateGrant", body).code, "ValidationException")
     wrong_principals = {
         "AKIAIOSFODNN7EXAMPLE": "{} does not refer to a valid principal.",
         SECOND.number: "{} does not refer to a valid principal.",
@@ -178,7 +191,8 @@ def lists_give_what_was_asked_for_page_by_page(world):
     )  # fmt: skip
     plain = grant(world, key, ["Encrypt"], GranteePrincipal=FIRST.root)
     (entry,) = listed(kms, KeyId=key["KeyId"], GrantId=full["GrantId"])
-    holds(isinstance(entry.pop("CreationDate"), datetime.datetime), "a date")
+    creation = entry.pop("CreationDate")
+    holds(isinstance(creation, datetime.datetime) and creation.microsecond == 0, "a date in whole seconds")
     equal(entry, {
         "KeyId": key["Arn"], "GrantId": full["GrantId"], "Name": "full", "GranteePrincipal": SECOND.root,
         "RetiringPrincipal": FIRST.root, "IssuingAccount": FIRST.root, "Operations": ["Encrypt", "RetireGrant"],
@@ -234,9 +248,12 @@ def a_grant_made_through_a_grant_is_not_wider(world):
     grant(world, exact, ["Decrypt"])
     with refused("AccessDeniedException"):
         grant(world, exact, ["Decrypt"], SECOND)
-    # A policy that permits it knows none of these bounds.
+    # A policy that permits it knows none of these bounds, and no grant takes away from it.
     free = world.key(Policy=policy(allow(FIRST.root), allow(SECOND.root, "kms:CreateGrant")))
     grant(world, free, ["Decrypt"], SECOND)
+    for grantee in (FIRST, SECOND):
+        grant(world, free, ["Encrypt", "CreateGrant"], GranteePrincipal=grantee.root)
+        grant(world, free, ["Decrypt"], grantee)
 
 
 @scenario
