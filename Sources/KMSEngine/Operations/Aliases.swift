@@ -151,13 +151,11 @@ struct ListAliases: Operation {
             listed += Self.predefined(after: last).filter { !taken.contains($0) }.map { Listed(name: $0, alias: nil) }
             listed.sort { $0.name < $1.name }
         }
-        let page = listed.prefix(limit)
-        let isTruncated = listed.count > limit
+        let page = scope.page(of: listed, limit: limit) { $0.name.description }
         return Outcome(
             API.ListAliasesResponse(
-                aliases: page.map { API.AliasListEntry($0, in: context.realm) },
-                nextMarker: isTruncated ? page.last.map { scope.marker(after: $0.name.description) } : nil,
-                truncated: isTruncated
+                aliases: page.elements.map { API.AliasListEntry($0, in: context.realm) },
+                nextMarker: page.nextMarker, truncated: page.isTruncated
             )
         )
     }

@@ -35,15 +35,7 @@ struct ListGrants: KeyOperation {
             found = grants.grants(on: key.arn, after: last, limit: limit + 1)
         }
         let rest = found.filter { grant in last.map { $0 < grant.record.id } ?? true }
-        let page = rest.prefix(limit)
-        let isTruncated = page.count < rest.count
-        return Outcome(
-            API.ListGrantsResponse(
-                grants: page.map { API.GrantListEntry($0.record) },
-                nextMarker: isTruncated ? page.last.map { scope.marker(after: $0.record.id.description) } : nil,
-                truncated: isTruncated
-            )
-        )
+        return Outcome(API.ListGrantsResponse(scope.page(of: rest, limit: limit) { $0.record.id.description }))
     }
 }
 
@@ -61,15 +53,19 @@ struct ListRetirableGrants: AccountOperation {
         let limit = min(input.limit ?? defaultPage, largestPage)
         let found = context.directory.grants.grants(
             retirableBy: principal, in: context.realm.region, after: last, limit: limit + 1)
-        let page = found.prefix(limit)
-        let isTruncated = page.count < found.count
         return Outcome(
             API.ListGrantsResponse(
-                grants: page.map { API.GrantListEntry($0.record) },
-                nextMarker: isTruncated
-                    ? page.last.map { scope.marker(after: GrantDirectory.Place($0.record).marker) } : nil,
-                truncated: isTruncated
+                scope.page(of: found, limit: limit) { GrantDirectory.Place($0.record).marker }
             )
+        )
+    }
+}
+
+extension API.ListGrantsResponse {
+    fileprivate init(_ page: Page<ArraySlice<Grant>>) {
+        self.init(
+            grants: page.elements.map { API.GrantListEntry($0.record) }, nextMarker: page.nextMarker,
+            truncated: page.isTruncated
         )
     }
 }

@@ -37,10 +37,8 @@ struct CreateGrant: KeyOperation {
             throw KMSError(.limitExceeded, "The quota of grants on this key has been reached.")
         }
         let id = try context.keyring.answering { keyring throws(CryptoFailure) in try keyring.makeGrantID() }
-        var outcome = try answer(id, on: key, in: context)
-        outcome = Outcome(
-            outcome.output, change: Change([.insertGrant(request.record(id, at: context.now)), key.unchanged]))
-        return outcome
+        let change = Change([.insertGrant(request.record(id, at: context.now)), key.unchanged])
+        return try answer(id, on: key, making: change, in: context)
     }
 
     /// Refuses a constraint that is not known here: left out, the grant would permit more than was asked for.
@@ -53,12 +51,12 @@ struct CreateGrant: KeyOperation {
     }
 
     private static func answer(
-        _ grant: GrantID, on key: KeySnapshot, in context: RequestContext
+        _ grant: GrantID, on key: KeySnapshot, making change: Change? = nil, in context: RequestContext
     ) throws(KMSError) -> Outcome<API.CreateGrantResponse> {
         let token = try context.keyring.answering { keyring throws(CryptoFailure) in
             try keyring.makeGrantToken(for: grant, on: key.arn)
         }
-        return Outcome(API.CreateGrantResponse(grantToken: token, grantId: grant.description))
+        return Outcome(API.CreateGrantResponse(grantToken: token, grantId: grant.description), change: change)
     }
 }
 
@@ -265,17 +263,19 @@ extension GrantDirectory {
     ///
     /// - Throws: ``KMSError`` with `InvalidGrantIdException`.
     static func check(_ text: String?) throws(KMSError) {
-        guard let text, GrantID(text) == nil else { return }
-        throw KMSError(.invalidGrantId, "Invalid grant ID '\(text)'")
+        if let text { _ = try id(text) }
+    }
+
+    private static func id(_ text: String) throws(KMSError) -> GrantID {
+        guard let id = GrantID(text) else { throw KMSError(.invalidGrantId, "Invalid grant ID '\(text)'") }
+        return id
     }
 
     /// The grant on `key` that a request names.
     ///
     /// - Throws: ``KMSError``: `InvalidGrantIdException`, `NotFoundException`.
     func existing(_ text: String, on key: KeySnapshot) throws(KMSError) -> Grant {
-        try Self.check(text)
-        guard let id = GrantID(text) else { throw KMSError(.notFound, "Grant ID \(text) not found") }
-        guard let grant = grant(id, on: key.arn) else {
+        guard let grant = grant(try Self.id(text), on: key.arn) else {
             throw KMSError(.notFound, "Grant ID \(text) not found")
         }
         return grant

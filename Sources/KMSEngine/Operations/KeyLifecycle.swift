@@ -32,17 +32,15 @@ struct ListKeys: AccountOperation {
         let last = try scope.position(in: input.marker, KeyID.init)
         let limit = min(input.limit ?? defaultPage, largestPage)
         let found = context.directory.keyIDs(in: context.realm, after: last, limit: limit + 1)
-        let page = found.prefix(limit)
+        let page = scope.page(of: found, limit: limit) { $0.description }
         let realm = context.realm
-        let isTruncated = found.count > limit
         return Outcome(
             API.ListKeysResponse(
-                keys: page.map {
+                keys: page.elements.map {
                     let arn = KeyARN(region: realm.region, account: realm.account, keyID: $0)
                     return API.KeyListEntry(keyId: $0.description, keyArn: arn.description)
                 },
-                nextMarker: isTruncated ? page.last.map { scope.marker(after: $0.description) } : nil,
-                truncated: isTruncated
+                nextMarker: page.nextMarker, truncated: page.isTruncated
             )
         )
     }

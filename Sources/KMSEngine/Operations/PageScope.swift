@@ -13,11 +13,11 @@ struct PageScope {
     }
 
     /// The marker for the page behind `last`.
-    func marker(after last: String) -> String { Base64.encode(Array((prefix + last).utf8)) }
+    private func marker(after last: String) -> String { Base64.encode(Array((prefix + last).utf8)) }
 
     /// What the page that `marker` asks for begins behind; nil for the first page.
     ///
-    /// - Throws: ``KMSError`` with `InvalidMarkerException` for anything that ``marker(after:)`` did not make.
+    /// - Throws: ``KMSError`` with `InvalidMarkerException` for anything that ``page(of:limit:endingAt:)`` did not make.
     func position<Position>(in marker: String?, _ parse: (String) -> Position?) throws(KMSError) -> Position? {
         guard let marker else { return nil }
         guard let bytes = Base64.decode(marker), let text = String(validating: bytes, as: UTF8.self),
@@ -37,4 +37,26 @@ struct PageScope {
         guard let place = list.firstIndex(where: { matches($0, last) }) else { throw KMSError(.invalidMarker) }
         return place + 1
     }
+
+    /// The first `limit` elements of what is still to be listed, which is at least 1.
+    ///
+    /// - Parameter position: What the marker says of the element that the page ends at.
+    func page<Rest: Collection>(
+        of rest: Rest, limit: Int, endingAt position: (Rest.Element) -> String
+    ) -> Page<Rest.SubSequence> {
+        let elements = rest.prefix(limit)
+        guard elements.endIndex != rest.endIndex, let last = elements.suffix(1).first else {
+            return Page(elements: elements, nextMarker: nil)
+        }
+        return Page(elements: elements, nextMarker: marker(after: position(last)))
+    }
+}
+
+/// A part of a listing.
+struct Page<Elements: Collection> {
+    let elements: Elements
+    /// What asks for the next page; nil when there is none.
+    let nextMarker: String?
+
+    var isTruncated: Bool { nextMarker != nil }
 }

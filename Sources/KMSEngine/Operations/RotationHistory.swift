@@ -90,13 +90,12 @@ struct ListKeyRotations: KeyOperation {
         let scope = PageScope(.listKeyRotations, of: "\(key.arnText) \(includesAll)")
         let last = try scope.position(in: input.marker) { KeyMaterialID($0) }
         let start = try scope.start(behind: last, in: shown) { $0.id == $1 }
-        let page = shown[start...].prefix(min(input.limit ?? defaultPage, largestPage))
-        let isTruncated = page.endIndex < shown.endIndex
+        let limit = min(input.limit ?? defaultPage, largestPage)
+        let page = scope.page(of: shown[start...], limit: limit) { $0.id.description }
         return Outcome(
             API.ListKeyRotationsResponse(
-                rotations: page.map { API.RotationsListEntry($0, of: key, in: family) },
-                nextMarker: isTruncated ? page.last.map { scope.marker(after: $0.id.description) } : nil,
-                truncated: isTruncated
+                rotations: page.elements.map { API.RotationsListEntry($0, of: key, in: family) },
+                nextMarker: page.nextMarker, truncated: page.isTruncated
             )
         )
     }

@@ -49,13 +49,11 @@ struct ListResourceTags: KeyOperation {
         // A page ends at a tag's key, not at a number, so that a tag removed meanwhile moves nothing past a reader.
         let last = try scope.position(in: input.marker) { $0 }
         let start = try scope.start(behind: last, in: tags) { $0.key.utf8.elementsEqual($1.utf8) }
-        let page = tags[start...].prefix(min(input.limit ?? largestPage, largestPage))
-        let isTruncated = page.endIndex < tags.endIndex
+        let page = scope.page(of: tags[start...], limit: min(input.limit ?? largestPage, largestPage)) { $0.key }
         return Outcome(
             API.ListResourceTagsResponse(
-                tags: page.map { API.TagOutput(tagKey: $0.key, tagValue: $0.value) },
-                nextMarker: isTruncated ? page.last.map { scope.marker(after: $0.key) } : nil,
-                truncated: isTruncated
+                tags: page.elements.map { API.TagOutput(tagKey: $0.key, tagValue: $0.value) },
+                nextMarker: page.nextMarker, truncated: page.isTruncated
             )
         )
     }
