@@ -78,11 +78,17 @@ let package = Package(
         // Who signed this? May they? Pure functions of values.
         .target(name: "KMSAccess", dependencies: ["KMSModel", "KMSCrypto"], swiftSettings: strict),
 
+        // Who there is: accounts, users, groups, roles, their policies and access keys, and the API that changes them.
+        .target(
+            name: "KMSIdentity", dependencies: ["KMSModel", "KMSAccess", "KMSCrypto", "KMSStore"],
+            swiftSettings: strict
+        ),
+
         // The pipeline, the operations, the state in memory, the audit log, the work that time brings.
         .target(
             name: "KMSEngine",
             dependencies: [
-                "KMSModel", "KMSAccess", "KMSCrypto", "KMSStore",
+                "KMSModel", "KMSAccess", "KMSIdentity", "KMSCrypto", "KMSStore",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -93,7 +99,7 @@ let package = Package(
         .target(
             name: "KMSServer",
             dependencies: [
-                "KMSModel", "KMSAccess", "KMSEngine",
+                "KMSModel", "KMSAccess", "KMSIdentity", "KMSEngine",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -109,7 +115,8 @@ let package = Package(
         .executableTarget(
             name: "chatelaine",
             dependencies: [
-                "KMSModel", "KMSAccess", "KMSCrypto", "KMSEngine", "KMSServer", "KMSStore", "KMSStoreSQLite",
+                "KMSModel", "KMSAccess", "KMSIdentity", "KMSCrypto", "KMSEngine", "KMSServer", "KMSStore",
+                "KMSStoreSQLite",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),

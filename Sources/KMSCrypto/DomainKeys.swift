@@ -34,6 +34,9 @@ struct DomainKeys: Sendable {
     /// Authenticates the grant tokens of `region`.
     func grantTokens(of region: Region) -> SymmetricKey { derive(purpose: "grant token", name: region.description) }
 
+    /// Seals session tokens, and makes the secrets that go with them.
+    var sessions: SymmetricKey { derive(purpose: "session", name: "") }
+
     /// Makes identifiers of imported material; they are the same in every region.
     var materialIdentifiers: SymmetricKey { derive(purpose: "material identifier", name: "") }
 

@@ -1,6 +1,7 @@
 import Foundation
 import KMSAccess
 package import KMSCrypto
+package import KMSIdentity
 import KMSModel
 package import KMSStore
 package import Logging
@@ -9,7 +10,7 @@ package import Logging
 package struct Engine: Sendable {
     /// Answers the KMS API.
     package let pipeline: Pipeline
-    /// Answers the STS API.
+    /// Answers the IAM and the STS API.
     package let identity: IdentityService
     /// Nil unless the clock can be moved.
     package let clockService: ClockService?
@@ -17,8 +18,8 @@ package struct Engine: Sendable {
     package let housekeeping: Housekeeping
     /// Makes accounts and root access keys.
     package let accounts: AccountRegistry
-    /// The accounts and access keys that there are.
-    package let credentials: CredentialDirectory
+    /// Everybody of every account.
+    package let identities: IdentityDirectory
 
     /// The store's setting that tells whether the root key is the one that it was made with.
     private static let rootKeyCheck = "root-key.check"
@@ -56,18 +57,17 @@ package struct Engine: Sendable {
             configuration.isClockControllable
             ? ControllableClock(ahead: ClockService.lead(in: contents.settings[ClockService.setting])) : nil
         let clock: any Clock = controllable ?? SystemClock()
-        credentials = CredentialDirectory()
-        contents.accounts.forEach(credentials.publish(_:))
-        contents.accessKeys.forEach(credentials.publish(_:))
+        identities = IdentityDirectory()
+        do throws(StoreError) { try identities.load(contents) } catch { throw .store(error) }
 
-        let policies = PolicyRules(principals: credentials)
+        let policies = PolicyRules(identities: identities)
         let directory = KeyDirectory()
         let outbox = AuditOutbox(audit)
         let ledger = Ledger(store: store, directory: directory, policies: policies, outbox: outbox)
         do throws(StoreError) { try ledger.load(contents) } catch { throw .store(error) }
         do throws(AuditFailure) { try await outbox.write(contents.auditLines) } catch { throw .audit(error) }
 
-        let authenticator = Authenticator(credentials: credentials, keyring: keyring, regions: configuration.regions)
+        let authenticator = Authenticator(credentials: identities, keyring: keyring, regions: configuration.regions)
         let managedKeys = ManagedKeys(
             directory: directory, ledger: ledger, outbox: outbox,
             rotationPeriodInDays: configuration.managedKeyRotationPeriodInDays
@@ -75,8 +75,9 @@ package struct Engine: Sendable {
         let journal = UseJournal()
         let turns = ChangeTurns()
         pipeline = Pipeline(
-            authenticator: authenticator, directory: directory, ledger: ledger, turns: turns, keyring: keyring,
-            policies: policies, regions: configuration.regions, quotas: configuration.quotas, journal: journal,
+            authenticator: authenticator, directory: directory, identities: identities, ledger: ledger, turns: turns,
+            keyring: keyring, policies: policies, regions: configuration.regions, quotas: configuration.quotas,
+            journal: journal,
             managedKeys: managedKeys, audit: audit, outbox: outbox, clock: clock, logger: logger
         )
         let housekeeping = Housekeeping(
@@ -84,13 +85,16 @@ package struct Engine: Sendable {
             journal: journal, outbox: outbox, clock: clock, logger: logger
         )
         self.housekeeping = housekeeping
-        identity = IdentityService(authenticator: authenticator, audit: audit, clock: clock)
+        identity = IdentityService(
+            authenticator: authenticator, identities: identities, ledger: ledger, turns: turns, keyring: keyring,
+            audit: audit, outbox: outbox, clock: clock, logger: logger
+        )
         clockService = controllable.map {
             ClockService(
                 authenticator: authenticator, clock: $0, store: store, housekeeping: housekeeping, audit: audit
             )
         }
-        accounts = AccountRegistry(store: store, credentials: credentials, keyring: keyring, clock: clock)
+        accounts = AccountRegistry(store: store, identities: identities, keyring: keyring, clock: clock)
     }
 
     private static func checkRootKey(

@@ -3,42 +3,48 @@ import HTTPTypes
 import Hummingbird
 import KMSAccess
 import KMSEngine
+import KMSIdentity
 import KMSModel
 import NIOCore
 import XMLCoder
 
 /// AWS's query protocol: the action and its members as a form, the answer as XML.
 ///
-/// STS speaks it.
+/// IAM and STS speak it; the version of the API tells them apart.
 struct QueryProtocol {
-    /// The version of the STS API.
-    private static let version = "2011-06-15"
-    private static let namespace = "https://sts.amazonaws.com/doc/2011-06-15/"
-
     let identity: IdentityService
 
     /// Answers a request of this protocol, or nil when it is none.
     func answer(
         _ request: SignedRequest, contentType: String?, _ client: Client, _ requestID: String
     ) async -> Response? {
-        guard request.path == "/" || request.path.isEmpty, let form = Self.form(of: request, contentType),
-            let action = form["Action"]
+        guard request.path == "/" || request.path.isEmpty, let members = Self.members(of: request, contentType),
+            let action = members["Action"]
         else { return nil }
-        guard form["Version"] == Self.version else {
-            return Self.error("InvalidAction", Self.unknown(action, form["Version"]), .badRequest, requestID)
+        guard let api = IdentityService.API(version: members["Version"]) else {
+            return Self.unknown(action, members["Version"], .sts, requestID)
         }
         do throws(IdentityService.Refusal) {
-            let identity = try await identity.answer(request, action: action, from: client, requestID: requestID)
-            return Self.xml(CallerIdentityResponse(identity), root: "GetCallerIdentityResponse", .ok, requestID)
+            let result = try await identity.answer(
+                request, Form(members), action: action, of: api, from: client, requestID: requestID)
+            return Self.response(result, action, api, requestID)
         } catch {
-            return Self.error(error, action, requestID)
+            switch error {
+            case .notAuthenticated(let failure):
+                return Self.error(
+                    failure.queryCode, failure.message(for: api == .iam ? .iam : .sts), failure.queryStatus, api,
+                    requestID)
+            case .unknownAction: return Self.unknown(action, members["Version"], api, requestID)
+            case .refused(let failure):
+                return Self.error(failure.code, failure.message, failure.status, api, requestID)
+            }
         }
     }
 
     // MARK: Form
 
     /// The members of the request: in the query of a GET, in the body of a POST.
-    private static func form(of request: SignedRequest, _ contentType: String?) -> [String: String]? {
+    private static func members(of request: SignedRequest, _ contentType: String?) -> [String: String]? {
         switch request.method {
         case "GET": return decode(request.query.utf8)
         case "POST" where contentType?.lowercased().hasPrefix("application/x-www-form-urlencoded") == true:
@@ -65,107 +71,103 @@ struct QueryProtocol {
 
     // MARK: Answers
 
-    private static func error(_ refusal: IdentityService.Refusal, _ action: String, _ requestID: String) -> Response {
-        switch refusal {
-        case .notAuthenticated(let failure):
-            error(
-                failure.queryCode, failure.message(for: .sts), HTTPResponse.Status(code: failure.queryStatus), requestID
-            )
-        case .unknownAction: error("InvalidAction", unknown(action, version), .badRequest, requestID)
-        case .unavailable:
-            error("InternalFailure", "The request could not be recorded.", .internalServerError, requestID)
-        }
+    private static func response(
+        _ result: QueryValue?, _ action: String, _ api: IdentityService.API, _ requestID: String
+    ) -> Response {
+        let metadata = QueryValue(["RequestId": .text(requestID)])
+        let answer = QueryValue(["\(action)Result": result, "ResponseMetadata": metadata])
+        return xml(answer, root: "\(action)Response", .ok, api, requestID)
     }
 
-    private static func unknown(_ action: String, _ version: String?) -> String {
-        "Could not find operation \(action) for version \(version ?? "NO_VERSION_SPECIFIED")"
+    private static func unknown(
+        _ action: String, _ version: String?, _ api: IdentityService.API, _ requestID: String
+    ) -> Response {
+        let text = "Could not find operation \(action) for version \(version ?? "NO_VERSION_SPECIFIED")"
+        return error("InvalidAction", text, 400, api, requestID)
     }
 
     private static func error(
-        _ code: String, _ message: String, _ status: HTTPResponse.Status, _ requestID: String
+        _ code: String, _ message: String, _ status: Int, _ api: IdentityService.API, _ requestID: String
     ) -> Response {
-        let type = status.code < 500 ? "Sender" : "Receiver"
+        let details = QueryValue([
+            "Type": .text(status < 500 ? "Sender" : "Receiver"), "Code": .text(code),
+            "Message": .text(printable(message)),
+        ])
         return xml(
-            ErrorResponse(
-                xmlns: namespace, error: .init(type: type, code: code, message: message), requestID: requestID
-            ),
-            root: "ErrorResponse", status, requestID
-        )
+            QueryValue(["Error": details, "RequestId": .text(requestID)]), root: "ErrorResponse",
+            HTTPResponse.Status(code: status), api, requestID)
+    }
+
+    /// The text without what XML has no way to write: a request can bring any character.
+    private static func printable(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.filter { scalar in
+                    switch scalar.value {
+                    case 0x09, 0x0A, 0x0D, 0x20...0xD7FF, 0xE000...0xFFFD, 0x10000...0x10FFFF: true
+                    default: false
+                    }
+                }))
     }
 
     private static func xml(
-        _ value: some Encodable, root: String, _ status: HTTPResponse.Status, _ requestID: String
+        _ value: QueryValue, root: String, _ status: HTTPResponse.Status, _ api: IdentityService.API,
+        _ requestID: String
     ) -> Response {
         var headers = JSONProtocol.commonHeaders(requestID)
         headers[.contentType] = "text/xml"
-        let body = (try? XMLEncoder().encode(value, withRootKey: root)) ?? Data()
-        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+        let body = try? XMLEncoder().encode(
+            XMLAnswer(value), withRootKey: root, rootAttributes: ["xmlns": api.namespace])
+        return Response(
+            status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body ?? Data())))
     }
+}
 
-    private struct CallerIdentityResponse: Encodable, DynamicNodeEncoding {
-        let xmlns = QueryProtocol.namespace
-        let result: Result
-        let metadata: Metadata
+extension IdentityService.API {
+    private static let (iamVersion, stsVersion) = ("2010-05-08", "2011-06-15")
 
-        struct Result: Encodable {
-            let arn: String
-            let userID: String
-            let account: String
-
-            enum CodingKeys: String, CodingKey {
-                case arn = "Arn"
-                case userID = "UserId"
-                case account = "Account"
-            }
-        }
-
-        struct Metadata: Encodable {
-            let requestID: String
-
-            enum CodingKeys: String, CodingKey { case requestID = "RequestId" }
-        }
-
-        enum CodingKeys: String, CodingKey {
-            case xmlns
-            case result = "GetCallerIdentityResult"
-            case metadata = "ResponseMetadata"
-        }
-
-        init(_ identity: CallerIdentity) {
-            result = Result(arn: identity.arn, userID: identity.userID, account: identity.account.description)
-            metadata = Metadata(requestID: identity.requestID)
-        }
-
-        static func nodeEncoding(for key: any CodingKey) -> XMLEncoder.NodeEncoding {
-            key.stringValue == CodingKeys.xmlns.stringValue ? .attribute : .element
+    fileprivate init?(version: String?) {
+        switch version {
+        case Self.iamVersion: self = .iam
+        case Self.stsVersion: self = .sts
+        default: return nil
         }
     }
 
-    private struct ErrorResponse: Encodable, DynamicNodeEncoding {
-        let xmlns: String
-        let error: Details
-        let requestID: String
-
-        struct Details: Encodable {
-            let type: String
-            let code: String
-            let message: String
-
-            enum CodingKeys: String, CodingKey {
-                case type = "Type"
-                case code = "Code"
-                case message = "Message"
-            }
+    fileprivate var namespace: String {
+        switch self {
+        case .iam: "https://iam.amazonaws.com/doc/\(Self.iamVersion)/"
+        case .sts: "https://sts.amazonaws.com/doc/\(Self.stsVersion)/"
         }
+    }
+}
 
-        enum CodingKeys: String, CodingKey {
-            case xmlns
-            case error = "Error"
-            case requestID = "RequestId"
-        }
+/// An answer as elements of XML: members by their names, the entries of lists as `member`.
+private struct XMLAnswer: Encodable {
+    private let value: QueryValue
 
-        static func nodeEncoding(for key: any CodingKey) -> XMLEncoder.NodeEncoding {
-            key.stringValue == CodingKeys.xmlns.stringValue ? .attribute : .element
+    init(_ value: QueryValue) { self.value = value }
+
+    private struct Name: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+
+        init(_ name: String) { stringValue = name }
+        init?(stringValue: String) { self.init(stringValue) }
+        init?(intValue: Int) { nil }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        switch value {
+        case .text(let text):
+            var container = encoder.singleValueContainer()
+            try container.encode(text)
+        case .list(let values):
+            var container = encoder.container(keyedBy: Name.self)
+            if !values.isEmpty { try container.encode(values.map(Self.init), forKey: Name("member")) }
+        case .structure(let members):
+            var container = encoder.container(keyedBy: Name.self)
+            for member in members { try container.encode(Self(member.value), forKey: Name(member.name)) }
         }
     }
 }

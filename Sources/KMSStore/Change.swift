@@ -47,13 +47,20 @@ package enum Mutation: Sendable, Equatable {
 
     /// Adds an account that is not there yet.
     case insertAccount(AccountRecord)
-    /// Replaces the record of an account that is there.
-    case updateAccount(AccountRecord)
+    /// Gives an account a new version, which is above the expected one: so changes of what belongs to it exclude each other.
+    case updateAccount(AccountRecord, expecting: Int64)
 
     /// Adds an access key that is not there yet.
     case insertAccessKey(AccessKeyRecord)
     /// Replaces an access key that is there; the secret that it had is destroyed.
     case updateAccessKey(AccessKeyRecord)
+    /// Removes an access key that is there, and destroys its secret.
+    case deleteAccessKey(AccountID, String)
+
+    /// Adds a user, group, role or managed policy to an account that is there, or replaces it.
+    case putIdentity(StoredIdentity)
+    /// Removes a user, group, role or managed policy that is there.
+    case deleteIdentity(AccountID, UniqueID)
 
     /// Keeps what the audit log is to say of the change, under an identifier that is not there yet.
     case keepAuditLines(KeptAuditLines)

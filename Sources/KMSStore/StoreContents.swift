@@ -6,6 +6,8 @@ package struct StoreContents: Sendable {
     package var accounts: [AccountRecord]
     /// Every access key, its secret wrapped.
     package var accessKeys: [AccessKeyRecord]
+    /// Every user, group, role and managed policy.
+    package var identities: [StoredIdentity]
     /// Every key, in every state.
     package var keys: [KeyRecord]
     /// In the order in which they were inserted, so the generations of a key stand in their own order.
@@ -24,7 +26,8 @@ package struct StoreContents: Sendable {
     package var position: Int64
 
     package init(
-        accounts: [AccountRecord] = [], accessKeys: [AccessKeyRecord] = [], keys: [KeyRecord] = [],
+        accounts: [AccountRecord] = [], accessKeys: [AccessKeyRecord] = [],
+        identities: [StoredIdentity] = [], keys: [KeyRecord] = [],
         materials: [MaterialRecord] = [], usages: [KeyUsageRecord] = [], aliases: [AliasRecord] = [],
         grants: [GrantRecord] = [],
         auditLines: [KeptAuditLines] = [], settings: [String: [UInt8]] = [:],
@@ -32,6 +35,7 @@ package struct StoreContents: Sendable {
     ) {
         self.accounts = accounts
         self.accessKeys = accessKeys
+        self.identities = identities
         self.keys = keys
         self.materials = materials
         self.usages = usages

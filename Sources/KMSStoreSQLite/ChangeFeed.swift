@@ -59,10 +59,14 @@ struct ChangeFeed {
             case .setUsage, .keepAuditLines, .forgetAuditLines: return nil
             case .insertAlias(let alias), .updateAlias(let alias, _): self.init(alias.arn)
             case .deleteAlias(let arn, _): self.init(arn)
-            case .insertAccount(let account), .updateAccount(let account):
+            case .insertAccount(let account), .updateAccount(let account, _):
                 self.init("account", account.id.description, account: account.id)
             case .insertAccessKey(let accessKey), .updateAccessKey(let accessKey):
-                self.init("access-key", accessKey.id, account: accessKey.principal.account)
+                self.init("access-key", accessKey.id, account: accessKey.account)
+            case .deleteAccessKey(let account, let id): self.init("access-key", id, account: account)
+            case .putIdentity(let identity):
+                self.init("identity", identity.id.description, account: identity.account)
+            case .deleteIdentity(let account, let id): self.init("identity", id.description, account: account)
             case .setSetting(let name, _): self.init("setting", name)
             }
         }

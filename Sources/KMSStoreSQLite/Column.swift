@@ -74,35 +74,3 @@ extension KeyUsageRecord {
         [operation.rawValue, try Column.date(date), eventID, requestID]
     }
 }
-
-extension AccessKeyRecord {
-    /// Account, kind, path, name and session of the principal, creation date, activity, slot of the secret,
-    /// identifier.
-    func columns(secret slot: Int64) throws(StoreError) -> [Column.Value] {
-        principal.columns + [try Column.date(creationDate), isActive, slot, Column.text(id)]
-    }
-}
-
-extension Principal {
-    /// What the column `principal_kind` says.
-    enum Kind: String {
-        case root
-        case user
-        case roleSession = "role-session"
-    }
-
-    /// Account, kind, path, name, session.
-    fileprivate var columns: [Column.Value] {
-        switch self {
-        case .root(let account):
-            [account.description, Kind.root.rawValue, nil, nil, nil]
-        case .user(let account, let path, let name):
-            [account.description, Kind.user.rawValue, Column.text(path), Column.text(name), nil]
-        case .roleSession(let account, let path, let role, let session):
-            [
-                account.description, Kind.roleSession.rawValue, Column.text(path), Column.text(role),
-                Column.text(session),
-            ]
-        }
-    }
-}

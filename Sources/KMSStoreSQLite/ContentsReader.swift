@@ -14,7 +14,8 @@ struct ContentsReader {
     func read() throws -> StoreContents {
         var tags = try readTags()
         var contents = StoreContents(
-            accounts: try records(.accounts), accessKeys: try records(.accessKeys), keys: try records(.keys),
+            accounts: try records(.accounts), accessKeys: try records(.accessKeys),
+            identities: try records(.identities), keys: try records(.keys),
             materials: try records(.materials), usages: try records(.usages), aliases: try records(.aliases),
             grants: try records(.grants),
             auditLines: try records(.auditLines), position: try ChangeFeed(database).lastPosition()
@@ -54,32 +55,6 @@ struct Table<Record> {
     /// Joins keep rows that match nothing: a record that lost its secret is damage, not something to pass over.
     var rest = ""
     let read: (inout RowReader) throws(StoreError) -> Record
-}
-
-extension Table<AccountRecord> {
-    static var accounts: Self {
-        Self(name: "account", columns: "id, creation_date") { row throws(StoreError) in
-            AccountRecord(id: try row.parsed(AccountID.init), creationDate: try row.date())
-        }
-    }
-}
-
-extension Table<AccessKeyRecord> {
-    static var accessKeys: Self {
-        Self(
-            name: "access_key",
-            columns: """
-                id, account, principal_kind, principal_path, principal_name, principal_session, creation_date,
-                is_active, wrapped
-                """,
-            rest: "LEFT JOIN secret ON slot = secret"
-        ) { row throws(StoreError) in
-            AccessKeyRecord(
-                id: try row.text(), principal: try row.principal(), creationDate: try row.date(),
-                isActive: try row.flag(), wrappedSecret: try row.bytes()
-            )
-        }
-    }
 }
 
 extension Table<KeyRecord> {
@@ -219,19 +194,6 @@ extension RowReader {
         case (MaterialRecord.Stage.pending, nil), (MaterialRecord.Stage.first, nil):
             guard try optionalDate() == nil else { throw damage() }
             return name == MaterialRecord.Stage.first ? .first : .pending
-        default: throw damage()
-        }
-    }
-
-    fileprivate mutating func principal() throws(StoreError) -> Principal {
-        let account = try parsed(AccountID.init)
-        let kind = try value(Principal.Kind.self)
-        let (path, name, session) = (try optionalText(), try optionalText(), try optionalText())
-        switch (kind, path, name, session) {
-        case (.root, nil, nil, nil): return .root(account)
-        case (.user, let path?, let name?, nil): return .user(account, path: path, name: name)
-        case (.roleSession, let path?, let role?, let session?):
-            return .roleSession(account, path: path, role: role, session: session)
         default: throw damage()
         }
     }

@@ -8,7 +8,7 @@ extension Change {
     var destroysSecrets: Bool {
         mutations.contains { mutation in
             switch mutation {
-            case .deleteKey, .updateMaterial, .deleteMaterial, .updateAccessKey: true
+            case .deleteKey, .updateMaterial, .deleteMaterial, .updateAccessKey, .deleteAccessKey: true
             default: false
             }
         }
@@ -32,9 +32,12 @@ extension Database {
         case .insertGrant(let grant): try insert(grant)
         case .deleteGrant(let arn, let id): try delete(id, of: arn)
         case .insertAccount(let account): try insert(account)
-        case .updateAccount(let account): try update(account)
+        case .updateAccount(let account, let version): try update(account, expecting: version)
         case .insertAccessKey(let accessKey): try insert(accessKey)
         case .updateAccessKey(let accessKey): try update(accessKey)
+        case .deleteAccessKey(let account, let id): try delete(accessKey: id, of: account)
+        case .putIdentity(let identity): try put(identity)
+        case .deleteIdentity(let account, let id): try delete(id, of: account)
         case .keepAuditLines(let kept): try insert(kept)
         case .forgetAuditLines(let eventID): try run("DELETE FROM audit_outbox WHERE event_id = ?", [eventID])
         case .setSetting(let name, let value): try set(name, to: value)
@@ -205,44 +208,7 @@ extension Database {
         )
     }
 
-    // MARK: Accounts, access keys, settings
-
-    private func insert(_ account: AccountRecord) throws {
-        try run(
-            "INSERT INTO account (id, creation_date) VALUES (?, ?)",
-            [account.id.description, try Column.date(account.creationDate)]
-        )
-    }
-
-    private func update(_ account: AccountRecord) throws {
-        try runOnOne(
-            "UPDATE account SET creation_date = ? WHERE id = ?",
-            [try Column.date(account.creationDate), account.id.description]
-        )
-    }
-
-    private func insert(_ accessKey: AccessKeyRecord) throws {
-        try run(
-            """
-            INSERT INTO access_key (account, principal_kind, principal_path, principal_name, principal_session,
-                creation_date, is_active, secret, id)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            try accessKey.columns(secret: SecretSlots(self).keep(accessKey.wrappedSecret))
-        )
-    }
-
-    private func update(_ accessKey: AccessKeyRecord) throws {
-        try SecretSlots(self).destroySecret(ofAccessKey: accessKey.id)
-        try runOnOne(
-            """
-            UPDATE access_key SET account = ?, principal_kind = ?, principal_path = ?, principal_name = ?,
-                principal_session = ?, creation_date = ?, is_active = ?, secret = ?
-            WHERE id = ?
-            """,
-            try accessKey.columns(secret: SecretSlots(self).keep(accessKey.wrappedSecret))
-        )
-    }
+    // MARK: Settings
 
     private func set(_ name: String, to value: [UInt8]) throws {
         try run(
@@ -258,7 +224,7 @@ extension Database {
     }
 
     /// Runs a statement that must find the one row it was made for.
-    private func runOnOne(_ sql: String, _ values: [Column.Value]) throws {
+    func runOnOne(_ sql: String, _ values: [Column.Value]) throws {
         try run(sql, values)
         guard changesCount == 1 else { throw StoreError.conflict }
     }

@@ -38,6 +38,9 @@ enum Schema {
         migrator.registerMigration("4: grants", foreignKeyChecks: .immediate) { database in
             try database.execute(sql: grants)
         }
+        migrator.registerMigration("5: users, groups, roles, policies", foreignKeyChecks: .immediate) { database in
+            try database.execute(sql: identities)
+        }
         return migrator
     }
 
@@ -215,6 +218,36 @@ enum Schema {
             context_subset BLOB,
             PRIMARY KEY (account, region, key_id, grant_id),
             FOREIGN KEY (account, region, key_id) REFERENCES kms_key (account, region, key_id) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID;
+        """
+
+    /// Every access key belonged to a root user so far.
+    private static let identities = """
+        ALTER TABLE account ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+
+        CREATE TABLE access_key_2 (
+            id BLOB NOT NULL PRIMARY KEY,
+            account TEXT NOT NULL,
+            user_id TEXT,
+            creation_date INTEGER NOT NULL,
+            is_active INTEGER NOT NULL,
+            secret INTEGER NOT NULL UNIQUE REFERENCES secret (slot)
+        ) STRICT;
+
+        INSERT INTO access_key_2 (id, account, creation_date, is_active, secret)
+        SELECT id, account, creation_date, is_active, secret FROM access_key;
+
+        DROP TABLE access_key;
+        ALTER TABLE access_key_2 RENAME TO access_key;
+
+        CREATE TABLE identity (
+            account TEXT NOT NULL REFERENCES account (id),
+            kind TEXT NOT NULL,
+            id TEXT NOT NULL,
+            name TEXT NOT NULL,
+            document BLOB NOT NULL,
+            PRIMARY KEY (account, id),
+            UNIQUE (account, kind, name)
         ) STRICT, WITHOUT ROWID;
         """
 

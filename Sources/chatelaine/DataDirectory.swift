@@ -3,6 +3,7 @@ import Glibc
 import KMSAccess
 import KMSCrypto
 import KMSEngine
+import KMSIdentity
 import KMSModel
 import KMSStore
 import KMSStoreSQLite
@@ -17,7 +18,7 @@ struct DataDirectory {
     let engine: Engine
     private let logger: Logger
     /// Whether nobody has an account in it yet.
-    var isNew: Bool { engine.credentials.accounts.isEmpty }
+    var isNew: Bool { engine.identities.accounts.isEmpty }
 
     /// Opens the directory, which is created with a new root key when it does not exist.
     ///

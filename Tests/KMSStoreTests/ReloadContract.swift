@@ -142,25 +142,52 @@ import Testing
     @Test(arguments: StoreEngine.available)
     func `accounts and access keys come back as they were last`(engine: StoreEngine) async throws {
         let account = samples.account
-        let principals: [Principal] = [
-            .root(account), .user(account, path: "/", name: "Ann+=,.@-_"),
-            .user(account, path: "/a/b/", name: "nul\u{0}name"),
-            .roleSession(account, path: "/p/", role: "Admin", session: "ci@1"),
-        ]
-        let accessKeys = principals.enumerated().map { samples.accessKey("AKIA\($0.offset)", principal: $0.element) }
-        var replaced = AccessKeyRecord(
-            id: "AKIA0", principal: .user(account, path: "/x/", name: "y"), creationDate: samples.date(77),
+        let users = [nil, samples.uniqueID(.user, 1), samples.uniqueID(.user, 2), nil]
+        let accessKeys = users.enumerated().map { samples.accessKey("AKIA\($0.offset)", user: $0.element) }
+        let replaced = AccessKeyRecord(
+            id: "AKIA0", account: account, user: samples.uniqueID(.user, 3), creationDate: samples.date(77),
             isActive: false, wrappedSecret: []
         )
-        replaced.isActive = false
-        let later = AccountRecord(id: account, creationDate: samples.date(88))
+        let first = AccountRecord(id: account, creationDate: samples.date(1))
+        let later = AccountRecord(id: account, creationDate: samples.date(1), version: 7)
+        var mutations: [Mutation] = [.insertAccount(first)]
+        mutations += accessKeys.map(Mutation.insertAccessKey)
+        mutations += [
+            .updateAccessKey(replaced), .updateAccount(later, expecting: 1), .deleteAccessKey(account, "AKIA3"),
+        ]
+        let contents = try await reloaded(engine, mutations)
+        #expect(contents.accessKeys.sorted { $0.id < $1.id } == [replaced] + accessKeys[1...2])
+        #expect(contents.accounts == [later])
+    }
+
+    @Test(arguments: StoreEngine.available)
+    func `users, groups, roles and policies come back as they were last`(engine: StoreEngine) async throws {
+        var user = IdentityRecord(
+            id: samples.uniqueID(.user, 1), path: "/a/", name: "Ann", creationDate: samples.date(1_700_000_000_000))
+        user.tags = [IdentityTag(key: "é", value: "")]
+        let firstUser = user
+        user.name = "Bea"
+        user.inlinePolicies = [InlinePolicy(name: "p", document: "{ \"a\" : \"é\" }")]
+        user.groups = [samples.uniqueID(.group, 2)]
+        let policy = ManagedPolicyRecord(
+            id: samples.uniqueID(.policy, 3), path: "/", name: "Ann", description: nil, document: "{}", tags: [],
+            creationDate: samples.date(1_700_000_000_000))
+        let account = samples.account
+        let gone = try StoredIdentity(
+            IdentityRecord(
+                id: samples.uniqueID(.role, 4), path: "/", name: "gone", creationDate: samples.date(1_000)),
+            of: account)
+        let kept = [try StoredIdentity(user, of: account), try StoredIdentity(policy, of: account)]
         let contents = try await reloaded(
             engine,
-            [.insertAccount(AccountRecord(id: account, creationDate: samples.date(1)))]
-                + accessKeys.map(Mutation.insertAccessKey) + [.updateAccessKey(replaced), .updateAccount(later)]
-        )
-        #expect(contents.accessKeys.sorted { $0.id < $1.id } == [replaced] + accessKeys.dropFirst())
-        #expect(contents.accounts == [later])
+            [
+                .insertAccount(AccountRecord(id: account, creationDate: samples.date(1))),
+                .putIdentity(try StoredIdentity(firstUser, of: account)), .putIdentity(gone), .putIdentity(kept[1]),
+                .putIdentity(kept[0]), .deleteIdentity(account, gone.id),
+            ])
+        #expect(contents.identities.sorted { $0.id < $1.id } == kept.sorted { $0.id < $1.id })
+        #expect(try contents.identities.first { $0.id == user.id }?.identity() == user)
+        #expect(try contents.identities.first { $0.id == policy.id }?.policy() == policy)
     }
 
     @Test(arguments: StoreEngine.available)

@@ -107,9 +107,17 @@ struct Samples {
         try #require(GrantID(bytes: [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: GrantID.byteCount)))
     }
 
-    func accessKey(_ id: String = "AKIAIOSFODNN7EXAMPLE", principal: Principal? = nil) -> AccessKeyRecord {
+    var user: IdentityRecord {
+        IdentityRecord(id: uniqueID(.user, 1), path: "/", name: "Ann", creationDate: date(1_700_000_000_000))
+    }
+
+    func uniqueID(_ kind: UniqueID.Kind, _ number: Int) -> UniqueID {
+        UniqueID(kind, random: [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: UniqueID.randomByteCount))
+    }
+
+    func accessKey(_ id: String = "AKIAIOSFODNN7EXAMPLE", user: UniqueID? = nil) -> AccessKeyRecord {
         AccessKeyRecord(
-            id: id, principal: principal ?? .root(account), creationDate: date(1_700_000_300_001), isActive: true,
+            id: id, account: account, user: user, creationDate: date(1_700_000_300_001), isActive: true,
             wrappedSecret: [9, 8, 7, 0]
         )
     }

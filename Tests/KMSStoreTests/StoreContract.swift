@@ -119,7 +119,41 @@ import Testing
             "an update of no account",
             { samples in
                 let account = try #require(AccountID("999999999999"))
-                return Change([.updateAccount(AccountRecord(id: account, creationDate: samples.date(1)))])
+                let record = AccountRecord(id: account, creationDate: samples.date(1), version: 2)
+                return Change([.updateAccount(record, expecting: 1)])
+            }
+        ),
+        (
+            "an update of a newer account",
+            { samples in
+                let record = AccountRecord(id: samples.account, creationDate: samples.date(1), version: 3)
+                return Change([.updateAccount(record, expecting: 2)])
+            }
+        ),
+        (
+            "an update that keeps an account's version",
+            { samples in
+                let record = AccountRecord(id: samples.account, creationDate: samples.date(1))
+                return Change([.updateAccount(record, expecting: 1)])
+            }
+        ),
+        ("the deletion of no access key", { Change([.deleteAccessKey($0.account, "AKIANONE")]) }),
+        ("the deletion of no user", { Change([.deleteIdentity($0.account, $0.uniqueID(.user, 9))]) }),
+        (
+            "a user of no account",
+            { samples in
+                let account = try #require(AccountID("999999999999"))
+                let user = IdentityRecord(
+                    id: samples.uniqueID(.user, 1), path: "/", name: "a", creationDate: samples.date(1))
+                return Change([.putIdentity(try StoredIdentity(user, of: account))])
+            }
+        ),
+        (
+            "a user whose name another has",
+            { samples in
+                let user = IdentityRecord(
+                    id: samples.uniqueID(.user, 2), path: "/b/", name: "ANN", creationDate: samples.date(1))
+                return Change([.putIdentity(try StoredIdentity(user, of: samples.account))])
             }
         ),
         ("an update of no access key", { Change([.updateAccessKey($0.accessKey("AKIANONE"))]) }),
@@ -134,6 +168,7 @@ import Testing
                     .insertAccessKey(samples.accessKey()), .insertKey(try samples.key(1)),
                     .insertMaterial(try samples.material(1)), .insertAlias(try samples.alias()),
                     .insertGrant(try samples.grant()),
+                    .putIdentity(try StoredIdentity(samples.user, of: samples.account)),
                     .keepAuditLines(KeptAuditLines(eventID: "1", lines: [1])),
                 ])
             )

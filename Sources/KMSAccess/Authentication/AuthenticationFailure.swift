@@ -26,6 +26,8 @@ package enum AuthenticationFailure: Error, Equatable, Sendable {
     case notYetCurrent(time: String, limit: String, now: String, window: String)
     /// The access key is unknown or inactive, or does not go with the session token.
     case unrecognizedClient
+    /// The session is over.
+    case expiredToken
     case signatureMismatch
 }
 
@@ -36,7 +38,7 @@ extension AuthenticationFailure {
     package func message(for service: SigningService) -> String {
         switch self {
         case .missingToken:
-            service == .sts ? "Request is missing Authentication Token" : "Missing Authentication Token"
+            service.isQueried ? "Request is missing Authentication Token" : "Missing Authentication Token"
         case .malformedHeader(let hash):
             "Invalid key=value pair (missing equal-sign) in Authorization header "
                 + "(hashed with SHA-256 and encoded with Base64): '\(hash)'."
@@ -52,7 +54,7 @@ extension AuthenticationFailure {
         case .malformedCredential(let value):
             "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '\(value)'"
         case .wrongTerminator, .wrongService, .wrongRegion, .wrongScopeDate, .hostNotSigned, .expired, .notYetCurrent,
-            .unrecognizedClient, .signatureMismatch:
+            .unrecognizedClient, .expiredToken, .signatureMismatch:
             refusalMessage
         }
     }
@@ -72,6 +74,7 @@ extension AuthenticationFailure {
         case .notYetCurrent(let time, let limit, let now, let window):
             "Signature not yet current: \(time) is still later than \(limit) (\(now) + \(window))"
         case .unrecognizedClient: "The security token included in the request is invalid."
+        case .expiredToken: "The security token included in the request is expired"
         default:
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
                 + "Access Key and signing method. Consult the service documentation for details."
@@ -89,6 +92,7 @@ extension AuthenticationFailure {
             .signatureMismatch:
             .invalidSignature
         case .unrecognizedClient: .unrecognizedClient
+        case .expiredToken: .expiredToken
         }
     }
 
@@ -98,6 +102,7 @@ extension AuthenticationFailure {
         case .missingAuthenticationToken: "MissingAuthenticationToken"
         case .incompleteSignature: "IncompleteSignature"
         case .unrecognizedClient: "InvalidClientTokenId"
+        case .expiredToken: "ExpiredToken"
         default: "SignatureDoesNotMatch"
         }
     }

@@ -10,6 +10,7 @@ package struct Authenticator: Sendable {
     private let keyring: Keyring
     private let regions: HostedRegions
     private let cache = SigningKeyCache()
+    private let sessions = SessionCache()
 
     package init(credentials: any CredentialSource, keyring: Keyring, regions: HostedRegions) {
         self.credentials = credentials
@@ -19,17 +20,27 @@ package struct Authenticator: Sendable {
 
     /// Verifies that `request` was signed for `service`, now, by somebody who has the secret of a known access key.
     ///
+    /// - Parameters:
+    ///   - now: What the signature's time is compared with: the time that clients have.
+    ///   - serverTime: What the end of a session is compared with, if not with `now`: a clock that can be moved ends sessions
+    ///     too.
     /// - Returns: Whose access key it is, and the region that the request is for.
     /// - Throws: ``AuthenticationFailure``, the first that applies in the order of its cases.
     package func verify(
-        _ request: SignedRequest, expecting service: SigningService, at now: Date
+        _ request: SignedRequest, expecting service: SigningService, at now: Date, serverTime: Date? = nil
     ) throws(AuthenticationFailure) -> Caller {
+        let serverTime = serverTime ?? now
         let claim = try SignatureClaim(of: request)
         let region = try checkScope(of: claim, service)
         try checkTime(of: claim, service, now)
-        let record = try accessKey(of: claim)
-        try checkSignature(of: claim, on: request, service, record)
-        return Caller(principal: record.principal, accessKeyID: record.id, region: region)
+        let credential = try credential(of: claim, serverTime)
+        try checkSignature(of: claim, on: request, service, credential)
+        if credential.session == nil {
+            credentials.noteUse(of: credential.accessKeyID, for: service.name, in: region, at: serverTime)
+        }
+        return Caller(
+            principal: credential.principal, accessKeyID: credential.accessKeyID, region: region,
+            session: credential.session)
     }
 
     // MARK: Steps
@@ -70,32 +81,45 @@ package struct Authenticator: Sendable {
         }
     }
 
-    private func accessKey(of claim: SignatureClaim) throws(AuthenticationFailure) -> AccessKeyRecord {
-        // Long-term keys have no session token; whoever sends one means another credential.
-        guard let record = credentials.accessKey(String(claim.accessKeyID)), record.isActive, claim.securityToken == nil
+    private func credential(
+        of claim: SignatureClaim, _ now: Date
+    ) throws(AuthenticationFailure) -> Credential {
+        let accessKeyID = String(claim.accessKeyID)
+        guard let token = claim.securityToken else {
+            guard let credential = credentials.credential(accessKeyID) else { throw .unrecognizedClient }
+            return credential
+        }
+        guard let entry = sessions.session(of: token, with: keyring), entry.accessKeyID == accessKeyID,
+            let principal = credentials.principal(of: entry.session.record)
         else { throw .unrecognizedClient }
-        return record
+        guard now < entry.session.record.expiry else { throw .expiredToken }
+        return Credential(
+            accessKeyID: accessKeyID, principal: principal, secret: .derived(salt: entry.salt), session: entry.session)
     }
 
     private func checkSignature(
-        of claim: SignatureClaim, on request: SignedRequest, _ service: SigningService, _ record: AccessKeyRecord
+        of claim: SignatureClaim, on request: SignedRequest, _ service: SigningService, _ owner: Credential
     ) throws(AuthenticationFailure) {
         guard claim.hasOrderlyHeaders, Self.signsWhatMatters(claim, request, service) else { throw .signatureMismatch }
         let payloadHash = Hex.encode(Digest.sha256(request.body))
         if let declared = request.header("x-amz-content-sha256"), declared != payloadHash { throw .signatureMismatch }
-        let canonical = CanonicalRequest.bytes(
-            of: request, signedHeaders: claim.signedHeaders, payloadHash: payloadHash,
-            excluding: claim.form == .header ? [] : ["X-Amz-Signature"]
-        )
-        let text = CanonicalRequest.stringToSign(canonical, time: claim.time.text, scope: claim.scope)
-        let key = String(claim.credential)
-        if let known = cache.key(for: key, of: record) {
-            guard known.isValid(claim.signature, for: text) else { throw .signatureMismatch }
-            return
+        func text(excluding parameters: [String]) -> [UInt8] {
+            let canonical = CanonicalRequest.bytes(
+                of: request, signedHeaders: claim.signedHeaders, payloadHash: payloadHash, excluding: parameters
+            )
+            return CanonicalRequest.stringToSign(canonical, time: claim.time.text, scope: claim.scope)
         }
-        let derived = try derive(claim, record)
-        guard derived.isValid(claim.signature, for: text) else { throw .signatureMismatch }
-        cache.insert(derived, for: key, of: record)
+        let name = String(claim.credential)
+        let known = cache.key(for: name, of: owner)
+        let key = if let known { known } else { try derive(claim, owner) }
+        let isPresigned = claim.form != .header
+        var isValid = key.isValid(claim.signature, for: text(excluding: isPresigned ? ["X-Amz-Signature"] : []))
+        // Some signers add the token to the query when it is signed already; it proves by itself that it is genuine.
+        if !isValid, isPresigned, claim.securityToken != nil {
+            isValid = key.isValid(claim.signature, for: text(excluding: ["X-Amz-Signature", "X-Amz-Security-Token"]))
+        }
+        guard isValid else { throw .signatureMismatch }
+        if known == nil { cache.insert(key, for: name, of: owner) }
     }
 
     /// Whether the headers that change what a request means are signed.
@@ -110,16 +134,23 @@ package struct Authenticator: Sendable {
     }
 
     private func derive(
-        _ claim: SignatureClaim, _ record: AccessKeyRecord
+        _ claim: SignatureClaim, _ owner: Credential
     ) throws(AuthenticationFailure) -> SigningKey {
-        do throws(CryptoFailure) {
-            return try keyring.signingKey(
-                accessKeyID: record.id, account: record.principal.account, wrappedSecret: record.wrappedSecret,
-                date: String(claim.scopeDate), region: String(claim.region), service: String(claim.service)
-            )
-        } catch {
-            // A secret that does not open verifies nothing.
-            throw .signatureMismatch
+        let (date, region, service) = (String(claim.scopeDate), String(claim.region), String(claim.service))
+        switch owner.secret {
+        case .derived(let salt):
+            return keyring.signingKey(
+                ofSessionWith: owner.accessKeyID, salt: salt, date: date, region: region, service: service)
+        case .wrapped(let secret):
+            do throws(CryptoFailure) {
+                return try keyring.signingKey(
+                    accessKeyID: owner.accessKeyID, account: owner.principal.account, wrappedSecret: secret,
+                    date: date, region: region, service: service
+                )
+            } catch {
+                // A secret that does not open verifies nothing.
+                throw .signatureMismatch
+            }
         }
     }
 }

@@ -34,28 +34,6 @@ package struct SignedRequest: Sendable {
     }
 }
 
-/// Who signed a request, with which key, for which region.
-package struct Caller: Sendable, Equatable {
-    /// Whose access key signed.
-    package let principal: Principal
-    /// The access key that signed.
-    package let accessKeyID: String
-    /// The region of the signature's scope; it selects the region that serves the request.
-    package let region: Region
-
-    package init(principal: Principal, accessKeyID: String, region: Region) {
-        self.principal = principal
-        self.accessKeyID = accessKeyID
-        self.region = region
-    }
-}
-
-/// Where access keys are looked up; it answers from memory.
-package protocol CredentialSource: Sendable {
-    /// The access key of this identifier, active or not.
-    func accessKey(_ id: String) -> AccessKeyRecord?
-}
-
 /// The regions that a server answers for.
 package enum HostedRegions: Sendable, Equatable {
     case anyWellFormed
@@ -74,34 +52,4 @@ package enum HostedRegions: Sendable, Equatable {
     package func admitsReplica(in region: Region) -> Bool {
         self == .anyWellFormed ? region.isOfAWS : contains(region)
     }
-}
-
-/// A service that requests are signed for, and what is particular about its signatures.
-package enum SigningService: Sendable, Equatable {
-    case kms
-    case sts
-    /// This server's own requests: moving the clock.
-    case administration
-
-    /// The service's name in the signature's scope.
-    package var name: String {
-        switch self {
-        case .kms: "kms"
-        case .sts: "sts"
-        case .administration: "chatelaine"
-        }
-    }
-
-    /// How far a signature's time may be from the server's, in minutes.
-    var skewInMinutes: Int { self == .sts ? 15 : 5 }
-
-    /// Whether the operation is named by a header, which then must be signed: otherwise a captured request could be
-    /// turned into another one.
-    var namesOperationInHeader: Bool { self != .sts }
-
-    /// Whether a presigned request is good for as long as it says; STS keeps to its own window.
-    var honorsExpires: Bool { self != .sts }
-
-    /// A region that the service is reached through although no key lives there.
-    var globalRegion: String? { self == .sts ? "us-east-1" : nil }
 }

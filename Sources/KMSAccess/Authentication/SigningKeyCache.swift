@@ -8,7 +8,7 @@ import Synchronization
 /// still active and its secret still the same is asked with every request.
 final class SigningKeyCache: Sendable {
     private struct Entry {
-        let wrappedSecret: [UInt8]
+        let secret: Credential.Secret
         let key: SigningKey
     }
 
@@ -18,18 +18,18 @@ final class SigningKeyCache: Sendable {
     init(capacity: Int = 4096) { self.capacity = capacity }
 
     /// The key of this credential, access key and scope in one text, that was derived from this very secret.
-    func key(for credential: String, of record: AccessKeyRecord) -> SigningKey? {
+    func key(for credential: String, of owner: Credential) -> SigningKey? {
         entries.withLock { entries in
-            guard let entry = entries[credential], entry.wrappedSecret == record.wrappedSecret else { return nil }
+            guard let entry = entries[credential], entry.secret == owner.secret else { return nil }
             return entry.key
         }
     }
 
-    func insert(_ key: SigningKey, for credential: String, of record: AccessKeyRecord) {
+    func insert(_ key: SigningKey, for credential: String, of owner: Credential) {
         entries.withLock { entries in
             // Yesterday's keys are of no use any more; after a full cache the ones in use come back at once.
             if entries.count >= capacity { entries.removeAll(keepingCapacity: true) }
-            entries[credential] = Entry(wrappedSecret: record.wrappedSecret, key: key)
+            entries[credential] = Entry(secret: owner.secret, key: key)
         }
     }
 

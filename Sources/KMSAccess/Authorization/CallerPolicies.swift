@@ -1,3 +1,5 @@
+import KMSModel
+
 /// What the caller's own account says of a caller: identity policies, permissions boundary and session policies.
 ///
 /// Source: IAM User Guide, "Policy evaluation logic".
@@ -90,6 +92,10 @@ package struct CallerPolicies: Sendable {
 package struct IdentityPolicy: Sendable {
     private let denies: [CompiledStatement]
     private let allows: [CompiledStatement]
+
+    /// A policy without statements, which allows nothing.
+    package static let nothing = IdentityPolicy(
+        PolicyDocument(version: .current, id: nil, statements: [], source: .object(JSONObject())))
 
     /// Prepares `document`, which was read as an identity policy.
     package init(_ document: PolicyDocument) {

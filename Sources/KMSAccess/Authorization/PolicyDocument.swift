@@ -21,6 +21,16 @@ package struct PolicyDocument: Sendable, Equatable {
         case key(Partition)
         /// A user, group or role, or a session, or a boundary: statements are about whoever has the policy.
         case identity
+        /// A role, as what says who may assume it: statements name principals of this partition, and no resource.
+        case trust(Partition)
+
+        /// The partition whose principals a document may name; nil for one that names none.
+        var partition: Partition? {
+            switch self {
+            case .key(let partition), .trust(let partition): partition
+            case .identity: nil
+            }
+        }
     }
 
     /// What the document was written in; ``Version/original`` if it does not say.

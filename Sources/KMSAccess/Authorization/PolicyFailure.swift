@@ -6,6 +6,20 @@ package enum PolicyFailure: Error, Equatable, Sendable, CaseIterable {
     case tooLarge
     /// Not JSON, or not the grammar of a policy.
     case syntax
+    /// A version of the language that there is not.
+    case wrongVersion
+    /// A statement's label in an identity policy that is not of letters and digits alone.
+    case invalidSid
+    /// Two statements of an identity policy with one label.
+    case duplicateSid
+    /// An action without the service that it is of, in a policy of IAM.
+    case actionWithoutService
+    /// A resource of an identity policy that is neither `*` nor an ARN.
+    case resourceWithoutARN
+    /// A statement of a trust policy with a resource, which is the role itself.
+    case prohibitedResource
+    /// An action of a trust policy that is not of STS.
+    case actionOutsideSTS
     /// A statement that names nobody.
     case missingPrincipal
     /// A statement of an identity policy without actions.
@@ -34,7 +48,8 @@ extension KMSError {
                 .limitExceeded,
                 "The key policy exceeds the maximum of \(PolicyDocument.maximumByteCount) bytes."
             )
-        case .syntax:
+        case .syntax, .wrongVersion, .invalidSid, .duplicateSid, .actionWithoutService, .resourceWithoutARN,
+            .prohibitedResource, .actionOutsideSTS:
             self.init(.malformedPolicyDocument, "Syntax errors in policy.")
         case .missingActions:
             self.init(.malformedPolicyDocument, "Policy statement must contain actions.")

@@ -16,6 +16,13 @@ extension PolicyDocument {
     /// - Throws: ``PolicyFailure``, never `lockout`.
     package static func parse(_ text: String, as kind: Kind) throws(PolicyFailure) -> Self {
         guard text.utf8.count <= maximumByteCount else { throw .tooLarge }
+        return try parse(stored: text, as: kind)
+    }
+
+    /// Reads a policy that was accepted before and stored in a form of this program's own, which may be longer.
+    ///
+    /// - Throws: ``PolicyFailure``, never `lockout` or `tooLarge`.
+    package static func parse(stored text: String, as kind: Kind) throws(PolicyFailure) -> Self {
         guard text.unicodeScalars.allSatisfy(isAllowed) else { throw .syntax }
         let value: JSONValue
         do {
@@ -24,6 +31,16 @@ extension PolicyDocument {
             throw .syntax
         }
         return try PolicyParser(kind: kind).document(value)
+    }
+
+    /// Reads an identity policy that is written now.
+    ///
+    /// - Throws: ``PolicyFailure``, also ``PolicyFailure/resourceWithoutARN``: such a resource would match nothing.
+    package static func parse(identityPolicy text: String) throws(PolicyFailure) -> Self {
+        let document = try parse(text, as: .identity)
+        let resources = document.statements.flatMap { $0.resources?.elements ?? [] }
+        guard resources.allSatisfy({ $0 == "*" || $0.hasBytePrefix("arn:") }) else { throw .resourceWithoutARN }
+        return document
     }
 
     /// The characters that a policy may be written with (API model, pattern of `PolicyType`).
@@ -48,7 +65,9 @@ private struct PolicyParser {
         for member in try members(value) {
             switch member.name {
             case "Version":
-                guard let known = PolicyDocument.Version(rawValue: try string(member.value)) else { throw .syntax }
+                guard let known = PolicyDocument.Version(rawValue: try string(member.value)) else {
+                    throw kind.isOfIAM ? .wrongVersion : .syntax
+                }
                 version = known
             case "Id": id = try string(member.value)
             case "Statement":
@@ -57,6 +76,7 @@ private struct PolicyParser {
             }
         }
         guard !statements.isEmpty else { throw .syntax }
+        if kind.isOfIAM { try checkLabels(of: statements) }
         return PolicyDocument(version: version, id: id, statements: statements, source: value)
     }
 
@@ -82,6 +102,8 @@ private struct PolicyParser {
         }
         guard let effect else { throw .syntax }
         try check(principals, actions, resources, effect)
+        // The resource of a trust policy is the role that it is of.
+        if case .trust = kind { resources = PolicySelection(elements: ["*"], isComplement: false) }
         return PolicyStatement(
             sid: sid, effect: effect, principals: principals, actions: actions, resources: resources,
             conditions: conditions
@@ -102,7 +124,23 @@ private struct PolicyParser {
             guard principals == nil else { throw .syntax }
             guard let actions, !actions.elements.isEmpty else { throw .missingActions }
             guard let resources, !resources.elements.isEmpty else { throw .missingResources }
+        case .trust:
+            guard let principals else { throw .missingPrincipal }
+            guard resources == nil else { throw .prohibitedResource }
+            guard effect == .deny || !principals.isComplement else { throw .syntax }
+            guard let actions, !actions.elements.isEmpty else { throw .missingActions }
+            guard actions.elements.allSatisfy({ $0 == "*" || $0.hasBytePrefix(ignoringCase: "sts:") }) else {
+                throw .actionOutsideSTS
+            }
         }
+    }
+
+    /// Source: IAM User Guide, "IAM JSON policy elements: Sid".
+    private func checkLabels(of statements: [PolicyStatement]) throws(PolicyFailure) {
+        let labels = statements.compactMap(\.sid).filter { !$0.isEmpty }
+        let isLabel = { (byte: UInt8) in byte.isASCIILabel && byte != UInt8(ascii: "-") }
+        guard labels.allSatisfy({ $0.utf8.allSatisfy(isLabel) }) else { throw .invalidSid }
+        guard Set(labels).count == labels.count else { throw .duplicateSid }
     }
 
     /// Fills one of an exclusive pair of elements.
@@ -116,7 +154,7 @@ private struct PolicyParser {
     // MARK: Elements
 
     private func principals(_ value: JSONValue) throws(PolicyFailure) -> [PolicyPrincipal] {
-        guard case .key(let partition) = kind else { throw .syntax }
+        guard let partition = kind.partition else { throw .syntax }
         if case .string(let text) = value {
             guard text == "*" else { throw .invalidPrincipal }
             return [.anyone]
@@ -127,6 +165,7 @@ private struct PolicyParser {
                 switch member.name {
                 case "AWS": result.append(try PolicyPrincipal(aws: text, in: partition))
                 case "Service": result.append(try PolicyPrincipal(service: text))
+                case "Federated" where kind.isOfIAM: result.append(.federatedProvider(text))
                 // Neither kind of principal can call KMS, so a statement about one is a mistake.
                 case "Federated", "CanonicalUser": throw .invalidPrincipal
                 default: throw .syntax
@@ -139,7 +178,9 @@ private struct PolicyParser {
 
     private func actions(_ value: JSONValue) throws(PolicyFailure) -> [String] {
         let result = try strings(value)
-        guard result.allSatisfy(ActionName.isPattern) else { throw .syntax }
+        guard result.allSatisfy(ActionName.isPattern) else {
+            throw kind.isOfIAM ? .actionWithoutService : .syntax
+        }
         return result
     }
 
@@ -194,6 +235,16 @@ private struct PolicyParser {
             case .bool(let flag): flag ? "true" : "false"
             case .null, .array, .object: throw .syntax
             }
+        }
+    }
+}
+
+extension PolicyDocument.Kind {
+    /// Whether IAM keeps such documents, with rules of its own.
+    fileprivate var isOfIAM: Bool {
+        switch self {
+        case .key: false
+        case .identity, .trust: true
         }
     }
 }

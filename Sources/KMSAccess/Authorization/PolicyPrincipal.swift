@@ -18,8 +18,13 @@ package enum PolicyPrincipal: Sendable, Hashable {
     case federatedUser(AccountID, name: String)
     /// An AWS service acting for itself.
     case service(String)
-    /// What is left of a user or role that was deleted (`AIDA...`, `AROA...`): nobody.
-    case uniqueID(String)
+    /// A user, or every session of a role, by the unique identifier (`AIDA...`, `AROA...`): so policies are stored, and so
+    /// they still read when whoever was meant is deleted.
+    case uniqueID(UniqueID)
+    /// One session of a role that is named by its unique identifier: `AROA...:<session>`.
+    case uniqueSession(UniqueID, session: String)
+    /// A provider of identities of others. No credential of this server comes from one.
+    case federatedProvider(String)
 }
 
 extension PolicyPrincipal {
@@ -33,8 +38,8 @@ extension PolicyPrincipal {
             self = .anyIdentity
         } else if let account = AccountID(text) {
             self = .account(account)
-        } else if Self.isUniqueID(text) {
-            self = .uniqueID(text)
+        } else if let bound = Self.bound(text) {
+            self = bound
         } else {
             try self.init(arn: text, in: partition)
         }
@@ -130,12 +135,14 @@ extension PolicyPrincipal {
             && text.utf8.allSatisfy { $0.isASCIILabel || "_+=,.@".utf8.contains($0) }
     }
 
-    /// Whether `text` is a user's or role's unique identifier: a prefix and 17 digits in base 32 (RFC 4648).
-    private static func isUniqueID(_ text: String) -> Bool {
-        text.utf8.count == 21 && (text.hasPrefix("AIDA") || text.hasPrefix("AROA"))
-            && text.utf8.allSatisfy {
-                (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0)
-                    || (UInt8(ascii: "2")...UInt8(ascii: "7")).contains($0)
-            }
+    /// A user, a role or a session of one, by the unique identifier.
+    private static func bound(_ text: String) -> Self? {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let id = UniqueID(String(parts[0])) else { return nil }
+        switch (id.kind, parts.count) {
+        case (.user, 1), (.role, 1): return .uniqueID(id)
+        case (.role, 2) where isName(String(parts[1])): return .uniqueSession(id, session: String(parts[1]))
+        default: return nil
+        }
     }
 }

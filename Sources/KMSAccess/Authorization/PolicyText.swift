@@ -18,6 +18,23 @@ package enum PolicyText {
         return text
     }
 
+    /// The text of `value` without any white space between its parts.
+    package static func compact(_ value: JSONValue) -> String {
+        switch value {
+        case .array(let elements):
+            return "[" + elements.map(compact).joined(separator: ",") + "]"
+        case .object(let object):
+            let members = object.members.map { member in
+                var name = ""
+                append(member.name, to: &name)
+                return name + ":" + compact(member.value)
+            }
+            return "{" + members.joined(separator: ",") + "}"
+        case .null, .bool, .number, .string:
+            return print(value)
+        }
+    }
+
     private static func append(_ value: JSONValue, depth: Int, to text: inout String) {
         switch value {
         case .null: text += "null"

@@ -4,10 +4,13 @@ package import KMSModel
 package protocol PrincipalDirectory {
     /// Whether the account is one of this server's, so that its users and roles are known here.
     func hosts(_ account: AccountID) -> Bool
-    /// Whether the account has a user of exactly this path and name.
-    func hasUser(_ account: AccountID, path: String, name: String) -> Bool
-    /// Whether the account has a role of exactly this name, and of this path unless it is nil.
-    func hasRole(_ account: AccountID, path: String?, name: String) -> Bool
+    /// The identifier of the account's user of exactly this path and name.
+    func userID(_ account: AccountID, path: String, name: String) -> UniqueID?
+    /// The identifier of the account's role of exactly this name, and of this path unless it is nil.
+    func roleID(_ account: AccountID, path: String?, name: String) -> UniqueID?
+    /// The user of this identifier as it is called now, or a session of a role as its ARN names it: a session without a name
+    /// stands for the role itself.
+    func principal(_ id: UniqueID) -> Principal?
 }
 
 extension PolicyDocument {
@@ -30,31 +33,80 @@ extension PolicyPrincipal {
     /// Whether a grant can be made to this principal now: a user, a role, a session or an account's root user.
     package func canBeGranted(in directory: some PrincipalDirectory) -> Bool {
         switch self {
-        case .anyone, .anyIdentity, .service, .uniqueID: false
+        case .anyone, .anyIdentity, .service, .uniqueID, .uniqueSession, .federatedProvider: false
         case .account, .user, .role, .roleSession, .federatedUser: canBeNamed(in: directory)
         }
     }
 
-    /// The account that the principal is of; services and everybody have none.
+    /// The principal as a policy writes it.
+    package func text(in partition: Partition) -> String {
+        switch self {
+        case .anyone, .anyIdentity: "*"
+        case .account(let account): Principal.root(account).arn(in: partition)
+        case .user(let account, let path, let name): "arn:\(partition.rawValue):iam::\(account):user\(path)\(name)"
+        case .role(let account, let path, let name): "arn:\(partition.rawValue):iam::\(account):role\(path)\(name)"
+        case .roleSession(let account, let role, let session):
+            "arn:\(partition.rawValue):sts::\(account):assumed-role/\(role)/\(session)"
+        case .federatedUser(let account, let name):
+            "arn:\(partition.rawValue):sts::\(account):federated-user/\(name)"
+        case .service(let name), .federatedProvider(let name): name
+        case .uniqueID(let id): id.description
+        case .uniqueSession(let id, let session): "\(id):\(session)"
+        }
+    }
+
+    /// The account that the principal is of; services, everybody, and who is known by an identifier only, have none.
     package var account: AccountID? {
         switch self {
         case .account(let account), .user(let account, _, _), .role(let account, _, _),
             .roleSession(let account, _, _), .federatedUser(let account, _):
             account
-        case .anyone, .anyIdentity, .service, .uniqueID: nil
+        case .anyone, .anyIdentity, .service, .uniqueID, .uniqueSession, .federatedProvider: nil
         }
     }
 
-    fileprivate func canBeNamed(in directory: some PrincipalDirectory) -> Bool {
+    /// Whether the principal exists, as far as can be known.
+    package func canBeNamed(in directory: some PrincipalDirectory) -> Bool {
         switch self {
-        case .anyone, .anyIdentity, .account, .service, .federatedUser: true
+        case .anyone, .anyIdentity, .account, .service, .federatedUser, .federatedProvider: true
+        case .user(let account, _, _), .role(let account, _, _), .roleSession(let account, _, _):
+            !directory.hosts(account) || bound(in: directory) != nil
+        case .uniqueID, .uniqueSession: false
+        }
+    }
+
+    /// The unique identifier of a user or role that exists, as policies and grants are stored with it: whoever gets the same
+    /// name later is somebody else.
+    ///
+    /// Source: IAM User Guide, "AWS JSON policy elements: Principal".
+    ///
+    /// - Returns: Nil for whatever is stored as it is written.
+    package func bound(in directory: some PrincipalDirectory) -> String? {
+        switch self {
         case .user(let account, let path, let name):
-            !directory.hosts(account) || directory.hasUser(account, path: path, name: name)
+            directory.userID(account, path: path, name: name)?.description
         case .role(let account, let path, let name):
-            !directory.hosts(account) || directory.hasRole(account, path: path, name: name)
-        case .roleSession(let account, let role, _):
-            !directory.hosts(account) || directory.hasRole(account, path: nil, name: role)
-        case .uniqueID: false
+            directory.roleID(account, path: path, name: name)?.description
+        case .roleSession(let account, let role, let session):
+            directory.roleID(account, path: nil, name: role).map { "\($0):\(session)" }
+        case .anyone, .anyIdentity, .account, .service, .federatedUser, .federatedProvider, .uniqueID, .uniqueSession:
+            nil
+        }
+    }
+
+    /// The ARN of a user, role or session that is stored by its unique identifier, as it is called now.
+    ///
+    /// - Returns: Nil when whoever was meant is gone, and for whatever is not stored by an identifier.
+    package func arn(in partition: Partition, from directory: some PrincipalDirectory) -> String? {
+        switch self {
+        case .uniqueID(let id):
+            return directory.principal(id)?.policyARN(in: partition)
+        case .uniqueSession(let id, let session):
+            guard case .roleSession(let account, let path, let role, _, _)? = directory.principal(id) else {
+                return nil
+            }
+            return Principal.roleSession(account, path: path, role: role, session: session, id: id).arn(in: partition)
+        default: return nil
         }
     }
 }

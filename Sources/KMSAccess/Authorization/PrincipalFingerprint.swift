@@ -30,6 +30,11 @@ package struct PrincipalFingerprint: Hashable, Sendable {
     /// The fingerprint of a service's domain name.
     package static func service(_ name: String) -> Self { Self(value: 5).adding(name) }
 
+    /// The fingerprint of a user or role by its unique identifier, or with a session's name of that session.
+    package static func unique(_ id: UniqueID, session: String = "") -> Self {
+        Self(value: 6).adding(id.description).adding(session)
+    }
+
     private func adding(_ text: String) -> Self {
         var result = self
         text.withUTF8Lent { bytes in
@@ -67,6 +72,8 @@ struct FingerprintedCaller {
     private let account: PrincipalFingerprint
     private let identity: PrincipalFingerprint
     private let session: PrincipalFingerprint
+    private let uniqueID: PrincipalFingerprint
+    private let uniqueSession: PrincipalFingerprint
 
     init(_ caller: AccessCaller) {
         self.caller = caller
@@ -75,21 +82,27 @@ struct FingerprintedCaller {
         case .principal(.root(_)):
             (isService, layers, ownLayer) = (false, .account, .account)
             (identity, session) = (.none, .none)
-        case .principal(.user(let account, let path, let name)):
+            (uniqueID, uniqueSession) = (.none, .none)
+        case .principal(.user(let account, let path, let name, let id)):
             (isService, layers, ownLayer) = (false, [.account, .identity], .identity)
             (identity, session) = (.user(account, path: path, name: name), .none)
-        case .principal(.roleSession(let account, let path, let role, let name)):
+            (uniqueID, uniqueSession) = (.unique(id), .none)
+        case .principal(.roleSession(let account, let path, let role, let name, let id)):
             (isService, layers, ownLayer) = (false, [.account, .identity, .session], .session)
             identity = .role(account, path: path, name: role)
             session = .roleSession(account, role: role, session: name)
+            (uniqueID, uniqueSession) = (.unique(id), .unique(id, session: name))
         case .service(let name):
             (isService, layers, ownLayer) = (true, .identity, .identity)
             (identity, session) = (.service(name), .none)
+            (uniqueID, uniqueSession) = (.none, .none)
         }
     }
 
     /// Whether the principal that `print` was made of may be this caller; if not, it surely is not.
-    func mayBe(_ print: PrincipalFingerprint) -> Bool { print == identity || print == account || print == session }
+    func mayBe(_ print: PrincipalFingerprint) -> Bool {
+        print == account || print == uniqueID || print == identity || print == session || print == uniqueSession
+    }
 }
 
 /// What a caller is made of, as policies can name it.
@@ -111,8 +124,10 @@ extension PolicyPrincipal {
         case .role(let account, let path, let name): .role(account, path: path, name: name)
         case .roleSession(let account, let role, let session): .roleSession(account, role: role, session: session)
         case .service(let name): .service(name)
-        // Deleted principals make no calls, and nothing here issues federated sessions.
-        case .anyone, .anyIdentity, .federatedUser, .uniqueID: nil
+        case .uniqueID(let id): .unique(id)
+        case .uniqueSession(let id, let session): .unique(id, session: session)
+        // Nothing here issues federated sessions.
+        case .anyone, .anyIdentity, .federatedUser, .federatedProvider: nil
         }
     }
 }

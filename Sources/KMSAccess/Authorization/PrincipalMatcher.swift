@@ -65,15 +65,19 @@ extension PolicyPrincipal {
         switch (self, caller) {
         case (.account(let own), .principal(let principal)):
             own == principal.account ? .account : []
-        case (.user(let own, let path, let name), .principal(.user(let account, let callerPath, let callerName))):
+        case (.user(let own, let path, let name), .principal(.user(let account, let callerPath, let callerName, _))):
             own == account && name.isSameASCII(as: callerName) && path.isSameASCII(as: callerPath) ? .identity : []
-        case (.role(let own, let path, let name), .principal(.roleSession(let account, let callerPath, let role, _))):
+        case (.role(let own, let path, let name), .principal(.roleSession(let account, let callerPath, let role, _, _))):
             own == account && name.isSameASCII(as: role) && path.isSameASCII(as: callerPath) ? .identity : []
         case (
             .roleSession(let own, let ownRole, let ownSession),
-            .principal(.roleSession(let account, _, let role, let session))
+            .principal(.roleSession(let account, _, let role, let session, _))
         ):
             own == account && ownRole.isSameASCII(as: role) && ownSession.isSameASCII(as: session) ? .session : []
+        case (.uniqueID(let own), .principal(let principal)):
+            own == principal.id ? .identity : []
+        case (.uniqueSession(let own, let ownSession), .principal(.roleSession(_, _, _, let session, let id))):
+            own == id && ownSession.isSameASCII(as: session) ? .session : []
         case (.service(let own), .service(let name)):
             own.isSameASCII(as: name) ? .identity : []
         default:

@@ -1,5 +1,6 @@
 package import Foundation
 package import KMSAccess
+package import KMSIdentity
 package import KMSModel
 
 /// What one call was, who made it and how it ended, in the shape of a CloudTrail record.
@@ -24,7 +25,7 @@ package struct AuditRecord: Sendable {
     /// The account whose record this is.
     package let account: AccountID
     /// The refusal, or nil after a success.
-    package var outcome: KMSError?
+    package var outcome: Failure?
     /// Whether the call changes nothing.
     package var isReadOnly = true
     /// What the request asked, as far as it may be kept.
@@ -54,6 +55,30 @@ package struct AuditRecord: Sendable {
         case keyID(String)
         /// The answer's own JSON, whose member names begin in upper case.
         case answer(JSONObject)
+    }
+
+    /// Why a call failed.
+    package struct Failure: Sendable {
+        /// The error's name; CloudTrail calls a refused authorization `AccessDenied`, whatever the service's own exception
+        /// is called.
+        let code: String
+        let message: String?
+        /// Whether the caller was refused what it may not do.
+        let isDenial: Bool
+
+        /// A refusal of the JSON protocol.
+        package init(_ error: KMSError) {
+            isDenial = error.code == .accessDenied
+            code = isDenial ? "AccessDenied" : error.code.rawValue
+            message = error.message
+        }
+
+        /// A refusal of the query protocol.
+        package init(_ failure: QueryFailure) {
+            isDenial = failure.isDenial
+            code = failure.code
+            message = failure.message
+        }
     }
 
     /// What made the server do it.
@@ -91,7 +116,7 @@ package struct AuditRecord: Sendable {
     ///
     /// The owner learns which account it was, not who in it.
     package func copies() -> [AuditRecord] {
-        guard outcome?.code != .accessDenied, resources.contains(where: { $0.account != account }) else {
+        guard outcome?.isDenial != true, resources.contains(where: { $0.account != account }) else {
             return [self]
         }
         let owners = Set(resources.map(\.account)).subtracting([account]).sorted()
@@ -158,9 +183,7 @@ package struct AuditRecord: Sendable {
 
     private func write(outcomeTo writer: inout JSONWriter) {
         if let outcome {
-            // CloudTrail calls a refused authorization `AccessDenied`, whatever the service's own exception is called.
-            let isDenial = outcome.code == .accessDenied
-            writer.member("errorCode", isDenial ? "AccessDenied" : outcome.code.rawValue)
+            writer.member("errorCode", outcome.code)
             if let message = outcome.message { writer.member("errorMessage", message) }
         }
         writer.name("requestParameters")
@@ -223,28 +246,6 @@ package struct Client: Sendable {
     package init(address: String, userAgent: String?) {
         self.address = address
         self.userAgent = userAgent
-    }
-}
-
-extension Caller {
-    /// Writes the members of `userIdentity`.
-    ///
-    /// Source: CloudTrail User Guide, "CloudTrail userIdentity element". Users and role sessions get the unique
-    /// identifiers that belong here once there are identities to have them.
-    fileprivate func write(identityTo writer: inout JSONWriter) {
-        switch principal {
-        case .root(let account):
-            writer.member("type", "Root")
-            writer.member("principalId", account.description)
-        case .user(_, _, let name):
-            writer.member("type", "IAMUser")
-            writer.member("userName", name)
-        case .roleSession:
-            writer.member("type", "AssumedRole")
-        }
-        writer.member("arn", principal.arn(in: region.partition))
-        writer.member("accountId", principal.account.description)
-        writer.member("accessKeyId", accessKeyID)
     }
 }
 

@@ -66,7 +66,7 @@ extension JSONValue {
     /// The value with its own names in lower case, and what they stand for as it is.
     fileprivate var lowerFirstOfNames: JSONValue {
         guard case .object(let object) = self else { return self }
-        return .object(JSONObject(object.members.map { .init(name: $0.name.lowerFirst, value: $0.value) }))
+        return .object(JSONObject(object.members.map { .init(name: $0.name.lowercasedFirst, value: $0.value) }))
     }
 
     /// The value with the names of the model's members in lower case.
@@ -79,16 +79,14 @@ extension JSONValue {
         case .object(let object) where isRoot:
             .object(
                 JSONObject(
-                    object.members.map { .init(name: $0.name.lowerFirst, value: $0.value.lowerFirst(asRoot: true)) }
+                    object.members.map {
+                        .init(name: $0.name.lowercasedFirst, value: $0.value.lowerFirst(asRoot: true))
+                    }
                 )
             )
         default: self
         }
     }
-}
-
-extension String {
-    var lowerFirst: String { prefix(1).lowercased() + dropFirst() }
 }
 
 extension Access {
@@ -98,7 +96,7 @@ extension Access {
         case .key(let key, _), .keyOfCiphertext(let key), .grant(let key, _):
             key.arn.region == region ? (key.arn.account, key.arnText) : nil
         case .alias(let alias): (alias.realm.account, alias.description)
-        case .account: nil
+        case .identity, .account: nil
         }
     }
 }

@@ -1,17 +1,19 @@
+import Foundation
 package import KMSCrypto
+import KMSIdentity
 package import KMSModel
 package import KMSStore
 
-/// Makes accounts, and root access keys for them.
+/// Makes accounts, and root access keys for them: what an operator does at the data directory, not over the network.
 package struct AccountRegistry: Sendable {
     private let store: any Store
-    private let credentials: CredentialDirectory
+    private let identities: IdentityDirectory
     private let keyring: Keyring
     private let clock: any Clock
 
-    package init(store: any Store, credentials: CredentialDirectory, keyring: Keyring, clock: any Clock) {
+    init(store: any Store, identities: IdentityDirectory, keyring: Keyring, clock: any Clock) {
         self.store = store
-        self.credentials = credentials
+        self.identities = identities
         self.keyring = keyring
         self.clock = clock
     }
@@ -36,93 +38,53 @@ package struct AccountRegistry: Sendable {
     package enum Failure: Error, Sendable {
         case store(StoreError)
         case crypto(CryptoFailure)
-        /// The access key belongs to another account.
+        /// The access key belongs to somebody else.
         case accessKeyTaken(String)
     }
 
     /// Makes a new random credential for the root user of `account`, which is created when missing.
     package func makeRootCredential(for account: AccountID) async throws(Failure) -> RootCredential {
-        let credential: RootCredential
+        let new: NewAccessKey
         do throws(CryptoFailure) {
-            let id = try AccessKeyID.make(from: keyring.randomBytes(AccessKeyID.randomByteCount))
-            let secret = try keyring.randomBytes(AccessKeyID.secretByteCount)
-            credential = RootCredential(account: account, accessKeyID: id, secret: AccessKeyID.secretText(secret))
+            new = try NewAccessKey(of: account, user: nil, at: clock.now, with: keyring)
         } catch {
             throw .crypto(error)
         }
-        try await register(credential)
-        return credential
+        try await commit(new.record)
+        return RootCredential(account: account, accessKeyID: new.record.id, secret: new.secret)
     }
 
     /// Makes requests signed with `credential` those of its account's root user.
     ///
-    /// A known access key gets the secret anew; one of another account is refused.
+    /// A known access key gets the secret anew; one of another account, or of a user, is refused.
     package func register(_ credential: RootCredential) async throws(Failure) {
-        let known = credentials.accessKey(credential.accessKeyID)
-        guard known == nil || known?.principal == .root(credential.account) else {
+        let known = identities.accessKey(credential.accessKeyID)
+        guard known == nil || known?.account == credential.account && known?.user == nil else {
             throw .accessKeyTaken(credential.accessKeyID)
         }
-        let record = try wrap(credential)
-        var mutations: [Mutation] = []
-        let account = AccountRecord(id: credential.account, creationDate: clock.now)
-        if !credentials.hosts(credential.account) { mutations.append(.insertAccount(account)) }
-        mutations.append(known == nil ? .insertAccessKey(record) : .updateAccessKey(record))
-        do throws(StoreError) {
-            _ = try await store.commit(Change(mutations))
-        } catch {
-            throw .store(error)
-        }
-        credentials.publish(account)
-        credentials.publish(record)
-    }
-
-    private func wrap(_ credential: RootCredential) throws(Failure) -> AccessKeyRecord {
+        let new: NewAccessKey
         do throws(CryptoFailure) {
-            let wrapped = try keyring.wrapSecret(
-                credential.secret, accessKeyID: credential.accessKeyID, account: credential.account
-            )
-            return AccessKeyRecord(
-                id: credential.accessKeyID, principal: .root(credential.account), creationDate: clock.now,
-                isActive: true, wrappedSecret: wrapped
-            )
+            new = try NewAccessKey(
+                id: credential.accessKeyID, secret: credential.secret, of: credential.account, user: nil, at: clock.now,
+                with: keyring)
         } catch {
             throw .crypto(error)
         }
+        try await commit(new.record)
     }
-}
 
-/// The two halves of an access key as AWS shapes them.
-///
-/// Source: IAM User Guide, "IAM identifiers": `AKIA` and sixteen base32 characters; a secret is forty base64 characters.
-enum AccessKeyID {
-    /// How many random bytes stand behind the sixteen characters.
-    static let randomByteCount = 10
-    /// How many random bytes stand behind the forty characters of a secret.
-    static let secretByteCount = 30
-
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".utf8)
-
-    static func make(from random: SecretBytes) -> String {
-        var text: [UInt8] = Array("AKIA".utf8)
-        random.withBytes { bytes in
-            var bits: UInt32 = 0
-            var bitCount = 0
-            for byte in bytes {
-                bits = bits << 8 | UInt32(byte)
-                bitCount += 8
-                while bitCount >= 5 {
-                    bitCount -= 5
-                    text.append(alphabet[Int(bits >> UInt32(bitCount) & 31)])
-                }
-            }
+    private func commit(_ accessKey: AccessKeyRecord) async throws(Failure) {
+        let account = AccountRecord(id: accessKey.account, creationDate: clock.now)
+        let present = identities.identities(of: accessKey.account)
+        var edit = IdentityEdit(present ?? AccountIdentities(account))
+        edit.put(accessKey, replacing: present?.accessKey(accessKey.id) != nil)
+        do throws(StoreError) {
+            guard var change = edit.change else { return }
+            if present == nil { change.mutations.insert(.insertAccount(account), at: 0) }
+            _ = try await store.commit(change)
+        } catch {
+            throw .store(error)
         }
-        return String(decoding: text, as: UTF8.self)
-    }
-
-    static func secretText(_ random: SecretBytes) -> SecretBytes {
-        var text: [UInt8] = []
-        random.withBytes { Base64.encode($0, to: &text) }
-        defer { for index in text.indices { text[index] = 0 } }
-        return SecretBytes(copying: text)
+        identities.publish(edit.identities)
     }
 }

@@ -24,18 +24,23 @@ struct ListGrants: KeyOperation {
             .listGrants, of: "\(key.arnText) \(input.grantId ?? "") \(input.granteePrincipal ?? "")")
         let last = try scope.position(in: input.marker) { GrantID($0) }
         let limit = min(input.limit ?? defaultPage, largestPage)
+        let grantee = input.granteePrincipal.map {
+            context.policies.storedPrincipal($0, in: key.arn.region.partition)
+        }
         let found: [Grant]
         if let id = input.grantId.flatMap({ GrantID($0) }) {
             found = [grants.grant(id, on: key.arn)].compactMap(\.self).filter {
-                input.granteePrincipal == nil || $0.record.grantee == input.granteePrincipal
+                grantee == nil || $0.record.grantee == grantee
             }
-        } else if let grantee = input.granteePrincipal {
+        } else if let grantee {
             found = grants.grants(on: key.arn, to: [grantee]).sorted { $0.record.id < $1.record.id }
         } else {
             found = grants.grants(on: key.arn, after: last, limit: limit + 1)
         }
         let rest = found.filter { grant in last.map { $0 < grant.record.id } ?? true }
-        return Outcome(API.ListGrantsResponse(scope.page(of: rest, limit: limit) { $0.record.id.description }))
+        return Outcome(
+            API.ListGrantsResponse(
+                scope.page(of: rest, limit: limit) { $0.record.id.description }, under: context.policies))
     }
 }
 
@@ -43,6 +48,11 @@ struct ListRetirableGrants: AccountOperation {
     static let description = OperationDescription(
         .listRetirableGrants, recorded: .read("Limit", "Marker", "RetiringPrincipal")
     )
+
+    /// Policies are asked about the principal itself (Service Authorization Reference, ListRetirableGrants).
+    static func accesses(to subject: Void, for input: API.ListRetirableGrantsRequest) -> [Access] {
+        [Access(description.action, on: .identity(input.retiringPrincipal))]
+    }
 
     static func perform(
         _ input: API.ListRetirableGrantsRequest, under permit: Permit<Void>, in context: RequestContext
@@ -55,16 +65,17 @@ struct ListRetirableGrants: AccountOperation {
             retirableBy: principal, in: context.realm.region, after: last, limit: limit + 1)
         return Outcome(
             API.ListGrantsResponse(
-                scope.page(of: found, limit: limit) { GrantDirectory.Place($0.record).marker }
+                scope.page(of: found, limit: limit) { GrantDirectory.Place($0.record).marker },
+                under: context.policies
             )
         )
     }
 }
 
 extension API.ListGrantsResponse {
-    fileprivate init(_ page: Page<ArraySlice<Grant>>) {
+    fileprivate init(_ page: Page<ArraySlice<Grant>>, under policies: PolicyRules) {
         self.init(
-            grants: page.elements.map { API.GrantListEntry($0.record) }, nextMarker: page.nextMarker,
+            grants: page.elements.map { API.GrantListEntry($0.record, under: policies) }, nextMarker: page.nextMarker,
             truncated: page.isTruncated
         )
     }
@@ -87,15 +98,18 @@ extension GrantDirectory.Place {
 
 extension API.GrantListEntry {
     /// What listings tell of a grant; what it was made without is left out.
-    init(_ grant: GrantRecord) {
+    init(_ grant: GrantRecord, under policies: PolicyRules) {
+        let partition = grant.key.region.partition
         func pairs(_ context: EncryptionContext) -> [(String, String)] {
             context.pairs.map { (String(decoding: $0.key, as: UTF8.self), String(decoding: $0.value, as: UTF8.self)) }
         }
         let constraints = grant.constraints
         self.init(
             keyId: grant.key.description, grantId: grant.id.description, name: grant.name,
-            creationDate: grant.creationDate, granteePrincipal: grant.grantee, retiringPrincipal: grant.retiring,
-            issuingAccount: Principal.root(grant.issuer).arn(in: grant.key.region.partition),
+            creationDate: grant.creationDate,
+            granteePrincipal: policies.shownPrincipal(grant.grantee, in: partition),
+            retiringPrincipal: grant.retiring.map { policies.shownPrincipal($0, in: partition) },
+            issuingAccount: Principal.root(grant.issuer).arn(in: partition),
             operations: grant.operations.map(\.rawValue),
             constraints: constraints == .none
                 ? nil

@@ -56,7 +56,7 @@ struct ReplicateKey: KeyOperation {
         var outcome = Outcome(
             API.ReplicateKeyResponse(
                 replicaKeyMetadata: API.KeyMetadata(replica, materials: materials, relatives: relatives),
-                replicaPolicy: context.policies.text(of: policy),
+                replicaPolicy: context.policies.text(of: policy, for: replica.arn),
                 replicaTags: input.tags == nil ? nil : tags.map { API.TagOutput(tagKey: $0.key, tagValue: $0.value) }
             ),
             change: change

@@ -18,7 +18,8 @@ struct GetKeyPolicy: KeyOperation {
         try KeyPolicyName.check(input.policyName)
         return Outcome(
             API.GetKeyPolicyResponse(
-                policy: context.policies.text(of: permit.subject.record.policy), policyName: KeyPolicyName.only
+                policy: context.policies.text(of: permit.subject.record.policy, for: permit.subject.arn),
+                policyName: KeyPolicyName.only
             )
         )
     }

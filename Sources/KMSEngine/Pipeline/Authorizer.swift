@@ -1,4 +1,5 @@
 import KMSAccess
+import KMSIdentity
 package import KMSModel
 
 /// Proof that a caller may use a subject in the way that an operation does.
@@ -29,7 +30,7 @@ package struct Authorizer: Sendable {
     ) throws(KMSError) -> Permit<Subject> {
         let caller = context.caller
         let asker = AccessCaller.principal(caller.principal)
-        let policies = CallerPolicies(of: caller.principal)
+        let policies = context.identities.policies(of: caller)
         var grounds: [Decision.Grounds] = []
         for access in accesses {
             let conditions = access.conditions(amongst: accesses, of: operation.name, in: context)
@@ -88,13 +89,14 @@ extension GrantOperation {
 }
 
 extension Principal {
-    /// Every ARN by which a grant can name the principal.
+    /// Everything by which a grant can name the principal: unique identifiers, and ARNs of those who were not known here.
     fileprivate func granteeNames(in partition: Partition) -> [String] {
         let account = Principal.root(account).arn(in: partition)
         switch self {
         case .root: return [account]
-        case .user: return [arn(in: partition), account]
-        case .roleSession: return [arn(in: partition), policyARN(in: partition), account]
+        case .user(_, _, _, let id): return [id.description, arn(in: partition), account]
+        case .roleSession(_, _, _, _, let id):
+            return [userID, id.description, arn(in: partition), policyARN(in: partition), account]
         }
     }
 }
@@ -104,7 +106,7 @@ extension Access {
     package var key: KeySnapshot? {
         switch resource {
         case .key(let key, _), .keyOfCiphertext(let key), .grant(let key, _): key
-        case .alias, .account: nil
+        case .alias, .identity, .account: nil
         }
     }
 
@@ -119,6 +121,7 @@ extension Access {
             key: key ?? (operation == .replicateKey ? keys.first : nil)
         )
         if case .alias = resource { conditions.isAlias = true }
+        if case .grant(_, let grant) = resource { conditions.grant = grant }
         conditions.isOnSameKey = keys.count == 2 && keys[0] === keys[1]
         return conditions
     }
@@ -128,14 +131,8 @@ extension Access {
         case .key(let key, _), .keyOfCiphertext(let key), .grant(let key, _):
             .key(arn: key.arnText, owner: key.arn.account)
         case .alias(let alias): .outsideKeyPolicies(alias.description)
+        case .identity(let arn): .outsideKeyPolicies(arn)
         case .account: .outsideKeyPolicies("*")
         }
-    }
-}
-
-extension CallerPolicies {
-    /// Those of a caller while there are no users and roles: a root user may do everything, nobody else anything.
-    init(of principal: Principal) {
-        if case .root = principal { self = .root } else { self = .none }
     }
 }

@@ -72,6 +72,8 @@ package struct Access: Sendable {
         /// A grant, which itself says who may end it, and the key that it is on.
         case grant(KeySnapshot, Grant)
         case alias(AliasARN)
+        /// A user, role or account, by its ARN.
+        case identity(String)
         /// Operations on no key in particular are authorized against `*`.
         case account
     }

@@ -58,7 +58,7 @@ package struct RecordedCall: Sendable {
         self.members = members
         self.defaults = defaults
         self.response = response
-        recordedNames = members.map(\.lowerFirst)
+        recordedNames = members.map(\.lowercasedFirst)
     }
 
     /// A call that changes nothing and whose answer is not recorded.

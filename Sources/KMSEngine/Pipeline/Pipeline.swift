@@ -1,6 +1,7 @@
 import Foundation
 package import KMSAccess
 package import KMSCrypto
+import KMSIdentity
 package import KMSModel
 import KMSStore
 import Logging
@@ -20,6 +21,7 @@ package struct Pipeline: Sendable {
     private let authenticator: Authenticator
     private let authorizer = Authorizer()
     private let directory: KeyDirectory
+    private let identities: IdentityDirectory
     private let ledger: Ledger
     private let turns: ChangeTurns
     private let keyring: Keyring
@@ -35,12 +37,14 @@ package struct Pipeline: Sendable {
     private let logger: Logger
 
     init(
-        authenticator: Authenticator, directory: KeyDirectory, ledger: Ledger, turns: ChangeTurns, keyring: Keyring,
+        authenticator: Authenticator, directory: KeyDirectory, identities: IdentityDirectory, ledger: Ledger,
+        turns: ChangeTurns, keyring: Keyring,
         policies: PolicyRules, regions: HostedRegions, quotas: ResourceQuotas, journal: UseJournal,
         managedKeys: ManagedKeys, audit: AuditLog, outbox: AuditOutbox, clock: any Clock, logger: Logger
     ) {
         self.authenticator = authenticator
         self.directory = directory
+        self.identities = identities
         self.ledger = ledger
         self.turns = turns
         self.keyring = keyring
@@ -64,7 +68,8 @@ package struct Pipeline: Sendable {
         let now = clock.now
         let caller: Caller
         do throws(AuthenticationFailure) {
-            caller = try authenticator.verify(request, expecting: .kms, at: clock.signingTime)
+            caller = try authenticator.verify(
+                request, expecting: .kms, at: clock.signingTime, serverTime: now)
         } catch {
             // Nobody is known to have called, so there is no account whose record this could be.
             return .failure(KMSError(error))
@@ -74,13 +79,13 @@ package struct Pipeline: Sendable {
             account: caller.principal.account, origin: .call(caller, client: client, requestID: requestID)
         )
         let context = RequestContext(
-            caller: caller, client: client, now: now, directory: directory, keyring: keyring, policies: policies,
-            regions: regions,
+            caller: caller, client: client, now: now, directory: directory, identities: identities, keyring: keyring,
+            policies: policies, regions: regions,
             slowWork: slowWork, quotas: quotas
         )
         var call = Call(context: context, record: record)
         let result = await run(operation, request.body, &call)
-        if case .failure(let error) = result { call.record.outcome = error }
+        if case .failure(let error) = result { call.record.outcome = AuditRecord.Failure(error) }
         do throws(AuditFailure) {
             if let kept = call.kept {
                 try await outbox.write([kept])
@@ -231,7 +236,7 @@ package struct Pipeline: Sendable {
             case .key(let key, checksState: true), .keyOfCiphertext(let key):
                 try KindRules.check(operation.name, on: key)
                 try StateTable.check(operation.name, on: key)
-            case .key(_, checksState: false), .grant, .alias, .account: break
+            case .key(_, checksState: false), .grant, .alias, .identity, .account: break
             }
         }
     }

@@ -1,16 +1,17 @@
 package import KMSAccess
+package import KMSIdentity
 package import KMSModel
 
 /// What makes a text a key policy of this server.
 package struct PolicyRules: Sendable {
-    private let principals: any PrincipalDirectory & Sendable
+    private let identities: IdentityDirectory
 
-    package init(principals: any PrincipalDirectory & Sendable) { self.principals = principals }
+    package init(identities: IdentityDirectory) { self.identities = identities }
 
     /// Accepts a policy for a key, or answers the default one when the request gives none.
     ///
     /// - Parameter request: What the new policy's conditions may ask when the caller's own access is checked.
-    /// - Returns: The text to store.
+    /// - Returns: The text to store, in which users and roles stand by their unique identifiers.
     /// - Throws: ``KMSError``: `LimitExceededException`, `MalformedPolicyDocumentException`, `InvalidArnException`.
     package func accept(
         _ text: String?, for key: KeyARN, caller: Caller, skippingLockoutCheck: Bool, request: any ConditionSource
@@ -18,21 +19,22 @@ package struct PolicyRules: Sendable {
         guard let text else { return StandardKeyPolicy.default(for: key.account, in: key.region.partition) }
         do throws(PolicyFailure) {
             let document = try PolicyDocument.parse(text, in: key.region.partition)
-            try document.checkPrincipals(in: principals)
-            guard !skippingLockoutCheck else { return text }
-            let asker = AccessCaller.principal(caller.principal)
-            try KeyPolicy(document).checkLockout(
-                of: asker, fromKey: key.description, ownedBy: key.account,
-                policies: CallerPolicies(of: caller.principal),
-                request: request
+            try document.checkPrincipals(in: identities)
+            let stored = PolicyText.compact(document.bound(in: identities, partition: key.region.partition))
+            guard !skippingLockoutCheck else { return stored }
+            try compile(stored, for: key).checkLockout(
+                of: .principal(caller.principal), fromKey: key.description, ownedBy: key.account,
+                policies: identities.policies(of: caller), request: request
             )
-            return text
+            return stored
         } catch {
             throw KMSError(error)
         }
     }
 
-    /// The principal that a grant on `key` is to name.
+    // MARK: Grants
+
+    /// The principal that a grant on `key` is to name, as it is stored.
     ///
     /// Source of the sentences: recorded answers.
     ///
@@ -45,21 +47,34 @@ package struct PolicyRules: Sendable {
         guard let principal = try? PolicyPrincipal(aws: text, in: key.region.partition) else {
             throw KMSError(.invalidArn, "ARN is not valid: \(text)")
         }
-        guard principal.canBeGranted(in: principals) else {
+        guard principal.canBeGranted(in: identities) else {
             throw KMSError(.invalidArn, "ARN does not refer to a valid principal: \(text)")
         }
-        return text
+        return principal.bound(in: identities) ?? text
     }
 
-    /// The principal of the caller's own account whose grants to retire are to be listed.
+    /// The principal of the caller's own account whose grants to retire are to be listed, as it is stored.
     ///
     /// - Throws: ``KMSError`` with `InvalidArnException`.
     func retiringPrincipal(_ text: String, of realm: Realm) throws(KMSError) -> String {
         guard let principal = try? PolicyPrincipal(aws: text, in: realm.region.partition),
-            text.utf8.starts(with: "arn:".utf8), principal.account == realm.account
+            text.utf8.starts(with: "arn:".utf8), principal.account == realm.account,
+            principal.canBeGranted(in: identities)
         else { throw KMSError(.invalidArn, "Input does not refer to a valid principal") }
-        return text
+        return principal.bound(in: identities) ?? text
     }
+
+    /// The principal that a grant is stored with for this ARN: what a list is searched for.
+    func storedPrincipal(_ text: String, in partition: Partition) -> String {
+        (try? PolicyPrincipal(aws: text, in: partition))?.bound(in: identities) ?? text
+    }
+
+    /// A principal of a stored grant as it is called now; who is gone is shown by the unique identifier.
+    func shownPrincipal(_ stored: String, in partition: Partition) -> String {
+        (try? PolicyPrincipal(aws: stored, in: partition))?.arn(in: partition, from: identities) ?? stored
+    }
+
+    // MARK: Stored policies
 
     /// Compiles the policy of a stored key.
     ///
@@ -67,12 +82,12 @@ package struct PolicyRules: Sendable {
     ///
     /// - Throws: ``PolicyFailure`` when the stored text is not a policy: the store was tampered with.
     package func compile(_ text: String, for key: KeyARN) throws(PolicyFailure) -> KeyPolicy {
-        KeyPolicy(try PolicyDocument.parse(text, in: key.region.partition))
+        KeyPolicy(try PolicyDocument.parse(stored: text, as: .key(key.region.partition)))
     }
 
-    /// A stored policy as GetKeyPolicy shows it.
-    package func text(of stored: String) -> String {
+    /// A stored policy as GetKeyPolicy shows it, with the ARNs that users and roles have now.
+    package func text(of stored: String, for key: KeyARN) -> String {
         guard let value = try? JSONParser.parse(stored.utf8) else { return stored }
-        return PolicyText.print(value)
+        return PolicyText.print(PolicyDocument.unbound(value, in: identities, partition: key.region.partition))
     }
 }

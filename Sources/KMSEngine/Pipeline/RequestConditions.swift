@@ -12,6 +12,8 @@ struct RequestConditions: ConditionSource {
     let action: ActionName
     /// What is decided about; nil for operations on no key, and for aliases.
     let key: KeySnapshot?
+    /// The grant that is to be ended, whose constraints then are the encryption context.
+    var grant: Grant?
     /// Whether an alias is decided about, of which KMS tells nothing.
     var isAlias = false
     /// Whether ReEncrypt has one key on both sides.
@@ -23,8 +25,7 @@ struct RequestConditions: ConditionSource {
         case .encryptionContext(let name): ConditionValues(contextPairs.first { $0.key.lowercased() == name }?.value)
         case .requestTag(let name): ConditionValues(requestTags.first { $0.key.lowercased() == name }?.value)
         case .resourceTag(let name): ConditionValues(resourceTags.first { $0.key.lowercased() == name }?.value)
-        // Nobody who can sign has tags yet.
-        case .principalTag, .unknown: .absent
+        case .principalTag, .unknown: circumstances.values(of: key)
         }
     }
 
@@ -88,6 +89,7 @@ struct RequestConditions: ConditionSource {
     /// The pairs of the request's encryption context, or of the constraints of a grant that it asks for.
     var contextPairs: [(key: String, value: String)] {
         guard !isAlias else { return [] }
+        if let grant { return grant.constraintPairs }
         let member =
             if Self.contextOperations.contains(operation) {
                 context.body[sided("EncryptionContext")]
@@ -109,7 +111,10 @@ struct RequestConditions: ConditionSource {
         return nil
     }
 
-    private var grantConstraintType: String? { operation == .createGrant ? grantConstraint?.type : nil }
+    private var grantConstraintType: String? {
+        if let grant { return grant.constraintType }
+        return operation == .createGrant ? grantConstraint?.type : nil
+    }
 
     private static let aliasOperations: Set<OperationName> = contextOperations.union([
         .generateMac, .verifyMac, .sign, .verify, .deriveSharedSecret, .describeKey, .getPublicKey,
@@ -161,28 +166,31 @@ struct RequestConditions: ConditionSource {
 
     // MARK: The caller and the circumstances
 
+    private var circumstances: RequestCircumstances {
+        RequestCircumstances(
+            caller: context.caller, client: context.client, now: context.now, identities: context.identities)
+    }
+
     private func globalValues(of name: ConditionKey.Name) -> ConditionValues {
-        let principal = context.caller.principal
         switch name {
-        case .currentTime: return .one(UTCTime(context.now).iso8601)
-        case .epochTime: return .one(String(Int(context.now.timeIntervalSince1970)))
-        case .principalAccount: return .one(principal.account.description)
-        case .principalARN: return .one(principal.policyARN(in: context.caller.region.partition))
-        case .principalIsAWSService, .viaAWSService, .secureTransport: return .one("false")
-        case .principalType: return .one(principal.type)
-        case .requestedRegion: return .one(context.caller.region.description)
-        case .resourceAccount: return ConditionValues(key?.arn.account.description)
-        case .sourceIP: return .one(context.client.address)
-        case .tagKeys: return .several(isAlias ? [] : requestTagKeys)
-        case .userAgent: return ConditionValues(context.client.userAgent)
-        case .userID:
-            if case .root(let account) = principal { return .one(account.description) }
-            return .absent
-        case .username:
-            if case .user(_, _, let name) = principal { return .one(name) }
-            return .absent
-        default: return .absent
+        case .resourceAccount: ConditionValues(key?.arn.account.description)
+        case .tagKeys: .several(isAlias ? [] : requestTagKeys)
+        default: circumstances.values(of: .named(name))
         }
+    }
+}
+
+extension Grant {
+    /// The pairs of the grant's constraint, and what kind of constraint it is.
+    fileprivate var constraintPairs: [(key: String, value: String)] {
+        (record.constraints.equals ?? record.constraints.subset)?.pairs.map { pair in
+            (String(decoding: pair.key, as: UTF8.self), String(decoding: pair.value, as: UTF8.self))
+        } ?? []
+    }
+
+    fileprivate var constraintType: String? {
+        if record.constraints.equals != nil { return "EncryptionContextEquals" }
+        return record.constraints.subset == nil ? nil : "EncryptionContextSubset"
     }
 }
 
@@ -232,7 +240,7 @@ private struct KeyTraits {
             for member in members { if case .string(let text)? = body[member] { return text } }
             return byDefault
         }
-        if let record = conditions.key?.record, conditions.operation != .retireGrant {
+        if let record = conditions.key?.record, conditions.grant == nil {
             spec = record.spec.rawValue
             usage = record.usage.rawValue
             origin = record.origin.rawValue
@@ -258,23 +266,6 @@ private struct KeyTraits {
         case .multiRegion: isMultiRegion ? "true" : "false"
         case .multiRegionKeyType: multiRegionType
         default: nil
-        }
-    }
-}
-
-extension Principal {
-    /// The ARN that policies know the principal by: of a role session the role's.
-    func policyARN(in partition: Partition) -> String {
-        guard case .roleSession(let account, let path, let role, _) = self else { return arn(in: partition) }
-        return "arn:\(partition.rawValue):iam::\(account):role\(path)\(role)"
-    }
-
-    /// The value of `aws:PrincipalType`.
-    fileprivate var type: String {
-        switch self {
-        case .root: "Account"
-        case .user: "User"
-        case .roleSession: "AssumedRole"
         }
     }
 }

@@ -1,6 +1,7 @@
 package import Foundation
 package import KMSAccess
 package import KMSCrypto
+package import KMSIdentity
 package import KMSModel
 
 /// What an operation may use beside its input and its permit.
@@ -15,6 +16,8 @@ package struct RequestContext: Sendable {
     package let now: Date
     /// Every key and alias, as of now.
     package let directory: KeyDirectory
+    /// Everybody of every account, as of now.
+    package let identities: IdentityDirectory
     /// Does everything that needs key material.
     package let keyring: Keyring
     /// Compiles and judges policies for accounts of this server.

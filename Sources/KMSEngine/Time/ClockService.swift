@@ -57,7 +57,8 @@ package actor ClockService {
     ) async throws(KMSError) -> Date {
         let caller: Caller
         do throws(AuthenticationFailure) {
-            caller = try authenticator.verify(request, expecting: .administration, at: clock.signingTime)
+            caller = try authenticator.verify(
+                request, expecting: .administration, at: clock.signingTime, serverTime: clock.now)
         } catch {
             throw KMSError(error)
         }

@@ -5,6 +5,11 @@ extension UInt8 {
     }
 }
 
+extension String {
+    /// The text with its first letter in lower case, as members are called in error texts and audit records.
+    package var lowercasedFirst: String { prefix(1).lowercased() + dropFirst() }
+}
+
 extension StringProtocol {
     /// Whether the text begins with the bytes of `prefix`.
     ///

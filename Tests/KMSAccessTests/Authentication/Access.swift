@@ -16,6 +16,7 @@ final class Access: CredentialSource {
     let keyring: Keyring
     private let regions: HostedRegions
     private let records: Mutex<[String: AccessKeyRecord]>
+    private let areIdentitiesGone = Mutex(false)
 
     init(regions: HostedRegions = .anyWellFormed) throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("seal-\(UUID().uuidString)").path
@@ -35,7 +36,7 @@ final class Access: CredentialSource {
             SecretBytes(copying: secret.utf8), accessKeyID: Self.accessKeyID, account: account
         )
         let record = AccessKeyRecord(
-            id: Self.accessKeyID, principal: .root(account), creationDate: Self.time, isActive: isActive,
+            id: Self.accessKeyID, account: account, creationDate: Self.time, isActive: isActive,
             wrappedSecret: wrapped
         )
         records.withLock { $0[record.id] = record }
@@ -43,7 +44,22 @@ final class Access: CredentialSource {
 
     func remove() { records.withLock { $0.removeAll() } }
 
-    func accessKey(_ id: String) -> AccessKeyRecord? { records.withLock { $0[id] } }
+    func credential(_ accessKeyID: String) -> Credential? {
+        guard let record = records.withLock({ $0[accessKeyID] }), record.isActive else { return nil }
+        return Credential(
+            accessKeyID: record.id, principal: .root(record.account), secret: .wrapped(record.wrappedSecret))
+    }
+
+    func principal(of session: SessionRecord) -> Principal? {
+        guard let id = session.identity else { return .root(session.account) }
+        guard !areIdentitiesGone.withLock(\.self) else { return nil }
+        return .roleSession(session.account, path: "/", role: "r", session: session.name ?? "", id: id)
+    }
+
+    func noteUse(of accessKeyID: String, for service: String, in region: Region, at date: Date) {}
+
+    /// Deletes whoever has a session.
+    func removeIdentities() { areIdentitiesGone.withLock { $0 = true } }
 
     /// Of this moment; an authenticator of its own each time, so with an empty cache.
     var authenticator: Authenticator { Authenticator(credentials: self, keyring: keyring, regions: regions) }

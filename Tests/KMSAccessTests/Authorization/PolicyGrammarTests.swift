@@ -73,6 +73,8 @@ struct PolicyGrammarTests {
 
     @Test func `every form of principal is told apart`() throws {
         let account = try account
+        let user = try #require(UniqueID("AIDAABCDEFGHIJKLM2345"))
+        let role = try #require(UniqueID("AROAABCDEFGHIJKLM2345"))
         let expected: [(String, PolicyPrincipal)] = [
             ("*", .anyIdentity),
             ("111122223333", .account(account)),
@@ -82,7 +84,8 @@ struct PolicyGrammarTests {
             ("arn:aws:iam::111122223333:role/b:c/a", .role(account, path: "/b:c/", name: "a")),
             ("arn:aws:sts::111122223333:assumed-role/a/s", .roleSession(account, role: "a", session: "s")),
             ("arn:aws:sts::111122223333:federated-user/a", .federatedUser(account, name: "a")),
-            ("AIDAABCDEFGHIJKLM2345", .uniqueID("AIDAABCDEFGHIJKLM2345")),
+            ("AIDAABCDEFGHIJKLM2345", .uniqueID(user)), ("AROAABCDEFGHIJKLM2345", .uniqueID(role)),
+            ("AROAABCDEFGHIJKLM2345:s", .uniqueSession(role, session: "s")),
         ]
         for (text, principal) in expected {
             #expect(try PolicyPrincipal(aws: text, in: .aws) == principal)

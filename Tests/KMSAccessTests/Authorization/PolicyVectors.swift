@@ -190,12 +190,20 @@ enum PolicyVectors {
             return .principal(.root(account))
         case "user":
             let path = "/" + names.dropFirst().dropLast().map { $0 + "/" }.joined()
-            return .principal(.user(account, path: path, name: names[names.count - 1]))
+            return .principal(
+                .user(account, path: path, name: names[names.count - 1], id: try uniqueID(.user, parts[5])))
         case "assumed-role" where names.count == 3:
-            return .principal(.roleSession(account, path: rolePath, role: names[1], session: names[2]))
+            return .principal(
+                .roleSession(
+                    account, path: rolePath, role: names[1], session: names[2], id: try uniqueID(.role, parts[5])))
         default:
             throw Failure(description: text)
         }
+    }
+
+    /// An identifier for whoever has this name; vectors name nobody by identifier.
+    static func uniqueID(_ kind: UniqueID.Kind, _ name: some StringProtocol) throws -> UniqueID {
+        UniqueID(kind, random: Array((String(name) + String(repeating: "x", count: UniqueID.randomByteCount)).utf8))
     }
 
     private static func members(

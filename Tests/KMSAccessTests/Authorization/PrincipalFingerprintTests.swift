@@ -16,11 +16,10 @@ struct PrincipalFingerprintTests {
             }}
             """
         let policy = KeyPolicy(try PolicyDocument.parse(text, in: .aws))
-        let verdicts = [name, other].map {
-            policy.verdict(
-                on: .principal(.user(account, path: "/", name: $0)), doing: "kms:Sign", to: PolicyVectors.keyARN,
-                by: NoConditions()
-            )
+        let verdicts = try [name, other].map { name in
+            let user = Principal.user(account, path: "/", name: name, id: try PolicyVectors.uniqueID(.user, name))
+            return policy.verdict(
+                on: .principal(user), doing: "kms:Sign", to: PolicyVectors.keyARN, by: NoConditions())
         }
         #expect(verdicts == [.admits(.byName, statement: 0), .silent])
     }

@@ -24,6 +24,7 @@ import Testing
                 .insertMaterial(try samples.material(1, of: 2)), .insertAlias(try samples.alias(to: 2)),
                 .insertGrant(try samples.fullGrant(on: 2)), .setSetting("name", [1]),
                 .setUsage(try samples.usage(of: 2)),
+                .putIdentity(try StoredIdentity(samples.user, of: samples.account)),
             ])
         )
         try await store.close()
@@ -62,8 +63,8 @@ import Testing
         ("UPDATE key_grant SET context_equals = CAST('[]' AS BLOB)", "context_equals"),
         ("UPDATE key_grant SET context_subset = CAST('{\"a\":1}' AS BLOB)", "context_subset"),
         ("UPDATE account SET id = '12345678901x'", "id"), ("UPDATE access_key SET is_active = -1", "is_active"),
-        ("UPDATE access_key SET principal_kind = 'god'", "principal_kind"),
-        ("UPDATE access_key SET principal_name = x'61'", "principal_session"),
+        ("UPDATE access_key SET user_id = 'god'", "user_id"), ("UPDATE access_key SET account = '1'", "account"),
+        ("UPDATE account SET creation_date = -1", "creation_date"), ("UPDATE identity SET id = 'AIDA'", "id"),
         ("UPDATE setting SET name = x'ff'", "name"),
     ]
 

@@ -41,11 +41,12 @@ import Testing
         try await store.close()
     }
 
-    @Test func `a replaced secret of an access key is in no file once the change is committed`() async throws {
+    @Test func `a replaced or deleted secret of an access key is in no file once the change is committed`() async throws
+    {
         let store = try await SQLiteStore.open(in: directory.path)
         func accessKey(_ secret: Int) -> AccessKeyRecord {
             AccessKeyRecord(
-                id: "AKIA", principal: .root(samples.account), creationDate: samples.date(1), isActive: true,
+                id: "AKIA", account: samples.account, creationDate: samples.date(1), isActive: true,
                 wrappedSecret: Samples.secret(secret)
             )
         }
@@ -53,6 +54,8 @@ import Testing
         _ = try await store.commit(Change([.updateAccessKey(accessKey(2))]))
         #expect(try !directory.contains(Array(Samples.secret(1).prefix(16))))
         #expect(try directory.contains(Samples.secret(2)))
+        _ = try await store.commit(Change([.deleteAccessKey(samples.account, "AKIA")]))
+        #expect(try !directory.contains(Array(Samples.secret(2).prefix(16))))
         try await store.close()
     }
 

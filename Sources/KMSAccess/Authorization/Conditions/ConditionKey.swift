@@ -82,6 +82,7 @@ extension ConditionKey {
         case wrappingKeySpec = "kms:wrappingkeyspec"
         case currentTime = "aws:currenttime"
         case epochTime = "aws:epochtime"
+        case multiFactorAuthPresent = "aws:multifactorauthpresent"
         case principalAccount = "aws:principalaccount"
         case principalARN = "aws:principalarn"
         case principalIsAWSService = "aws:principalisawsservice"
@@ -90,6 +91,7 @@ extension ConditionKey {
         case requestedRegion = "aws:requestedregion"
         case resourceAccount = "aws:resourceaccount"
         case secureTransport = "aws:securetransport"
+        case sourceIdentity = "aws:sourceidentity"
         case sourceIP = "aws:sourceip"
         case tagKeys = "aws:tagkeys"
         case tokenIssueTime = "aws:tokenissuetime"
@@ -97,6 +99,12 @@ extension ConditionKey {
         case userID = "aws:userid"
         case username = "aws:username"
         case viaAWSService = "aws:viaawsservice"
+        case identityPermissionsBoundary = "iam:permissionsboundary"
+        case identityPolicyARN = "iam:policyarn"
+        case sessionExternalID = "sts:externalid"
+        case sessionName = "sts:rolesessionname"
+        case sessionSourceIdentity = "sts:sourceidentity"
+        case sessionTransitiveTagKeys = "sts:transitivetagkeys"
     }
 }
 

@@ -1,0 +1,61 @@
+import Foundation
+import KMSCrypto
+import KMSModel
+import Synchronization
+
+/// The sessions whose tokens were opened last, so that a token is opened and its policies are compiled once.
+///
+/// Only tokens that this server made get in. Whether a session is over, and whether its user or role is still there, is
+/// asked with every request.
+final class SessionCache: Sendable {
+    struct Entry {
+        let accessKeyID: String
+        let salt: [UInt8]
+        let session: Session
+    }
+
+    private let capacity: Int
+    private let entries = Mutex<[[UInt8]: Entry]>([:])
+
+    init(capacity: Int = 4096) { self.capacity = capacity }
+
+    /// The session that a token stands for; nil for any text that is not a token of this server.
+    func session(of token: String, with keyring: Keyring) -> Entry? {
+        // Found by its hash, so that the time of looking tells nothing of the tokens that are here.
+        let place = Digest.sha256(Array(token.utf8))
+        if let known = entries.withLock({ $0[place] }) { return known }
+        guard let opened = keyring.openSessionToken(token), let record = Self.record(in: opened.content),
+            let session = try? Session(record)
+        else { return nil }
+        let entry = Entry(accessKeyID: opened.accessKeyID, salt: opened.salt, session: session)
+        entries.withLock { entries in
+            if entries.count >= capacity { entries.removeAll(keepingCapacity: true) }
+            entries[place] = entry
+        }
+        return entry
+    }
+
+    private static func record(in content: [UInt8]) -> SessionRecord? {
+        try? JSONDecoder.session.decode(SessionRecord.self, from: Data(content))
+    }
+}
+
+extension SessionRecord {
+    /// What is sealed in a session token.
+    ///
+    /// - Throws: `EncodingError`, for a date that JSON has no number for.
+    package func encoded() throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.dateEncodingStrategy = .secondsSince1970
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return Array(try encoder.encode(self))
+    }
+}
+
+extension JSONDecoder {
+    fileprivate static var session: JSONDecoder {
+        let decoder = JSONDecoder()
+        decoder.dateDecodingStrategy = .secondsSince1970
+        return decoder
+    }
+}

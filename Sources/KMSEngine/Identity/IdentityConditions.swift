@@ -1,0 +1,69 @@
+import KMSAccess
+import KMSIdentity
+import KMSModel
+
+/// What a request of the IAM or the STS API supplies for the conditions and variables of policies.
+///
+/// Source: Service Authorization Reference, "Condition keys for AWS Identity and Access Management" and "... for AWS
+/// Security Token Service".
+struct IdentityConditions: ConditionSource {
+    let call: IdentityCall
+    /// The user, group, role or managed policy that the request is about, as far as it exists.
+    let target: Target?
+
+    /// What can be asked of something that exists.
+    struct Target {
+        let tags: [IdentityTag]
+        /// The ARN of its permissions boundary.
+        let boundary: String?
+    }
+
+    func values(of key: ConditionKey) -> ConditionValues {
+        let form = call.request.form
+        switch key {
+        case .requestTag(let name):
+            return ConditionValues(requestTags.first { $0.key.lowercased() == name }?.value)
+        case .resourceTag(let name):
+            return ConditionValues(target?.tags.first { $0.key.lowercased() == name }?.value)
+        case .named(.tagKeys): return .several(requestTags.map(\.key) + form.list("TagKeys"))
+        case .named(.identityPolicyARN): return ConditionValues(form.optional("PolicyArn"))
+        case .named(.identityPermissionsBoundary):
+            return ConditionValues(form.optional("PermissionsBoundary") ?? target?.boundary)
+        case .named(.sessionExternalID): return ConditionValues(form.optional("ExternalId"))
+        case .named(.sessionName): return ConditionValues(form.optional("RoleSessionName"))
+        case .named(.sessionSourceIdentity): return ConditionValues(form.optional("SourceIdentity"))
+        case .named(.sessionTransitiveTagKeys): return .several(form.list("TransitiveTagKeys"))
+        case .named(.resourceAccount): return .one(call.request.account.description)
+        case .named, .encryptionContext, .principalTag, .unknown: return circumstances.values(of: key)
+        }
+    }
+
+    private var requestTags: [IdentityTag] { (try? call.request.form.tags()) ?? [] }
+
+    private var circumstances: RequestCircumstances {
+        let request = call.request
+        return RequestCircumstances(
+            caller: request.caller, client: call.client, now: request.now, identities: request.directory)
+    }
+}
+
+extension AccountIdentities {
+    /// What can be asked of the user, group, role or managed policy of this ARN; nil when there is none.
+    func target(of arn: String, in partition: Partition) -> IdentityConditions.Target? {
+        let resource = arn.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false).last ?? ""
+        let parts = resource.split(separator: "/")
+        guard parts.count > 1, let name = parts.last.map(String.init) else { return nil }
+        switch parts[0] {
+        case "policy":
+            return policy(named: name).map { IdentityConditions.Target(tags: $0.record.tags, boundary: nil) }
+        case "user", "group", "role":
+            let kind: UniqueID.Kind = parts[0] == "user" ? .user : parts[0] == "group" ? .group : .role
+            return identity(kind, named: name).map { identity in
+                IdentityConditions.Target(
+                    tags: identity.record.tags,
+                    boundary: identity.record.boundary.flatMap { policy($0)?.arn(in: partition) })
+            }
+        default: return nil
+        }
+    }
+}

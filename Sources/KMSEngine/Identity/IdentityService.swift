@@ -1,0 +1,212 @@
+package import KMSAccess
+import KMSCrypto
+package import KMSIdentity
+import KMSModel
+import KMSStore
+import Logging
+
+/// A request of the IAM or the STS API, from its signature to its audit record.
+package struct IdentityService: Sendable {
+    /// How often a change is made anew when another one came first.
+    private static let mostAttempts = 100
+
+    let authenticator: Authenticator
+    let identities: IdentityDirectory
+    let ledger: Ledger
+    let turns: ChangeTurns
+    let keyring: Keyring
+    let audit: AuditLog
+    let outbox: AuditOutbox
+    let clock: any Clock
+    let logger: Logger
+
+    /// Which of the two APIs a request is for.
+    package enum API: Sendable, Equatable {
+        case iam
+        case sts
+
+        fileprivate var service: SigningService { self == .iam ? .iam : .sts }
+    }
+
+    /// Why there is no result.
+    package enum Refusal: Error, Sendable {
+        case notAuthenticated(AuthenticationFailure)
+        case refused(QueryFailure)
+        /// Not an operation of this API.
+        case unknownAction
+    }
+
+    /// Answers a signed request, and keeps its record before the answer leaves.
+    ///
+    /// - Parameter requestID: The identifier that the answer carries.
+    /// - Returns: The operation's result; nil for operations that have none.
+    package func answer(
+        _ request: SignedRequest, _ form: Form, action: String, of api: API, from client: Client, requestID: String
+    ) async throws(Refusal) -> QueryValue? {
+        let now = clock.now
+        let caller: Caller
+        do throws(AuthenticationFailure) {
+            caller = try authenticator.verify(
+                request, expecting: api.service, at: clock.signingTime, serverTime: now)
+        } catch {
+            throw .notAuthenticated(error)
+        }
+        let call = IdentityCall(
+            request: IdentityRequest(form: form, caller: caller, now: now, keyring: keyring, directory: identities),
+            client: client, requestID: requestID)
+        switch api {
+        case .iam:
+            guard let operation = IdentityOperation.named(action) else { throw .unknownAction }
+            return try await run(operation, call)
+        case .sts:
+            guard let operation = SessionOperation(rawValue: action) else { throw .unknownAction }
+            return try await run(operation, call)
+        }
+    }
+
+    // MARK: STS
+
+    private func run(_ operation: SessionOperation, _ call: IdentityCall) async throws(Refusal) -> QueryValue? {
+        var record = call.record(operation.rawValue, "sts.amazonaws.com")
+        do throws(QueryFailure) {
+            let result = try operation.perform(call, &record)
+            if operation != .getCallerIdentity { record.responseElements = .recording(result) }
+            try await append(record)
+            return result
+        } catch {
+            throw await refusal(error, record)
+        }
+    }
+
+    /// The refusal of a call, once its record is kept.
+    private func refusal(_ failure: QueryFailure, _ record: AuditRecord) async -> Refusal {
+        var record = record
+        record.outcome = AuditRecord.Failure(failure)
+        do throws(QueryFailure) {
+            try await append(record)
+            return .refused(failure)
+        } catch {
+            return .refused(error)
+        }
+    }
+
+    // MARK: IAM
+
+    private func run(_ operation: IdentityOperation, _ call: IdentityCall) async throws(Refusal) -> QueryValue? {
+        var record = call.record(operation.name, "iam.amazonaws.com")
+        record.isReadOnly = operation.isReadOnly
+        do throws(QueryFailure) {
+            try Self.checkSession(of: call.request.caller)
+            if operation.isReadOnly {
+                let result = try attempt(operation, call).result
+                try await append(record)
+                return result
+            }
+            return try await turns.inTurn(at: ["account \(call.request.account)"]) {
+                () async throws(QueryFailure) in try await change(operation, call, record)
+            }
+        } catch {
+            throw await refusal(error, record)
+        }
+    }
+
+    /// Sessions that a user begins without a second factor may not call IAM.
+    ///
+    /// Source: STS API Reference, GetSessionToken.
+    private static func checkSession(of caller: Caller) throws(QueryFailure) {
+        if caller.session != nil, caller.session?.record.name == nil {
+            throw QueryFailure(
+                "InvalidClientTokenId", "The security token included in the request is invalid", status: 403)
+        }
+    }
+
+    /// Authorizes and performs once, on everybody as they are now.
+    private func attempt(
+        _ operation: IdentityOperation, _ call: IdentityCall
+    ) throws(QueryFailure) -> (result: QueryValue?, edit: IdentityEdit) {
+        let request = call.request
+        guard let present = identities.identities(of: request.account) else { throw .unavailable }
+        try call.authorize(operation.action, on: try operation.resource(request, present), among: present)
+        var edit = IdentityEdit(present)
+        return (try operation.perform(request, &edit), edit)
+    }
+
+    /// Performs and commits.
+    private func change(
+        _ operation: IdentityOperation, _ call: IdentityCall, _ record: AuditRecord
+    ) async throws(QueryFailure) -> QueryValue? {
+        for _ in 0..<Self.mostAttempts {
+            let (result, edit) = try attempt(operation, call)
+            var record = record
+            if let result { record.responseElements = .recording(result) }
+            guard let change = edit.change, let kept = KeptAuditLines([record]) else {
+                try await append(record)
+                return result
+            }
+            do throws(StoreError) {
+                try await ledger.commit(change, keeping: kept)
+                identities.publish(edit.identities)
+            } catch .conflict {
+                continue
+            } catch {
+                logger.error("The store failed", metadata: ["operation": "\(operation.name)", "reason": "\(error)"])
+                throw .unavailable
+            }
+            try await written { () async throws(AuditFailure) in try await outbox.write([kept]) }
+            return result
+        }
+        throw .unavailable
+    }
+
+    // MARK: Audit
+
+    private func append(_ record: AuditRecord) async throws(QueryFailure) {
+        try await written { () async throws(AuditFailure) in
+            try await audit.append(record.copies().flatMap { $0.line() }, durably: !record.isReadOnly)
+        }
+    }
+
+    private func written(_ write: () async throws(AuditFailure) -> Void) async throws(QueryFailure) {
+        do throws(AuditFailure) {
+            try await write()
+        } catch {
+            logger.critical("The audit log cannot be written", metadata: ["reason": "\(error)"])
+            throw .unavailable
+        }
+    }
+}
+
+/// A request of the IAM or the STS API with all that is known of it.
+struct IdentityCall: Sendable {
+    let request: IdentityRequest
+    let client: Client
+    let requestID: String
+
+    /// Refuses what the caller's own account does not allow.
+    func authorize(
+        _ action: ActionName, on resource: String, among identities: AccountIdentities
+    ) throws(QueryFailure) {
+        let caller = request.caller
+        let question = AccessQuestion(
+            caller: .principal(caller.principal), action: action, resource: .outsideKeyPolicies(resource),
+            crossesAccounts: false,
+            request: IdentityConditions(call: self, target: identities.target(of: resource, in: request.partition))
+        )
+        let decision = question.decision(under: nil, policies: request.directory.policies(of: caller))
+        guard case .denied(let denial) = decision else { return }
+        throw .accessDenied(
+            KMSError.accessDenied(question, because: denial, in: request.partition).message ?? "")
+    }
+
+    /// The record of the call as it begins.
+    func record(_ name: String, _ source: String) -> AuditRecord {
+        let caller = request.caller
+        var record = AuditRecord(
+            time: request.now, eventSource: source, eventName: name, eventID: RequestID.make(), region: caller.region,
+            account: request.account, origin: .call(caller, client: client, requestID: requestID)
+        )
+        record.showsResources = false
+        record.requestParameters = request.form.recorded
+        return record
+    }
+}

@@ -1,0 +1,120 @@
+import KMSAccess
+import KMSCrypto
+import KMSModel
+
+/// Long-term credentials of users and of the root user.
+enum AccessKeyOperations {
+    static let all = [create, list, update, delete, lastUsed]
+
+    private static let create = IdentityOperation("CreateAccessKey", on: IdentityOperation.userOrCaller) {
+        (request, edit) throws(QueryFailure) in
+        let owner = try request.owner(in: edit.identities)
+        guard edit.identities.accessKeys(of: owner?.id).count < IdentityQuota.accessKeysPerUser else {
+            throw .limitExceeded("Cannot exceed quota for AccessKeysPerUser: \(IdentityQuota.accessKeysPerUser)")
+        }
+        let accessKey = try request.makeAccessKey(of: owner?.id)
+        edit.put(accessKey.record, replacing: false)
+        return QueryValue([
+            "AccessKey": QueryValue([
+                "UserName": owner.map { .text($0.name) }, "AccessKeyId": .text(accessKey.record.id),
+                "Status": .text(accessKey.record.status),
+                "SecretAccessKey": .text(accessKey.secret.withBytes { String(decoding: $0, as: UTF8.self) }),
+                "CreateDate": accessKey.record.creationDate.queryText,
+            ])
+        ])
+    }
+
+    private static let list = IdentityOperation(
+        "ListAccessKeys", isReadOnly: true, on: IdentityOperation.userOrCaller
+    ) { (request, edit) throws(QueryFailure) in
+        let owner = try request.owner(in: edit.identities)
+        let keys = edit.identities.accessKeys(of: owner?.id).sorted { $0.id < $1.id }
+        return try Page(of: keys, by: \.id, request.form) { key in
+            QueryValue([
+                "UserName": owner.map { .text($0.name) }, "AccessKeyId": .text(key.id), "Status": .text(key.status),
+                "CreateDate": key.creationDate.queryText,
+            ])
+        }.answer("AccessKeyMetadata", and: owner.map { [QueryValue.Member("UserName", .text($0.name))] } ?? [])
+    }
+
+    private static let update = IdentityOperation("UpdateAccessKey", on: IdentityOperation.userOrCaller) {
+        (request, edit) throws(QueryFailure) in
+        var accessKey = try request.accessKey(in: edit.identities)
+        let status = try request.form.required("Status")
+        guard ["Active", "Inactive"].contains(status) else {
+            throw request.form.broken("Status", "Member must satisfy enum value set: [Active, Inactive]")
+        }
+        accessKey.isActive = status == "Active"
+        edit.put(accessKey, replacing: true)
+        return nil
+    }
+
+    private static let delete = IdentityOperation("DeleteAccessKey", on: IdentityOperation.userOrCaller) {
+        (request, edit) throws(QueryFailure) in
+        edit.deleteAccessKey(try request.accessKey(in: edit.identities).id)
+        return nil
+    }
+
+    private static let lastUsed = IdentityOperation(
+        "GetAccessKeyLastUsed", isReadOnly: true,
+        on: { (request, identities) throws(QueryFailure) in
+            let user = try request.anyAccessKey(in: identities).user.flatMap { identities.identity($0) }
+            return user?.arn(in: request.partition) ?? request.caller.principal.policyARN(in: request.partition)
+        }
+    ) { (request, edit) throws(QueryFailure) in
+        let accessKey = try request.anyAccessKey(in: edit.identities)
+        let user = accessKey.user.flatMap { edit.identities.identity($0)?.record.name }
+        let use = request.directory.use(of: accessKey.id)
+        return QueryValue([
+            "UserName": user.map { .text($0) },
+            "AccessKeyLastUsed": QueryValue([
+                "LastUsedDate": use.map { $0.date.queryText }, "ServiceName": .text(use?.service ?? "N/A"),
+                "Region": .text(use?.region ?? "N/A"),
+            ]),
+        ])
+    }
+}
+
+extension IdentityRequest {
+    /// The user whose access keys the request is about; nil for the root user, when it is the root user that asks.
+    fileprivate func owner(in identities: AccountIdentities) throws(QueryFailure) -> IdentityRecord? {
+        if form.optional("UserName") == nil, case .root = caller.principal { return nil }
+        return try userOrCaller(in: identities).record
+    }
+
+    /// The access key that the request names, of the user that it names.
+    ///
+    /// - Throws: ``QueryFailure``: `ValidationError`, `NoSuchEntity`.
+    fileprivate func accessKey(in identities: AccountIdentities) throws(QueryFailure) -> AccessKeyRecord {
+        let owner = try owner(in: identities)
+        let accessKey = try anyAccessKey(in: identities)
+        guard accessKey.user == owner?.id else { throw Self.noAccessKey(accessKey.id) }
+        return accessKey
+    }
+
+    fileprivate func anyAccessKey(in identities: AccountIdentities) throws(QueryFailure) -> AccessKeyRecord {
+        let id = try form.required("AccessKeyId", count: 16...128)
+        guard let accessKey = identities.accessKey(id) else { throw Self.noAccessKey(id) }
+        return accessKey
+    }
+
+    private static func noAccessKey(_ id: String) -> QueryFailure {
+        .noSuchEntity("The Access Key with id \(id) cannot be found")
+    }
+
+    /// A new access key, at the only moment at which its secret can be seen.
+    fileprivate func makeAccessKey(
+        of user: UniqueID?
+    ) throws(QueryFailure) -> (record: AccessKeyRecord, secret: SecretBytes) {
+        do throws(CryptoFailure) {
+            let new = try NewAccessKey(of: account, user: user, at: date, with: keyring)
+            return (new.record, new.secret)
+        } catch {
+            throw .unavailable
+        }
+    }
+}
+
+extension AccessKeyRecord {
+    fileprivate var status: String { isActive ? "Active" : "Inactive" }
+}

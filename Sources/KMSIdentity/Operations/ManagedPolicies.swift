@@ -1,0 +1,140 @@
+import KMSAccess
+import KMSModel
+
+/// Policies that can be attached to any number of users, groups and roles.
+enum ManagedPolicyOperations {
+    static let all = [create, get, delete, list, listEntities]
+
+    private static let create = IdentityOperation("CreatePolicy", on: IdentityOperation.new(.policy)) {
+        (request, edit) throws(QueryFailure) in
+        let name = try request.name(.policy)
+        let policy = ManagedPolicyRecord(
+            id: try request.makeID(.policy), path: try request.form.path(), name: name,
+            description: try request.form.description(), document: try request.managedPolicyDocument(),
+            tags: try request.form.tags(), creationDate: request.date
+        )
+        guard edit.identities.policy(named: name) == nil else {
+            throw .alreadyExists("A policy called \(name) already exists. Duplicate names are not allowed.")
+        }
+        guard edit.identities.managedPolicies.count < IdentityQuota.policies else {
+            throw .limitExceeded("Cannot exceed quota for PoliciesPerAccount: \(IdentityQuota.policies)")
+        }
+        try edit.put(policy)
+        return QueryValue(["Policy": try request.answer(edit.identities, policy: policy.id)])
+    }
+
+    private static let get = IdentityOperation("GetPolicy", isReadOnly: true, on: IdentityOperation.policyARN) {
+        (request, edit) throws(QueryFailure) in
+        let policy = try request.existingPolicy(in: edit.identities)
+        return QueryValue(["Policy": try request.answer(edit.identities, policy: policy.record.id)])
+    }
+
+    private static let delete = IdentityOperation("DeletePolicy", on: IdentityOperation.policyARN) {
+        (request, edit) throws(QueryFailure) in
+        let policy = try request.existingPolicy(in: edit.identities)
+        let (attached, limited) = edit.identities.attachments(of: policy.record.id)
+        guard attached.isEmpty, limited.isEmpty else {
+            throw .deleteConflict("Cannot delete a policy attached to entities.")
+        }
+        guard policy.record.versions.count == 1 else {
+            throw .deleteConflict(
+                "This policy contains more than one version. Before you delete a policy, you must delete the policy's "
+                    + "versions. The default version is deleted with the policy.")
+        }
+        edit.delete(policy.record.id)
+        return nil
+    }
+
+    private static let list = IdentityOperation("ListPolicies", isReadOnly: true, on: IdentityOperation.all(.policy)) {
+        (request, edit) throws(QueryFailure) in
+        let form = request.form
+        let prefix = try form.optional("PathPrefix", count: 1...512) ?? "/"
+        let identities = edit.identities
+        let policies = identities.managedPolicies.filter { policy in
+            let (attached, limited) = identities.attachments(of: policy.record.id)
+            return policy.record.path.hasBytePrefix(prefix) && form.optional("Scope") != "AWS"
+                && (!form.flag("OnlyAttached") || !attached.isEmpty)
+                && (form.optional("PolicyUsageFilter") != "PermissionsBoundary" || !limited.isEmpty)
+        }
+        return try Page(of: policies, by: \.record.name, form) { request.summary(of: $0, in: identities) }
+            .answer("Policies")
+    }
+
+    private static let listEntities = IdentityOperation(
+        "ListEntitiesForPolicy", isReadOnly: true, on: IdentityOperation.policyARN
+    ) { (request, edit) throws(QueryFailure) in
+        let form = request.form
+        let policy = try request.existingPolicy(in: edit.identities)
+        let (attached, limited) = edit.identities.attachments(of: policy.record.id)
+        let usage = form.optional("PolicyUsageFilter")
+        let prefix = form.optional("PathPrefix") ?? "/"
+        let wanted =
+            usage == "PermissionsBoundary" ? limited : usage == "PermissionsPolicy" ? attached : attached + limited
+        func entities(_ kind: UniqueID.Kind) -> QueryValue {
+            let filter = form.optional("EntityFilter")
+            guard filter == nil || filter == kind.word else { return .list([]) }
+            var seen: Set<UniqueID> = []
+            return .list(
+                wanted.map(\.record)
+                    .filter { $0.id.kind == kind && $0.path.hasBytePrefix(prefix) && seen.insert($0.id).inserted }
+                    .map { record in
+                        QueryValue([
+                            kind.nameMember: .text(record.name), "\(kind.word)Id": .text(record.id.description),
+                        ])
+                    })
+        }
+        return QueryValue([
+            "PolicyGroups": entities(.group), "PolicyUsers": entities(.user), "PolicyRoles": entities(.role),
+            "IsTruncated": .flag(false),
+        ])
+    }
+}
+
+extension IdentityOperation {
+    /// Asks policies about the managed policy whose ARN the request gives.
+    static let policyARN: Resource = { (request, _) throws(QueryFailure) in try request.policyARN("PolicyArn") }
+}
+
+extension IdentityRequest {
+    /// The policy document of a request, as it was given.
+    func managedPolicyDocument() throws(QueryFailure) -> String {
+        let document = try identityPolicy("PolicyDocument")
+        guard document.policySize <= IdentityQuota.managedPolicySize else {
+            throw .limitExceeded("Cannot exceed quota for PolicySize: \(IdentityQuota.managedPolicySize)")
+        }
+        return document
+    }
+
+    /// The managed policy that the request names.
+    ///
+    /// - Throws: ``QueryFailure``: `ValidationError`, `NoSuchEntity`.
+    func existingPolicy(in identities: AccountIdentities) throws(QueryFailure) -> ManagedPolicy {
+        let arn = try policyARN("PolicyArn")
+        guard let policy = policy(arn, in: identities) else { throw .noSuchEntity("Policy \(arn) was not found.") }
+        return policy
+    }
+
+    /// All that Get and Create tell of a managed policy.
+    fileprivate func answer(_ identities: AccountIdentities, policy id: UniqueID) throws(QueryFailure) -> QueryValue {
+        guard let policy = identities.policy(id), case .structure(var members) = summary(of: policy, in: identities)
+        else { throw .unavailable }
+        if let description = policy.record.description {
+            members.append(QueryValue.Member("Description", .text(description)))
+        }
+        if !policy.record.tags.isEmpty { members.append(QueryValue.Member("Tags", policy.record.tags.answer)) }
+        return .structure(members)
+    }
+
+    /// What lists tell of a managed policy.
+    fileprivate func summary(of policy: ManagedPolicy, in identities: AccountIdentities) -> QueryValue {
+        let (record, arn) = (policy.record, policy.arn(in: partition))
+        let (attached, limited) = identities.attachments(of: record.id)
+        return QueryValue([
+            "PolicyName": .text(record.name), "PolicyId": .text(record.id.description), "Arn": .text(arn),
+            "Path": .text(record.path), "DefaultVersionId": .text("v\(record.defaultVersion)"),
+            "AttachmentCount": .number(attached.count), "PermissionsBoundaryUsageCount": .number(limited.count),
+            "IsAttachable": .flag(true), "CreateDate": record.creationDate.queryText,
+            "UpdateDate": record.updateDate.queryText,
+        ])
+    }
+}

@@ -1,0 +1,79 @@
+package import KMSModel
+
+/// A request's tags, and the rules for them.
+///
+/// Source: IAM User Guide, "Rules for tagging in IAM and AWS STS".
+extension Form {
+    /// The most tags of one user, role, policy or session.
+    package static let mostTags = 50
+
+    /// The tags of a request, no two with keys that are the same but for case.
+    ///
+    /// - Throws: ``QueryFailure``.
+    package func tags(duplicatesAre duplicates: String = "InvalidInput") throws(QueryFailure) -> [IdentityTag] {
+        var tags: [IdentityTag] = []
+        while let key = members["Tags.member.\(tags.count + 1).Key"] {
+            let position = tags.count + 1
+            let value = members["Tags.member.\(position).Value"] ?? ""
+            try check(key, 1...128, "tags.\(position).member.key")
+            try check(value, 0...256, "tags.\(position).member.value")
+            tags.append(IdentityTag(key: key, value: value))
+            guard tags.count <= Self.mostTags else {
+                throw broken("Tags", "Member must have length less than or equal to \(Self.mostTags)")
+            }
+        }
+        guard Set(tags.map { $0.key.lowercased() }).count == tags.count else {
+            throw QueryFailure(
+                duplicates, "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+        }
+        return tags
+    }
+
+    /// The keys of tags that are to be removed.
+    func tagKeys() throws(QueryFailure) -> [String] {
+        let keys = list("TagKeys")
+        guard keys.count <= Self.mostTags else {
+            throw broken("TagKeys", "Member must have length less than or equal to \(Self.mostTags)")
+        }
+        for key in keys { try check(key, 1...128, "tagKeys") }
+        return keys
+    }
+
+    /// Source of the pattern: the API model of IAM, `tagKeyType` and `tagValueType`.
+    private func check(_ text: String, _ count: ClosedRange<Int>, _ place: String) throws(QueryFailure) {
+        guard count.contains(text.unicodeScalars.count) else {
+            let bound =
+                text.isEmpty
+                ? "greater than or equal to \(count.lowerBound)" : "less than or equal to \(count.upperBound)"
+            throw broken(place, "Member must have length \(bound)")
+        }
+        let isAllowed = text.unicodeScalars.allSatisfy { scalar in
+            switch scalar.properties.generalCategory {
+            case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .spaceSeparator,
+                .lineSeparator, .paragraphSeparator, .decimalNumber, .letterNumber, .otherNumber:
+                true
+            default: "_.:/=+-@".unicodeScalars.contains(scalar)
+            }
+        }
+        guard isAllowed else {
+            throw broken(place, #"Member must satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]+"#)
+        }
+    }
+}
+
+extension [IdentityTag] {
+    /// The tags with `others` set, each in the place of the one whose key is the same but for case.
+    func setting(_ others: [IdentityTag]) -> [IdentityTag] {
+        var result = self
+        for tag in others {
+            if let index = result.firstIndex(where: { $0.key.lowercased() == tag.key.lowercased() }) {
+                result[index] = tag
+            } else {
+                result.append(tag)
+            }
+        }
+        return result
+    }
+
+    var answer: QueryValue { .list(map { QueryValue(["Key": .text($0.key), "Value": .text($0.value)]) }) }
+}

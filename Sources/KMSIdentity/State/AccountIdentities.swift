@@ -1,0 +1,141 @@
+package import KMSAccess
+package import KMSModel
+
+/// Everybody in one account, their policies and their access keys, as of one moment.
+package struct AccountIdentities: Sendable {
+    /// A name among those of its kind, in lower case.
+    private struct Name: Hashable {
+        let kind: UniqueID.Kind
+        let folded: String
+
+        init(_ kind: UniqueID.Kind, _ name: String) {
+            self.kind = kind
+            folded = name.lowercased()
+        }
+    }
+
+    /// The account itself.
+    package internal(set) var account: AccountRecord
+    private var identities: [UniqueID: Identity] = [:]
+    private var policies: [UniqueID: ManagedPolicy] = [:]
+    private var ids: [Name: UniqueID] = [:]
+    private var accessKeys: [String: AccessKeyRecord] = [:]
+
+    package init(_ account: AccountRecord) { self.account = account }
+
+    // MARK: Reading
+
+    /// The user, group or role of this identifier.
+    package func identity(_ id: UniqueID) -> Identity? { identities[id] }
+
+    /// The user, group or role of this name, without regard to case.
+    package func identity(_ kind: UniqueID.Kind, named name: String) -> Identity? {
+        ids[Name(kind, name)].flatMap { identities[$0] }
+    }
+
+    /// The managed policy of this identifier.
+    package func policy(_ id: UniqueID) -> ManagedPolicy? { policies[id] }
+
+    /// The managed policy of this name, without regard to case.
+    package func policy(named name: String) -> ManagedPolicy? { ids[Name(.policy, name)].flatMap { policies[$0] } }
+
+    /// All of a kind, in the order of their names.
+    package func identities(_ kind: UniqueID.Kind) -> [Identity] {
+        identities.values.filter { $0.record.id.kind == kind }
+            .sorted { Self.precedes($0.record.name, $1.record.name) }
+    }
+
+    /// All managed policies, in the order of their names.
+    package var managedPolicies: [ManagedPolicy] {
+        policies.values.sorted { Self.precedes($0.record.name, $1.record.name) }
+    }
+
+    private static func precedes(_ left: String, _ right: String) -> Bool { left.lowercased() < right.lowercased() }
+
+    /// The access key of this identifier.
+    package func accessKey(_ id: String) -> AccessKeyRecord? { accessKeys[id] }
+
+    /// The access keys of a user, or with nil of the root user, oldest first.
+    package func accessKeys(of user: UniqueID?) -> [AccessKeyRecord] {
+        accessKeys.values.filter { $0.user == user }
+            .sorted { ($0.creationDate, $0.id) < ($1.creationDate, $1.id) }
+    }
+
+    /// The identifiers of all access keys.
+    var accessKeyIDs: some Sequence<String> { accessKeys.keys }
+
+    /// The identifiers of all users, groups and roles.
+    var principalIDs: some Sequence<UniqueID> { identities.keys }
+
+    /// The groups that a user is in.
+    package func groups(of user: IdentityRecord) -> [Identity] { user.groups.compactMap { identities[$0] } }
+
+    /// The users that are in a group, in the order of their names.
+    package func members(of group: UniqueID) -> [Identity] {
+        identities(.user).filter { $0.record.groups.contains(group) }
+    }
+
+    /// To what a managed policy is attached, and whom it limits.
+    package func attachments(of policy: UniqueID) -> (attached: [Identity], limited: [Identity]) {
+        let all = identities.values.sorted { Self.precedes($0.record.name, $1.record.name) }
+        return (
+            all.filter { $0.record.attachedPolicies.contains(policy) }, all.filter { $0.record.boundary == policy }
+        )
+    }
+
+    /// The user of this identifier, or a session of the role: how both are called now.
+    package func principal(_ id: UniqueID, session: String = "") -> Principal? {
+        guard let record = identities[id]?.record else { return nil }
+        switch id.kind {
+        case .user: return .user(account.id, path: record.path, name: record.name, id: id)
+        case .role:
+            return .roleSession(account.id, path: record.path, role: record.name, session: session, id: id)
+        case .group, .policy: return nil
+        }
+    }
+
+    // MARK: Policies
+
+    /// What the account says of a user or role: all that is attached to it and to its groups, and its boundary.
+    func policies(of id: UniqueID) -> (identity: [IdentityPolicy], boundary: IdentityPolicy?)? {
+        guard let identity = identities[id] else { return nil }
+        let holders = [identity] + groups(of: identity.record)
+        let all = holders.flatMap { $0.inlinePolicies + attachedPolicies(of: $0.record) }
+        // A boundary that is gone, which deletion does not admit, would have to limit everything.
+        let boundary = identity.record.boundary.map { policy($0)?.policy ?? .nothing }
+        return (all, boundary)
+    }
+
+    /// The managed policies of these identifiers that there are.
+    package func attachedPolicies(of record: IdentityRecord) -> [IdentityPolicy] {
+        record.attachedPolicies.compactMap { policies[$0]?.policy }
+    }
+
+    // MARK: Changing
+
+    mutating func put(_ identity: Identity) {
+        forgetName(of: identity.record.id)
+        identities[identity.record.id] = identity
+        ids[Name(identity.record.id.kind, identity.record.name)] = identity.record.id
+    }
+
+    mutating func put(_ policy: ManagedPolicy) {
+        forgetName(of: policy.record.id)
+        policies[policy.record.id] = policy
+        ids[Name(.policy, policy.record.name)] = policy.record.id
+    }
+
+    mutating func put(_ accessKey: AccessKeyRecord) { accessKeys[accessKey.id] = accessKey }
+
+    mutating func remove(_ id: UniqueID) {
+        forgetName(of: id)
+        identities[id] = nil
+        policies[id] = nil
+    }
+
+    mutating func removeAccessKey(_ id: String) { accessKeys[id] = nil }
+
+    private mutating func forgetName(of id: UniqueID) {
+        if let name = identities[id]?.record.name ?? policies[id]?.record.name { ids[Name(id.kind, name)] = nil }
+    }
+}

@@ -1,0 +1,184 @@
+package import Foundation
+package import KMSAccess
+package import KMSModel
+package import KMSStore
+import Synchronization
+
+/// Every account of this server and everybody in it, in memory.
+///
+/// Requests are authenticated and authorized from nothing else. Readers take an immutable snapshot of an account under a
+/// lock that is held for one look-up; a committed change replaces it.
+package final class IdentityDirectory: CredentialSource, PrincipalDirectory, Sendable {
+    private struct Contents {
+        var accounts: [AccountID: AccountSnapshot] = [:]
+        /// The account of each access key.
+        var accessKeys: [String: AccountID] = [:]
+        /// The account of each user and role.
+        var owners: [UniqueID: AccountID] = [:]
+    }
+
+    private let contents = Mutex(Contents())
+    private let uses = Mutex<[String: AccessKeyUse]>([:])
+    /// How much later a use has to be than the one that is known, in seconds.
+    private static let useGranularity = 60.0
+
+    package init() {}
+
+    // MARK: Reading
+
+    /// Everybody in `account`.
+    package func identities(of account: AccountID) -> AccountIdentities? { snapshot(of: account)?.identities }
+
+    /// The accounts, in order.
+    package var accounts: [AccountID] { contents.withLock { $0.accounts.keys.sorted() } }
+
+    /// The account of this access key, active or not.
+    package func account(ofAccessKey id: String) -> AccountID? { contents.withLock { $0.accessKeys[id] } }
+
+    /// The access key of this identifier, active or not.
+    package func accessKey(_ id: String) -> AccessKeyRecord? {
+        account(ofAccessKey: id).flatMap { snapshot(of: $0)?.identities.accessKey(id) }
+    }
+
+    /// What the caller's account says of the caller.
+    package func policies(of caller: Caller) -> CallerPolicies {
+        guard let id = caller.principal.id else { return .root }
+        return snapshot(of: caller.principal.account)?.policies(of: id, in: caller.session) ?? .none
+    }
+
+    /// The tags that the caller has: those of the user or role, and those of the session before them.
+    package func tags(of caller: Caller) -> [IdentityTag] {
+        let own = caller.principal.id.flatMap { id in
+            snapshot(of: caller.principal.account)?.identities.identity(id)?.record.tags
+        }
+        return (own ?? []).setting(caller.session?.record.tags ?? [])
+    }
+
+    private func snapshot(of account: AccountID) -> AccountSnapshot? {
+        contents.withLock { $0.accounts[account] }
+    }
+
+    // MARK: CredentialSource
+
+    package func credential(_ accessKeyID: String) -> Credential? {
+        guard let account = account(ofAccessKey: accessKeyID), let snapshot = snapshot(of: account),
+            let record = snapshot.identities.accessKey(accessKeyID), record.isActive
+        else { return nil }
+        guard let user = record.user else {
+            return Credential(
+                accessKeyID: accessKeyID, principal: .root(account), secret: .wrapped(record.wrappedSecret))
+        }
+        return snapshot.identities.principal(user).map { principal in
+            Credential(accessKeyID: accessKeyID, principal: principal, secret: .wrapped(record.wrappedSecret))
+        }
+    }
+
+    package func principal(of session: SessionRecord) -> Principal? {
+        guard let snapshot = snapshot(of: session.account) else { return nil }
+        guard let id = session.identity else { return .root(session.account) }
+        return snapshot.identities.principal(id, session: session.name ?? "")
+    }
+
+    package func noteUse(of accessKeyID: String, for service: String, in region: Region, at date: Date) {
+        uses.withLock { uses in
+            if let known = uses[accessKeyID], date.timeIntervalSince(known.date) < Self.useGranularity { return }
+            uses[accessKeyID] = AccessKeyUse(date: date, service: service, region: region.description)
+        }
+    }
+
+    /// When the access key last signed a request since the server started.
+    package func use(of accessKeyID: String) -> AccessKeyUse? { uses.withLock { $0[accessKeyID] } }
+
+    // MARK: PrincipalDirectory
+
+    package func hosts(_ account: AccountID) -> Bool { snapshot(of: account) != nil }
+
+    package func userID(_ account: AccountID, path: String, name: String) -> UniqueID? {
+        let record = snapshot(of: account)?.identities.identity(.user, named: name)?.record
+        return record?.name == name && record?.path == path ? record?.id : nil
+    }
+
+    package func roleID(_ account: AccountID, path: String?, name: String) -> UniqueID? {
+        let record = snapshot(of: account)?.identities.identity(.role, named: name)?.record
+        guard record?.name == name, path == nil || record?.path == path else { return nil }
+        return record?.id
+    }
+
+    package func principal(_ id: UniqueID) -> Principal? {
+        guard let account = contents.withLock({ $0.owners[id] }) else { return nil }
+        return snapshot(of: account)?.identities.principal(id)
+    }
+
+    // MARK: Publishing
+
+    /// Puts everybody of an account in the place of those who were there.
+    package func publish(_ identities: AccountIdentities) {
+        let snapshot = AccountSnapshot(identities)
+        contents.withLock { contents in
+            let account = identities.account.id
+            if let present = contents.accounts[account]?.identities {
+                if present.account.version > identities.account.version { return }
+                for key in present.accessKeyIDs { contents.accessKeys[key] = nil }
+                for id in present.principalIDs { contents.owners[id] = nil }
+            }
+            contents.accounts[account] = snapshot
+            for key in identities.accessKeyIDs { contents.accessKeys[key] = account }
+            for id in identities.principalIDs { contents.owners[id] = account }
+        }
+    }
+
+    /// Puts what the store holds into memory, at start.
+    ///
+    /// - Throws: ``StoreError/corrupt(_:)`` for a record that is not what it should be.
+    package func load(_ contents: StoreContents) throws(StoreError) {
+        var accounts: [AccountID: AccountIdentities] = [:]
+        for account in contents.accounts { accounts[account.id] = AccountIdentities(account) }
+        for stored in contents.identities {
+            guard accounts[stored.account] != nil else { throw .corrupt("the account of \(stored.id)") }
+            do {
+                if stored.id.kind == .policy {
+                    accounts[stored.account]?.put(try ManagedPolicy(try stored.policy(), of: stored.account))
+                } else {
+                    accounts[stored.account]?.put(try Identity(try stored.identity(), of: stored.account))
+                }
+            } catch {
+                throw .corrupt("the record of \(stored.id)")
+            }
+        }
+        for accessKey in contents.accessKeys {
+            guard accounts[accessKey.account] != nil else { throw .corrupt("the account of \(accessKey.id)") }
+            accounts[accessKey.account]?.put(accessKey)
+        }
+        accounts.values.forEach(publish)
+    }
+}
+
+/// Everybody in an account, and what was made ready for their requests.
+private final class AccountSnapshot: Sendable {
+    let identities: AccountIdentities
+    /// What the account says of those who have asked since the last change, without any session.
+    private let prepared = Mutex<[UniqueID: Policies]>([:])
+
+    private typealias Policies = (identity: [IdentityPolicy], boundary: IdentityPolicy?)
+
+    init(_ identities: AccountIdentities) { self.identities = identities }
+
+    func policies(of id: UniqueID, in session: Session?) -> CallerPolicies? {
+        let known = prepared.withLock { prepared -> Policies? in
+            if let known = prepared[id] { return known }
+            guard let made = identities.policies(of: id) else { return nil }
+            prepared[id] = made
+            return made
+        }
+        guard let known else { return nil }
+        return CallerPolicies(identity: known.identity, boundary: known.boundary, session: narrowing(session))
+    }
+
+    /// The policies that a session was begun with; nil for one that was begun without.
+    private func narrowing(_ session: Session?) -> [IdentityPolicy]? {
+        guard let session, session.policies != nil || !session.record.managedPolicies.isEmpty else { return nil }
+        // A managed policy that is gone allows nothing.
+        let managed = session.record.managedPolicies.compactMap { identities.policy($0)?.policy }
+        return (session.policies ?? []) + managed
+    }
+}

@@ -1,0 +1,107 @@
+import GRDB
+import KMSModel
+import KMSStore
+
+// Accounts, their access keys, and their users, groups, roles and policies: how they become columns, and the way back.
+
+extension Table<AccountRecord> {
+    static var accounts: Self {
+        Self(name: "account", columns: "id, creation_date, version") { row throws(StoreError) in
+            AccountRecord(
+                id: try row.parsed(AccountID.init), creationDate: try row.date(), version: try row.integer()
+            )
+        }
+    }
+}
+
+extension Table<AccessKeyRecord> {
+    static var accessKeys: Self {
+        Self(
+            name: "access_key", columns: "id, account, user_id, creation_date, is_active, wrapped",
+            rest: "LEFT JOIN secret ON slot = secret"
+        ) { row throws(StoreError) in
+            AccessKeyRecord(
+                id: try row.text(), account: try row.parsed(AccountID.init),
+                user: try row.optionallyParsed(UniqueID.init), creationDate: try row.date(),
+                isActive: try row.flag(), wrappedSecret: try row.bytes()
+            )
+        }
+    }
+}
+
+extension Table<StoredIdentity> {
+    static var identities: Self {
+        Self(name: "identity", columns: "account, id, name, document", keyColumnCount: 2) { row throws(StoreError) in
+            StoredIdentity(
+                account: try row.parsed(AccountID.init), id: try row.parsed(UniqueID.init),
+                foldedName: try row.parsed { $0 }, document: try row.bytes()
+            )
+        }
+    }
+}
+
+extension Database {
+    func insert(_ account: AccountRecord) throws {
+        try run(
+            "INSERT INTO account (id, creation_date, version) VALUES (?, ?, ?)",
+            [account.id.description, try Column.date(account.creationDate), account.version]
+        )
+    }
+
+    func update(_ account: AccountRecord, expecting version: Int64) throws {
+        guard account.version > version else { throw StoreError.conflict }
+        try runOnOne(
+            "UPDATE account SET version = ? WHERE id = ? AND version = ?",
+            [account.version, account.id.description, version]
+        )
+    }
+
+    func insert(_ accessKey: AccessKeyRecord) throws {
+        try run(
+            """
+            INSERT INTO access_key (account, user_id, creation_date, is_active, secret, id) VALUES (?, ?, ?, ?, ?, ?)
+            """,
+            try accessKey.columns(secret: SecretSlots(self).keep(accessKey.wrappedSecret))
+        )
+    }
+
+    func update(_ accessKey: AccessKeyRecord) throws {
+        try SecretSlots(self).destroySecret(ofAccessKey: accessKey.id)
+        try runOnOne(
+            "UPDATE access_key SET account = ?, user_id = ?, creation_date = ?, is_active = ?, secret = ? WHERE id = ?",
+            try accessKey.columns(secret: SecretSlots(self).keep(accessKey.wrappedSecret))
+        )
+    }
+
+    func delete(accessKey id: String, of account: AccountID) throws {
+        try SecretSlots(self).destroySecret(ofAccessKey: id)
+        try runOnOne(
+            "DELETE FROM access_key WHERE account = ? AND id = ?", [account.description, Column.text(id)])
+    }
+
+    func put(_ identity: StoredIdentity) throws {
+        try run(
+            """
+            INSERT INTO identity (account, kind, id, name, document) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (account, id) DO UPDATE SET name = excluded.name, document = excluded.document
+            """,
+            [
+                identity.account.description, identity.id.kind.rawValue, identity.id.description, identity.foldedName,
+                Column.bytes(identity.document),
+            ]
+        )
+    }
+
+    func delete(_ identity: UniqueID, of account: AccountID) throws {
+        try runOnOne(
+            "DELETE FROM identity WHERE account = ? AND id = ?", [account.description, identity.description]
+        )
+    }
+}
+
+extension AccessKeyRecord {
+    /// Account, user, creation date, activity, slot of the secret, identifier.
+    fileprivate func columns(secret slot: Int64) throws(StoreError) -> [Column.Value] {
+        [account.description, user?.description, try Column.date(creationDate), isActive, slot, Column.text(id)]
+    }
+}
