@@ -11,6 +11,7 @@ struct JSONProtocol {
     /// What stands before an operation's name in `X-Amz-Target`.
     private static let targetPrefix = "TrentService."
     private static let clockTarget = "Chatelaine.AdvanceClock"
+    private static let explanationTarget = "Chatelaine.ExplainAccess"
 
     let pipeline: Pipeline
     let clock: ClockService?
@@ -25,12 +26,22 @@ struct JSONProtocol {
             )
         }
         if target == Self.clockTarget, let clock { return await advance(clock, request, client, requestID) }
+        if target == Self.explanationTarget { return await explain(request, client, requestID) }
         guard target.hasPrefix(Self.targetPrefix),
             let operation = OperationName.named(String(target.utf8.dropFirst(Self.targetPrefix.utf8.count)) ?? "")
         else { return Self.error(KMSError(.unknownOperation), requestID) }
         switch await pipeline.answer(request, for: operation, from: client, requestID: requestID) {
         case .success(let body): return Self.response(.ok, body, requestID)
         case .failure(let error): return Self.error(error, requestID)
+        }
+    }
+
+    private func explain(_ request: SignedRequest, _ client: Client, _ requestID: String) async -> Response {
+        do throws(KMSError) {
+            let body = try await pipeline.explain(request, from: client, requestID: requestID)
+            return Self.response(.ok, body, requestID)
+        } catch {
+            return Self.error(error, requestID)
         }
     }
 

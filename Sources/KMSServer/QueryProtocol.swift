@@ -26,7 +26,8 @@ struct QueryProtocol {
         }
         do throws(IdentityService.Refusal) {
             let result = try await identity.answer(
-                request, Form(members), action: action, of: api, from: client, requestID: requestID)
+                request, Form(members, showsValues: api == .sts), action: action, of: api, from: client,
+                requestID: requestID)
             return Self.response(result, action, api, requestID)
         } catch {
             switch error {

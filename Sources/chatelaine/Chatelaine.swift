@@ -53,6 +53,8 @@ struct Chatelaine: ParsableCommand {
             file named by --config ({"data-dir": "…"}); the command line comes first, then the environment, then the file.
             """,
         version: "0.1.0",
-        subcommands: [Initialize.self, Serve.self, Develop.self, ClockCommand.self]
+        subcommands: [
+            Initialize.self, Serve.self, Develop.self, AccountCommand.self, ExplainCommand.self, ClockCommand.self,
+        ]
     )
 }

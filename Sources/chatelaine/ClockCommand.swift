@@ -1,7 +1,5 @@
 import ArgumentParser
 import Foundation
-import FoundationNetworking
-import KMSAccess
 import KMSModel
 
 struct ClockCommand: ParsableCommand {
@@ -18,25 +16,11 @@ struct ClockCommand: ParsableCommand {
         @Argument(help: "How far: a number with s, m, h, d or w, such as 30d.")
         var duration: String
 
-        /// A year's work on many keys takes hours: a week without an answer is nobody's patience, but a server's end
-        /// closes the connection long before.
-        private static let longestWait: TimeInterval = 7 * 86_400
-
-        @Option(help: "The server's URL.")
-        var endpoint = "http://\(ListenAddress.standard)"
-
-        @Option(help: "A root user's access key (default: AWS_ACCESS_KEY_ID, or that of `dev`).")
-        var accessKeyId: String?
-
-        @Option(help: "Its secret (default: AWS_SECRET_ACCESS_KEY, or that of `dev`).")
-        var secretAccessKey: String?
+        @OptionGroup var server: AdministrationOptions
 
         mutating func run() async throws {
             let seconds = try Self.seconds(in: duration)
-            let environment = ProcessInfo.processInfo.environment
-            let id = accessKeyId ?? environment["AWS_ACCESS_KEY_ID"] ?? DevelopmentCredential.accessKeyID
-            let secret = secretAccessKey ?? environment["AWS_SECRET_ACCESS_KEY"] ?? DevelopmentCredential.secret
-            let now = try await Self.advance(by: seconds, at: endpoint, id, SecretBytes(copying: secret.utf8))
+            let now = try await Self.advance(by: seconds, through: try server.client())
             announce("It is now \(now)")
         }
 
@@ -48,67 +32,21 @@ struct ClockCommand: ParsableCommand {
             return count * unit
         }
 
-        private static func advance(
-            by seconds: Int, at endpoint: String, _ id: String, _ secret: SecretBytes
-        ) async throws -> String {
-            guard let url = URL(string: endpoint), let host = url.host else {
-                throw CommandFailure.configuration("\"\(endpoint)\" is not a URL")
-            }
-            let authority = url.port.map { "\(host):\($0)" } ?? host
-            let body = Array("{\"Seconds\":\(seconds)}".utf8)
-            let unsigned = SignedRequest(
-                method: "POST", path: "/", query: "",
-                headers: [
-                    ("host", authority), ("content-type", "application/x-amz-json-1.1"),
-                    ("x-amz-target", "Chatelaine.AdvanceClock"),
-                ],
-                body: body
-            )
-            let signed = Signer(accessKeyID: id, secret: secret).sign(
-                unsigned, region: "us-east-1", service: .administration, at: Date()
-            )
-            var request = URLRequest(url: url)
-            request.timeoutInterval = longestWait
-            request.httpMethod = "POST"
-            request.httpBody = Data(body)
-            for header in signed.headers where header.name != "host" {
-                request.setValue(header.value, forHTTPHeaderField: header.name)
-            }
-            return try await send(request, to: endpoint)
-        }
-
-        /// What says that nothing was sent.
-        private static let unreachable: Set<URLError.Code> = [
-            .cannotConnectToHost, .cannotFindHost, .dnsLookupFailed, .unsupportedURL,
-        ]
-
-        private static func send(_ request: URLRequest, to endpoint: String) async throws -> String {
-            let answer: (Data, URLResponse)
+        private static func advance(by seconds: Int, through client: AdministrationClient) async throws -> String {
+            let answer: JSONObject
             do {
-                answer = try await URLSession.shared.data(for: request)
-            } catch let error as URLError where unreachable.contains(error.code) {
-                throw CommandFailure.operation("cannot reach \(endpoint): no server listens there")
-            } catch {
+                answer = try await client.send("AdvanceClock", JSONObject(["Seconds": .number("\(seconds)")]))
+            } catch AdministrationClient.Failure.interrupted {
                 throw CommandFailure.operation(
-                    "the connection to \(endpoint) ended without an answer; the clock may have moved")
-            }
-            guard case .object(let object)? = try? JSONParser.parse(answer.0) else {
-                throw CommandFailure.operation("\(endpoint) is not a Chatelaine server")
-            }
-            if case .number(let digits)? = object["Now"], let seconds = TimeInterval(digits) {
-                return ISO8601DateFormatter().string(from: Date(timeIntervalSince1970: seconds))
-            }
-            guard case .string(let type)? = object["__type"] else {
-                throw CommandFailure.operation("\(endpoint) is not a Chatelaine server")
-            }
-            if type == KMSError.Code.unknownOperation.rawValue {
+                    "the connection to \(client.endpoint) ended without an answer; the clock may have moved")
+            } catch AdministrationClient.Failure.unknownOperation {
                 throw CommandFailure.operation(
-                    "the clock of \(endpoint) cannot be moved: start it with --clock controllable")
+                    "the clock of \(client.endpoint) cannot be moved: start it with --clock controllable")
             }
-            if case .string(let message)? = object["message"] {
-                throw CommandFailure.operation("\(type): \(message)")
+            guard case .number(let digits)? = answer["Now"], let seconds = TimeInterval(digits) else {
+                throw CommandFailure.operation("\(client.endpoint) is not a Chatelaine server")
             }
-            throw CommandFailure.operation(type)
+            return ISO8601DateFormatter().string(from: Date(timeIntervalSince1970: seconds))
         }
     }
 }

@@ -60,13 +60,19 @@ struct FirstAccount {
 
     /// Makes an account with a random number and an access key for its root user.
     static func make(in directory: DataDirectory) async throws -> FirstAccount {
-        let digits = String(Int.random(in: 100_000_000_000...999_999_999_999))
-        guard let account = AccountID(digits) else { throw CommandFailure.operation("cannot make an account") }
+        let account = try randomNumber()
         do throws(AccountRegistry.Failure) {
             return FirstAccount(credential: try await directory.engine.accounts.makeRootCredential(for: account))
         } catch {
             throw CommandFailure.operation("cannot make the first account: \(error)")
         }
+    }
+
+    /// A number for a new account.
+    static func randomNumber() throws -> AccountID {
+        let digits = String(Int.random(in: 100_000_000_000...999_999_999_999))
+        guard let account = AccountID(digits) else { throw CommandFailure.operation("cannot make an account") }
+        return account
     }
 
     /// Says once how to use the server; the secret cannot be shown again.
@@ -79,6 +85,7 @@ struct FirstAccount {
 
             export AWS_ENDPOINT_URL_KMS=\(endpoint)
             export AWS_ENDPOINT_URL_STS=\(endpoint)
+            export AWS_ENDPOINT_URL_IAM=\(endpoint)
             export AWS_REGION=eu-central-1
             export AWS_DEFAULT_REGION=eu-central-1
             export AWS_ACCESS_KEY_ID=\(credential.accessKeyID)

@@ -8,7 +8,7 @@ extension AcceptanceTests {
         static let scripts = [
             "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "clock", "commands",
             "conditions", "connections", "data_key_pairs", "data_keys", "deletion", "durability", "encryption",
-            "envelope", "grant_ends", "grants", "hardening", "identifiers", "imports", "key_agreement",
+            "envelope", "explain", "grant_ends", "grants", "hardening", "identifiers", "imports", "key_agreement",
             "key_pair_encryption", "key_pair_imports", "key_specs", "keys", "lifecycle_kills", "managed_keys",
             "message_authentication", "multi_region", "pagination", "policies", "races", "rotation", "signatures",
             "signing", "states", "sts", "tags", "ten_years", "upgrade",

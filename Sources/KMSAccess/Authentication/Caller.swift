@@ -34,7 +34,7 @@ package final class Session: Sendable {
     package init(_ record: SessionRecord) throws(PolicyFailure) {
         self.record = record
         policies = try record.policies?.map { text throws(PolicyFailure) in
-            IdentityPolicy(try PolicyDocument.parse(stored: text, as: .identity))
+            IdentityPolicy(try PolicyDocument.parse(stored: text, as: .identity), label: "the policy of the session")
         }
     }
 }

@@ -4,7 +4,7 @@ import KMSModel
 ///
 /// Source: IAM User Guide, "Policy evaluation logic".
 package struct CallerPolicies: Sendable {
-    private enum Standing: Sendable {
+    enum Standing: Sendable {
         /// The root user, whom nothing in the account permits or limits.
         case root
         /// Somebody without policies of their own, such as an AWS service.
@@ -12,7 +12,7 @@ package struct CallerPolicies: Sendable {
         case identity([IdentityPolicy], boundary: IdentityPolicy?, session: [IdentityPolicy]?)
     }
 
-    private let standing: Standing
+    let standing: Standing
 
     private init(_ standing: Standing) { self.standing = standing }
 
@@ -90,20 +90,21 @@ package struct CallerPolicies: Sendable {
 
 /// An identity policy, a permissions boundary or a session policy, prepared for evaluation.
 package struct IdentityPolicy: Sendable {
-    private let denies: [CompiledStatement]
-    private let allows: [CompiledStatement]
+    /// What the policy is called where a decision is explained.
+    let label: String
+    let statements: CompiledStatements
 
     /// A policy without statements, which allows nothing.
     package static let nothing = IdentityPolicy(
-        PolicyDocument(version: .current, id: nil, statements: [], source: .object(JSONObject())))
+        PolicyDocument(version: .current, id: nil, statements: [], source: .object(JSONObject())),
+        label: "a policy that is gone")
 
     /// Prepares `document`, which was read as an identity policy.
-    package init(_ document: PolicyDocument) {
-        let statements = document.statements.enumerated().compactMap { position, statement in
-            CompiledStatement(statement, at: position, version: document.version)
-        }
-        denies = statements.filter { $0.effect == .deny }
-        allows = statements.filter { $0.effect == .allow }
+    ///
+    /// - Parameter label: What the policy is called where a decision is explained.
+    package init(_ document: PolicyDocument, label: String = "") {
+        self.label = label
+        statements = CompiledStatements(document)
     }
 
     func verdict(
@@ -111,8 +112,9 @@ package struct IdentityPolicy: Sendable {
     ) -> CallerPolicies.Verdict {
         action.folded.withUnsafeBufferPointer { action in
             resource.withUTF8Lent { resource in
-                if denies.contains(where: { $0.applies(to: action, resource, request) }) { return .denies }
-                return allows.contains(where: { $0.applies(to: action, resource, request) }) ? .allows : .silent
+                if statements.denies.contains(where: { $0.applies(to: action, resource, request) }) { return .denies }
+                return statements.allows.contains(where: { $0.applies(to: action, resource, request) })
+                    ? .allows : .silent
             }
         }
     }

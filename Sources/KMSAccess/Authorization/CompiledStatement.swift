@@ -7,6 +7,8 @@ final class CompiledStatement: Sendable {
     /// Where the statement stands in its document, from 0.
     let position: Int
     let effect: PolicyStatement.Effect
+    /// The statement's label, if it has one.
+    let sid: String?
     /// Nil in an identity policy, which is about whoever has it.
     private let principals: PrincipalMatcher?
     private let actions: PatternSelection
@@ -15,6 +17,8 @@ final class CompiledStatement: Sendable {
     private let variableResources: (patterns: [TextTemplate], isComplement: Bool)?
     /// All of them must hold.
     private let conditions: [CompiledCondition]
+    /// The same conditions as they are written, for explanations.
+    private let written: [WrittenCondition]
 
     /// Returns nil for a statement that can never apply: without actions, without resources, or about nobody.
     init?(_ statement: PolicyStatement, at position: Int, version: PolicyDocument.Version) {
@@ -26,6 +30,7 @@ final class CompiledStatement: Sendable {
         let isOfKeyPolicy = principals != nil
         self.position = position
         effect = statement.effect
+        sid = statement.sid
         self.principals = principals
         self.actions = actions
         let hasVariables = version == .current
@@ -36,6 +41,9 @@ final class CompiledStatement: Sendable {
         } else {
             variableResources = nil
             self.resources = resources
+        }
+        written = statement.conditions.flatMap { condition in
+            condition.tests.map { WrittenCondition($0, condition.comparison) }
         }
         conditions = statement.conditions.flatMap { condition in
             condition.tests.map { test in
@@ -66,6 +74,22 @@ final class CompiledStatement: Sendable {
     ) -> Bool {
         actions.contains(action) && resources.contains(resource) && variableResourcesContain(resource, request)
             && conditions.allSatisfy { $0.holds(for: request) == true }
+    }
+
+    /// The first thing that keeps the statement from applying; nil when it applies.
+    ///
+    /// - Parameter caller: Nil for a statement that is about whoever has it.
+    func mismatch(
+        of caller: FingerprintedCaller?, _ action: UnsafeBufferPointer<UInt8>,
+        _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource
+    ) -> StatementMismatch? {
+        if let principals, let caller, principals.admission(of: caller) == nil { return .principal }
+        guard actions.contains(action) else { return .action }
+        guard resources.contains(resource), variableResourcesContain(resource, request) else { return .resource }
+        for (condition, written) in zip(conditions, written) where condition.holds(for: request) != true {
+            return .condition(written, request: condition.values(in: request))
+        }
+        return nil
     }
 
     /// A variable without a value makes the statement apply to nothing, also in its `Not` form.

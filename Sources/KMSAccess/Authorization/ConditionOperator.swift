@@ -46,6 +46,11 @@ package struct ConditionOperator: Hashable, Sendable {
     /// Whether a key that the request does not have satisfies the operator.
     package let ifExists: Bool
 
+    /// The operator as policies write it.
+    package var name: String {
+        (qualifier.map { "\($0.rawValue):" } ?? "") + comparison.rawValue + (ifExists ? Self.ifExistsSuffix : "")
+    }
+
     private static let ifExistsSuffix = "IfExists"
 
     /// Accepts exactly the names of the IAM User Guide, case included; `Null` has no `IfExists` form.

@@ -12,17 +12,10 @@ package struct KeyPolicy: Sendable {
         case silent
     }
 
-    private let denies: [CompiledStatement]
-    private let allows: [CompiledStatement]
+    let statements: CompiledStatements
 
-    /// Prepares `document`; statements that can never apply are left out.
-    package init(_ document: PolicyDocument) {
-        let statements = document.statements.enumerated().compactMap { position, statement in
-            CompiledStatement(statement, at: position, version: document.version)
-        }
-        denies = statements.filter { $0.effect == .deny }
-        allows = statements.filter { $0.effect == .allow }
-    }
+    /// Prepares `document`.
+    package init(_ document: PolicyDocument) { statements = CompiledStatements(document) }
 
     /// What the policy says to `caller` doing `action` to the key with this ARN.
     ///
@@ -40,11 +33,11 @@ package struct KeyPolicy: Sendable {
         on caller: borrowing FingerprintedCaller, _ action: UnsafeBufferPointer<UInt8>,
         _ arn: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource
     ) -> Verdict {
-        for statement in denies where statement.admission(of: caller, action, arn, request) != nil {
+        for statement in statements.denies where statement.admission(of: caller, action, arn, request) != nil {
             return .denies(statement: statement.position)
         }
         var best: (admission: Admission, statement: Int)?
-        for statement in allows {
+        for statement in statements.allows {
             guard let admission = statement.admission(of: caller, action, arn, request) else { continue }
             if let known = best, known.admission >= admission { continue }
             best = (admission, statement.position)

@@ -1,7 +1,7 @@
 package import KMSModel
 
 /// Why a policy document is not accepted as a key policy.
-package enum PolicyFailure: Error, Equatable, Sendable, CaseIterable {
+package enum PolicyFailure: Error, Equatable, Sendable {
     /// More than ``PolicyDocument/maximumByteCount`` bytes.
     case tooLarge
     /// Not JSON, or not the grammar of a policy.
@@ -14,6 +14,12 @@ package enum PolicyFailure: Error, Equatable, Sendable, CaseIterable {
     case duplicateSid
     /// An action without the service that it is of, in a policy of IAM.
     case actionWithoutService
+    /// An action of IAM's policies whose service is none.
+    case invalidService(String)
+    /// A principal of a trust policy that is not one, or does not exist.
+    case unknownPrincipal(String)
+    /// A character that may not stand in a policy.
+    case invalidCharacter
     /// A resource of an identity policy that is neither `*` nor an ARN.
     case resourceWithoutARN
     /// A statement of a trust policy with a resource, which is the role itself.
@@ -48,7 +54,8 @@ extension KMSError {
                 .limitExceeded,
                 "The key policy exceeds the maximum of \(PolicyDocument.maximumByteCount) bytes."
             )
-        case .syntax, .wrongVersion, .invalidSid, .duplicateSid, .actionWithoutService, .resourceWithoutARN,
+        case .syntax, .wrongVersion, .invalidSid, .duplicateSid, .actionWithoutService, .invalidService,
+            .invalidCharacter, .resourceWithoutARN,
             .prohibitedResource, .actionOutsideSTS:
             self.init(.malformedPolicyDocument, "Syntax errors in policy.")
         case .missingActions:
@@ -57,7 +64,7 @@ extension KMSError {
             self.init(.malformedPolicyDocument, "Policy statement must contain resources.")
         case .missingPrincipal:
             self.init(.malformedPolicyDocument, "Policy contains a statement with no principal.")
-        case .invalidPrincipal:
+        case .invalidPrincipal, .unknownPrincipal:
             self.init(
                 .malformedPolicyDocument,
                 "Policy contains a statement with one or more invalid principals."

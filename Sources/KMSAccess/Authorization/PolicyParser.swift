@@ -23,7 +23,7 @@ extension PolicyDocument {
     ///
     /// - Throws: ``PolicyFailure``, never `lockout` or `tooLarge`.
     package static func parse(stored text: String, as kind: Kind) throws(PolicyFailure) -> Self {
-        guard text.unicodeScalars.allSatisfy(isAllowed) else { throw .syntax }
+        guard text.unicodeScalars.allSatisfy(isAllowed) else { throw kind.isOfIAM ? .invalidCharacter : .syntax }
         let value: JSONValue
         do {
             value = try JSONParser.parse(text.utf8, refusingDuplicates: true)
@@ -129,7 +129,7 @@ private struct PolicyParser {
             guard resources == nil else { throw .prohibitedResource }
             guard effect == .deny || !principals.isComplement else { throw .syntax }
             guard let actions, !actions.elements.isEmpty else { throw .missingActions }
-            guard actions.elements.allSatisfy({ $0 == "*" || $0.hasBytePrefix(ignoringCase: "sts:") }) else {
+            guard actions.elements.allSatisfy({ $0.hasBytePrefix(ignoringCase: "sts:") }) else {
                 throw .actionOutsideSTS
             }
         }
@@ -163,7 +163,7 @@ private struct PolicyParser {
         for member in try members(value) {
             for text in try strings(member.value) {
                 switch member.name {
-                case "AWS": result.append(try PolicyPrincipal(aws: text, in: partition))
+                case "AWS": result.append(try principal(text, in: partition))
                 case "Service": result.append(try PolicyPrincipal(service: text))
                 case "Federated" where kind.isOfIAM: result.append(.federatedProvider(text))
                 // Neither kind of principal can call KMS, so a statement about one is a mistake.
@@ -176,10 +176,21 @@ private struct PolicyParser {
         return result
     }
 
+    /// IAM says which principal it does not know, KMS does not.
+    private func principal(_ text: String, in partition: Partition) throws(PolicyFailure) -> PolicyPrincipal {
+        do throws(PolicyFailure) {
+            return try PolicyPrincipal(aws: text, in: partition)
+        } catch {
+            throw kind.isOfIAM ? .unknownPrincipal(text) : error
+        }
+    }
+
     private func actions(_ value: JSONValue) throws(PolicyFailure) -> [String] {
         let result = try strings(value)
-        guard result.allSatisfy(ActionName.isPattern) else {
-            throw kind.isOfIAM ? .actionWithoutService : .syntax
+        for action in result where !ActionName.isPattern(action) {
+            guard kind.isOfIAM else { throw .syntax }
+            let service = action.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            throw service.count == 2 ? .invalidService(String(service[0])) : .actionWithoutService
         }
         return result
     }

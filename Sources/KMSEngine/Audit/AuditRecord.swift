@@ -159,7 +159,7 @@ package struct AuditRecord: Sendable {
                 if let invokedBy { writer.member("invokedBy", invokedBy) }
             case .call(let caller, _, _):
                 writer.member("type", "AWSAccount")
-                writer.member("principalId", caller.principal.account.description)
+                writer.member("principalId", caller.principal.userID)
                 writer.member("accountId", caller.principal.account.description)
             case .service:
                 writer.member("accountId", account.description)

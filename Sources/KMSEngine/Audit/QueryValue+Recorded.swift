@@ -7,6 +7,8 @@ extension Form {
     /// Members that say which operation it is, or that are secrets.
     private static let unrecorded: Set<String> = ["Action", "Version", "TokenCode"]
 
+    private static let numbers: Set<String> = ["DurationSeconds", "MaxSessionDuration", "MaxItems"]
+
     /// What `requestParameters` shows; nil when that is nothing.
     ///
     /// Members of a presigned request's signature are no parameters.
@@ -16,7 +18,8 @@ extension Form {
         for name in members.keys.sorted() where !Self.unrecorded.contains(name) && !name.hasPrefix("X-Amz-") {
             let parts = name.split(separator: ".")
             if parts.count == 1, let value = members[name], !lists.contains(name) {
-                result.append(name.lowercasedFirst, .string(value))
+                let isNumber = Self.numbers.contains(name) && Int(value) != nil
+                result.append(name.lowercasedFirst, isNumber ? .number(value) : .string(value))
             } else if parts.count >= 3, parts[1] == "member", lists.insert(String(parts[0])).inserted {
                 result.append(String(parts[0]).lowercasedFirst, .array(recordedList(String(parts[0]))))
             }

@@ -27,6 +27,7 @@ struct RoleAssumption {
         let arn = try form.required("RoleArn", count: 20...2048)
         let name = try Self.sessionName("RoleSessionName", try form.required("RoleSessionName", count: 2...64), form)
         let tags = try form.tags(duplicatesAre: "InvalidParameterValue")
+        try Self.checkExternalID(form)
         let seconds = try form.number("DurationSeconds", in: Self.durations) ?? Self.duration
         guard let account = Self.account(ofRole: arn) else { throw .validation("\(arn) is invalid") }
         if case .root = caller.principal { throw .accessDenied("Roles may not be assumed by root accounts.") }
@@ -79,11 +80,17 @@ struct RoleAssumption {
 
     private static func sessionName(_ member: String, _ name: String, _ form: Form) throws(QueryFailure) -> String {
         guard name.utf8.allSatisfy(Form.isOfName) else {
-            throw .validation(
-                "1 validation error detected: Value '\(name)' at '\(member.lowercasedFirst)' failed to satisfy "
-                    + #"constraint: Member must satisfy regular expression pattern: [\w+=,.@-]*"#)
+            throw form.broken(member, #"Member must satisfy regular expression pattern: [\w+=,.@-]*"#)
         }
         return name
+    }
+
+    /// Source of the pattern: STS API Reference, AssumeRole, `ExternalId`.
+    private static func checkExternalID(_ form: Form) throws(QueryFailure) {
+        guard let id = try form.optional("ExternalId", count: 2...1224) else { return }
+        guard id.utf8.allSatisfy({ Form.isOfName($0) || ":/".utf8.contains($0) }) else {
+            throw form.broken("ExternalId", #"Member must satisfy regular expression pattern: [\w+=,.@:\/-]*"#)
+        }
     }
 
     private static func check(_ seconds: Int, for role: Identity, _ caller: Caller) throws(QueryFailure) {

@@ -33,11 +33,7 @@ package struct Authorizer: Sendable {
         let policies = context.identities.policies(of: caller)
         var grounds: [Decision.Grounds] = []
         for access in accesses {
-            let conditions = access.conditions(amongst: accesses, of: operation.name, in: context)
-            let question = AccessQuestion(
-                caller: asker, action: access.action, resource: access.question,
-                crossesAccounts: operation.isCrossAccount, request: conditions
-            )
+            let (question, conditions) = access.question(amongst: accesses, of: operation, in: context)
             switch decision(on: access, question, conditions, policies) {
             case .allowed(let ground): grounds.append(ground)
             case .denied(let denial):
@@ -48,6 +44,18 @@ package struct Authorizer: Sendable {
             }
         }
         return Permit(subject: subject, grounds: grounds)
+    }
+
+    /// The decision on one of `accesses`, and how it is come to; nothing is done.
+    func explanation(
+        of access: Access, amongst accesses: [Access], for operation: OperationDescription, in context: RequestContext,
+        hidingKey isHidden: Bool
+    ) -> Explanation {
+        let (question, conditions) = access.question(amongst: accesses, of: operation, in: context)
+        let fates = access.key.map { context.grantFates(on: $0, doing: access.action, conditions) } ?? []
+        return question.explanation(
+            under: access.key?.policy, grants: fates, policies: context.identities.policies(of: context.caller),
+            hidingKey: isHidden)
     }
 
     private func decision(
@@ -73,6 +81,23 @@ extension RequestContext {
             if answer == .allowsCaller { break }
         }
         return answer
+    }
+
+    /// What becomes of each grant on `key` to whoever the caller is.
+    fileprivate func grantFates(
+        on key: KeySnapshot, doing action: ActionName, _ conditions: RequestConditions
+    ) -> [Explanation.GrantFate] {
+        let context = EncryptionContext(conditions.contextPairs.map { ($0.key, $0.value) })
+        return grants(on: key).map { grant in
+            let id = grant.record.id.description
+            guard let operation = GrantOperation(action), grant.record.operations.contains(operation) else {
+                return Explanation.GrantFate(id: id, answer: .silent, reason: "It does not list \(action).")
+            }
+            let answer = grant.answer(to: .principal(caller.principal), doing: operation, in: context)
+            let reason =
+                answer == .silent ? "Its encryption context constraint is not met." : "It permits \(action)."
+            return Explanation.GrantFate(id: id, answer: answer, reason: reason)
+        }
     }
 
     /// The grants on `key` to whoever the caller is.
@@ -111,7 +136,7 @@ extension Access {
     }
 
     /// What policies may ask of the request when this is decided.
-    fileprivate func conditions(
+    private func conditions(
         amongst all: [Access], of operation: OperationName, in context: RequestContext
     ) -> RequestConditions {
         let keys = all.compactMap(\.key)
@@ -126,7 +151,19 @@ extension Access {
         return conditions
     }
 
-    fileprivate var question: AccessQuestion.Resource {
+    /// What is to be decided about this, which is one of `accesses`.
+    fileprivate func question(
+        amongst accesses: [Access], of operation: OperationDescription, in context: RequestContext
+    ) -> (AccessQuestion, RequestConditions) {
+        let conditions = conditions(amongst: accesses, of: operation.name, in: context)
+        let question = AccessQuestion(
+            caller: .principal(context.caller.principal), action: action, resource: target,
+            crossesAccounts: operation.isCrossAccount, request: conditions
+        )
+        return (question, conditions)
+    }
+
+    private var target: AccessQuestion.Resource {
         switch resource {
         case .key(let key, _), .keyOfCiphertext(let key), .grant(let key, _):
             .key(arn: key.arnText, owner: key.arn.account)

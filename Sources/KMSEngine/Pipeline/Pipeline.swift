@@ -18,22 +18,22 @@ package struct Pipeline: Sendable {
     /// pointed to.
     private static let mostAttempts = 100
 
-    private let authenticator: Authenticator
-    private let authorizer = Authorizer()
-    private let directory: KeyDirectory
-    private let identities: IdentityDirectory
+    let authenticator: Authenticator
+    let authorizer = Authorizer()
+    let directory: KeyDirectory
+    let identities: IdentityDirectory
     private let ledger: Ledger
     private let turns: ChangeTurns
-    private let keyring: Keyring
+    let keyring: Keyring
     private let policies: PolicyRules
     private let regions: HostedRegions
     private let slowWork = SlowWork()
     private let quotas: ResourceQuotas
     private let journal: UseJournal
     private let managedKeys: ManagedKeys
-    private let audit: AuditLog
+    let audit: AuditLog
     private let outbox: AuditOutbox
-    private let clock: any Clock
+    let clock: any Clock
     private let logger: Logger
 
     init(
@@ -78,12 +78,7 @@ package struct Pipeline: Sendable {
             time: now, eventName: operation.rawValue, eventID: RequestID.make(), region: caller.region,
             account: caller.principal.account, origin: .call(caller, client: client, requestID: requestID)
         )
-        let context = RequestContext(
-            caller: caller, client: client, now: now, directory: directory, identities: identities, keyring: keyring,
-            policies: policies, regions: regions,
-            slowWork: slowWork, quotas: quotas
-        )
-        var call = Call(context: context, record: record)
+        var call = Call(context: context(of: caller, from: client, at: now), record: record)
         let result = await run(operation, request.body, &call)
         if case .failure(let error) = result { call.record.outcome = AuditRecord.Failure(error) }
         do throws(AuditFailure) {
@@ -97,6 +92,14 @@ package struct Pipeline: Sendable {
             return .failure(KMSError(.kmsInternal, "The request could not be recorded."))
         }
         return result
+    }
+
+    /// What an operation may use for a request of `caller`.
+    func context(of caller: Caller, from client: Client, at now: Date) -> RequestContext {
+        RequestContext(
+            caller: caller, client: client, now: now, directory: directory, identities: identities, keyring: keyring,
+            policies: policies, regions: regions, slowWork: slowWork, quotas: quotas
+        )
     }
 
     private func run(_ name: OperationName, _ body: [UInt8], _ call: inout Call) async -> Result<[UInt8], KMSError> {

@@ -55,8 +55,11 @@ package struct PolicyRules: Sendable {
 
     /// The principal of the caller's own account whose grants to retire are to be listed, as it is stored.
     ///
-    /// - Throws: ``KMSError`` with `InvalidArnException`.
+    /// - Throws: ``KMSError``: `InvalidArnException`, or `NotFoundException` for the identifier of somebody who was deleted.
     func retiringPrincipal(_ text: String, of realm: Realm) throws(KMSError) -> String {
+        if let id = UniqueID(text), identities.principal(id) == nil {
+            throw KMSError(.notFound, "Retiring principal \(text) could not be found")
+        }
         guard let principal = try? PolicyPrincipal(aws: text, in: realm.region.partition),
             text.utf8.starts(with: "arn:".utf8), principal.account == realm.account,
             principal.canBeGranted(in: identities)

@@ -174,6 +174,9 @@ struct RequestConditions: ConditionSource {
     private func globalValues(of name: ConditionKey.Name) -> ConditionValues {
         switch name {
         case .resourceAccount: ConditionValues(key?.arn.account.description)
+        // A replica is made where it will be.
+        case .requestedRegion where operation == .replicateKey && action == "kms:CreateKey":
+            ConditionValues(text("ReplicaRegion"))
         case .tagKeys: .several(isAlias ? [] : requestTagKeys)
         default: circumstances.values(of: .named(name))
         }

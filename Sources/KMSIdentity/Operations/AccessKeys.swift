@@ -29,12 +29,13 @@ enum AccessKeyOperations {
     ) { (request, edit) throws(QueryFailure) in
         let owner = try request.owner(in: edit.identities)
         let keys = edit.identities.accessKeys(of: owner?.id).sorted { $0.id < $1.id }
-        return try Page(of: keys, by: \.id, request.form) { key in
+        let more = owner.map { [QueryValue.Member("UserName", .text($0.name))] } ?? []
+        return try Page(of: keys, by: \.id, request.form).answer("AccessKeyMetadata", and: more) { key in
             QueryValue([
                 "UserName": owner.map { .text($0.name) }, "AccessKeyId": .text(key.id), "Status": .text(key.status),
                 "CreateDate": key.creationDate.queryText,
             ])
-        }.answer("AccessKeyMetadata", and: owner.map { [QueryValue.Member("UserName", .text($0.name))] } ?? [])
+        }
     }
 
     private static let update = IdentityOperation("UpdateAccessKey", on: IdentityOperation.userOrCaller) {
@@ -42,7 +43,7 @@ enum AccessKeyOperations {
         var accessKey = try request.accessKey(in: edit.identities)
         let status = try request.form.required("Status")
         guard ["Active", "Inactive"].contains(status) else {
-            throw request.form.broken("Status", "Member must satisfy enum value set: [Active, Inactive]")
+            throw request.form.broken("Status", "Member must satisfy enum value set")
         }
         accessKey.isActive = status == "Active"
         edit.put(accessKey, replacing: true)

@@ -43,11 +43,11 @@ enum AttachmentOperations {
             let policies = owner.attachedPolicies.compactMap { edit.identities.policy($0) }
                 .filter { $0.record.path.hasBytePrefix(prefix) }
                 .sorted { $0.record.name.lowercased() < $1.record.name.lowercased() }
-            return try Page(of: policies, by: \.record.name, request.form) { policy in
+            return try Page(of: policies, by: \.record.name, request.form).answer("AttachedPolicies") { policy in
                 QueryValue([
                     "PolicyName": .text(policy.record.name), "PolicyArn": .text(policy.arn(in: request.partition)),
                 ])
-            }.answer("AttachedPolicies")
+            }
         }
     }
 }

@@ -105,14 +105,12 @@ extension AccountIdentities {
 ///
 /// The marker is the name of the last entry that was shown, encoded, so that a page goes on behind it also when the entry is
 /// gone.
-struct Page {
-    let entries: [QueryValue]
+struct Page<Element> {
+    let elements: [Element]
     private let marker: String?
 
     /// The page of `all`, which is in the order of `name`, that the request asks for.
-    init<Element>(
-        of all: [Element], by name: (Element) -> String, _ form: Form, _ show: (Element) -> QueryValue
-    ) throws(QueryFailure) {
+    init(of all: [Element], by name: (Element) -> String, _ form: Form) throws(QueryFailure) {
         let limit = try form.number("MaxItems", in: 1...1000) ?? 100
         var rest = all[...]
         if let marker = try form.optional("Marker", count: 1...320) {
@@ -121,16 +119,21 @@ struct Page {
             }
             rest = all.drop { name($0).lowercased() <= last }
         }
-        let shown = rest.prefix(limit)
-        entries = shown.map(show)
+        elements = Array(rest.prefix(limit))
         marker =
-            rest.count > limit ? shown.last.map { Base64.encode(Array(name($0).lowercased().utf8)) } : nil
+            rest.count > limit ? elements.last.map { Base64.encode(Array(name($0).lowercased().utf8)) } : nil
     }
 
     /// The answer, with the entries as `member`.
-    func answer(_ member: String, and more: [QueryValue.Member] = []) -> QueryValue {
-        var members = more
-        members.append(QueryValue.Member(member, .list(entries)))
+    func answer(
+        _ member: String, and more: [QueryValue.Member] = [], _ show: (Element) -> QueryValue
+    ) -> QueryValue {
+        answer(more + [QueryValue.Member(member, .list(elements.map(show)))])
+    }
+
+    /// The answer, with the entries among `members`.
+    func answer(_ members: [QueryValue.Member]) -> QueryValue {
+        var members = members
         members.append(QueryValue.Member("IsTruncated", .flag(marker != nil)))
         if let marker { members.append(QueryValue.Member("Marker", .text(marker))) }
         return .structure(members)

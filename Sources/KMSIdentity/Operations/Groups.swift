@@ -20,9 +20,9 @@ enum GroupOperations {
         (request, edit) throws(QueryFailure) in
         let group = try request.existing(.group, in: edit.identities).record
         let members = edit.identities.members(of: group.id)
-        return try Page(of: members, by: \.record.name, request.form) { $0.summary(in: request.partition) }
-            .answer(
-                "Users", and: [QueryValue.Member("Group", try request.answer(edit.identities, group.id))])
+        let shown = QueryValue.Member("Group", try request.answer(edit.identities, group.id))
+        return try Page(of: members, by: \.record.name, request.form)
+            .answer("Users", and: [shown]) { $0.summary(in: request.partition) }
     }
 
     private static let update = IdentityOperation("UpdateGroup", on: IdentityOperation.named(.group)) {

@@ -54,7 +54,7 @@ enum InlinePolicyOperations {
             (request, edit) throws(QueryFailure) in
             let owner = try request.existing(kind, in: edit.identities).record
             let names = owner.inlinePolicies.map(\.name).sorted { $0.lowercased() < $1.lowercased() }
-            return try Page(of: names, by: \.self, request.form) { .text($0) }.answer("PolicyNames")
+            return try Page(of: names, by: \.self, request.form).answer("PolicyNames") { .text($0) }
         }
     }
 }
@@ -80,7 +80,14 @@ extension IdentityRequest {
             _ = try PolicyDocument.parse(identityPolicy: text)
             return text
         } catch {
-            throw QueryFailure(error)
+            throw refusal(error, of: member)
         }
+    }
+
+    /// What a caller learns of a policy that is not accepted.
+    func refusal(_ failure: PolicyFailure, of member: String) -> QueryFailure {
+        guard failure == .invalidCharacter else { return QueryFailure(failure) }
+        return form.broken(
+            member, #"Member must satisfy regular expression pattern: [\u0009\u000A\u000D\u0020-\u00FF]+"#)
     }
 }

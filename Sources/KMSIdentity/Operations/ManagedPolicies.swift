@@ -5,6 +5,8 @@ import KMSModel
 enum ManagedPolicyOperations {
     static let all = [create, get, delete, list, listEntities]
 
+    private static let policyUsages = ["PermissionsPolicy", "PermissionsBoundary"]
+
     private static let create = IdentityOperation("CreatePolicy", on: IdentityOperation.new(.policy)) {
         (request, edit) throws(QueryFailure) in
         let name = try request.name(.policy)
@@ -49,15 +51,18 @@ enum ManagedPolicyOperations {
         (request, edit) throws(QueryFailure) in
         let form = request.form
         let prefix = try form.optional("PathPrefix", count: 1...512) ?? "/"
+        let scope = try form.choice("Scope", ["All", "AWS", "Local"])
+        let usage = try form.choice("PolicyUsageFilter", policyUsages)
         let identities = edit.identities
         let policies = identities.managedPolicies.filter { policy in
             let (attached, limited) = identities.attachments(of: policy.record.id)
-            return policy.record.path.hasBytePrefix(prefix) && form.optional("Scope") != "AWS"
+            return policy.record.path.hasBytePrefix(prefix) && scope != "AWS"
                 && (!form.flag("OnlyAttached") || !attached.isEmpty)
-                && (form.optional("PolicyUsageFilter") != "PermissionsBoundary" || !limited.isEmpty)
+                && (usage != "PermissionsBoundary" || !limited.isEmpty)
         }
-        return try Page(of: policies, by: \.record.name, form) { request.summary(of: $0, in: identities) }
-            .answer("Policies")
+        return try Page(of: policies, by: \.record.name, form).answer("Policies") {
+            request.summary(of: $0, in: identities)
+        }
     }
 
     private static let listEntities = IdentityOperation(
@@ -66,27 +71,30 @@ enum ManagedPolicyOperations {
         let form = request.form
         let policy = try request.existingPolicy(in: edit.identities)
         let (attached, limited) = edit.identities.attachments(of: policy.record.id)
-        let usage = form.optional("PolicyUsageFilter")
+        let usage = try form.choice("PolicyUsageFilter", policyUsages)
+        let filter = try form.choice(
+            "EntityFilter", ["User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"])
         let prefix = form.optional("PathPrefix") ?? "/"
         let wanted =
             usage == "PermissionsBoundary" ? limited : usage == "PermissionsPolicy" ? attached : attached + limited
-        func entities(_ kind: UniqueID.Kind) -> QueryValue {
-            let filter = form.optional("EntityFilter")
-            guard filter == nil || filter == kind.word else { return .list([]) }
-            var seen: Set<UniqueID> = []
-            return .list(
-                wanted.map(\.record)
-                    .filter { $0.id.kind == kind && $0.path.hasBytePrefix(prefix) && seen.insert($0.id).inserted }
-                    .map { record in
-                        QueryValue([
-                            kind.nameMember: .text(record.name), "\(kind.word)Id": .text(record.id.description),
-                        ])
-                    })
+        var seen: Set<UniqueID> = []
+        let entities = wanted.map(\.record).filter { record in
+            (filter == nil || filter == record.id.kind.word) && record.path.hasBytePrefix(prefix)
+                && seen.insert(record.id).inserted
         }
-        return QueryValue([
-            "PolicyGroups": entities(.group), "PolicyUsers": entities(.user), "PolicyRoles": entities(.role),
-            "IsTruncated": .flag(false),
-        ])
+        // A user, a group and a role can have one name.
+        let order = { (record: IdentityRecord) in "\(record.id.kind.word) \(record.name)" }
+        let page = try Page(
+            of: entities.sorted { order($0).lowercased() < order($1).lowercased() }, by: order, form)
+        return page.answer(
+            [UniqueID.Kind.group, .user, .role].map { kind in
+                let shown = page.elements.filter { $0.id.kind == kind }.map { record in
+                    QueryValue([
+                        kind.nameMember: .text(record.name), "\(kind.word)Id": .text(record.id.description),
+                    ])
+                }
+                return QueryValue.Member("Policy\(kind.word)s", .list(shown))
+            })
     }
 }
 

@@ -37,8 +37,10 @@ enum PolicyVersionOperations {
         "ListPolicyVersions", isReadOnly: true, on: IdentityOperation.policyARN
     ) { (request, edit) throws(QueryFailure) in
         let policy = try request.existingPolicy(in: edit.identities).record
-        let versions = policy.versions.reversed().map { $0.summary(of: policy) }
-        return QueryValue(["Versions": .list(versions), "IsTruncated": .flag(false)])
+        // Newest first: what is left of a great number has as many digits as any other.
+        let order = { (version: ManagedPolicyRecord.Version) in String(2_000_000_000 - version.number) }
+        return try Page(of: policy.versions.reversed(), by: order, request.form)
+            .answer("Versions") { $0.summary(of: policy) }
     }
 
     private static let delete = IdentityOperation("DeletePolicyVersion", on: IdentityOperation.policyARN) {

@@ -24,7 +24,11 @@ enum RoleOperations {
         )
         role.boundary = try request.boundary(in: edit.identities)
         try edit.put(role)
-        return QueryValue(["Role": try request.roleAnswer(edit.identities, role.id)])
+        guard case .structure(let members) = try request.roleAnswer(edit.identities, role.id) else {
+            throw .unavailable
+        }
+        // AWS leaves it out of this answer.
+        return QueryValue(["Role": .structure(members.filter { $0.name != "MaxSessionDuration" })])
     }
 
     private static let get = IdentityOperation("GetRole", isReadOnly: true, on: IdentityOperation.named(.role)) {
@@ -78,7 +82,7 @@ enum RoleOperations {
         (request, edit) throws(QueryFailure) in
         let prefix = try request.form.optional("PathPrefix", count: 1...512) ?? "/"
         let roles = edit.identities.identities(.role).filter { $0.record.path.hasBytePrefix(prefix) }
-        return try Page(of: roles, by: \.record.name, request.form) { request.withTrustPolicy($0) }.answer("Roles")
+        return try Page(of: roles, by: \.record.name, request.form).answer("Roles") { request.withTrustPolicy($0) }
     }
 }
 
@@ -91,18 +95,18 @@ extension IdentityRequest {
         let document: PolicyDocument
         do throws(PolicyFailure) {
             document = try PolicyDocument.parse(text, as: .trust(partition))
-        } catch PolicyFailure.syntax {
-            throw QueryFailure("MalformedPolicyDocument", "This policy contains invalid Json")
         } catch {
-            throw QueryFailure(error)
+            guard error != .syntax else {
+                throw QueryFailure("MalformedPolicyDocument", "This policy contains invalid Json")
+            }
+            throw refusal(error, of: member)
         }
         guard text.policySize <= IdentityQuota.trustPolicySize else {
             throw .limitExceeded("Cannot exceed quota for ACLSizePerRole: \(IdentityQuota.trustPolicySize)")
         }
         for principal in document.statements.flatMap({ $0.principals?.elements ?? [] })
         where !principal.canBeNamed(in: directory) {
-            throw QueryFailure(
-                "MalformedPolicyDocument", "Invalid principal in policy: \"AWS\":\"\(principal.text(in: partition))\"")
+            throw QueryFailure(.unknownPrincipal(principal.text(in: partition)))
         }
         return PolicyText.compact(document.bound(in: directory, partition: partition))
     }

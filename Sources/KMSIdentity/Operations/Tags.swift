@@ -72,7 +72,8 @@ extension IdentityRequest {
 
     fileprivate func page(of tags: [IdentityTag]) throws(QueryFailure) -> QueryValue {
         let sorted = tags.sorted { $0.key.lowercased() < $1.key.lowercased() }
-        return try Page(of: sorted, by: \.key, form) { QueryValue(["Key": .text($0.key), "Value": .text($0.value)]) }
-            .answer("Tags")
+        return try Page(of: sorted, by: \.key, form).answer("Tags") {
+            QueryValue(["Key": .text($0.key), "Value": .text($0.value)])
+        }
     }
 }

@@ -67,8 +67,8 @@ enum UserOperations {
         let groups = edit.identities.groups(of: user).sorted {
             $0.record.name.lowercased() < $1.record.name.lowercased()
         }
-        return try Page(of: groups, by: \.record.name, request.form) { $0.summary(in: request.partition) }
-            .answer("Groups")
+        return try Page(of: groups, by: \.record.name, request.form)
+            .answer("Groups") { $0.summary(in: request.partition) }
     }
 }
 
@@ -99,7 +99,7 @@ extension IdentityRequest {
     func page(of kind: UniqueID.Kind, in identities: AccountIdentities) throws(QueryFailure) -> QueryValue {
         let prefix = try form.optional("PathPrefix", count: 1...512) ?? "/"
         let all = identities.identities(kind).filter { $0.record.path.hasBytePrefix(prefix) }
-        return try Page(of: all, by: \.record.name, form) { $0.summary(in: partition) }.answer("\(kind.word)s")
+        return try Page(of: all, by: \.record.name, form).answer("\(kind.word)s") { $0.summary(in: partition) }
     }
 
     /// All that Get and Create tell of a user, group or role.

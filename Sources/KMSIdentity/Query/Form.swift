@@ -8,7 +8,13 @@ package struct Form: Sendable {
     /// As they were sent; of two of one name the later one.
     package let members: [String: String]
 
-    package init(_ members: [String: String]) { self.members = members }
+    /// Whether error texts show the value that breaks a rule: STS's do, IAM's do not.
+    private let showsValues: Bool
+
+    package init(_ members: [String: String], showsValues: Bool = false) {
+        self.members = members
+        self.showsValues = showsValues
+    }
 
     // MARK: Texts
 
@@ -103,6 +109,15 @@ package struct Form: Sendable {
         return text
     }
 
+    /// One of a few texts, if there is one.
+    ///
+    /// - Throws: ``QueryFailure`` with `ValidationError`.
+    func choice(_ name: String, _ choices: [String]) throws(QueryFailure) -> String? {
+        guard let text = members[name] else { return nil }
+        guard choices.contains(text) else { throw broken(name, "Member must satisfy enum value set") }
+        return text
+    }
+
     // MARK: Numbers and flags
 
     /// A number in `range`, if there is one.
@@ -148,9 +163,11 @@ package struct Form: Sendable {
 
     // MARK: Refusals
 
-    /// AWS's sentence for a member that breaks a rule of the model; IAM does not show the value.
+    /// AWS's sentence for a member that breaks a rule of the model.
     package func broken(_ name: String, _ rule: String) -> QueryFailure {
-        .validation(
-            "1 validation error detected: Value at '\(name.lowercasedFirst)' failed to satisfy constraint: \(rule)")
+        let value = showsValues ? members[name].map { "'\($0)' " } ?? "" : ""
+        return .validation(
+            "1 validation error detected: Value \(value)at '\(name.lowercasedFirst)' failed to satisfy constraint: \(rule)"
+        )
     }
 }

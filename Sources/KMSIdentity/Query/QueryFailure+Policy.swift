@@ -13,6 +13,8 @@ extension QueryFailure {
                     + "[0-9A-Za-z]*"
             case .duplicateSid: "Statement IDs (SID) in a single policy must be unique."
             case .actionWithoutService: "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
+            case .invalidService(let name): "Vendor \(name) is not valid"
+            case .unknownPrincipal(let text): "Invalid principal in policy: \"AWS\":\"\(text)\""
             case .resourceWithoutARN: "The policy failed legacy parsing"
             case .prohibitedResource: "Has prohibited field Resource"
             case .actionOutsideSTS: "AssumeRole policy may only specify STS AssumeRole actions."
@@ -20,7 +22,7 @@ extension QueryFailure {
             case .missingActions: "Policy statement must contain actions."
             case .missingResources: "Policy statement must contain resources."
             case .invalidPrincipal, .invalidARN: "Invalid principal in policy"
-            case .tooLarge, .syntax, .overlyPermissiveCondition, .lockout: "Syntax errors in policy."
+            case .tooLarge, .syntax, .invalidCharacter, .overlyPermissiveCondition, .lockout: "Syntax errors in policy."
             }
         self.init("MalformedPolicyDocument", message)
     }

@@ -17,7 +17,9 @@ package final class Identity: Sendable {
         self.record = record
         self.account = account
         inlinePolicies = try record.inlinePolicies.map { policy throws(PolicyFailure) in
-            IdentityPolicy(try PolicyDocument.parse(stored: policy.document, as: .identity))
+            IdentityPolicy(
+                try PolicyDocument.parse(stored: policy.document, as: .identity),
+                label: "the inline policy \(policy.name) of the \(record.id.kind.noun) \(record.name)")
         }
         trustPolicy = try record.role.map { role throws(PolicyFailure) in
             let partition = Partition(rawValue: role.trustPartition) ?? .aws
@@ -47,7 +49,9 @@ package final class ManagedPolicy: Sendable {
         guard let version = record.versions.first(where: { $0.number == record.defaultVersion }) else {
             throw .syntax
         }
-        policy = IdentityPolicy(try PolicyDocument.parse(stored: version.document, as: .identity))
+        policy = IdentityPolicy(
+            try PolicyDocument.parse(stored: version.document, as: .identity),
+            label: "the managed policy \(record.path)\(record.name), \(version.name)")
     }
 
     /// The ARN, as it is in `partition`.

@@ -33,9 +33,26 @@ struct EvaluationVector: Sendable, CustomTestStringConvertible {
     // MARK: Asking
 
     func decision() throws -> Decision {
+        let (question, owner) = try question()
+        return question.decision(
+            under: try policy("keyPolicy", as: .key(.aws)).map { KeyPolicy($0) },
+            grants: try grants(ownedBy: owner, to: question.caller), policies: try policies()
+        )
+    }
+
+    func explanation(hidingKey isHidden: Bool = false) throws -> Explanation {
+        let (question, owner) = try question()
+        let answer = try grants(ownedBy: owner, to: question.caller)
+        return question.explanation(
+            under: try policy("keyPolicy", as: .key(.aws)).map { KeyPolicy($0) },
+            grants: list("grants").isEmpty ? [] : [Explanation.GrantFate(id: "1", answer: answer, reason: "")],
+            policies: try policies(), hidingKey: isHidden
+        )
+    }
+
+    private func question() throws -> (AccessQuestion, owner: AccountID) {
         guard let owner = AccountID(text("keyAccount")) else { throw PolicyVectors.Failure(description: name) }
         let arn = "arn:aws:kms:eu-central-1:\(owner):key/1234abcd-12ab-34cd-56ef-1234567890ab"
-        let isService = text("caller").hasPrefix("service:")
         let caller = try PolicyVectors.caller(
             isService ? String(text("caller").dropFirst("service:".count)) : text("caller"), rolePath: text("rolePath")
         )
@@ -45,19 +62,24 @@ struct EvaluationVector: Sendable, CustomTestStringConvertible {
             crossesAccounts: members["crossAccount"] == .bool(true),
             request: try PolicyVectors.Request(members["request"])
         )
-        return question.decision(
-            under: try policy("keyPolicy", as: .key(.aws)).map(KeyPolicy.init),
-            grants: try grants(ownedBy: owner, to: caller), policies: isService ? .none : try policies()
-        )
+        return (question, owner)
     }
 
+    private var isService: Bool { text("caller").hasPrefix("service:") }
+
     private func policies() throws -> CallerPolicies {
+        if isService { return .none }
         if callerIsRoot { return .root }
         return CallerPolicies(
-            identity: try list("identityPolicies").map { IdentityPolicy(try document($0, as: .identity)) },
-            boundary: try policy("boundary", as: .identity).map(IdentityPolicy.init),
+            identity: try list("identityPolicies").enumerated().map { index, value in
+                IdentityPolicy(try document(value, as: .identity), label: "identity policy \(index)")
+            },
+            boundary: try policy("boundary", as: .identity).map { IdentityPolicy($0) },
             session: members["sessionPolicies"] == .null
-                ? nil : try list("sessionPolicies").map { IdentityPolicy(try document($0, as: .identity)) }
+                ? nil
+                : try list("sessionPolicies").enumerated().map { index, value in
+                    IdentityPolicy(try document(value, as: .identity), label: "session policy \(index)")
+                }
         )
     }
 

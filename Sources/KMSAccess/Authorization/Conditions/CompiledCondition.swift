@@ -33,6 +33,9 @@ struct CompiledCondition: Sendable {
         return comparison.isNegated ? all(of: present.all, test, source) : any(of: present.all, test, source)
     }
 
+    /// What the request has under the key that is asked for.
+    func values(in source: any ConditionSource) -> [String] { source.values(of: key).all }
+
     private func all(
         of values: [String], _ test: ConditionTest, _ source: any ConditionSource
     ) -> Bool? {

@@ -1,0 +1,40 @@
+/// The statements of one document, prepared for evaluation.
+struct CompiledStatements: Sendable {
+    let denies: [CompiledStatement]
+    let allows: [CompiledStatement]
+    /// Those that can never apply, which no question is put to.
+    let ineffective: [StatementFate]
+
+    init(_ document: PolicyDocument) {
+        var (denies, allows): ([CompiledStatement], [CompiledStatement]) = ([], [])
+        var ineffective: [StatementFate] = []
+        for (position, statement) in document.statements.enumerated() {
+            guard let compiled = CompiledStatement(statement, at: position, version: document.version) else {
+                ineffective.append(
+                    StatementFate(
+                        position: position, sid: statement.sid, effect: statement.effect, mismatch: .ineffective))
+                continue
+            }
+            if compiled.effect == .deny { denies.append(compiled) } else { allows.append(compiled) }
+        }
+        self.denies = denies
+        self.allows = allows
+        self.ineffective = ineffective
+    }
+
+    /// What becomes of each statement, in the order of the document.
+    func fates(
+        of caller: FingerprintedCaller?, doing action: ActionName, to resource: String, by request: any ConditionSource
+    ) -> [StatementFate] {
+        let fates = action.folded.withUnsafeBufferPointer { action in
+            resource.withUTF8Lent { resource in
+                (denies + allows).map { statement in
+                    StatementFate(
+                        position: statement.position, sid: statement.sid, effect: statement.effect,
+                        mismatch: statement.mismatch(of: caller, action, resource, request))
+                }
+            }
+        }
+        return (fates + ineffective).sorted { $0.position < $1.position }
+    }
+}

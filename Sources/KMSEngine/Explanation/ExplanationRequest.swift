@@ -1,0 +1,120 @@
+import Foundation
+import KMSAccess
+import KMSIdentity
+import KMSModel
+
+/// What is to be explained: whether a principal may do an action, as if it sent this request.
+///
+/// Members: `Principal` (an ARN), `Action` (such as `kms:Decrypt`), `KeyId` or `AliasName` for actions on one,
+/// `EncryptionContext`, `Request` (further members of the request, as the API has them), `SessionPolicy`, `SourceIp` and
+/// `UserAgent`.
+struct ExplanationRequest {
+    private static let members: Set<String> = [
+        "Principal", "Action", "KeyId", "AliasName", "EncryptionContext", "Request", "SessionPolicy", "SourceIp",
+        "UserAgent",
+    ]
+
+    /// Who is asked about.
+    let caller: Caller
+    let client: Client
+    /// The operation that needs the action.
+    let operation: OperationDescription
+    let action: ActionName
+    /// The request that is imagined.
+    let body: JSONObject
+    let keyID: String?
+    let aliasName: String?
+
+    /// - Throws: ``KMSError`` with `ValidationException`, or `NotFoundException` for a principal that does not exist.
+    init(
+        _ object: JSONObject, asker: Caller, client: Client, at now: Date, identities: IdentityDirectory
+    ) throws(KMSError) {
+        if let unknown = object.members.first(where: { !Self.members.contains($0.name) }) {
+            throw KMSError(.validation, "\(unknown.name) is not a member of a request to explain.")
+        }
+        func text(_ name: String) throws(KMSError) -> String? {
+            switch object[name] {
+            case nil, .null: return nil
+            case .string(let text): return text
+            default: throw KMSError(.validation, "\(name) must be a text.")
+            }
+        }
+        guard let arn = try text("Principal"), let name = try text("Action") else {
+            throw KMSError(.validation, "Principal and Action are needed.")
+        }
+        (operation, action) = try Self.operation(name)
+        caller = try Self.caller(arn, try text("SessionPolicy"), asker, now, identities)
+        self.client = Client(
+            address: try text("SourceIp") ?? client.address, userAgent: try text("UserAgent") ?? client.userAgent)
+        keyID = try text("KeyId")
+        aliasName = try text("AliasName")
+        body = try Self.body(object, keyID, aliasName, action)
+    }
+
+    /// The operation that needs an action; some need another one beside their own.
+    private static func operation(_ name: String) throws(KMSError) -> (OperationDescription, ActionName) {
+        let action = name.hasBytePrefix("kms:") ? String(name.dropFirst("kms:".count)) : name
+        let isHalf = action == "ReEncryptFrom" || action == "ReEncryptTo"
+        guard let operation = OperationName.named(isHalf ? OperationName.reEncrypt.rawValue : action),
+            let description = Catalogue.operation(operation)?.description
+        else { throw KMSError(.validation, "\(name) is not an action of this server.") }
+        guard operation != .reEncrypt || isHalf else {
+            throw KMSError(.validation, "Ask for kms:ReEncryptFrom or kms:ReEncryptTo.")
+        }
+        return (description, ActionName("kms:\(action)"))
+    }
+
+    private static func caller(
+        _ arn: String, _ sessionPolicy: String?, _ asker: Caller, _ now: Date, _ identities: IdentityDirectory
+    ) throws(KMSError) -> Caller {
+        guard let named = try? PolicyPrincipal(aws: arn, in: asker.partition), let account = named.account,
+            account == asker.principal.account
+        else { throw KMSError(.validation, "Principal must be the ARN of a principal of your account.") }
+        var record = SessionRecord(
+            account: account, identity: nil, name: nil, issueDate: now, expiry: now.addingTimeInterval(3600))
+        switch named {
+        case .account: return Caller(principal: .root(account), accessKeyID: "", region: asker.region)
+        case .user(_, let path, let name):
+            guard let id = identities.userID(account, path: path, name: name), let user = identities.principal(id)
+            else {
+                break
+            }
+            return Caller(principal: user, accessKeyID: "", region: asker.region)
+        case .role(_, let path, let name):
+            guard let id = identities.roleID(account, path: path, name: name) else { break }
+            record = SessionRecord(
+                account: account, identity: id, name: "explained", issueDate: now, expiry: record.expiry)
+        case .roleSession(_, let role, let session):
+            guard let id = identities.roleID(account, path: nil, name: role) else { break }
+            record = SessionRecord(account: account, identity: id, name: session, issueDate: now, expiry: record.expiry)
+        default: break
+        }
+        if let sessionPolicy { record.policies = [sessionPolicy] }
+        guard record.identity != nil, let principal = identities.principal(of: record) else {
+            throw KMSError(.notFound, "Principal \(arn) does not exist.")
+        }
+        do throws(PolicyFailure) {
+            return Caller(
+                principal: principal, accessKeyID: "", region: asker.region, session: try Session(record))
+        } catch {
+            throw KMSError(error)
+        }
+    }
+
+    /// The request that is imagined: its own members, and those that have a place of their own.
+    private static func body(
+        _ object: JSONObject, _ keyID: String?, _ aliasName: String?, _ action: ActionName
+    ) throws(KMSError) -> JSONObject {
+        var body = JSONObject()
+        if let request = object["Request"] {
+            guard case .object(let members) = request else { throw KMSError(.validation, "Request must be an object.") }
+            body = members
+        }
+        let side =
+            action == "kms:ReEncryptFrom" ? "Source" : action == "kms:ReEncryptTo" ? "Destination" : ""
+        if let keyID { body.append("\(side)KeyId", .string(keyID)) }
+        if let aliasName { body.append("AliasName", .string(aliasName)) }
+        if let context = object["EncryptionContext"] { body.append("\(side)EncryptionContext", context) }
+        return body
+    }
+}

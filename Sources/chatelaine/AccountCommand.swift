@@ -1,0 +1,110 @@
+import ArgumentParser
+import Foundation
+import KMSCrypto
+import KMSEngine
+import KMSIdentity
+import KMSModel
+import Logging
+
+struct AccountCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "account", abstract: "Make and list the accounts of a data directory.",
+        discussion: "The server must not be running: a data directory is one process's at a time.",
+        subcommands: [Create.self, RootKey.self, List.self]
+    )
+
+    struct Create: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make an account, and an access key for its root user, which is shown only now.")
+
+        @OptionGroup var data: DataOptions
+
+        @Option(help: "Its number, twelve digits (default: a random one).")
+        var account: String?
+
+        mutating func run() async throws {
+            try await AccountCommand.onDirectory(data) { directory in
+                let account = try account.map(AccountCommand.parsed) ?? FirstAccount.randomNumber()
+                guard !directory.engine.identities.hosts(account) else {
+                    throw CommandFailure.operation("there is an account \(account) already")
+                }
+                try await AccountCommand.showNewCredential(of: account, in: directory)
+            }
+        }
+    }
+
+    struct RootKey: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make another access key for the root user of an account, for when all are lost.")
+
+        @OptionGroup var data: DataOptions
+
+        @Option(help: "The account's number.")
+        var account: String
+
+        mutating func run() async throws {
+            try await AccountCommand.onDirectory(data) { directory in
+                let account = try AccountCommand.parsed(account)
+                guard directory.engine.identities.hosts(account) else {
+                    throw CommandFailure.operation("there is no account \(account)")
+                }
+                try await AccountCommand.showNewCredential(of: account, in: directory)
+            }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the accounts, a line for each.")
+
+        @OptionGroup var data: DataOptions
+
+        mutating func run() async throws {
+            try await AccountCommand.onDirectory(data) { directory in
+                for account in directory.engine.identities.accounts { announce(account.description) }
+            }
+        }
+    }
+
+    fileprivate static func parsed(_ text: String) throws -> AccountID {
+        guard let account = AccountID(text) else {
+            throw CommandFailure.configuration("\"\(text)\" is not an account: twelve digits")
+        }
+        return account
+    }
+
+    /// Opens the data directory, which must be there, for `work`.
+    fileprivate static func onDirectory(
+        _ data: DataOptions, _ work: (DataDirectory) async throws -> Void
+    ) async throws {
+        let settings = try Settings(config: data.config)
+        try ProcessHardening.apply()
+        let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw CommandFailure.operation("there is no data directory \(path)")
+        }
+        let directory = try await DataDirectory(path: path, logger: Logger.chatelaine(.warning))
+        do {
+            try await work(directory)
+        } catch {
+            await directory.close()
+            throw error
+        }
+        await directory.close()
+    }
+
+    fileprivate static func showNewCredential(of account: AccountID, in directory: DataDirectory) async throws {
+        let credential: AccountRegistry.RootCredential
+        do throws(AccountRegistry.Failure) {
+            credential = try await directory.engine.accounts.makeRootCredential(for: account)
+        } catch {
+            throw CommandFailure.operation("cannot make the access key: \(error)")
+        }
+        let secret = credential.secret.withBytes { String(decoding: $0, as: UTF8.self) }
+        announce(
+            """
+            # The root user of the account \(account); the secret is shown only now.
+            export AWS_ACCESS_KEY_ID=\(credential.accessKeyID)
+            export AWS_SECRET_ACCESS_KEY=\(secret)
+            """)
+    }
+}

@@ -1,0 +1,246 @@
+"""`chatelaine explain` and the API behind it: allowed or denied, which statement decided, and why the others did not.
+
+Each explanation is held against what the server answers to the request itself.
+"""
+
+import json
+import subprocess
+
+import boto3
+import botocore.config
+import botocore.exceptions
+
+from harness import FIRST, REGION, SECOND, allow, deny, equal, holds, policy, run, scenario
+from raw import Wire, amz_date, sign
+from server import binary
+
+DELEGATING = {"Sid": "Enable IAM User Permissions", **allow(FIRST.root)}
+
+
+def explained(world, question, account=FIRST, region=REGION, code=0):
+    """What the command prints with --json for a request."""
+    done = subprocess.run(
+        [binary(), "explain", "--json", "--endpoint", world.endpoint, "--region", region,
+         "--access-key-id", account.access_key_id, "--secret-access-key", account.secret_access_key,
+         "--request", json.dumps(question)],
+        capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    equal(done.returncode, code, f"exit code for {question}: {done.stdout}{done.stderr}")
+    return json.loads(done.stdout) if code == 0 else done.stderr
+
+
+def user(world, name, *documents):
+    """A user with these policies, and the secret half of an access key."""
+    iam = world.client("iam")
+    arn = iam.create_user(UserName=name)["User"]["Arn"]
+    for number, document in enumerate(documents):
+        iam.put_user_policy(UserName=name, PolicyName=f"p{number}", PolicyDocument=document)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return arn, key
+
+
+def kms_of(world, key):
+    return boto3.client(
+        "kms", endpoint_url=world.endpoint, region_name=REGION, aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"], config=botocore.config.Config(retries={"total_max_attempts": 1}),
+    )  # fmt: skip
+
+
+def identity(effect, actions, **more):
+    return json.dumps(
+        {"Version": "2012-10-17",
+         "Statement": [{"Sid": "Mine", "Effect": effect, "Action": actions, "Resource": "*", **more}]}
+    )  # fmt: skip
+
+
+def may_encrypt(kms, key_id, context=None):
+    try:
+        kms.encrypt(KeyId=key_id, Plaintext=b"x", EncryptionContext=context or {})
+        return True
+    except botocore.exceptions.ClientError as error:
+        equal(error.response["Error"]["Code"], "AccessDeniedException")
+        return False
+
+
+def statements(answer, role):
+    return [s for document in answer["Documents"] if document["Role"] == role for s in document["Statements"]]
+
+
+@scenario
+def an_allow_names_both_statements_that_it_rests_on(world):
+    arn, key = user(world, "allowed", identity("Allow", ["kms:Encrypt"]))
+    key_id = world.key(Policy=policy(DELEGATING))["KeyId"]
+    answer = explained(world, {"Principal": arn, "Action": "kms:Encrypt", "KeyId": key_id})
+    equal(answer["Decision"], "ALLOWED")
+    equal(
+        [(d["Document"], d["Statement"], d["Sid"]) for d in answer["DecidedBy"]],
+        [
+            (f"the policy of arn:aws:kms:{REGION}:{FIRST.number}:key/{key_id}", 0, "Enable IAM User Permissions"),
+            ("the inline policy p0 of the user allowed", 0, "Mine"),
+        ],
+    )
+    holds(may_encrypt(kms_of(world, key), key_id), "the server itself allows it")
+    answer = explained(world, {"Principal": arn, "Action": "kms:Decrypt", "KeyId": key_id})
+    equal((answer["Decision"], answer["DecidedBy"]), ("DENIED", []))
+    equal(statements(answer, "identity policy")[0]["Why"], "It is not about this action.")
+    equal(answer["Reason"], "Denied: it is left to the caller's identity policies, and they do not allow it.")
+
+
+@scenario
+def a_condition_that_does_not_hold_is_shown_with_what_the_request_has(world):
+    condition = {"StringEquals": {"kms:EncryptionContext:team": ["blue", "red"]}}
+    arn, key = user(world, "conditional", identity("Allow", "kms:*", Condition=condition))
+    key_id = world.key(Policy=policy(DELEGATING))["KeyId"]
+    kms = kms_of(world, key)
+    question = {"Principal": arn, "Action": "kms:Encrypt", "KeyId": key_id}
+    cases = [
+        (None, False, "the request has no kms:EncryptionContext:team."),
+        ({"team": "green"}, False, 'the request has "green".'),
+        ({"team": "red"}, True, None),
+    ]
+    for context, allowed, text in cases:
+        answer = explained(world, question | ({"EncryptionContext": context} if context else {}))
+        equal(answer["Decision"] == "ALLOWED", allowed, str(context))
+        equal(may_encrypt(kms, key_id, context), allowed, str(context))
+        if text:
+            why = statements(answer, "identity policy")[0]["Why"]
+            equal(why, 'Its condition does not hold: StringEquals kms:EncryptionContext:team ["blue", "red"], and ' + text)
+
+
+@scenario
+def an_explicit_deny_is_named_wherever_it_stands(world):
+    iam = world.client("iam")
+    arn, key = user(world, "denied", identity("Allow", "kms:*"))
+    key_id = world.key(Policy=policy(DELEGATING, {"Sid": "NotHer", **deny(arn, "kms:Encrypt")}))["KeyId"]
+    question = {"Principal": arn, "Action": "kms:Encrypt", "KeyId": key_id}
+    answer = explained(world, question)
+    equal((answer["Decision"], answer["DecidedBy"][0]["Sid"]), ("DENIED", "NotHer"))
+    world.kms().put_key_policy(KeyId=key_id, Policy=policy(DELEGATING))
+    iam.put_user_policy(UserName="denied", PolicyName="no", PolicyDocument=identity("Deny", "kms:Enc*"))
+    answer = explained(world, question)
+    equal(answer["DecidedBy"][0]["Document"], "the inline policy no of the user denied")
+    iam.delete_user_policy(UserName="denied", PolicyName="no")
+    boundary = iam.create_policy(PolicyName="limit", PolicyDocument=identity("Allow", "kms:Decrypt"))["Policy"]["Arn"]
+    iam.put_user_permissions_boundary(UserName="denied", PermissionsBoundary=boundary)
+    answer = explained(world, question)
+    equal((answer["Decision"], answer["DecidedBy"]), ("DENIED", []))
+    equal(answer["Reason"], "Denied: the permissions boundary does not allow it.")
+    holds(not may_encrypt(kms_of(world, key), key_id), "the server itself denies it")
+
+
+@scenario
+def sessions_are_explained_with_the_policy_that_they_would_have(world):
+    iam = world.client("iam")
+    trust = policy({"Effect": "Allow", "Principal": {"AWS": FIRST.root}, "Action": "sts:AssumeRole"})
+    role = iam.create_role(RoleName="explained", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.put_role_policy(RoleName="explained", PolicyName="p", PolicyDocument=identity("Allow", "kms:*"))
+    key_id = world.key()["KeyId"]
+    question = {"Principal": role, "Action": "kms:DescribeKey", "KeyId": key_id}
+    equal(explained(world, question)["Decision"], "ALLOWED")
+    narrowed = question | {"SessionPolicy": identity("Allow", "kms:Encrypt")}
+    answer = explained(world, narrowed)
+    equal((answer["Decision"], answer["Reason"]), ("DENIED", "Denied: the session policies do not allow it."))
+    session = f"arn:aws:sts::{FIRST.number}:assumed-role/explained/ci"
+    equal(explained(world, question | {"Principal": session})["Decision"], "ALLOWED")
+
+
+@scenario
+def grants_are_named_and_say_why_they_do_not_apply(world):
+    arn, key = user(world, "grantee")
+    key_id = world.key()["KeyId"]
+    constraint = {"EncryptionContextSubset": {"a": "1"}}
+    grant = world.kms().create_grant(
+        KeyId=key_id, GranteePrincipal=arn, Operations=["Encrypt"], Constraints=constraint)["GrantId"]
+    question = {"Principal": arn, "Action": "kms:Encrypt", "KeyId": key_id}
+    answer = explained(world, question)
+    equal((answer["Decision"], answer["Grants"][0]["Why"]),
+          ("DENIED", "Its encryption context constraint is not met."))  # fmt: skip
+    answer = explained(world, question | {"EncryptionContext": {"a": "1", "b": "2"}})
+    equal((answer["Decision"], answer["DecidedBy"]), ("ALLOWED", [{"Document": f"grant {grant}"}]))
+    holds(may_encrypt(kms_of(world, key), key_id, {"a": "1", "b": "2"}), "the server itself allows it")
+    answer = explained(world, question | {"Action": "kms:Decrypt"})
+    equal(answer["Grants"][0]["Why"], "It does not list kms:Decrypt.")
+
+
+@scenario
+def another_accounts_documents_stay_hidden(world):
+    arn, _ = user(world, "visitor", identity("Allow", "kms:*"))
+    shared = world.key(account=SECOND, Policy=policy(allow(SECOND.root), {"Sid": "Secret", **allow(FIRST.root)}))
+    answer = explained(world, {"Principal": arn, "Action": "kms:Encrypt", "KeyId": shared["Arn"]})
+    equal(answer["Decision"], "ALLOWED")
+    equal([d.get("Withheld") for d in answer["Documents"]], ["It is another account's.", None])
+    holds("Secret" not in json.dumps(answer), "the other account's policy is not shown")
+    text = explained(world, {"Principal": arn, "Action": "kms:Encrypt", "KeyId": shared["Arn"]}, account=SECOND, code=1)
+    holds("must be the ARN of a principal of your account" in text, text)
+
+
+@scenario
+def nothing_is_explained_to_those_who_may_not_see_it(world):
+    arn, key = user(world, "curious", identity("Allow", "kms:*"))
+    key_id = world.key()["KeyId"]
+    question = {"Principal": arn, "Action": "kms:Encrypt", "KeyId": key_id}
+
+    class Curious:
+        access_key_id, secret_access_key = key["AccessKeyId"], key["SecretAccessKey"]
+
+    text = explained(world, question, account=Curious, code=1)
+    holds("is not authorized to perform: chatelaine:ExplainAccess" in text, text)
+    world.client("iam").put_user_policy(
+        UserName="curious", PolicyName="see", PolicyDocument=identity("Allow", "chatelaine:ExplainAccess"))
+    equal(explained(world, question, account=Curious)["Decision"], "ALLOWED")
+    wire = Wire(world.endpoint)
+    headers = {"Host": wire.host, "Content-Type": "application/x-amz-json-1.1", "X-Amz-Date": amz_date(0),
+               "X-Amz-Target": "Chatelaine.ExplainAccess"}  # fmt: skip
+    body = json.dumps(question).encode()
+    equal(wire.send(headers, body).status, 400)
+    headers["Authorization"] = sign("POST", "/", headers, body, FIRST, service="kms")
+    equal(Wire(world.endpoint).send(headers, body).status, 400)
+
+
+@scenario
+def wrong_questions_get_an_answer_that_says_what_is_wrong(world):
+    arn, _ = user(world, "wrong")
+    cases = [
+        ({"Action": "kms:Encrypt"}, "Principal and Action are needed."),
+        ({"Principal": arn, "Action": "kms:Guess"}, "kms:Guess is not an action of this server."),
+        ({"Principal": arn, "Action": "kms:ReEncrypt"}, "Ask for kms:ReEncryptFrom or kms:ReEncryptTo."),
+        ({"Principal": arn + "x", "Action": "kms:Encrypt"}, "does not exist."),
+        ({"Principal": "x", "Action": "kms:Encrypt"}, "must be the ARN of a principal of your account."),
+        ({"Principal": arn, "Action": "kms:Encrypt", "Colour": "red"}, "Colour is not a member"),
+        ({"Principal": arn, "Action": "kms:Encrypt", "KeyId": "alias/none"}, "NotFoundException"),
+        ({"Principal": arn, "Action": "kms:Encrypt", "Request": 1}, "Request must be an object."),
+    ]
+    for question, text in cases:
+        got = explained(world, question, code=1)
+        holds(text in got, f"{question}: {got}")
+
+
+@scenario
+def the_text_for_people_says_the_same(world):
+    arn, _ = user(world, "reader", identity("Allow", "kms:DescribeKey"))
+    key_id = world.key(Policy=policy(DELEGATING))["KeyId"]
+    done = subprocess.run(
+        [binary(), "explain", "--endpoint", world.endpoint, "--region", REGION, "--principal", arn,
+         "--action", "kms:Encrypt", "--key", key_id, "--context", "a=b"],
+        capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    equal(done.returncode, 0, done.stderr)
+    lines = done.stdout.splitlines()
+    equal(lines[0], "Denied: it is left to the caller's identity policies, and they do not allow it.")
+    holds("1. The key policy admits the caller, or its account, by statement 0." in lines, done.stdout)
+    holds("  - 0 (Mine) Allow: It is not about this action." in lines, done.stdout)
+    holds("  * 0 (Enable IAM User Permissions) Allow: It applies." in lines, done.stdout)
+
+
+@scenario
+def questions_leave_a_record(world):
+    arn, _ = user(world, "recorded")
+    explained(world, {"Principal": arn, "Action": "kms:ListKeys"})
+    lines = (world.data / "audit" / "audit.jsonl").read_text().splitlines()
+    record = [json.loads(line) for line in lines if '"ExplainAccess"' in line][-1]
+    equal(record["requestParameters"], {"principal": arn, "action": "kms:ListKeys"})
+    equal((record["eventSource"], record["readOnly"]), ("chatelaine", True))
+
+
+if __name__ == "__main__":
+    run()
