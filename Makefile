@@ -2,7 +2,7 @@
 #
 #   make serve     build a release and serve on 127.0.0.1:4599, with the data in ./chatelaine-data
 #   make test      build everything once, check it, and run all tests
-#   make bench     requests per second, beside an echo server, and latency while RSA keys are made
+#   make bench     what a decision costs, requests per second beside an echo server, latency while RSA keys are made
 #   make build, lint, format, generate, install-dependencies
 #
 # Flags for the server: make serve SERVE_FLAGS='--listen 127.0.0.1:4600'
@@ -48,6 +48,8 @@ test: install-system-libraries install-test-tools
 
 bench: build install-bench-tools
 	swift build $(SWIFT_FLAGS) --product echo-server
+	swift build $(SWIFT_FLAGS) --product access-benchmark
+	$(BINARIES)/access-benchmark
 	$(PYTHON) Benchmarks/load.py
 	$(PYTHON) Benchmarks/slow_work.py
 

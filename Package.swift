@@ -141,6 +141,14 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        // What a decision costs, beside a seal: `make bench`.
+        .executableTarget(
+            name: "access-benchmark",
+            dependencies: ["KMSModel", "KMSAccess", .product(name: "Crypto", package: "swift-crypto")],
+            path: "Benchmarks/Access",
+            swiftSettings: strict
+        ),
+
         .testTarget(name: "KMSModelTests", dependencies: ["KMSModel"], swiftSettings: strict),
         .testTarget(
             name: "KMSCryptoTests",

@@ -164,6 +164,50 @@ struct PinnedVectorTests {
         #expect(keyring.grant(ofToken: Base64.encode(bytes + [0]), in: key.region) == nil)
     }
 
+    @Test(
+        arguments: try Vectors.cases(
+            "chatelaine/session-token-v1.json",
+            ["rootKey", "accessKeyID", "content", "salt", "nonce", "token", "secret"]))
+    func `a session token is made as it was, opens, and signs with its secret`(vector: VectorCase) throws {
+        let keyring = try Self.keyring(vector, drawing: vector.bytes("salt") + vector.bytes("nonce"))
+        let (token, id, secret) = (
+            try vector.text("token"), try vector.text("accessKeyID"), try vector.text("secret")
+        )
+        let made = try keyring.makeSessionToken(sealing: vector.bytes("content"), accessKeyID: id)
+        #expect(made.token == token)
+        #expect(made.secret.withBytes { String(decoding: $0, as: UTF8.self) } == secret)
+        let opened = try #require(keyring.openSessionToken(token))
+        #expect(opened.accessKeyID == id)
+        #expect(opened.content == (try vector.bytes("content")))
+        let scope = ("20260102", "eu-central-1", "kms")
+        let key = keyring.signingKey(
+            ofSessionWith: id, salt: opened.salt, date: scope.0, region: scope.1, service: scope.2)
+        let plain = SigningKey(
+            secret: SecretBytes(copying: secret.utf8), date: scope.0, region: scope.1, service: scope.2)
+        #expect(key.signature(of: [1, 2, 3]) == plain.signature(of: [1, 2, 3]))
+    }
+
+    @Test(
+        arguments: try Vectors.cases(
+            "chatelaine/session-token-v1.json",
+            ["rootKey", "accessKeyID", "content", "salt", "nonce", "token", "secret"]))
+    func `a session token that was changed, or is another server's, does not open`(vector: VectorCase) throws {
+        let keyring = try Self.keyring(vector)
+        let token = try #require(Base64.decode(vector.text("token")))
+        for index in token.indices {
+            #expect(keyring.openSessionToken(Base64.encode(token.flipped(at: index))) == nil, "byte \(index)")
+        }
+        for length in Array(0..<64) + [token.count - 1] where length < token.count {
+            #expect(keyring.openSessionToken(Base64.encode(Array(token.prefix(length)))) == nil)
+        }
+        #expect(keyring.openSessionToken(Base64.encode(token + [0])) == nil)
+        #expect(keyring.openSessionToken("") == nil)
+        let other = try Keyring(
+            rootKey: Sample.rootKey(bytes: [UInt8](repeating: 9, count: 32)), randomness: PreparedRandomness([]),
+            capacity: 1)
+        #expect(other.openSessionToken(try vector.text("token")) == nil)
+    }
+
     // MARK: Ciphertexts
 
     private static func ciphertexts() throws -> [VectorCase] {

@@ -25,7 +25,7 @@ package struct KeyRecord: Sendable, Equatable {
     package var deletionDate: Date?
     /// The waiting period that was asked for, in days; only while its deletion is pending.
     package var pendingWindowInDays: Int?
-    /// The policy document, as it was given.
+    /// The policy document without white space, users and roles by their unique identifiers.
     package var policy: String
     /// In the order in which the tags were first set.
     package var tags: [Tag]

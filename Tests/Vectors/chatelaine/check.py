@@ -244,12 +244,33 @@ def check_grant_tokens():
     return len(cases)
 
 
+def session_token(case):
+    """The token and the secret that go with an access key."""
+    salt, nonce = bytes.fromhex(case["salt"]), bytes.fromhex(case["nonce"])
+    key = domain_key(bytes.fromhex(case["rootKey"]), "session")
+    head = b"chs\x01" + salt
+    content = field(case["accessKeyID"]) + field(bytes.fromhex(case["content"]))
+    sealing = hmac.new(key, b"seal" + salt, hashlib.sha256).digest()
+    secret = hmac.new(key, b"secret" + salt + case["accessKeyID"].encode(), hashlib.sha256).digest()[:30]
+    token = head + nonce + AESGCM(sealing).encrypt(nonce, content, head)
+    return base64.b64encode(token).decode(), base64.b64encode(secret).decode()
+
+
+def check_session_tokens():
+    cases = load("session-token-v1.json", "rootKey", "accessKeyID", "content", "salt", "nonce", "token", "secret")
+    for case in cases:
+        token, secret = session_token(case)
+        expect(case["name"], "the token", case["token"], token)
+        expect(case["name"], "the secret", case["secret"], secret)
+    return len(cases)
+
+
 def main():
     def root_key(case):
         return bytes.fromhex(case["rootKey"])
 
     count = check_root_keys() + check_domain_keys() + check_ciphertexts() + check_imports()
-    count += check_key_pairs() + check_grant_tokens()
+    count += check_key_pairs() + check_grant_tokens() + check_session_tokens()
     count += check_wrapped(
         "wrapped-material-v1.json", "material", ["account", "region", "keyID", "materialID", "spec"],
         material_binding, lambda case: domain_key(root_key(case), "region", case["region"]),
