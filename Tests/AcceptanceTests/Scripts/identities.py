@@ -45,7 +45,7 @@ def a_user_is_made_found_and_deleted(world):
 @scenario
 def a_user_can_have_a_path_and_tags(world):
     iam, name = world.client("iam"), fresh("user")
-    tags = [{"Key": "Cost center", "Value": "a+b=c%"}, {"Key": "empty", "Value": ""}]
+    tags = [{"Key": "Cost center", "Value": "a+b=c@d:/._-\u00e9"}, {"Key": "empty", "Value": ""}]
     made = iam.create_user(UserName=name, Path="/division/unit-1/", Tags=tags)["User"]
     equal((made["Path"], made["Arn"]), ("/division/unit-1/", user_arn(f"division/unit-1/{name}")))
     equal(made["Tags"], tags)
@@ -300,7 +300,7 @@ def a_renamed_group_is_the_same_group(world):
 
 @scenario
 def get_user_without_a_name_is_about_the_caller(world):
-    user = make_user(world, may("iam:GetUser", "arn:aws:iam::*:user/${aws:username}"), Path="/x/")
+    user = make_user(world, may("iam:GetUser", "arn:aws:iam::*:user/x/${aws:username}"), Path="/x/")
     iam = world.client("iam", user)
     equal(iam.get_user()["User"], world.client("iam").get_user(UserName=user.name)["User"])
     with refused("AccessDenied", http=403):
