@@ -166,7 +166,8 @@ def answers_are_what_the_query_protocol_wants(world):
     text = f"Could not find operation {'Nothing'} for version 2010-05-08"
     failed(ask(world, "Nothing"), 400, "InvalidAction", text)
     failed(ask(world, "GetCallerIdentity"), 400, "InvalidAction")
-    failed(ask(world, "ListUsers", {"Version": "1999-01-01"}), 400, "InvalidAction")
+    old = ask(world, "ListUsers", {"Version": "1999-01-01"})
+    equal((old.status, element(old, "Code")), (400, "InvalidAction"))
     failed(ask(world, "GetRole"), 400, "ValidationError")
 
 
