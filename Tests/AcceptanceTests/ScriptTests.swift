@@ -6,13 +6,14 @@ extension AcceptanceTests {
     @Suite(.serialized)
     struct ScriptTests {
         static let scripts = [
-            "access_keys", "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "clock", "commands",
-            "conditions", "connections", "data_key_pairs", "data_keys", "deletion", "durability", "encryption",
-            "envelope", "grant_ends", "grants", "hardening", "identifiers", "identities", "identity_documents",
+            "access", "access_accounts", "access_conditions", "access_grants", "access_keys", "access_limits",
+            "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "clock", "commands", "conditions",
+            "connections", "data_key_pairs", "data_keys", "deletion", "durability", "encryption", "envelope",
+            "grant_ends", "grants", "hardening", "identifiers", "identities", "identity_audit", "identity_documents",
             "identity_lists", "identity_policies", "imports", "key_agreement", "key_pair_encryption",
             "key_pair_imports", "key_specs", "keys", "lifecycle_kills", "managed_keys", "message_authentication",
-            "multi_region", "pagination", "policies", "races", "rotation", "signatures", "signing", "states", "sts",
-            "tags", "ten_years", "upgrade",
+            "multi_region", "pagination", "policies", "races", "rotation", "session_tokens", "sessions", "signatures",
+            "signing", "states", "sts", "tags", "ten_years", "upgrade",
         ]
         /// What the scripts share.
         static let modules = ["granting", "harness", "peers", "principals", "raw", "server", "violations", "wrapping"]

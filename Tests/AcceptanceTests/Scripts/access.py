@@ -1,16 +1,12 @@
 """Who may do what with a key: users and roles, their policies, and the policy of the key."""
 
-import re
-
-from harness import FIRST, OTHER_REGION, alias_arn, allow, deny, equal, holds, key_arn, policy, refused, run, scenario
+from harness import FIRST, OTHER_REGION, alias_arn, allow, deny, key_arn, policy, refused, run, scenario
 from principals import (
-    assume, delete_role, delete_user, denied_by, denied_text, fresh, make_role, make_user, managed_policy, may, may_not,
-    no_identity_policy, no_resource_policy, permit, role_arn, user_arn, user_session, working,
+    assume, delete_user, denied_by, denied_text, fresh, make_role, make_user, managed_policy, may, may_not,
+    no_identity_policy, no_resource_policy, permit, user_session, working,
 )  # fmt: skip
 
 DENIED = "AccessDeniedException"
-LOCKOUT = "The new key policy will not allow you to update the key policy in the future."
-PRINCIPALS = "Policy contains a statement with one or more invalid principals."
 
 
 def on(key):

@@ -200,7 +200,8 @@ def a_role_is_how_a_stranger_becomes_one_of_the_account(world):
     role = make_role(world, SECOND.root, may(["kms:Encrypt", "iam:ListUsers"]))
     session, key = assume(world, theirs, role), world.key()
     encrypt(world, session, key)
-    equal({user["Arn"].split(":")[4] for user in world.client("iam", session).list_users()["Users"]} <= {FIRST.number}, True)
+    listed = world.client("iam", session).list_users()["Users"]
+    holds({user["Arn"].split(":")[4] for user in listed} <= {FIRST.number}, "users of the account")
     closed(world, theirs, key)
     # What the stranger's own account allows or denies is nothing to the session.
     permit(world, theirs, may_not("*"), account=SECOND)

@@ -1,10 +1,10 @@
 """Policies of users, groups and roles: inline and managed, their versions, attachments, boundaries and bad text."""
 
-import urllib.parse
 import json
+import urllib.parse
 
 from harness import FIRST, SECOND, equal, holds, members, policy, refused, run, scenario
-from principals import ask, element, fresh, make_role, make_user, managed_policy, may, trust, user_arn
+from principals import ask, element, fresh, make_role, make_user, managed_policy, may, trust
 
 ODD = (
     '{\t"Version" : "2012-10-17",\r\n "Statement" :[{"Effect":"Allow","Action":"kms:*" , "Resource":"*",\n'

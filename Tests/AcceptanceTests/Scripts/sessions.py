@@ -5,8 +5,8 @@ import re
 
 from harness import FIRST, SECOND, equal, holds, policy, refused, run, scenario, shape_error
 from principals import (
-    assume, delete_role, denied_by, denied_text, fresh, make_role, make_user, managed_policy, may, may_not,
-    no_session_policy, permit, role_arn, trust, user_session, when, working,
+    assume, delete_role, denied_by, denied_text, make_role, make_user, managed_policy, may, may_not,
+    no_session_policy, permit, role_arn, trust, user_session, when,
 )  # fmt: skip
 
 ASSUME = "sts:AssumeRole"
