@@ -243,6 +243,8 @@ def what_has_no_key_needs_a_policy_for_everything(world):
             ((), False), ([may(action)], True), ([may(action, key["Arn"])], False), ([may(action, key_arn("*"))], False),
             ([may(action), may_not(action)], False),
             ([{"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}], True),
+            ([{"Effect": "Allow", "Action": action, "NotResource": key["Arn"]}], True),
+            ([may(action), {"Effect": "Deny", "Action": action, "NotResource": key["Arn"]}], False),
         ):  # fmt: skip
             user = make_user(world, *statements)
             if allowed:

@@ -240,6 +240,21 @@ def who_may_retire_a_grant(world):
 
 
 @scenario
+def a_grant_that_a_stranger_issued_is_retired_by_either_account(world):
+    key = world.key(Policy=policy(allow(FIRST.root), allow(SECOND.root, "kms:CreateGrant")))
+    issuer = make_user(world, may("kms:CreateGrant"), account=SECOND)
+    retires = may("kms:RetireGrant")
+    for who in (make_user(world, retires), make_user(world, retires, account=SECOND), SECOND):
+        made = given(world, key, FIRST.root, account=issuer)
+        (entry,) = listed(world.kms(), KeyId=key["KeyId"], GrantId=made["GrantId"])
+        equal(entry["IssuingAccount"], SECOND.root)
+        for other in (make_user(world), issuer):
+            with refused(DENIED):
+                retire(world, other, key, made)
+        retire(world, who, key, made)
+
+
+@scenario
 def policies_can_forbid_to_retire_but_that_of_the_key_cannot(world):
     iam, user, caller = world.client("iam"), make_user(world), make_user(world)
     key = world.key(Policy=policy(allow(FIRST.root), deny("*", "kms:RetireGrant"), allow(caller.arn, "kms:RetireGrant")))
@@ -308,6 +323,9 @@ def what_can_be_retired_is_listed_for_who_may_ask(world):
             world.kms(who).list_retirable_grants(RetiringPrincipal=user_arn("nobody"))
     with refused("InvalidArnException", "Input does not refer to a valid principal"):
         world.kms(SECOND).list_retirable_grants(**asking)
+    delete_user(world, user)
+    with refused("NotFoundException", f"Retiring principal {user.identifier} could not be found"):
+        world.kms().list_retirable_grants(RetiringPrincipal=user.identifier)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from harness import (
 )  # fmt: skip
 from principals import (
     EXPIRED, STRANGER, ask, assume, delete_role, delete_user, element, forbidden, fresh, kms_call, make_role, make_user,
-    managed_policy, may, may_not, permit, trust, user_arn, user_session, working,
+    managed_policy, may, may_not, permit, session_of, trust, user_arn, user_session, when, working,
 )  # fmt: skip
 from raw import fetch
 
@@ -226,6 +226,48 @@ def what_becomes_of_a_role_is_felt_by_its_sessions(world):
     iam.put_role_permissions_boundary(RoleName=role.name, PermissionsBoundary=managed_policy(world, may("kms:List*")))
     with refused("AccessDeniedException"):
         kms.encrypt(KeyId=key["KeyId"], Plaintext=b"x")
+
+
+@scenario
+def a_code_that_nobody_checks_is_no_second_factor(world):
+    user, key = make_user(world), world.key()
+    role = make_role(world, user, may("kms:Encrypt", **when("Bool", "aws:MultiFactorAuthPresent", "true")))
+    device = {"SerialNumber": f"arn:aws:iam::{FIRST.number}:mfa/device", "TokenCode": "123456"}
+    try:
+        session = assume(world, user, role, **device)
+    except world.client("sts").exceptions.ClientError as error:
+        equal(error.response["ResponseMetadata"]["HTTPStatusCode"] // 100, 4)
+    else:
+        with refused("AccessDeniedException"):
+            world.kms(session).encrypt(KeyId=key["KeyId"], Plaintext=b"x")
+    needing = make_role(world, [trust(user.arn, **when("Bool", "aws:MultiFactorAuthPresent", "true"))])
+    for terms in ({}, device):
+        with refused("AccessDenied", http=403):
+            world.client("sts", user).assume_role(RoleArn=needing.arn, RoleSessionName="work", **terms)
+
+
+@scenario
+def the_largest_session_is_as_good_as_any(world):
+    user = make_user(world)
+    role = make_role(world, [trust(user.arn, ["sts:AssumeRole", "sts:TagSession"])], may("kms:GenerateRandom"))
+    document, sts = policy({**may("*"), "Sid": "s" * 1900}), world.client("sts", user)
+
+    def made(count):
+        tags = [{"Key": f"{number:03}" + "k" * 125, "Value": "v" * 256} for number in range(count)]
+        return sts.assume_role(RoleArn=role.arn, RoleSessionName="work", Policy=document, Tags=tags)
+
+    count, answer = 0, made(0)
+    while count < 50:
+        try:
+            answer = made(count + 1)
+        except sts.exceptions.PackedPolicyTooLargeException:
+            break
+        count += 1
+    session = session_of(answer, FIRST.number, role.session_arn("work"), "work", f"{role.identifier}:work")
+    world.kms(session).generate_random(NumberOfBytes=1)
+    equal(identity(world, session)[0], session.arn)
+    url = world.client("sts", session).generate_presigned_url("get_caller_identity", ExpiresIn=60, HttpMethod="GET")
+    equal(fetch(url)[0], 200, f"status for a URL of {len(url)} characters")
 
 
 @scenario
