@@ -10,7 +10,7 @@ extension AcceptanceTests {
             "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "clock", "commands", "conditions",
             "connections", "data_key_pairs", "data_keys", "deletion", "durability", "encryption", "envelope",
             "grant_ends", "grants", "hardening", "identifiers", "identities", "identity_audit", "identity_documents",
-            "identity_lists", "identity_policies", "imports", "key_agreement", "key_pair_encryption",
+            "identity_limits", "identity_lists", "identity_policies", "imports", "key_agreement", "key_pair_encryption",
             "key_pair_imports", "key_specs", "keys", "lifecycle_kills", "managed_keys", "message_authentication",
             "multi_region", "pagination", "policies", "races", "rotation", "session_tokens", "sessions", "signatures",
             "signing", "states", "sts", "tags", "ten_years", "upgrade",

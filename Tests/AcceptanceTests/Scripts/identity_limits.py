@@ -2,7 +2,10 @@
 
 import concurrent.futures
 import json
+import threading
 import time
+
+import botocore.exceptions
 
 from harness import FIRST, equal, holds, policy, refused, run, scenario
 from principals import FORM, ask, assume, element, fresh, make_role, make_user, managed_policy, may, when
@@ -180,6 +183,46 @@ def sessions_can_be_made_many_at_once(world):
     equal(len({session.access_key_id for session in sessions}), 80)
     codes = together(8, lambda number: world.kms(sessions[number * 10]).encrypt(KeyId=key["KeyId"], Plaintext=b"x"))
     equal(codes, [None] * 8)
+
+
+@scenario
+def what_was_answered_outlives_a_crash(world):
+    iam, ended = world.client("iam"), threading.Event()
+    made, deleted = [], []
+
+    def write(number):
+        while not ended.is_set():
+            try:
+                user = make_user(world, may("kms:GenerateRandom"))
+                made.append(user)
+                if len(made) % 3 == 0:
+                    gone = make_user(world)
+                    iam.delete_access_key(UserName=gone.name, AccessKeyId=gone.access_key_id)
+                    deleted.append(gone)
+                    iam.delete_user(UserName=gone.name)
+            except botocore.exceptions.HTTPClientError:
+                return  # the server is gone
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(write, number) for number in range(4)]
+        time.sleep(1)
+        world.server.kill()
+        ended.set()
+        for writer in writers:
+            writer.result()
+    world.server.start()
+    holds(len(made) > 10, f"only {len(made)} users")
+    for user in made:
+        equal(world.client("sts", user).get_caller_identity()["Arn"], user.arn)
+        world.kms(user).generate_random(NumberOfBytes=1)
+    for user in deleted:
+        with refused("UnrecognizedClientException"):
+            world.kms(user).generate_random(NumberOfBytes=1)
+    iam = world.client("iam")
+    for page in iam.get_paginator("list_users").paginate():
+        for user in page["Users"]:
+            iam.list_access_keys(UserName=user["UserName"])
+            iam.list_user_policies(UserName=user["UserName"])
 
 
 @scenario
