@@ -153,6 +153,21 @@ def a_denial_is_stronger_than_any_permission(world):
     with refused(DENIED, text):
         encrypt(world, user, named)
     world.kms(user).describe_key(KeyId=named["KeyId"])
+    # A denial for the account is one for everybody in it, and one for a role or a session for no more than that.
+    caller = make_user(world)
+    role = make_role(world, caller)
+    one, two = assume(world, caller, role, "one"), assume(world, caller, role, "two")
+    for allowing, denying, expected in (
+        ([user.arn, role.arn], FIRST.root, []), ([user.arn, role.arn], role.arn, [user]),
+        ([user.arn, one.arn, two.arn], role.arn, [user]), ([user.arn, role.arn], one.arn, [user, two]),
+    ):  # fmt: skip
+        manage = allow(FIRST.root, "kms:PutKeyPolicy")
+        split = world.key(Policy=policy(manage, allow(allowing, "kms:Encrypt"), deny(denying, "kms:Encrypt")))
+        for who in (user, one, two):
+            if who in expected:
+                encrypt(world, who, split)
+            else:
+                not_allowed(world, who, split)
     everybody_but = {**deny("*", "kms:Encrypt"), "NotPrincipal": {"AWS": [user.arn, FIRST.root]}}
     del everybody_but["Principal"]
     only = world.key(Policy=policy(allow(FIRST.root), everybody_but))

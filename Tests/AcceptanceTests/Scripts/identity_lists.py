@@ -5,9 +5,12 @@ import urllib.parse
 import uuid
 import xml.etree.ElementTree
 
-from harness import FIRST, OTHER_REGION, SECOND, Account, equal, holds, members, policy, refused, run, scenario
-from principals import STRANGER, ask, element, fresh, make_role, make_user, managed_policy, may, trust
+from harness import (
+    FIRST, OTHER_REGION, SECOND, Account, World, equal, holds, members, policy, refused, run, scenario,
+)  # fmt: skip
+from principals import FORM, STRANGER, ask, element, fresh, make_role, make_user, managed_policy, may, trust
 from raw import Wire, amz_date, sign
+from server import Server
 
 SPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
 
@@ -191,6 +194,30 @@ def iam_is_the_same_in_every_region(world):
     equal(ask(world, "DeleteUser", {"UserName": name}).status, 200)
     equal(ask(world, "GetUser", {"UserName": name}, region=OTHER_REGION).status, 404)
     failed(ask(world, "ListUsers", region="nowhere"), 403, "SignatureDoesNotMatch")
+    # Where the server hosts no keys in us-east-1, IAM and STS are still to be found there.
+    server = Server("dev", "--listen", "127.0.0.1:0", "--data-dir", str(world.directory / "elsewhere"), "--regions", OTHER_REGION)
+    elsewhere = World(server.start(), world.directory)
+    try:
+        for region, found in (("us-east-1", True), (OTHER_REGION, True), ("us-west-2", False)):
+            for service, action in (("iam", "ListUsers"), ("sts", "GetCallerIdentity")):
+                answer = ask(elsewhere, action, service=service, region=region)
+                equal(answer.status, 200 if found else 403, f"{service} signed for {region}: {answer!r}")
+    finally:
+        server.stop()
+        server.forget_log()
+
+
+@scenario
+def a_signature_for_iam_lasts_fifteen_minutes(world):
+    wire, body = Wire(world.endpoint), b"Action=ListUsers&Version=2010-05-08"
+    for offset, status in ((-840, 200), (840, 200), (-930, 403), (930, 403)):
+        headers = {"Host": wire.host, "Content-Type": FORM, "X-Amz-Date": amz_date(offset)}
+        headers["Authorization"] = sign("POST", "/", headers, body, service="iam")
+        answer = wire.send(headers, body)
+        equal(answer.status, status, f"a date {offset} s from now: {answer!r}")
+        if status != 200:
+            failed(answer, 403, "SignatureDoesNotMatch")
+            holds(b"15 min.)" in answer.body, f"{answer!r}")
 
 
 @scenario

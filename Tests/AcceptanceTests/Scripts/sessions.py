@@ -131,8 +131,9 @@ def explicit_denials_boundaries_and_session_policies_apply_to_the_caller(world):
 @scenario
 def unknown_roles_are_refused_like_any(world):
     user = make_user(world, may("*"))
-    role = make_role(world, user)
-    for arn in (role_arn("nobody"), role_arn("nobody", SECOND), role.arn + "x", role_arn("nobody").replace("0", "9")):
+    role = make_role(world, user, Path="/service/")
+    unknown = [role_arn("nobody"), role_arn("nobody", SECOND), role.arn + "x", role_arn("nobody").replace("0", "9")]
+    for arn in [*unknown, role_arn(role.name), role.arn.replace("arn:aws:", "arn:aws-cn:")]:
         with no_role(user, arn):
             try_assume(world, user, arn)
     delete_role(world, role)
