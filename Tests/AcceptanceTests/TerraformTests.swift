@@ -91,6 +91,84 @@ extension AcceptanceTests {
             }
         }
 
+        @Test(.needs(.terraform), .needs(.python), .timeLimit(.minutes(10)))
+        func `terraform makes, changes and destroys users and roles, and who uses a key is who may`() async throws {
+            let directory = try TemporaryDirectory()
+            defer { directory.remove() }
+            try await RunningServer.use(dataDirectory: directory.file("data")) { server in
+                let terraform = try TerraformExample(
+                    "identities", server: server, directory: directory.file("example"))
+                try await terraform.initialize()
+                try await terraform.apply()
+                var outputs: [String] = []
+                for name in ["key", "access_key_id", "secret_access_key", "administrators", "users", "readers"] {
+                    outputs.append(try await terraform.output(name))
+                }
+                let narrow = "AccessDeniedException"
+                let expected = ["plaintext", "Enabled", narrow, narrow, narrow, narrow, "AccessDenied"]
+                #expect(try await uses(outputs + ["ListAliases"], server: server) == expected + [narrow])
+                let changes = [
+                    "path": #""/programs/""#, "team": #""accounting""#, "description": #""Another + 100%""#,
+                    "session_seconds": "7200", "listing": #"["kms:ListKeys", "kms:ListAliases"]"#,
+                ]
+                try await terraform.apply(changes)
+                #expect(try await terraform.output("access_key_id") == outputs[1], "a change must not replace it")
+                #expect(try await uses(outputs + ["ListAliases"], server: server) == expected + ["allowed"])
+                try await terraform.destroy()
+                #expect(try await state(of: outputs[0], server: server) == "PendingDeletion")
+                #expect(try await identities(server: server) == "0 0 0 0")
+            }
+        }
+
+        /// What an application comes to know that assumes roles with its access key and uses a key in each of them.
+        private func uses(_ outputs: [String], server: RunningServer) async throws -> [String] {
+            let question = """
+                import boto3, botocore.exceptions, sys
+                key, access_key_id, secret_access_key, *roles, operation = sys.argv[1:]
+                def client(service, given):
+                    return boto3.client(
+                        service, region_name="us-east-1", aws_access_key_id=given["AccessKeyId"],
+                        aws_secret_access_key=given["SecretAccessKey"], aws_session_token=given.get("SessionToken"))
+                own = {"AccessKeyId": access_key_id, "SecretAccessKey": secret_access_key}
+                sts = client("sts", own)
+                administrators, users, readers = (
+                    client("kms", sts.assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]) for role in roles)
+                sealed = users.encrypt(KeyId=key, Plaintext=b"plaintext")["CiphertextBlob"]
+                print(readers.decrypt(CiphertextBlob=sealed)["Plaintext"].decode())
+                print(administrators.describe_key(KeyId=key)["KeyMetadata"]["KeyState"])
+                for call in (
+                    lambda: administrators.encrypt(KeyId=key, Plaintext=b"x"), lambda: users.disable_key(KeyId=key),
+                    lambda: readers.encrypt(KeyId=key, Plaintext=b"x"),
+                    lambda: client("kms", own).encrypt(KeyId=key, Plaintext=b"x"),
+                    lambda: client("iam", own).list_users(),
+                    lambda: client("kms", own)._make_api_call(operation, {}),
+                ):
+                    try:
+                        call()
+                        print("allowed")
+                    except botocore.exceptions.ClientError as error:
+                        print(error.response["Error"]["Code"])
+                """
+            let python = try #require(Tool.python.path, Tool.python.need)
+            let program = ExternalProgram(path: python, environment: server.clientEnvironment)
+            let answer = try await program.succeed(["-c", question] + outputs)
+            return answer.standardOutput.split(separator: "\n").map(String.init)
+        }
+
+        /// How many users, groups, roles and policies there are.
+        private func identities(server: RunningServer) async throws -> String {
+            let question = """
+                import boto3
+                iam = boto3.client("iam", region_name="us-east-1")
+                print(len(iam.list_users()["Users"]), len(iam.list_groups()["Groups"]), len(iam.list_roles()["Roles"]),
+                      len(iam.list_policies(Scope="Local")["Policies"]))
+                """
+            let python = try #require(Tool.python.path, Tool.python.need)
+            let program = ExternalProgram(path: python, environment: server.clientEnvironment)
+            let answer = try await program.succeed(["-c", question])
+            return answer.standardOutput.trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+
         /// The grants on a key, each with the purpose that it is for.
         private func grants(on key: String, server: RunningServer) async throws -> String {
             let question = """

@@ -31,9 +31,12 @@ ABSENT = object()
 
 @dataclasses.dataclass(frozen=True)
 class Account:
+    """An account as its root user sees it, or as whoever else has these credentials."""
+
     number: str
     access_key_id: str
     secret_access_key: str
+    session_token: str | None = None
 
     @property
     def root(self):
@@ -68,6 +71,7 @@ class World:
                 region_name=region,
                 aws_access_key_id=account.access_key_id,
                 aws_secret_access_key=account.secret_access_key,
+                aws_session_token=account.session_token,
                 config=botocore.config.Config(
                     parameter_validation=False,
                     retries={"total_max_attempts": retries + 1},
@@ -128,10 +132,10 @@ def status(error):
 
 
 @contextlib.contextmanager
-def refused(code, message=None):
+def refused(code, message=None, http=400):
     """The block must be answered with this error.
 
-    `message`: the exact text, a compiled expression for all of it, ABSENT, or None for any.
+    `message`: the exact text, a compiled expression for all of it, ABSENT, or None for any. `http`: its status.
     """
     try:
         yield
@@ -144,7 +148,7 @@ def refused(code, message=None):
             holds(message.fullmatch(got["Message"]), f"message of {code} {got['Message']!r} is not {message.pattern!r}")
         elif message is not None:
             equal(got["Message"], message, f"message of {code}")
-        equal(status(error), 400, "HTTP status")
+        equal(status(error), http, f"HTTP status of {code}")
         uuid.UUID(error.response["ResponseMetadata"]["RequestId"])
         return
     raise AssertionError(f"it was answered, and not refused with {code}")

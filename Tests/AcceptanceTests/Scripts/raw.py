@@ -6,7 +6,9 @@ import hmac
 import http.client
 import json
 import socket
+import urllib.error
 import urllib.parse
+import urllib.request
 
 from harness import FIRST, REGION
 
@@ -143,3 +145,12 @@ class Wire:
         if self.connection:
             self.connection.close()
         self.connection = None
+
+
+def fetch(url):
+    """Status, text and headers of what is at a URL."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status, answer.read().decode(), answer.headers
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(), error.headers

@@ -2,22 +2,12 @@
 
 import re
 import time
-import urllib.error
-import urllib.request
 import uuid
 
 from harness import FIRST, OTHER_REGION, SECOND, equal, holds, run, scenario
-from raw import Wire, amz_date, sign
+from raw import Wire, amz_date, fetch, sign
 
 BODY = b"Action=GetCallerIdentity&Version=2011-06-15"
-
-
-def fetch(url):
-    try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return answer.status, answer.read().decode(), answer.headers
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode(), error.headers
 
 
 def call(world, account=FIRST, body=BODY, offset=0, **signing):
