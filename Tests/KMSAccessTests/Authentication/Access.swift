@@ -17,6 +17,7 @@ final class Access: CredentialSource {
     private let regions: HostedRegions
     private let records: Mutex<[String: AccessKeyRecord]>
     private let areIdentitiesGone = Mutex(false)
+    private let uses = Mutex<[String]>([])
 
     init(regions: HostedRegions = .anyWellFormed) throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("seal-\(UUID().uuidString)").path
@@ -56,7 +57,12 @@ final class Access: CredentialSource {
         return .roleSession(session.account, path: "/", role: "r", session: session.name ?? "", id: id)
     }
 
-    func noteUse(of accessKeyID: String, for service: String, in region: Region, at date: Date) {}
+    func noteUse(of accessKeyID: String, for service: String, in region: Region, at date: Date) {
+        uses.withLock { $0.append(accessKeyID) }
+    }
+
+    /// The access keys that were noted as used, in order.
+    var usedKeys: [String] { uses.withLock { $0 } }
 
     /// Deletes whoever has a session.
     func removeIdentities() { areIdentitiesGone.withLock { $0 = true } }

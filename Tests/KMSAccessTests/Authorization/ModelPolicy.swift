@@ -145,14 +145,16 @@ struct ModelQuestion {
     let crossesAccounts: Bool
     let isIdentityAllowing: Bool
 
-    static func random(_ random: inout PolicyRandom) -> Self {
+    private static let callers = [
+        "arn:aws:iam::111122223333:root", "arn:aws:iam::111122223333:user/reader",
+        "arn:aws:iam::111122223333:user/builder", "arn:aws:sts::111122223333:assumed-role/deployer/run-1",
+        "arn:aws:sts::111122223333:assumed-role/deployer/run-2", "arn:aws:iam::444455556666:root",
+        "arn:aws:iam::444455556666:user/reader", "logs.amazonaws.com",
+    ]
+
+    static func random(_ random: inout PolicyRandom, callers: [String] = callers) -> Self {
         ModelQuestion(
-            caller: random.pick([
-                "arn:aws:iam::111122223333:root", "arn:aws:iam::111122223333:user/reader",
-                "arn:aws:iam::111122223333:user/builder", "arn:aws:sts::111122223333:assumed-role/deployer/run-1",
-                "arn:aws:sts::111122223333:assumed-role/deployer/run-2", "arn:aws:iam::444455556666:root",
-                "arn:aws:iam::444455556666:user/reader", "logs.amazonaws.com",
-            ]),
+            caller: random.pick(callers),
             action: random.pick(["kms:Encrypt", "kms:Decrypt", "kms:DescribeKey", "kms:PutKeyPolicy"]),
             crossesAccounts: !random.isOne(in: 4),
             isIdentityAllowing: random.isOne(in: 3)
@@ -161,16 +163,20 @@ struct ModelQuestion {
 
     var isService: Bool { !caller.contains(":") }
 
-    func decision(under policy: KeyPolicy) throws -> Decision {
-        let asker = try PolicyVectors.caller(caller)
-        let owner = try #require(AccountID("111122223333"))
-        let question = AccessQuestion(
-            caller: asker, action: ActionName(action), resource: .key(arn: PolicyVectors.keyARN, owner: owner),
+    func asked() throws -> AccessQuestion {
+        AccessQuestion(
+            caller: try PolicyVectors.caller(caller), action: ActionName(action),
+            resource: .key(arn: PolicyVectors.keyARN, owner: try #require(AccountID("111122223333"))),
             crossesAccounts: crossesAccounts, request: NoConditions()
         )
+    }
+
+    func decision(under policy: KeyPolicy) throws -> Decision {
+        let question = try asked()
         return question.decision(
             under: policy,
-            policies: isIdentityAllowing ? try PolicyVectors.allowingEverything() : PolicyVectors.policies(of: asker)
+            policies: isIdentityAllowing
+                ? try PolicyVectors.allowingEverything() : PolicyVectors.policies(of: question.caller)
         )
     }
 }
