@@ -26,8 +26,9 @@ struct RoleAssumption {
         let (form, caller, now) = (call.request.form, call.request.caller, call.request.now)
         let arn = try form.required("RoleArn", count: 20...2048)
         let name = try Self.sessionName("RoleSessionName", try form.required("RoleSessionName", count: 2...64), form)
-        let tags = try form.tags(duplicatesAre: "InvalidParameterValue")
+        let tags = try form.tags(refusingWith: "InvalidParameterValue")
         try Self.checkExternalID(form)
+        try SessionOperation.checkSecondFactor(form)
         let seconds = try form.number("DurationSeconds", in: Self.durations) ?? Self.duration
         guard let account = Self.account(ofRole: arn) else { throw .validation("\(arn) is invalid") }
         if case .root = caller.principal { throw .accessDenied("Roles may not be assumed by root accounts.") }

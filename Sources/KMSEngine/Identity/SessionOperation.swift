@@ -34,11 +34,21 @@ enum SessionOperation: String, Sendable {
         ])
     }
 
+    /// Refuses a second factor: there are none here, and a session must not seem to have one that nobody checked.
+    static func checkSecondFactor(_ form: Form) throws(QueryFailure) {
+        guard form.optional("SerialNumber") == nil, form.optional("TokenCode") == nil else {
+            throw .accessDenied(
+                "MultiFactorAuthentication failed, unable to validate MFA code. Please verify your MFA serial number is "
+                    + "valid and associated with this user.")
+        }
+    }
+
     private static func sessionToken(_ call: IdentityCall) throws(QueryFailure) -> QueryValue {
         let request = call.request
         guard request.caller.session == nil else {
             throw .accessDenied("Cannot call GetSessionToken with session credentials")
         }
+        try checkSecondFactor(request.form)
         var seconds = try request.form.number("DurationSeconds", in: userDurations) ?? userDuration
         if case .root = request.caller.principal { seconds = min(seconds, longestRootDuration) }
         let session = SessionRecord(

@@ -9,14 +9,18 @@ extension Form {
 
     /// The tags of a request, no two with keys that are the same but for case.
     ///
+    /// - Parameter code: The error for keys that cannot be together, or that are AWS's own.
     /// - Throws: ``QueryFailure``.
-    package func tags(duplicatesAre duplicates: String = "InvalidInput") throws(QueryFailure) -> [IdentityTag] {
+    package func tags(refusingWith code: String = "InvalidInput") throws(QueryFailure) -> [IdentityTag] {
         var tags: [IdentityTag] = []
         while let key = members["Tags.member.\(tags.count + 1).Key"] {
             let position = tags.count + 1
             let value = members["Tags.member.\(position).Value"] ?? ""
             try check(key, 1...128, "tags.\(position).member.key")
             try check(value, 0...256, "tags.\(position).member.value")
+            guard !key.hasBytePrefix(ignoringCase: "aws:") else {
+                throw QueryFailure(code, "aws: prefixed tag key names are not allowed for external use.")
+            }
             tags.append(IdentityTag(key: key, value: value))
             guard tags.count <= Self.mostTags else {
                 throw broken("Tags", "Member must have length less than or equal to \(Self.mostTags)")
@@ -24,7 +28,7 @@ extension Form {
         }
         guard Set(tags.map { $0.key.lowercased() }).count == tags.count else {
             throw QueryFailure(
-                duplicates, "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+                code, "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
         }
         return tags
     }
@@ -56,7 +60,9 @@ extension Form {
             }
         }
         guard isAllowed else {
-            throw broken(place, #"Member must satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]+"#)
+            let quantifier = count.lowerBound == 0 ? "*" : "+"
+            throw broken(
+                place, #"Member must satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]"# + quantifier)
         }
     }
 }

@@ -238,5 +238,19 @@ def a_call_is_for_the_service_that_it_is_signed_for(world):
     holds(400 <= answer.status < 500, f"{answer!r}")
 
 
+@scenario
+def tags_of_aws_are_not_for_others(world):
+    iam, tags = world.client("iam"), [{"Key": "AWS:team", "Value": "x"}]
+    user = make_user(world)
+    text = "aws: prefixed tag key names are not allowed for external use."
+    with refused("InvalidInput", text):
+        iam.create_user(UserName=fresh("user"), Tags=tags)
+    with refused("InvalidInput", text):
+        iam.tag_user(UserName=user.name, Tags=tags)
+    role = make_role(world, user)
+    with refused("InvalidParameterValue", text):
+        world.client("sts", user).assume_role(RoleArn=role.arn, RoleSessionName="work", Tags=tags)
+
+
 if __name__ == "__main__":
     run()
