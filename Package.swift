@@ -170,6 +170,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "KMSIdentityTests",
+            dependencies: ["KMSModel", "KMSAccess", "KMSIdentity", "KMSCrypto", "KMSStore"],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "KMSStoreTests",
             dependencies: [
                 "KMSModel", "KMSStore", "KMSStoreSQLite", .product(name: "GRDB", package: "GRDB.swift"),
