@@ -67,7 +67,8 @@ extension KMSError {
 }
 
 extension Decision.Denial {
-    fileprivate var isOfOwnAccount: Bool {
+    /// Whether the caller's own account refuses, which tells nothing of a key.
+    package var isOfOwnAccount: Bool {
         switch self {
         case .deniedByKeyPolicy, .notInKeyPolicy, .notAcrossAccounts: false
         case .deniedByIdentityPolicy, .deniedByBoundary, .deniedBySessionPolicy, .notInIdentityPolicies, .notInBoundary,

@@ -14,7 +14,7 @@ final class CompiledStatement: Sendable {
     private let actions: PatternSelection
     private let resources: PatternSelection
     /// Resource patterns that depend on the request; then ``resources`` is everything.
-    private let variableResources: (patterns: [TextTemplate], isComplement: Bool)?
+    private let variableResources: (patterns: [TextTemplate], isComplement: Bool, written: [String])?
     /// All of them must hold.
     private let conditions: [CompiledCondition]
     /// The same conditions as they are written, for explanations.
@@ -36,7 +36,7 @@ final class CompiledStatement: Sendable {
         let hasVariables = version == .current
         let templates = (statement.resources?.elements ?? []).map { TextTemplate($0, hasVariables: hasVariables) }
         if let selection = statement.resources, !templates.allSatisfy(\.isConstant) {
-            variableResources = (templates, selection.isComplement)
+            variableResources = (templates, selection.isComplement, selection.elements)
             self.resources = .everything
         } else {
             variableResources = nil
@@ -76,6 +76,18 @@ final class CompiledStatement: Sendable {
             && conditions.allSatisfy { $0.holds(for: request) == true }
     }
 
+    /// What becomes of the statement, and why.
+    ///
+    /// - Parameter caller: Nil for a statement that is about whoever has it.
+    func fate(
+        for caller: FingerprintedCaller?, _ action: UnsafeBufferPointer<UInt8>,
+        _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource
+    ) -> StatementFate {
+        let mismatch = mismatch(of: caller, action, resource, request)
+        let naming = mismatch == nil ? caller.flatMap { principals?.naming(of: $0) } : nil
+        return StatementFate(position: position, sid: sid, effect: effect, mismatch: mismatch, naming: naming)
+    }
+
     /// The first thing that keeps the statement from applying; nil when it applies.
     ///
     /// - Parameter caller: Nil for a statement that is about whoever has it.
@@ -85,9 +97,18 @@ final class CompiledStatement: Sendable {
     ) -> StatementMismatch? {
         if let principals, let caller, principals.admission(of: caller) == nil { return .principal }
         guard actions.contains(action) else { return .action }
-        guard resources.contains(resource), variableResourcesContain(resource, request) else { return .resource }
-        for (condition, written) in zip(conditions, written) where condition.holds(for: request) != true {
-            return .condition(written, request: condition.values(in: request))
+        guard resources.contains(resource) else { return .resource }
+        guard variableResourcesContain(resource, request) else {
+            let unset = TextTemplate.firstUnset(in: variableResources?.written ?? [], for: request)
+            return unset.map(StatementMismatch.variable) ?? .resource
+        }
+        for (condition, written) in zip(conditions, written) {
+            switch condition.holds(for: request) {
+            case true?: continue
+            case false?: return .condition(written, request: condition.values(in: request))
+            // Also when the text is not found again, the statement does not apply.
+            case nil: return .variable(in: TextTemplate.firstUnset(in: written.values, for: request) ?? written.key)
+            }
         }
         return nil
     }

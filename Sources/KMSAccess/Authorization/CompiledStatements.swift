@@ -12,7 +12,8 @@ struct CompiledStatements: Sendable {
             guard let compiled = CompiledStatement(statement, at: position, version: document.version) else {
                 ineffective.append(
                     StatementFate(
-                        position: position, sid: statement.sid, effect: statement.effect, mismatch: .ineffective))
+                        position: position, sid: statement.sid, effect: statement.effect, mismatch: .ineffective,
+                        naming: nil))
                 continue
             }
             if compiled.effect == .deny { denies.append(compiled) } else { allows.append(compiled) }
@@ -28,11 +29,7 @@ struct CompiledStatements: Sendable {
     ) -> [StatementFate] {
         let fates = action.folded.withUnsafeBufferPointer { action in
             resource.withUTF8Lent { resource in
-                (denies + allows).map { statement in
-                    StatementFate(
-                        position: statement.position, sid: statement.sid, effect: statement.effect,
-                        mismatch: statement.mismatch(of: caller, action, resource, request))
-                }
+                (denies + allows).map { $0.fate(for: caller, action, resource, request) }
             }
         }
         return (fates + ineffective).sorted { $0.position < $1.position }

@@ -48,6 +48,15 @@ struct PrincipalMatcher: Sendable {
         return layers.contains(.account) ? .byAccount : nil
     }
 
+    /// What makes a statement that admits `caller` be about it, for explanations; nil if it is not.
+    func naming(of caller: borrowing FingerprintedCaller) -> CallerNaming? {
+        guard let admission = admission(of: caller) else { return nil }
+        if isComplement { return .unlisted }
+        if layersNamed(of: caller).contains(caller.ownLayer) { return .caller }
+        if caller.isService ? listsAnyone : listsAnyIdentity { return .everybody }
+        return admission == .byAccount ? .account : .role
+    }
+
     private func layersNamed(of caller: borrowing FingerprintedCaller) -> PrincipalLayers {
         var result: PrincipalLayers = []
         for position in fingerprints.indices where caller.mayBe(fingerprints[position]) {

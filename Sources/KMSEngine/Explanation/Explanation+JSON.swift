@@ -9,7 +9,7 @@ extension Explanation {
     func write(to writer: inout JSONWriter) {
         writer.object { writer in
             writer.member("Decision", decision.isAllowed ? "ALLOWED" : "DENIED")
-            writer.member("Reason", decision.conclusion)
+            writer.member("Reason", conclusion)
             writer.name("DecidedBy")
             writer.array { writer in
                 for decider in deciders { decider.write(to: &writer) }

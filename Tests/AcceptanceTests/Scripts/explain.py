@@ -170,6 +170,9 @@ def another_accounts_documents_stay_hidden(world):
     equal(answer["Decision"], "ALLOWED")
     equal([d.get("Withheld") for d in answer["Documents"]], ["It is another account's.", None])
     holds("Secret" not in json.dumps(answer), "the other account's policy is not shown")
+    equal(answer["Documents"][0]["Document"], "the policy of the key")
+    equal(answer["Reason"],
+          "Allowed: the key's account lets the caller use it, and nothing of the caller's own forbids it.")  # fmt: skip
     text = explained(world, {"Principal": arn, "Action": "kms:Encrypt", "KeyId": shared["Arn"]}, account=SECOND, code=1)
     holds("must be the ARN of a principal of your account" in text, text)
 
@@ -229,7 +232,8 @@ def the_text_for_people_says_the_same(world):
     equal(lines[0], "Denied: it is left to the caller's identity policies, and they do not allow it.")
     holds("1. The key policy admits the caller, or its account, by statement 0." in lines, done.stdout)
     holds("  - 0 (Mine) Allow: It is not about this action." in lines, done.stdout)
-    holds("  * 0 (Enable IAM User Permissions) Allow: It applies." in lines, done.stdout)
+    holds("  * 0 (Enable IAM User Permissions) Allow: It applies: it names the caller's account." in lines,
+          done.stdout)  # fmt: skip
 
 
 @scenario

@@ -50,7 +50,7 @@ struct EvaluationVector: Sendable, CustomTestStringConvertible {
         )
     }
 
-    private func question() throws -> (AccessQuestion, owner: AccountID) {
+    func question() throws -> (AccessQuestion, owner: AccountID) {
         guard let owner = AccountID(text("keyAccount")) else { throw PolicyVectors.Failure(description: name) }
         let arn = "arn:aws:kms:eu-central-1:\(owner):key/1234abcd-12ab-34cd-56ef-1234567890ab"
         let caller = try PolicyVectors.caller(
@@ -65,6 +65,8 @@ struct EvaluationVector: Sendable, CustomTestStringConvertible {
         return (question, owner)
     }
 
+    /// Whether the caller is one to whom policies are attached.
+    var hasOwnPolicies: Bool { !isService && !callerIsRoot }
     private var isService: Bool { text("caller").hasPrefix("service:") }
 
     private func policies() throws -> CallerPolicies {

@@ -185,6 +185,20 @@ enum PolicyVectors {
         .overlyPermissiveCondition, .lockout,
     ]
 
+    /// A grant without constraints on a key of the account 444455556666.
+    static func grant(
+        _ grantee: String, retiring: String?, issuer: String, _ operations: [GrantOperation]
+    ) throws -> GrantRecord {
+        guard let region = Region("eu-central-1"), let owner = AccountID("444455556666"),
+            let issuer = AccountID(issuer), let keyID = KeyID("1234abcd-12ab-34cd-56ef-1234567890ab"),
+            let id = GrantID(bytes: [UInt8](repeating: 1, count: 32))
+        else { throw Failure(description: grantee) }
+        return GrantRecord(
+            key: KeyARN(region: region, account: owner, keyID: keyID), id: id, name: nil,
+            creationDate: Date(timeIntervalSince1970: 0), grantee: grantee, retiring: retiring, issuer: issuer,
+            operations: operations, constraints: GrantConstraints(equals: nil, subset: nil))
+    }
+
     /// The caller with this ARN; a text without colons is a service.
     static func caller(_ text: String, rolePath: String = "/") throws -> AccessCaller {
         guard text.contains(":") else { return .service(text) }

@@ -4,6 +4,8 @@
 package struct Explanation: Sendable, Equatable {
     /// The answer, with its reason.
     package let decision: Decision
+    /// The answer in a sentence that whoever asks may read.
+    package let conclusion: String
     /// Every document that had a say, in the order in which they are asked.
     package let documents: [Document]
     /// The grants to whoever the caller is.
@@ -80,18 +82,22 @@ extension AccessQuestion {
                 of: FingerprintedCaller(caller), doing: action, to: arn, by: request)
             documents.append(
                 Explanation.Document(
-                    role: .keyPolicy, label: "the policy of \(arn)", fates: isHidden ? nil : fates ?? []))
+                    // Whoever named the key by an alias has not been told its ARN.
+                    role: .keyPolicy, label: isHidden ? "the policy of the key" : "the policy of \(arn)",
+                    fates: isHidden ? nil : fates ?? []))
         }
         documents += documentsOfAccount(policies)
         let shown = isHidden ? [] : grants
         let deciders = Self.deciders(of: decision, documents, shown)
+        let conclusion = isHidden ? decision.conclusionOfHiddenKey : decision.conclusion
         return Explanation(
-            decision: decision, documents: documents, grants: shown, deciders: deciders,
-            steps: steps(documents, answer, isHidden: isHidden, policies) + [decision.conclusion]
+            decision: decision, conclusion: conclusion, documents: documents, grants: shown, deciders: deciders,
+            steps: steps(documents, answer, isHidden: isHidden, policies) + [conclusion]
         )
     }
 
-    private func documentsOfAccount(_ policies: CallerPolicies) -> [Explanation.Document] {
+    /// The policies of the caller's own account.
+    func documentsOfAccount(_ policies: CallerPolicies) -> [Explanation.Document] {
         guard case .identity(let identity, let boundary, let session) = policies.standing else { return [] }
         func documents(_ policies: [IdentityPolicy], _ role: Explanation.Document.Role) -> [Explanation.Document] {
             policies.map { policy in
@@ -111,7 +117,8 @@ extension AccessQuestion {
         }
     }
 
-    private static func deciders(
+    /// The statements and the grant that a decision rests on, as far as they are shown.
+    static func deciders(
         of decision: Decision, _ documents: [Explanation.Document], _ grants: [Explanation.GrantFate]
     ) -> [Explanation.Decider] {
         func statement(_ effect: PolicyStatement.Effect, in role: Explanation.Document.Role) -> [Explanation.Decider] {

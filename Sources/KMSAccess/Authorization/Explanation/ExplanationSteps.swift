@@ -23,20 +23,24 @@ extension AccessQuestion {
         } else {
             steps.append("No key is involved: the caller's own account decides.")
         }
+        return steps + stepsOfAccount(documents, policies)
+    }
+
+    /// What each kind of document of the caller's own account says.
+    func stepsOfAccount(_ documents: [Explanation.Document], _ policies: CallerPolicies) -> [String] {
         switch policies.standing {
-        case .root: steps.append("The caller is a root user, who needs no identity policy.")
-        case .nobody: steps.append("The caller has no identity policies.")
+        case .root: return ["The caller is a root user, who needs no identity policy."]
+        case .nobody: return ["The caller has no identity policies."]
         case .identity(_, let boundary, let session):
-            steps.append(step("The identity policies", .identityPolicy, documents))
-            steps.append(
+            return [
+                step("The identity policies", .identityPolicy, documents),
                 boundary == nil
-                    ? "There is no permissions boundary." : step("The permissions boundary", .boundary, documents))
-            steps.append(
+                    ? "There is no permissions boundary." : step("The permissions boundary", .boundary, documents),
                 session == nil
                     ? "The session was begun without policies, or there is none."
-                    : step("The session policies", .sessionPolicy, documents))
+                    : step("The session policies", .sessionPolicy, documents),
+            ]
         }
-        return steps
     }
 
     private func keyPolicyStep(_ documents: [Explanation.Document]) -> String {
@@ -74,6 +78,19 @@ extension GrantAnswer {
 }
 
 extension Decision {
+    /// The decision in a sentence that says of a key of another account, and of that account, no more than an answer to
+    /// the request itself does.
+    var conclusionOfHiddenKey: String {
+        switch self {
+        case .allowed: "Allowed: the key's account lets the caller use it, and nothing of the caller's own forbids it."
+        case .denied(.deniedByKeyPolicy), .denied(.notInKeyPolicy), .denied(.notAcrossAccounts):
+            "Denied: the key does not exist, or its account does not let the caller use it."
+        case .denied(.deniedByIdentityPolicy), .denied(.deniedByBoundary), .denied(.deniedBySessionPolicy),
+            .denied(.notInIdentityPolicies), .denied(.notInBoundary), .denied(.notInSessionPolicies):
+            conclusion
+        }
+    }
+
     /// The decision in a sentence.
     package var conclusion: String {
         switch self {

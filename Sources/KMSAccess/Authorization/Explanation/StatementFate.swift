@@ -8,6 +8,8 @@ package struct StatementFate: Sendable, Equatable {
     package let effect: PolicyStatement.Effect
     /// What keeps it from applying; nil when it applies.
     package let mismatch: StatementMismatch?
+    /// How it is about the caller; nil when it does not apply, and in a document that is about whoever has it.
+    package let naming: CallerNaming?
 
     /// Whether the statement applies.
     package var applies: Bool { mismatch == nil }
@@ -19,10 +21,11 @@ package enum StatementMismatch: Sendable, Equatable {
     case ineffective
     case principal
     case action
-    /// Also when a policy variable in it has no value.
     case resource
-    /// A condition does not hold, or a policy variable in it has no value; `request` is what the request has under the key.
+    /// A condition does not hold; `request` is what the request has under the key.
     case condition(WrittenCondition, request: [String])
+    /// A resource or a value of a condition, which is given as written, has a variable without exactly one value.
+    case variable(in: String)
 }
 
 /// A condition on one key, as the policy has it.
@@ -45,7 +48,7 @@ extension StatementFate {
     /// Why the statement applies or does not, in a sentence.
     package var reason: String {
         switch mismatch {
-        case nil: return "It applies."
+        case nil: return naming.map { "It applies: \($0.clause)." } ?? "It applies."
         case .ineffective: return "It can never apply: it lacks actions or resources, or is about nobody."
         case .principal: return "It is not about this principal."
         case .action: return "It is not about this action."
@@ -56,6 +59,8 @@ extension StatementFate {
                 ? "the request has no \(condition.key)" : "the request has \(Self.list(request))"
             return "Its condition does not hold: \(condition.comparison) \(condition.key) "
                 + "\(Self.list(condition.values)), and \(has)."
+        case .variable(let text):
+            return "It has \"\(text)\", and the request has no single value for a variable in it."
         }
     }
 
