@@ -62,6 +62,11 @@ extension Pipeline {
         let isHidden = access.key.map { $0.arn.account != asker.principal.account } ?? false
         let explanation = authorizer.explanation(
             of: access, amongst: [access], for: explained.operation, in: context, hidingKey: isHidden)
+        // Any other answer would tell a key of another account that is not shared from one that is not there.
+        if isHidden, case .denied(let denial) = explanation.decision, !denial.isOfOwnAccount {
+            throw .accessDeniedToHiddenKey(
+                .principal(explained.caller.principal), doing: explained.operation.action, in: asker.partition)
+        }
         var writer = JSONWriter()
         explanation.write(to: &writer)
         return writer.bytes

@@ -52,10 +52,13 @@ package struct Authorizer: Sendable {
         hidingKey isHidden: Bool
     ) -> Explanation {
         let (question, conditions) = access.question(amongst: accesses, of: operation, in: context)
+        let policies = context.identities.policies(of: context.caller)
+        if case .grant(_, let grant) = access.resource {
+            return question.explanation(retiring: grant, policies: policies, hidingKey: isHidden)
+        }
         let fates = access.key.map { context.grantFates(on: $0, doing: access.action, conditions) } ?? []
         return question.explanation(
-            under: access.key?.policy, grants: fates, policies: context.identities.policies(of: context.caller),
-            hidingKey: isHidden)
+            under: access.key?.policy, grants: fates, policies: policies, hidingKey: isHidden)
     }
 
     private func decision(

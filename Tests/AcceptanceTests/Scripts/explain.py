@@ -178,6 +178,40 @@ def another_accounts_documents_stay_hidden(world):
 
 
 @scenario
+def a_foreign_key_that_is_denied_is_as_one_that_is_not_there(world):
+    arn, _ = user(world, "outsider", identity("Allow", "kms:*"))
+    silent = world.key(account=SECOND)["Arn"]
+    denying = world.key(account=SECOND, Policy=policy(allow(SECOND.root), deny(FIRST.root, "kms:*")))["Arn"]
+    absent = silent[:-12] + "0" * 12
+    for action in ["kms:Encrypt", "kms:DescribeKey", "kms:ReEncryptTo", "kms:ScheduleKeyDeletion"]:
+        texts = {explained(world, {"Principal": arn, "Action": action, "KeyId": key}, code=1)
+                 for key in (silent, denying, absent)}  # fmt: skip
+        equal(len(texts), 1, str(texts))
+        holds("AccessDeniedException" in texts.pop(), action)
+
+
+@scenario
+def retiring_a_grant_is_explained_as_it_is_decided(world):
+    grantee, grantee_key = user(world, "retiree")
+    retiring, key = user(world, "retiring")
+    # Whoever may do everything by the key policy still needs the grant, or an identity policy, to retire it.
+    key_id = world.key(Policy=policy(DELEGATING, allow(grantee)))["KeyId"]
+    grant = world.kms().create_grant(
+        KeyId=key_id, GranteePrincipal=grantee, RetiringPrincipal=retiring, Operations=["Encrypt"])["GrantId"]
+    question = {"Action": "kms:RetireGrant", "KeyId": key_id, "Request": {"GrantId": grant}}
+    answer = explained(world, question | {"Principal": grantee})
+    equal(answer["Decision"], "DENIED")
+    try:
+        kms_of(world, grantee_key).retire_grant(KeyId=key_id, GrantId=grant)
+        holds(False, "the server itself denies it")
+    except botocore.exceptions.ClientError as error:
+        equal(error.response["Error"]["Code"], "AccessDeniedException")
+    answer = explained(world, question | {"Principal": retiring})
+    equal((answer["Decision"], answer["DecidedBy"]), ("ALLOWED", [{"Document": f"grant {grant}"}]))
+    kms_of(world, key).retire_grant(KeyId=key_id, GrantId=grant)
+
+
+@scenario
 def nothing_is_explained_to_those_who_may_not_see_it(world):
     arn, key = user(world, "curious", identity("Allow", "kms:*"))
     key_id = world.key()["KeyId"]
