@@ -90,8 +90,11 @@ struct ExplainCommand: AsyncParsableCommand {
     }
 }
 
-/// An explanation for people to read.
+/// An explanation for people to read: what a server answered, and nothing else.
 struct ExplanationText {
+    /// How wide a line gets, unless one word is wider; names and identifiers stay whole.
+    private static let width = 100
+
     private(set) var lines: [String] = []
 
     init(_ answer: JSONObject) {
@@ -118,6 +121,24 @@ struct ExplanationText {
         for grant in grants {
             lines.append("  \(Self.mark(grant)) \(Self.text(grant["GrantId"])): \(Self.text(grant["Why"]))")
         }
+        lines = lines.flatMap(Self.wrapped)
+    }
+
+    /// The line in pieces of the width; all but the first are set in by four more.
+    private static func wrapped(_ line: String) -> [String] {
+        let indentation = String(line.prefix { $0 == " " })
+        var pieces: [String] = []
+        var piece = indentation
+        var isEmpty = true
+        for word in line.dropFirst(indentation.count).split(separator: " ", omittingEmptySubsequences: false) {
+            if !isEmpty, piece.count + 1 + word.count > width {
+                pieces.append(piece)
+                (piece, isEmpty) = (indentation + "    ", true)
+            }
+            piece += isEmpty ? String(word) : " \(word)"
+            isEmpty = false
+        }
+        return pieces + [piece]
     }
 
     private static func mark(_ object: JSONObject) -> String { object["Applies"] == .bool(true) ? "*" : "-" }

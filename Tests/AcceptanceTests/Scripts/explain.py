@@ -268,6 +268,7 @@ def the_text_for_people_says_the_same(world):
     holds("  - 0 (Mine) Allow: It is not about this action." in lines, done.stdout)
     holds("  * 0 (Enable IAM User Permissions) Allow: It applies: it names the caller's account." in lines,
           done.stdout)  # fmt: skip
+    holds(all(len(line) <= 100 or " " not in line.strip() for line in lines), done.stdout)
 
 
 @scenario
