@@ -3,39 +3,51 @@ import Foundation
 import KMSAccess
 import KMSModel
 
-/// What one decision costs beside one AES-256-GCM seal of 32 bytes, in one run: rounds of both take turns, and the medians
-/// are compared.
+/// What one decision costs beside one AES-256-GCM seal of 32 bytes.
+///
+/// Both are measured in one run, in rounds that take turns, and the medians are compared. The question is made anew for
+/// each decision, and the nonce for each seal.
 @main
 enum AccessBenchmark {
     private static let rounds = 101
     private static let callsPerRound = 2000
 
     static func main() throws {
-        let question = try question()
+        let caller = try Caller()
         let alone = KeyPolicy(try PolicyDocument.parse(keyPolicy(direct: true), in: .aws))
+        let crowded = KeyPolicy(try PolicyDocument.parse(crowdedKeyPolicy, in: .aws))
         let delegating = KeyPolicy(try PolicyDocument.parse(keyPolicy(direct: false), in: .aws))
         let identity = IdentityPolicy(try PolicyDocument.parse(identityPolicy, as: .identity))
         let none = CallerPolicies(identity: [], boundary: nil, session: nil)
         let own = CallerPolicies(identity: [identity], boundary: nil, session: nil)
-        guard question.decision(under: alone, policies: none) == .allowed(.keyPolicy(statement: 9)),
-            question.decision(under: delegating, policies: own) == .allowed(.keyPolicyAndIdentity(statement: 9))
+        guard caller.question().decision(under: alone, policies: none) == .allowed(.keyPolicy(statement: 9)),
+            caller.question().decision(under: crowded, policies: none) == .allowed(.keyPolicy(statement: 9)),
+            caller.question().decision(under: delegating, policies: own)
+                == .allowed(.keyPolicyAndIdentity(statement: 9))
         else { throw CocoaError(.coderInvalidValue) }
 
         let key = SymmetricKey(size: .bits256)
         let plaintext = Data(repeating: 7, count: 32)
-        var samples: [[Double]] = [[], [], []]
+        let nonce = AES.GCM.Nonce()
+        var samples: [[Double]] = Array(repeating: [], count: 5)
         var sink = 0
+        func decide(_ policy: KeyPolicy, _ policies: CallerPolicies) -> Double {
+            time { if caller.question().decision(under: policy, policies: policies).isAllowed { sink += 1 } }
+        }
         for _ in 0..<rounds {
-            samples[0].append(time { if question.decision(under: alone, policies: none).isAllowed { sink += 1 } })
-            samples[1].append(time { if question.decision(under: delegating, policies: own).isAllowed { sink += 1 } })
-            samples[2].append(
-                try time { sink += try AES.GCM.seal(plaintext, using: key, nonce: AES.GCM.Nonce()).tag.count })
+            samples[0].append(decide(alone, none))
+            samples[1].append(decide(delegating, own))
+            samples[2].append(decide(crowded, none))
+            samples[3].append(try time { sink += try AES.GCM.seal(plaintext, using: key).tag.count })
+            samples[4].append(try time { sink += try AES.GCM.seal(plaintext, using: key, nonce: nonce).tag.count })
         }
         guard sink > 0 else { return }
         let medians = samples.map { $0.sorted()[$0.count / 2] }
-        report("key policy of ten statements, two conditions", medians[0], medians[2])
-        report("key policy and identity policy, ten statements and two conditions each", medians[1], medians[2])
-        report("AES-256-GCM seal of 32 bytes", medians[2], medians[2])
+        report("key policy of ten statements, two conditions", medians[0], medians[3])
+        report("key policy and identity policy, ten statements and two conditions each", medians[1], medians[3])
+        report("key policy of ten statements about the caller, two conditions each", medians[2], medians[3])
+        report("AES-256-GCM seal of 32 bytes", medians[3], medians[3])
+        report("AES-256-GCM seal of 32 bytes with a nonce that is there", medians[4], medians[3])
     }
 
     /// Microseconds for one call.
@@ -52,26 +64,48 @@ enum AccessBenchmark {
 
     // MARK: The question
 
-    private static func question() throws -> AccessQuestion {
-        guard let account = AccountID("111122223333"), let id = UniqueID("AIDAABCDEFGHIJKLM2345") else {
-            throw CocoaError(.coderInvalidValue)
+    /// Whoever asks, and all that a request of theirs is made of.
+    private struct Caller {
+        private let account: AccountID
+        private let caller: AccessCaller
+        private let action: ActionName = "kms:Decrypt"
+        private let arn = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+        private let context = [("purpose", "orders"), ("tenant", "blue")]
+
+        init() throws {
+            guard let account = AccountID("111122223333"), let id = UniqueID("AIDAABCDEFGHIJKLM2345") else {
+                throw CocoaError(.coderInvalidValue)
+            }
+            self.account = account
+            caller = .principal(.user(account, path: "/", name: "app", id: id))
         }
-        return AccessQuestion(
-            caller: .principal(.user(account, path: "/", name: "app", id: id)), action: "kms:Decrypt",
-            resource: .key(
-                arn: "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab", owner: account),
-            crossesAccounts: true, request: Request(context: [("purpose", "orders"), ("tenant", "blue")])
-        )
+
+        /// A question of its own for each request, as the server makes it.
+        func question() -> AccessQuestion {
+            AccessQuestion(
+                caller: caller, action: action, resource: .key(arn: arn, owner: account), crossesAccounts: true,
+                request: Request(
+                    context: context, address: "10.1.2.3", userAgent: "aws-sdk", account: account,
+                    region: "eu-central-1")
+            )
+        }
     }
 
-    /// A request that, as the server's, makes nothing before it is asked.
+    /// A request that, as the server's, makes nothing before it is asked, and is too large to stand in an existential.
     private struct Request: ConditionSource {
         let context: [(key: String, value: String)]
+        let address: String
+        let userAgent: String
+        let account: AccountID
+        let region: String
 
         func values(of key: ConditionKey) -> ConditionValues {
             switch key {
             case .encryptionContext(let name): ConditionValues(context.first { $0.key.lowercased() == name }?.value)
-            case .named(.sourceIP): .one("10.1.2.3")
+            case .named(.sourceIP): .one(address)
+            case .named(.userAgent): .one(userAgent)
+            case .named(.callerAccount), .named(.principalAccount): .one(account.description)
+            case .named(.requestedRegion): .one(region)
             case .named(.encryptionContextKeys): .several(context.map(\.key))
             default: .absent
             }
@@ -104,6 +138,21 @@ enum AccessBenchmark {
                 \#(conditions)}
             """#
         return #"{"Version": "2012-10-17", "Statement": [\#((others + [last]).joined(separator: ","))]}"#
+    }
+
+    /// Nine statements that do not apply because of their second condition, and one that does: none is ruled out early.
+    private static var crowdedKeyPolicy: String {
+        let statements = (0..<10).map { number in
+            #"""
+            {"Sid": "Use \#(number)", "Effect": "\#(number < 2 ? "Deny" : "Allow")", "Resource": "*",
+                "Principal": {"AWS": "AIDAABCDEFGHIJKLM2345"}, "Action": ["kms:Encrypt", "kms:Decrypt"],
+                "Condition": {
+                    "StringEquals": {"kms:EncryptionContext:purpose": ["orders", "invoices"]},
+                    "IpAddress": {"aws:SourceIp": "10.\#(10 - number).0.0/16"}
+                }}
+            """#
+        }
+        return #"{"Version": "2012-10-17", "Statement": [\#(statements.joined(separator: ","))]}"#
     }
 
     private static var identityPolicy: String {
