@@ -67,7 +67,7 @@ struct QueryValueTests {
         let failures: [(QueryFailure, String, Int)] = [
             (.noSuchEntity("m"), "NoSuchEntity", 404), (.alreadyExists("m"), "EntityAlreadyExists", 409),
             (.deleteConflict("m"), "DeleteConflict", 409), (.limitExceeded("m"), "LimitExceeded", 409),
-            (.validation("m"), "ValidationError", 400), (.invalidInput("m"), "InvalidInput", 400),
+            (.validation("m"), "ValidationError", 400), (QueryFailure("InvalidInput", "m"), "InvalidInput", 400),
             (.accessDenied("m"), "AccessDenied", 403),
         ]
         for (failure, code, status) in failures {

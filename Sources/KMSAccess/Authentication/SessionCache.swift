@@ -1,4 +1,3 @@
-import Foundation
 import KMSCrypto
 import KMSModel
 import Synchronization
@@ -24,7 +23,7 @@ final class SessionCache: Sendable {
         // Found by its hash, so that the time of looking tells nothing of the tokens that are here.
         let place = Digest.sha256(Array(token.utf8))
         if let known = entries.withLock({ $0[place] }) { return known }
-        guard let opened = keyring.openSessionToken(token), let record = Self.record(in: opened.content),
+        guard let opened = keyring.openSessionToken(token), let record = try? SessionRecord(encoded: opened.content),
             let session = try? Session(record)
         else { return nil }
         let entry = Entry(accessKeyID: opened.accessKeyID, salt: opened.salt, session: session)
@@ -33,29 +32,5 @@ final class SessionCache: Sendable {
             entries[place] = entry
         }
         return entry
-    }
-
-    private static func record(in content: [UInt8]) -> SessionRecord? {
-        try? JSONDecoder.session.decode(SessionRecord.self, from: Data(content))
-    }
-}
-
-extension SessionRecord {
-    /// What is sealed in a session token.
-    ///
-    /// - Throws: `EncodingError`, for a date that JSON has no number for.
-    package func encoded() throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.dateEncodingStrategy = .secondsSince1970
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return Array(try encoder.encode(self))
-    }
-}
-
-extension JSONDecoder {
-    fileprivate static var session: JSONDecoder {
-        let decoder = JSONDecoder()
-        decoder.dateDecodingStrategy = .secondsSince1970
-        return decoder
     }
 }

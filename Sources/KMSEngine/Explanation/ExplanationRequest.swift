@@ -70,35 +70,35 @@ struct ExplanationRequest {
         guard let named = try? PolicyPrincipal(aws: arn, in: asker.partition), let account = named.account,
             account == asker.principal.account
         else { throw KMSError(.validation, "Principal must be the ARN of a principal of your account.") }
-        var record = SessionRecord(
-            account: account, identity: nil, name: nil, issueDate: now, expiry: now.addingTimeInterval(3600))
+        let session: (role: UniqueID?, name: String)
         switch named {
         case .account: return Caller(principal: .root(account), accessKeyID: "", region: asker.region)
         case .user(_, let path, let name):
-            guard let id = identities.userID(account, path: path, name: name), let user = identities.principal(id)
-            else {
-                break
+            guard let user = identities.userID(account, path: path, name: name).flatMap(identities.principal) else {
+                throw unknown(arn)
             }
             return Caller(principal: user, accessKeyID: "", region: asker.region)
         case .role(_, let path, let name):
-            guard let id = identities.roleID(account, path: path, name: name) else { break }
-            record = SessionRecord(
-                account: account, identity: id, name: "explained", issueDate: now, expiry: record.expiry)
-        case .roleSession(_, let role, let session):
-            guard let id = identities.roleID(account, path: nil, name: role) else { break }
-            record = SessionRecord(account: account, identity: id, name: session, issueDate: now, expiry: record.expiry)
-        default: break
+            session = (identities.roleID(account, path: path, name: name), "explained")
+        case .roleSession(_, let role, let name):
+            session = (identities.roleID(account, path: nil, name: role), name)
+        default: throw unknown(arn)
         }
+        guard let role = session.role else { throw unknown(arn) }
+        var record = SessionRecord(
+            account: account, identity: role, name: session.name, issueDate: now, expiry: now.addingTimeInterval(3600))
         if let sessionPolicy { record.policies = [sessionPolicy] }
-        guard record.identity != nil, let principal = identities.principal(of: record) else {
-            throw KMSError(.notFound, "Principal \(arn) does not exist.")
-        }
+        guard let principal = identities.principal(of: record) else { throw unknown(arn) }
         do throws(PolicyFailure) {
             return Caller(
                 principal: principal, accessKeyID: "", region: asker.region, session: try Session(record))
         } catch {
             throw KMSError(error)
         }
+    }
+
+    private static func unknown(_ arn: String) -> KMSError {
+        KMSError(.notFound, "Principal \(arn) does not exist.")
     }
 
     /// The request that is imagined: its own members, and those that have a place of their own.

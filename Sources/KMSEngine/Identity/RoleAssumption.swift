@@ -25,7 +25,9 @@ struct RoleAssumption {
         self.call = call
         let (form, caller, now) = (call.request.form, call.request.caller, call.request.now)
         let arn = try form.required("RoleArn", count: 20...2048)
-        let name = try Self.sessionName("RoleSessionName", try form.required("RoleSessionName", count: 2...64), form)
+        guard let name = try Self.sessionName("RoleSessionName", in: form) else {
+            throw form.broken("RoleSessionName", "Member must not be null")
+        }
         let tags = try form.tags(refusingWith: "InvalidParameterValue")
         try Self.checkExternalID(form)
         try SessionOperation.checkSecondFactor(form)
@@ -79,7 +81,9 @@ struct RoleAssumption {
         return AccountID(parts[4])
     }
 
-    private static func sessionName(_ member: String, _ name: String, _ form: Form) throws(QueryFailure) -> String {
+    /// A name that a session or whoever is behind it has.
+    private static func sessionName(_ member: String, in form: Form) throws(QueryFailure) -> String? {
+        guard let name = try form.optional(member, count: 2...64) else { return nil }
         guard name.utf8.allSatisfy(Form.isOfName) else {
             throw form.broken(member, #"Member must satisfy regular expression pattern: [\w+=,.@-]*"#)
         }
@@ -122,8 +126,7 @@ struct RoleAssumption {
         }
         let owners = call.request.directory.identities(of: role.account)
         for arn in arns {
-            let name = arn.split(separator: "/").last.map(String.init) ?? ""
-            guard let policy = owners?.policy(named: name), policy.arn(in: call.request.partition) == arn else {
+            guard let policy = owners?.policy(arn: arn, in: call.request.partition) else {
                 throw .validation("Invalid policy ARN: \(arn)")
             }
             session.managedPolicies.append(policy.record.id)
@@ -153,8 +156,7 @@ struct RoleAssumption {
     /// A source identity stays what it is in all sessions that begin from one that has it.
     private mutating func setSourceIdentity() throws(QueryFailure) {
         let form = call.request.form
-        let given = try form.optional("SourceIdentity", count: 2...64)
-        if let given { _ = try Self.sessionName("SourceIdentity", given, form) }
+        let given = try Self.sessionName("SourceIdentity", in: form)
         let present = call.request.caller.session?.record.sourceIdentity
         if let given, let present, given != present {
             throw call.denied("sts:SetSourceIdentity", role.arn(in: call.request.partition))
@@ -180,10 +182,7 @@ struct RoleAssumption {
 extension IdentityCall {
     /// The role of this ARN.
     fileprivate func role(_ arn: String, of account: AccountID) -> Identity? {
-        guard let slash = arn.utf8.lastIndex(of: UInt8(ascii: "/")) else { return nil }
-        let name = String(arn[arn.utf8.index(after: slash)...])
-        let role = request.directory.identities(of: account)?.identity(.role, named: name)
-        return role?.arn(in: request.partition) == arn ? role : nil
+        request.directory.identities(of: account)?.identity(.role, arn: arn, in: request.partition)
     }
 
     fileprivate func authorize(

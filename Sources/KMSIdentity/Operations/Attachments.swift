@@ -26,7 +26,7 @@ enum AttachmentOperations {
             (request, edit) throws(QueryFailure) in
             var owner = try request.existing(kind, in: edit.identities).record
             let arn = try request.policyARN("PolicyArn")
-            guard let policy = request.policy(arn, in: edit.identities),
+            guard let policy = edit.identities.policy(arn: arn, in: request.partition),
                 owner.attachedPolicies.contains(policy.record.id)
             else { throw .noSuchEntity("Policy \(arn) was not found.") }
             owner.attachedPolicies.removeAll { $0 == policy.record.id }
@@ -97,7 +97,7 @@ extension IdentityRequest {
         _ member: String, in identities: AccountIdentities
     ) throws(QueryFailure) -> ManagedPolicy {
         let arn = try policyARN(member)
-        guard let policy = policy(arn, in: identities) else {
+        guard let policy = identities.policy(arn: arn, in: partition) else {
             throw .noSuchEntity("Policy \(arn) does not exist or is not attachable.")
         }
         return policy
@@ -113,12 +113,5 @@ extension IdentityRequest {
             parts[5].hasBytePrefix("policy/")
         else { throw QueryFailure("ValidationError", "Invalid ARN:  Could not be parsed!") }
         return arn
-    }
-
-    /// The account's policy of this ARN.
-    func policy(_ arn: String, in identities: AccountIdentities) -> ManagedPolicy? {
-        guard let slash = arn.utf8.lastIndex(of: UInt8(ascii: "/")) else { return nil }
-        let policy = identities.policy(named: String(arn[arn.utf8.index(after: slash)...]))
-        return policy?.arn(in: partition) == arn ? policy : nil
     }
 }

@@ -95,7 +95,7 @@ extension AccountIdentities {
             throw .alreadyExists("\(kind.word) with name \(name) already exists.")
         }
         let quota = IdentityQuota.entities(kind)
-        guard identities(kind).count < quota else {
+        guard count(of: kind) < quota else {
             throw .limitExceeded("Cannot exceed quota for \(kind.word)sPerAccount: \(quota)")
         }
     }

@@ -46,7 +46,7 @@ enum GroupOperations {
 
     private static let list = IdentityOperation("ListGroups", isReadOnly: true, on: IdentityOperation.all(.group)) {
         (request, edit) throws(QueryFailure) in
-        try request.page(of: .group, in: edit.identities)
+        try request.page(of: .group, in: edit.identities) { $0.summary(in: request.partition) }
     }
 
     private static let addUser = IdentityOperation("AddUserToGroup", on: IdentityOperation.named(.group)) {

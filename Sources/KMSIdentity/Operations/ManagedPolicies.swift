@@ -18,7 +18,7 @@ enum ManagedPolicyOperations {
         guard edit.identities.policy(named: name) == nil else {
             throw .alreadyExists("A policy called \(name) already exists. Duplicate names are not allowed.")
         }
-        guard edit.identities.managedPolicies.count < IdentityQuota.policies else {
+        guard edit.identities.count(of: .policy) < IdentityQuota.policies else {
             throw .limitExceeded("Cannot exceed quota for PoliciesPerAccount: \(IdentityQuota.policies)")
         }
         try edit.put(policy)
@@ -53,15 +53,15 @@ enum ManagedPolicyOperations {
         let prefix = try form.optional("PathPrefix", count: 1...512) ?? "/"
         let scope = try form.choice("Scope", ["All", "AWS", "Local"])
         let usage = try form.choice("PolicyUsageFilter", policyUsages)
-        let identities = edit.identities
-        let policies = identities.managedPolicies.filter { policy in
-            let (attached, limited) = identities.attachments(of: policy.record.id)
+        let counts = edit.identities.attachmentCounts()
+        let policies = edit.identities.managedPolicies.filter { policy in
+            let uses = counts[policy.record.id] ?? AttachmentCounts()
             return policy.record.path.hasBytePrefix(prefix) && scope != "AWS"
-                && (!form.flag("OnlyAttached") || !attached.isEmpty)
-                && (usage != "PermissionsBoundary" || !limited.isEmpty)
+                && (!form.flag("OnlyAttached") || uses.attached > 0)
+                && (usage != "PermissionsBoundary" || uses.limited > 0)
         }
-        return try Page(of: policies, by: \.record.name, form).answer("Policies") {
-            request.summary(of: $0, in: identities)
+        return try Page(of: policies, by: \.record.name, form).answer("Policies") { policy in
+            request.summary(of: policy, used: counts[policy.record.id] ?? AttachmentCounts())
         }
     }
 
@@ -118,13 +118,17 @@ extension IdentityRequest {
     /// - Throws: ``QueryFailure``: `ValidationError`, `NoSuchEntity`.
     func existingPolicy(in identities: AccountIdentities) throws(QueryFailure) -> ManagedPolicy {
         let arn = try policyARN("PolicyArn")
-        guard let policy = policy(arn, in: identities) else { throw .noSuchEntity("Policy \(arn) was not found.") }
+        guard let policy = identities.policy(arn: arn, in: partition) else {
+            throw .noSuchEntity("Policy \(arn) was not found.")
+        }
         return policy
     }
 
     /// All that Get and Create tell of a managed policy.
     fileprivate func answer(_ identities: AccountIdentities, policy id: UniqueID) throws(QueryFailure) -> QueryValue {
-        guard let policy = identities.policy(id), case .structure(var members) = summary(of: policy, in: identities)
+        let (attached, limited) = identities.attachments(of: id)
+        let used = AttachmentCounts(attached: attached.count, limited: limited.count)
+        guard let policy = identities.policy(id), case .structure(var members) = summary(of: policy, used: used)
         else { throw .unavailable }
         if let description = policy.record.description {
             members.append(QueryValue.Member("Description", .text(description)))
@@ -134,13 +138,12 @@ extension IdentityRequest {
     }
 
     /// What lists tell of a managed policy.
-    fileprivate func summary(of policy: ManagedPolicy, in identities: AccountIdentities) -> QueryValue {
+    fileprivate func summary(of policy: ManagedPolicy, used: AttachmentCounts) -> QueryValue {
         let (record, arn) = (policy.record, policy.arn(in: partition))
-        let (attached, limited) = identities.attachments(of: record.id)
         return QueryValue([
             "PolicyName": .text(record.name), "PolicyId": .text(record.id.description), "Arn": .text(arn),
             "Path": .text(record.path), "DefaultVersionId": .text("v\(record.defaultVersion)"),
-            "AttachmentCount": .number(attached.count), "PermissionsBoundaryUsageCount": .number(limited.count),
+            "AttachmentCount": .number(used.attached), "PermissionsBoundaryUsageCount": .number(used.limited),
             "IsAttachable": .flag(true), "CreateDate": record.creationDate.queryText,
             "UpdateDate": record.updateDate.queryText,
         ])

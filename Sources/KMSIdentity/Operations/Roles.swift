@@ -80,9 +80,7 @@ enum RoleOperations {
 
     private static let list = IdentityOperation("ListRoles", isReadOnly: true, on: IdentityOperation.all(.role)) {
         (request, edit) throws(QueryFailure) in
-        let prefix = try request.form.optional("PathPrefix", count: 1...512) ?? "/"
-        let roles = edit.identities.identities(.role).filter { $0.record.path.hasBytePrefix(prefix) }
-        return try Page(of: roles, by: \.record.name, request.form).answer("Roles") { request.withTrustPolicy($0) }
+        try request.page(of: .role, in: edit.identities) { request.withTrustPolicy($0) }
     }
 }
 

@@ -3,56 +3,51 @@ import KMSModel
 /// Labels on users, roles and managed policies, which conditions can ask for.
 enum TagOperations {
     static let all =
-        [UniqueID.Kind.user, .role].flatMap { kind in [tag(kind), untag(kind), list(kind)] }
-        + [tagPolicy, untagPolicy, listPolicyTags]
+        [UniqueID.Kind.user, .role].flatMap(operations)
+        + operations(
+            "Policy", on: IdentityOperation.policyARN,
+            tags: { (request, identities) throws(QueryFailure) in
+                try request.existingPolicy(in: identities).record.tags
+            },
+            set: { (tags, request, edit) throws(QueryFailure) in
+                var policy = try request.existingPolicy(in: edit.identities).record
+                policy.tags = tags
+                try edit.put(policy)
+            })
 
-    private static func tag(_ kind: UniqueID.Kind) -> IdentityOperation {
-        IdentityOperation("Tag\(kind.word)", on: IdentityOperation.named(kind)) {
-            (request, edit) throws(QueryFailure) in
-            var owner = try request.existing(kind, in: edit.identities).record
-            owner.tags = try request.tagging(owner.tags)
-            try edit.put(owner)
-            return nil
-        }
+    private static func operations(of kind: UniqueID.Kind) -> [IdentityOperation] {
+        operations(
+            kind.word, on: IdentityOperation.named(kind),
+            tags: { (request, identities) throws(QueryFailure) in
+                try request.existing(kind, in: identities).record.tags
+            },
+            set: { (tags, request, edit) throws(QueryFailure) in
+                var owner = try request.existing(kind, in: edit.identities).record
+                owner.tags = tags
+                try edit.put(owner)
+            })
     }
 
-    private static func untag(_ kind: UniqueID.Kind) -> IdentityOperation {
-        IdentityOperation("Untag\(kind.word)", on: IdentityOperation.named(kind)) {
-            (request, edit) throws(QueryFailure) in
-            var owner = try request.existing(kind, in: edit.identities).record
-            owner.tags = try request.untagging(owner.tags)
-            try edit.put(owner)
-            return nil
-        }
-    }
-
-    private static func list(_ kind: UniqueID.Kind) -> IdentityOperation {
-        IdentityOperation("List\(kind.word)Tags", isReadOnly: true, on: IdentityOperation.named(kind)) {
-            (request, edit) throws(QueryFailure) in
-            try request.page(of: try request.existing(kind, in: edit.identities).record.tags)
-        }
-    }
-
-    private static let tagPolicy = IdentityOperation("TagPolicy", on: IdentityOperation.policyARN) {
-        (request, edit) throws(QueryFailure) in
-        var policy = try request.existingPolicy(in: edit.identities).record
-        policy.tags = try request.tagging(policy.tags)
-        try edit.put(policy)
-        return nil
-    }
-
-    private static let untagPolicy = IdentityOperation("UntagPolicy", on: IdentityOperation.policyARN) {
-        (request, edit) throws(QueryFailure) in
-        var policy = try request.existingPolicy(in: edit.identities).record
-        policy.tags = try request.untagging(policy.tags)
-        try edit.put(policy)
-        return nil
-    }
-
-    private static let listPolicyTags = IdentityOperation(
-        "ListPolicyTags", isReadOnly: true, on: IdentityOperation.policyARN
-    ) { (request, edit) throws(QueryFailure) in
-        try request.page(of: try request.existingPolicy(in: edit.identities).record.tags)
+    /// The three operations on the tags of whatever a request names.
+    private static func operations(
+        _ word: String, on resource: @escaping IdentityOperation.Resource,
+        tags: @escaping @Sendable (IdentityRequest, AccountIdentities) throws(QueryFailure) -> [IdentityTag],
+        set: @escaping @Sendable ([IdentityTag], IdentityRequest, inout IdentityEdit) throws(QueryFailure) -> Void
+    ) -> [IdentityOperation] {
+        [
+            IdentityOperation("Tag\(word)", on: resource) { (request, edit) throws(QueryFailure) in
+                try set(try request.tagging(try tags(request, edit.identities)), request, &edit)
+                return nil
+            },
+            IdentityOperation("Untag\(word)", on: resource) { (request, edit) throws(QueryFailure) in
+                try set(try request.untagging(try tags(request, edit.identities)), request, &edit)
+                return nil
+            },
+            IdentityOperation("List\(word)Tags", isReadOnly: true, on: resource) {
+                (request, edit) throws(QueryFailure) in
+                try request.page(of: try tags(request, edit.identities))
+            },
+        ]
     }
 }
 

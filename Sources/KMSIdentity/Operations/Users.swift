@@ -57,7 +57,7 @@ enum UserOperations {
 
     private static let list = IdentityOperation("ListUsers", isReadOnly: true, on: IdentityOperation.all(.user)) {
         (request, edit) throws(QueryFailure) in
-        try request.page(of: .user, in: edit.identities)
+        try request.page(of: .user, in: edit.identities) { $0.summary(in: request.partition) }
     }
 
     private static let listGroups = IdentityOperation(
@@ -96,10 +96,12 @@ extension IdentityRequest {
     }
 
     /// The page of all of a kind whose path begins as the request says.
-    func page(of kind: UniqueID.Kind, in identities: AccountIdentities) throws(QueryFailure) -> QueryValue {
+    func page(
+        of kind: UniqueID.Kind, in identities: AccountIdentities, _ show: (Identity) -> QueryValue
+    ) throws(QueryFailure) -> QueryValue {
         let prefix = try form.optional("PathPrefix", count: 1...512) ?? "/"
         let all = identities.identities(kind).filter { $0.record.path.hasBytePrefix(prefix) }
-        return try Page(of: all, by: \.record.name, form).answer("\(kind.word)s") { $0.summary(in: partition) }
+        return try Page(of: all, by: \.record.name, form).answer("\(kind.word)s", show)
     }
 
     /// All that Get and Create tell of a user, group or role.

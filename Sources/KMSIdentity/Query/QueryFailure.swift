@@ -25,8 +25,6 @@ package struct QueryFailure: Error, Sendable, Equatable {
     package static func limitExceeded(_ message: String) -> Self { Self("LimitExceeded", message, status: 409) }
     /// A member breaks a rule of the API model.
     package static func validation(_ message: String) -> Self { Self("ValidationError", message) }
-    /// A member breaks another rule.
-    package static func invalidInput(_ message: String) -> Self { Self("InvalidInput", message) }
     /// The caller may not do this.
     package static func accessDenied(_ message: String) -> Self { Self("AccessDenied", message, status: 403) }
 

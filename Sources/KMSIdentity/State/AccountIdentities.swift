@@ -75,12 +75,42 @@ package struct AccountIdentities: Sendable {
         identities(.user).filter { $0.record.groups.contains(group) }
     }
 
-    /// To what a managed policy is attached, and whom it limits.
+    /// To what a managed policy is attached, and whom it limits, in the order of their names.
     package func attachments(of policy: UniqueID) -> (attached: [Identity], limited: [Identity]) {
-        let all = identities.values.sorted { Self.precedes($0.record.name, $1.record.name) }
+        let holders = identities.values
+            .filter { $0.record.boundary == policy || $0.record.attachedPolicies.contains(policy) }
+            .sorted { Self.precedes($0.record.name, $1.record.name) }
         return (
-            all.filter { $0.record.attachedPolicies.contains(policy) }, all.filter { $0.record.boundary == policy }
+            holders.filter { $0.record.attachedPolicies.contains(policy) },
+            holders.filter { $0.record.boundary == policy }
         )
+    }
+
+    /// To how many each managed policy is attached, and how many it limits: one look at everybody, for lists of policies.
+    func attachmentCounts() -> [UniqueID: AttachmentCounts] {
+        var counts: [UniqueID: AttachmentCounts] = [:]
+        for record in identities.values.map(\.record) {
+            for policy in record.attachedPolicies { counts[policy, default: AttachmentCounts()].attached += 1 }
+            if let policy = record.boundary { counts[policy, default: AttachmentCounts()].limited += 1 }
+        }
+        return counts
+    }
+
+    /// How many there are of a kind.
+    func count(of kind: UniqueID.Kind) -> Int {
+        kind == .policy ? policies.count : identities.keys.count { $0.kind == kind }
+    }
+
+    /// The user, group or role of this ARN.
+    package func identity(_ kind: UniqueID.Kind, arn: String, in partition: Partition) -> Identity? {
+        let identity = arn.nameInARN.flatMap { self.identity(kind, named: $0) }
+        return identity?.arn(in: partition) == arn ? identity : nil
+    }
+
+    /// The managed policy of this ARN.
+    package func policy(arn: String, in partition: Partition) -> ManagedPolicy? {
+        let policy = arn.nameInARN.flatMap { self.policy(named: $0) }
+        return policy?.arn(in: partition) == arn ? policy : nil
     }
 
     /// The user of this identifier, or a session of the role: how both are called now.
@@ -137,5 +167,19 @@ package struct AccountIdentities: Sendable {
 
     private mutating func forgetName(of id: UniqueID) {
         if let name = identities[id]?.record.name ?? policies[id]?.record.name { ids[Name(id.kind, name)] = nil }
+    }
+}
+
+/// How often a managed policy is in use.
+struct AttachmentCounts {
+    var attached = 0
+    /// As a permissions boundary.
+    var limited = 0
+}
+
+extension String {
+    /// What stands behind the last slash of an ARN.
+    fileprivate var nameInARN: String? {
+        utf8.lastIndex(of: UInt8(ascii: "/")).map { String(self[utf8.index(after: $0)...]) }
     }
 }

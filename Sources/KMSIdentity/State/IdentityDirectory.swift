@@ -32,12 +32,9 @@ package final class IdentityDirectory: CredentialSource, PrincipalDirectory, Sen
     /// The accounts, in order.
     package var accounts: [AccountID] { contents.withLock { $0.accounts.keys.sorted() } }
 
-    /// The account of this access key, active or not.
-    package func account(ofAccessKey id: String) -> AccountID? { contents.withLock { $0.accessKeys[id] } }
-
     /// The access key of this identifier, active or not.
     package func accessKey(_ id: String) -> AccessKeyRecord? {
-        account(ofAccessKey: id).flatMap { snapshot(of: $0)?.identities.accessKey(id) }
+        snapshot(ofAccessKey: id)?.identities.accessKey(id)
     }
 
     /// What the caller's account says of the caller.
@@ -54,6 +51,10 @@ package final class IdentityDirectory: CredentialSource, PrincipalDirectory, Sen
         return (own ?? []).setting(caller.session?.record.tags ?? [])
     }
 
+    private func snapshot(ofAccessKey id: String) -> AccountSnapshot? {
+        contents.withLock { contents in contents.accessKeys[id].flatMap { contents.accounts[$0] } }
+    }
+
     private func snapshot(of account: AccountID) -> AccountSnapshot? {
         contents.withLock { $0.accounts[account] }
     }
@@ -61,12 +62,11 @@ package final class IdentityDirectory: CredentialSource, PrincipalDirectory, Sen
     // MARK: CredentialSource
 
     package func credential(_ accessKeyID: String) -> Credential? {
-        guard let account = account(ofAccessKey: accessKeyID), let snapshot = snapshot(of: account),
-            let record = snapshot.identities.accessKey(accessKeyID), record.isActive
-        else { return nil }
+        let snapshot = snapshot(ofAccessKey: accessKeyID)
+        guard let snapshot, let record = snapshot.identities.accessKey(accessKeyID), record.isActive else { return nil }
         guard let user = record.user else {
             return Credential(
-                accessKeyID: accessKeyID, principal: .root(account), secret: .wrapped(record.wrappedSecret))
+                accessKeyID: accessKeyID, principal: .root(record.account), secret: .wrapped(record.wrappedSecret))
         }
         return snapshot.identities.principal(user).map { principal in
             Credential(accessKeyID: accessKeyID, principal: principal, secret: .wrapped(record.wrappedSecret))

@@ -2,7 +2,7 @@
 ///
 /// Four letters that tell the kind and seventeen digits in base 32 (RFC 4648), such as `AIDAJQABLZS4A3QDU576Q`.
 /// Source: IAM User Guide, "IAM identifiers", "Unique identifiers".
-package struct UniqueID: Hashable, Sendable, Comparable, LosslessStringConvertible, Codable {
+package struct UniqueID: Hashable, Sendable, Comparable, CodedAsText {
     /// What is identified; the raw value is the prefix.
     package enum Kind: String, Sendable, CaseIterable {
         case user = "AIDA"
@@ -33,23 +33,6 @@ package struct UniqueID: Hashable, Sendable, Comparable, LosslessStringConvertib
     /// A new identifier from ``randomByteCount`` random bytes.
     package init(_ kind: Kind, random: [UInt8]) {
         description = kind.rawValue + Base32.text(random, digitCount: Self.digitCount)
-    }
-
-    /// Reads the text that ``encode(to:)`` wrote.
-    ///
-    /// - Throws: `DecodingError` for any other text.
-    package init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        guard let id = Self(try container.decode(String.self)) else {
-            throw DecodingError.dataCorruptedError(in: container, debugDescription: "not a unique identifier")
-        }
-        self = id
-    }
-
-    /// Writes the identifier as a text.
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(description)
     }
 
     /// The order of the texts.

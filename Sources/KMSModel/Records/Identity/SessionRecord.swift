@@ -34,4 +34,14 @@ package struct SessionRecord: Sendable, Equatable, Codable {
         self.issueDate = issueDate
         self.expiry = expiry
     }
+
+    /// Reads what is sealed in a session token.
+    ///
+    /// - Throws: `DecodingError` for any other bytes.
+    package init(encoded bytes: [UInt8]) throws { self = try RecordJSON.record(in: bytes) }
+
+    /// What is sealed in a session token.
+    ///
+    /// - Throws: `EncodingError`, for a date that JSON has no number for.
+    package func encoded() throws -> [UInt8] { try RecordJSON.bytes(of: self) }
 }

@@ -1,5 +1,3 @@
-import Foundation
-
 /// A user, group, role or managed policy as a store keeps it: whose it is, and one document.
 ///
 /// No store looks into the document.
@@ -24,40 +22,27 @@ package struct StoredIdentity: Sendable, Equatable {
     package init(_ identity: IdentityRecord, of account: AccountID) throws {
         self.init(
             account: account, id: identity.id, foldedName: identity.name.lowercased(),
-            document: Array(try Self.encoder.encode(identity)))
+            document: try RecordJSON.bytes(of: identity))
     }
 
     /// - Throws: `EncodingError`, for a date that JSON has no number for.
     package init(_ policy: ManagedPolicyRecord, of account: AccountID) throws {
         self.init(
             account: account, id: policy.id, foldedName: policy.name.lowercased(),
-            document: Array(try Self.encoder.encode(policy)))
+            document: try RecordJSON.bytes(of: policy))
     }
 
     /// The user, group or role in the document.
     ///
     /// - Throws: `DecodingError` when it is not one.
     package func identity() throws -> IdentityRecord {
-        try Self.decoder.decode(IdentityRecord.self, from: Data(document))
+        try RecordJSON.record(in: document)
     }
 
     /// The managed policy in the document.
     ///
     /// - Throws: `DecodingError` when it is not one.
     package func policy() throws -> ManagedPolicyRecord {
-        try Self.decoder.decode(ManagedPolicyRecord.self, from: Data(document))
-    }
-
-    private static var encoder: JSONEncoder {
-        let encoder = JSONEncoder()
-        encoder.dateEncodingStrategy = .secondsSince1970
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return encoder
-    }
-
-    private static var decoder: JSONDecoder {
-        let decoder = JSONDecoder()
-        decoder.dateDecodingStrategy = .secondsSince1970
-        return decoder
+        try RecordJSON.record(in: document)
     }
 }
