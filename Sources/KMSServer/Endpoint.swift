@@ -39,7 +39,9 @@ package struct Endpoint: HTTPResponder {
             return JSONProtocol.error(error, requestID)
         }
         let signed = SignedRequest(request.head, body: body)
-        let client = Client(address: context.address, userAgent: request.headers[.userAgent])
+        let client = Client(
+            address: context.address, userAgent: request.headers[.userAgent],
+            referer: request.headers[.referer])
         if let target = request.headers[.amzTarget] {
             return await json.answer(
                 signed, target: target, contentType: request.headers[.contentType], client, requestID)

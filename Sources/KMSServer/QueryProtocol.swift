@@ -14,20 +14,27 @@ import XMLCoder
 struct QueryProtocol {
     let identity: IdentityService
 
-    /// Answers a request of this protocol, or nil when it is none.
+    /// Answers a request of this protocol, or nil when it is none: one that has neither an action nor a form.
     func answer(
         _ request: SignedRequest, contentType: String?, _ client: Client, _ requestID: String
     ) async -> Response? {
-        guard request.path == "/" || request.path.isEmpty, let members = Self.members(of: request, contentType),
-            let action = members["Action"]
-        else { return nil }
+        guard request.path == "/" || request.path.isEmpty, ["GET", "POST"].contains(request.method) else { return nil }
+        let hasForm = request.method == "POST" && Self.isForm(contentType)
+        guard let members = Self.members(of: request, withBody: hasForm) else {
+            return hasForm || request.query.contains("Action=")
+                ? Self.error("MalformedQueryString", "The query string contains a syntax error", 400, .sts, requestID)
+                : nil
+        }
+        guard let action = members["Action"] else {
+            return hasForm
+                ? Self.error("MissingAction", "The request is missing an Action parameter", 400, .sts, requestID) : nil
+        }
         guard let api = IdentityService.API(version: members["Version"]) else {
             return Self.unknown(action, members["Version"], .sts, requestID)
         }
         do throws(IdentityService.Refusal) {
             let result = try await identity.answer(
-                request, Form(members, showsValues: api == .sts), action: action, of: api, from: client,
-                requestID: requestID)
+                request, members, action: action, of: api, from: client, requestID: requestID)
             return Self.response(result, action, api, requestID)
         } catch {
             switch error {
@@ -44,25 +51,29 @@ struct QueryProtocol {
 
     // MARK: Form
 
-    /// The members of the request: in the query of a GET, in the body of a POST.
-    private static func members(of request: SignedRequest, _ contentType: String?) -> [String: String]? {
-        switch request.method {
-        case "GET": return decode(request.query.utf8)
-        case "POST" where contentType?.lowercased().hasPrefix("application/x-www-form-urlencoded") == true:
-            return decode(request.body)
-        default: return nil
-        }
+    private static func isForm(_ contentType: String?) -> Bool {
+        contentType?.lowercased().hasPrefix("application/x-www-form-urlencoded") == true
     }
 
-    private static func decode(_ form: some Collection<UInt8>) -> [String: String]? {
+    /// The members of the request: in its query, in the body of a form, or in both.
+    ///
+    /// - Returns: Nil for what cannot be read, or has two members of one name: which of them counts is not to be guessed.
+    private static func members(of request: SignedRequest, withBody: Bool) -> [String: String]? {
         var members: [String: String] = [:]
-        for pair in form.split(separator: UInt8(ascii: "&")) {
-            let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = unescape(parts[0]), let value = unescape(parts.count > 1 ? parts[1] : pair.prefix(0))
-            else { return nil }
-            members[name] = value
+        guard decode(request.query.utf8, into: &members), !withBody || decode(request.body, into: &members) else {
+            return nil
         }
         return members
+    }
+
+    private static func decode(_ form: some Collection<UInt8>, into members: inout [String: String]) -> Bool {
+        for pair in form.split(separator: UInt8(ascii: "&")) {
+            let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+            guard let name = unescape(parts[0]), let value = unescape(parts.count > 1 ? parts[1] : pair.prefix(0)),
+                members.updateValue(value, forKey: name) == nil
+            else { return false }
+        }
+        return true
     }
 
     private static func unescape(_ text: some Collection<UInt8>) -> String? {
@@ -117,7 +128,10 @@ struct QueryProtocol {
     ) -> Response {
         var headers = JSONProtocol.commonHeaders(requestID)
         headers[.contentType] = "text/xml"
-        let body = try? XMLEncoder().encode(
+        let encoder = XMLEncoder()
+        // A bare carriage return reads as a line feed (XML 1.0, 2.11).
+        encoder.charactersEscapedInElements.append(("\r", "&#xD;"))
+        let body = try? encoder.encode(
             XMLAnswer(value), withRootKey: root, rootAttributes: ["xmlns": api.namespace])
         return Response(
             status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body ?? Data())))

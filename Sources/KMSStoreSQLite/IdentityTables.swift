@@ -6,9 +6,10 @@ import KMSStore
 
 extension Table<AccountRecord> {
     static var accounts: Self {
-        Self(name: "account", columns: "id, creation_date, version") { row throws(StoreError) in
+        Self(name: "account", columns: "id, partition, creation_date, version") { row throws(StoreError) in
             AccountRecord(
-                id: try row.parsed(AccountID.init), creationDate: try row.date(), version: try row.integer()
+                id: try row.parsed(AccountID.init), partition: try row.parsed(Partition.init(rawValue:)),
+                creationDate: try row.date(), version: try row.integer()
             )
         }
     }
@@ -43,8 +44,11 @@ extension Table<StoredIdentity> {
 extension Database {
     func insert(_ account: AccountRecord) throws {
         try run(
-            "INSERT INTO account (id, creation_date, version) VALUES (?, ?, ?)",
-            [account.id.description, try Column.date(account.creationDate), account.version]
+            "INSERT INTO account (id, partition, creation_date, version) VALUES (?, ?, ?, ?)",
+            [
+                account.id.description, account.partition.rawValue, try Column.date(account.creationDate),
+                account.version,
+            ]
         )
     }
 

@@ -41,8 +41,16 @@ enum Schema {
         migrator.registerMigration("5: users, groups, roles, policies", foreignKeyChecks: .immediate) { database in
             try database.execute(sql: identities)
         }
+        migrator.registerMigration("6: the partition of an account", foreignKeyChecks: .immediate) { database in
+            try database.execute(sql: partitions)
+        }
         return migrator
     }
+
+    /// Accounts were used in every partition before; an account of AWS is in one.
+    private static let partitions = """
+        ALTER TABLE account ADD COLUMN partition TEXT NOT NULL DEFAULT 'aws';
+        """
 
     /// See `SecretSlots` for why wrapped secrets do not stand in the rows that they belong to.
     private static let secrets = """

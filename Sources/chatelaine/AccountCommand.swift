@@ -22,13 +22,19 @@ struct AccountCommand: ParsableCommand {
         @Option(help: "Its number, twelve digits (default: a random one).")
         var account: String?
 
+        @Option(help: "Where it is: aws, aws-cn, aws-us-gov, aws-eusc, aws-iso, aws-iso-b, aws-iso-e or aws-iso-f.")
+        var partition = Partition.aws.rawValue
+
         mutating func run() async throws {
             try await AccountCommand.onDirectory(data) { directory in
                 let account = try account.map(AccountCommand.parsed) ?? FirstAccount.randomNumber()
                 guard !directory.engine.identities.hosts(account) else {
                     throw CommandFailure.operation("there is an account \(account) already")
                 }
-                try await AccountCommand.showNewCredential(of: account, in: directory)
+                guard let partition = Partition(rawValue: partition) else {
+                    throw CommandFailure.configuration("\"\(partition)\" is not a partition of AWS")
+                }
+                try await AccountCommand.showNewCredential(of: account, at: partition, in: directory)
             }
         }
     }
@@ -54,13 +60,17 @@ struct AccountCommand: ParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the accounts, a line for each.")
+        static let configuration = CommandConfiguration(
+            abstract: "List the accounts and their partitions, a line for each.")
 
         @OptionGroup var data: DataOptions
 
         mutating func run() async throws {
             try await AccountCommand.onDirectory(data) { directory in
-                for account in directory.engine.identities.accounts { announce(account.description) }
+                let identities = directory.engine.identities
+                for account in identities.accounts {
+                    announce("\(account) \(identities.partition(of: account)?.rawValue ?? "")")
+                }
             }
         }
     }
@@ -92,10 +102,13 @@ struct AccountCommand: ParsableCommand {
         await directory.close()
     }
 
-    fileprivate static func showNewCredential(of account: AccountID, in directory: DataDirectory) async throws {
+    /// - Parameter partition: Where the account is if it is new.
+    fileprivate static func showNewCredential(
+        of account: AccountID, at partition: Partition = .aws, in directory: DataDirectory
+    ) async throws {
         let credential: AccountRegistry.RootCredential
         do throws(AccountRegistry.Failure) {
-            credential = try await directory.engine.accounts.makeRootCredential(for: account)
+            credential = try await directory.engine.accounts.makeRootCredential(for: account, in: partition)
         } catch {
             throw CommandFailure.operation("cannot make the access key: \(error)")
         }

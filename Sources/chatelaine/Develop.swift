@@ -21,6 +21,9 @@ struct Develop: AsyncParsableCommand {
     @Option(help: "The number of the first account (default: \(DevelopmentCredential.account)).")
     var account: String?
 
+    @Option(help: "Where it is, such as aws-cn (default: aws).")
+    var partition: String?
+
     @Option(help: "The access key of its root user (default: \(DevelopmentCredential.accessKeyID)).")
     var accessKeyId: String?
 
@@ -57,6 +60,7 @@ struct Develop: AsyncParsableCommand {
     private func credentials(_ settings: Settings) throws -> [DevelopmentCredential] {
         let first = try DevelopmentCredential(
             account: settings.value("account", flag: account) ?? DevelopmentCredential.account,
+            partition: settings.value("partition", flag: partition),
             accessKeyID: settings.value("access-key-id", flag: accessKeyId) ?? DevelopmentCredential.accessKeyID,
             secret: settings.value("secret-access-key", flag: secretAccessKey) ?? DevelopmentCredential.secret
         )
@@ -87,10 +91,14 @@ struct DevelopmentCredential {
 
     private let credential: AccountRegistry.RootCredential
 
+    /// - Parameter partition: `aws` if nil.
     /// - Throws: ``CommandFailure`` for what cannot be an account or an access key.
-    init(account: String, accessKeyID: String, secret: String) throws {
+    init(account: String, partition: String?, accessKeyID: String, secret: String) throws {
         guard let account = AccountID(account) else {
             throw CommandFailure.configuration("\"\(account)\" is not an account: twelve digits")
+        }
+        guard let partition = Partition(rawValue: partition ?? Partition.aws.rawValue) else {
+            throw CommandFailure.configuration("\"\(partition ?? "")\" is not a partition of AWS")
         }
         let isID =
             (16...128).contains(accessKeyID.utf8.count)
@@ -103,16 +111,18 @@ struct DevelopmentCredential {
         guard !secret.isEmpty, secret.utf8.count <= 128 else {
             throw CommandFailure.configuration("the secret of \(accessKeyID) must have 1 to 128 characters")
         }
-        credential = .init(account: account, accessKeyID: accessKeyID, secret: SecretBytes(copying: secret.utf8))
+        credential = .init(
+            account: account, partition: partition, accessKeyID: accessKeyID, secret: SecretBytes(copying: secret.utf8))
     }
 
-    /// Reads `{"accounts": [{"account": …, "accessKeyId": …, "secretAccessKey": …}]}`.
+    /// Reads `{"accounts": [{"account": …, "accessKeyId": …, "secretAccessKey": …}]}`, and `partition` if it is there.
     static func read(from path: String) throws -> [DevelopmentCredential] {
         struct File: Decodable {
             struct Entry: Decodable {
                 let account: String
                 let accessKeyId: String
                 let secretAccessKey: String
+                let partition: String?
             }
             let accounts: [Entry]
         }
@@ -126,7 +136,8 @@ struct DevelopmentCredential {
             )
         }
         return try file.accounts.map {
-            try DevelopmentCredential(account: $0.account, accessKeyID: $0.accessKeyId, secret: $0.secretAccessKey)
+            try DevelopmentCredential(
+                account: $0.account, partition: $0.partition, accessKeyID: $0.accessKeyId, secret: $0.secretAccessKey)
         }
     }
 

@@ -21,7 +21,9 @@ struct Serve: AsyncParsableCommand {
         let directory = try await DataDirectory(
             path: path, configuration: try settings.engine(server), logger: logger
         )
-        let credential = directory.isNew ? try await FirstAccount.make(in: directory) : nil
+        let credential =
+            directory.isNew
+            ? try await FirstAccount.make(on: directory, in: settings.firstRegion(flag: server.regions)) : nil
         let service = RunningService(data: directory, address: address, logger: logger) { url in
             if let credential { credential.show(endpoint: url, path: path) }
             announce("listening on \(url)")
@@ -48,7 +50,7 @@ struct Initialize: AsyncParsableCommand {
             await directory.close()
             throw CommandFailure.operation("\(path) is a data directory already")
         }
-        let credential = try await FirstAccount.make(in: directory)
+        let credential = try await FirstAccount.make(on: directory, in: settings.firstRegion(flag: nil))
         credential.show(endpoint: "http://\(ListenAddress.standard)", path: path)
         await directory.close()
     }
@@ -57,12 +59,15 @@ struct Initialize: AsyncParsableCommand {
 /// The account that a new data directory begins with.
 struct FirstAccount {
     private let credential: AccountRegistry.RootCredential
+    private let region: Region?
 
     /// Makes an account with a random number and an access key for its root user.
-    static func make(in directory: DataDirectory) async throws -> FirstAccount {
+    static func make(on directory: DataDirectory, in region: Region?) async throws -> FirstAccount {
         let account = try randomNumber()
         do throws(AccountRegistry.Failure) {
-            return FirstAccount(credential: try await directory.engine.accounts.makeRootCredential(for: account))
+            let credential = try await directory.engine.accounts.makeRootCredential(
+                for: account, in: region?.partition ?? .aws)
+            return FirstAccount(credential: credential, region: region)
         } catch {
             throw CommandFailure.operation("cannot make the first account: \(error)")
         }
@@ -86,8 +91,8 @@ struct FirstAccount {
             export AWS_ENDPOINT_URL_KMS=\(endpoint)
             export AWS_ENDPOINT_URL_STS=\(endpoint)
             export AWS_ENDPOINT_URL_IAM=\(endpoint)
-            export AWS_REGION=eu-central-1
-            export AWS_DEFAULT_REGION=eu-central-1
+            export AWS_REGION=\(region?.description ?? "")
+            export AWS_DEFAULT_REGION=\(region?.description ?? "")
             export AWS_ACCESS_KEY_ID=\(credential.accessKeyID)
             export AWS_SECRET_ACCESS_KEY=\(secret)
 

@@ -27,6 +27,7 @@ struct Settings {
     /// Every option that the environment and a configuration file may have.
     private static let options: [String: Kind] = [
         "listen": .text, "data-dir": .text, "regions": .list, "log-level": .text, "account": .text,
+        "partition": .text,
         "access-key-id": .text, "secret-access-key": .text, "credentials": .text, "clock": .text,
         "managed-key-rotation-days": .number,
     ]
@@ -111,6 +112,15 @@ extension Settings {
         }
         guard !regions.isEmpty else { throw CommandFailure.configuration("the list of regions is empty") }
         return .only(Set(regions))
+    }
+
+    /// The region to begin in, whose partition is that of the first account: one that is served, of AWS's main partition
+    /// if there is one.
+    func firstRegion(flag: String?) throws -> Region? {
+        let standard = Region("eu-central-1")
+        guard case .only(let regions) = try regions(flag: flag) else { return standard }
+        let sorted = regions.sorted()
+        return sorted.first { $0 == standard } ?? sorted.first { $0.partition == .aws } ?? sorted.first
     }
 
     /// What the options of a serving command say about the engine.

@@ -8,12 +8,14 @@ extension AcceptanceTests {
         static let scripts = [
             "access", "access_accounts", "access_conditions", "access_grants", "access_keys", "access_limits",
             "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "clock", "commands", "conditions",
-            "connections", "data_key_pairs", "data_keys", "deletion", "durability", "encryption", "envelope",
+            "connections", "data_key_pairs", "data_keys", "delegation", "deletion", "durability", "encryption",
+            "envelope",
             "explain", "grant_ends", "grants", "hardening", "identifiers", "identities", "identity_audit",
             "identity_documents",
             "identity_limits", "identity_lists", "identity_policies", "imports", "key_agreement", "key_pair_encryption",
             "key_pair_imports", "key_specs", "keys", "lifecycle_kills", "managed_keys", "message_authentication",
-            "multi_region", "pagination", "policies", "races", "rotation", "session_tokens", "sessions", "signatures",
+            "multi_region", "pagination", "policies", "query_protocol", "races", "rotation", "session_tokens",
+            "sessions", "signatures",
             "signing", "states", "sts", "tags", "ten_years", "upgrade",
         ]
         /// What the scripts share.

@@ -35,7 +35,9 @@ final class EngineHarness: Sendable {
         )
         let account = try #require(Self.account)
         try await engine.accounts.register(
-            .init(account: account, accessKeyID: Self.accessKeyID, secret: SecretBytes(copying: Self.secret.utf8))
+            .init(
+                account: account, partition: .aws, accessKeyID: Self.accessKeyID,
+                secret: SecretBytes(copying: Self.secret.utf8))
         )
     }
 
@@ -54,7 +56,7 @@ final class EngineHarness: Sendable {
     /// Sends a signed request through the pipeline.
     func call(_ operation: OperationName, _ body: String, in region: String = EngineHarness.region) async -> Answer {
         let request = sign(body, target: "TrentService.\(operation.rawValue)", .kms, region)
-        let client = Client(address: "127.0.0.1", userAgent: "test")
+        let client = Client(address: "127.0.0.1", userAgent: "test", referer: nil)
         let result = await engine.pipeline.answer(request, for: operation, from: client, requestID: RequestID.make())
         return Answer(result: result)
     }
@@ -64,7 +66,7 @@ final class EngineHarness: Sendable {
         let service = try #require(engine.clockService)
         let request = sign(
             "{\"Seconds\":\(days * 86_400)}", target: "Chatelaine.AdvanceClock", .administration, Self.region)
-        let client = Client(address: "127.0.0.1", userAgent: "test")
+        let client = Client(address: "127.0.0.1", userAgent: "test", referer: nil)
         _ = try await service.advance(request, from: client, requestID: RequestID.make())
     }
 

@@ -48,10 +48,12 @@ struct Account {
 
     // MARK: Asking
 
-    func request(_ members: [String: String], by principal: Principal? = nil) -> IdentityRequest {
+    func request(
+        _ operation: IdentityOperation, _ members: [String: String], by principal: Principal? = nil
+    ) -> IdentityRequest {
         let caller = Caller(principal: principal ?? .root(id), accessKeyID: "AKIAIOSFODNN7EXAMPLE", region: region)
         return IdentityRequest(
-            form: Form(members), caller: caller, now: Self.time, keyring: keyring, directory: directory)
+            form: operation.form(members), caller: caller, now: Self.time, keyring: keyring, directory: directory)
     }
 
     /// What an operation would do now.
@@ -59,7 +61,8 @@ struct Account {
         _ operation: IdentityOperation, _ request: IdentityRequest
     ) throws(QueryFailure) -> (result: QueryValue?, edit: IdentityEdit) {
         guard let present = directory.identities(of: id) else { throw .unavailable }
-        _ = try operation.resource(request, present)
+        try request.form.check()
+        _ = try operation.resources(request, present)
         var edit = IdentityEdit(present)
         return (try operation.perform(request, &edit), edit)
     }
@@ -70,7 +73,7 @@ struct Account {
         _ operation: String, _ members: [String: String] = [:], by principal: Principal? = nil
     ) throws -> QueryValue? {
         let operation = try #require(IdentityOperation.named(operation))
-        let (result, edit) = try attempt(operation, request(members, by: principal))
+        let (result, edit) = try attempt(operation, request(operation, members, by: principal))
         try commit(edit)
         return result
     }
@@ -87,7 +90,7 @@ struct Account {
     ) throws -> QueryFailure? {
         let operation = try #require(IdentityOperation.named(operation))
         do throws(QueryFailure) {
-            _ = try attempt(operation, request(members, by: principal))
+            _ = try attempt(operation, request(operation, members, by: principal))
             return nil
         } catch {
             return error
@@ -163,6 +166,18 @@ struct SeededRandom: RandomNumberGenerator {
     /// One of `choices`, which are not empty.
     mutating func pick<Choice>(_ choices: [Choice]) -> Choice {
         choices[Int.random(in: choices.indices, using: &self)]
+    }
+}
+
+extension AccountIdentities {
+    /// All of a kind, in the order of their identifiers.
+    func records(_ kind: UniqueID.Kind) -> [IdentityRecord] {
+        identities(kind).map(\.record).sorted { $0.id.description < $1.id.description }
+    }
+
+    /// All managed policies, in the order of their identifiers.
+    var policyRecords: [ManagedPolicyRecord] {
+        managedPolicies.map(\.record).sorted { $0.id.description < $1.id.description }
     }
 }
 

@@ -34,7 +34,7 @@ struct AccountIdentitiesTests {
         #expect(identities.accessKeys(of: expected.id).count == 1)
         #expect(identities.groups(of: expected).map(\.record.name) == ["team"])
         let arn = "arn:aws:iam::111122223333:user/b/Ben"
-        #expect(identities.identity(expected.id)?.arn(in: .aws) == arn)
+        #expect(identities.identity(expected.id)?.arn == arn)
         #expect(identities.principal(expected.id)?.arn(in: .aws) == arn)
     }
 
@@ -115,12 +115,12 @@ struct AccountIdentitiesTests {
         #expect(try account.identities.policy(named: "x") != nil)
     }
 
-    @Test func `all of a kind stand in the order of their names, whatever their case`() throws {
+    @Test func `all of a kind are listed in the order of their names, whatever their case`() throws {
         var account = try Account()
         for name in ["b", "C", "a", "_", "B2", "A1"] { try account.run("CreateUser", ["UserName": name]) }
-        let names = try account.identities.identities(.user).map(\.record.name)
+        let names = try account.run("ListUsers")?["Users"]?.list?.compactMap { $0["UserName"]?.text }
         #expect(names == ["_", "a", "A1", "b", "B2", "C"])
-        #expect(try account.identities.identities(.group).isEmpty)
+        #expect(try account.run("ListGroups")?["Groups"]?.list == [])
     }
 
     @Test func `who calls is a user or a role, never a group or a policy`() throws {
@@ -142,7 +142,7 @@ struct AccountIdentitiesTests {
         try account.run("AttachGroupPolicy", ["GroupName": "team", "PolicyArn": arn])
         let identities = try account.identities
         let (attached, limited) = identities.attachments(of: try #require(identities.policy(named: "p")).record.id)
-        #expect(attached.map(\.record.name) == ["ana", "team"])
+        #expect(attached.map(\.record.name).sorted() == ["ana", "team"])
         #expect(limited.map(\.record.name) == ["ana"])
         for members in [["UserName": "ana"], ["GroupName": "team"]] {
             let word = members.keys.contains("UserName") ? "User" : "Group"

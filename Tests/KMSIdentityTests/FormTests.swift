@@ -27,13 +27,13 @@ struct FormTests {
         ("e\u{301}e\u{301}", broken("userName", "Member must have length less than or equal to 3")),
     ])
     func `a text has as many characters as the model says`(text: String, expected: String?) {
-        let form = Form(["UserName": text])
+        let form = Form(["UserName": text], taking: ["UserName"])
         #expect(Self.failure { () throws(QueryFailure) in try form.required("UserName", count: 2...3) } == expected)
         #expect(Self.failure { () throws(QueryFailure) in try form.optional("UserName", count: 2...3) } == expected)
     }
 
     @Test func `a text that is missing is nil, or refused where there must be one`() throws {
-        let form = Form(["username": "a"])
+        let form = Form(["username": "a"], taking: ["UserName"])
         #expect(form.optional("UserName") == nil)
         #expect(try form.optional("UserName", count: 1...2) == nil)
         #expect(
@@ -45,7 +45,7 @@ struct FormTests {
         ("1", 1), ("10", 10), ("007", 7),
     ])
     func `a number is decimal digits`(text: String, expected: Int) throws {
-        #expect(try Form(["MaxItems": text]).number("MaxItems", in: 1...10) == expected)
+        #expect(try Form(["MaxItems": text], taking: ["MaxItems"]).number("MaxItems", in: 1...10) == expected)
     }
 
     @Test(arguments: [
@@ -54,38 +54,70 @@ struct FormTests {
         ("11", broken("maxItems", "Member must have value less than or equal to 10")),
         ("9223372036854775807", broken("maxItems", "Member must have value less than or equal to 10")),
         ("9223372036854775808", "MalformedInput 400: Invalid Argument"), ("", "MalformedInput 400: Invalid Argument"),
-        ("1.0", "MalformedInput 400: Invalid Argument"), (" 1", "MalformedInput 400: Invalid Argument"),
+        ("1.0", "MalformedInput 400: Invalid Argument"), ("+5", "MalformedInput 400: Invalid Argument"),
+        (" 1", "MalformedInput 400: Invalid Argument"),
         ("\u{661}", "MalformedInput 400: Invalid Argument"), ("0x1", "MalformedInput 400: Invalid Argument"),
     ])
     func `another text is no number, or out of its range`(text: String, expected: String) {
-        let form = Form(["MaxItems": text])
+        let form = Form(["MaxItems": text], taking: ["MaxItems"])
         #expect(Self.failure { () throws(QueryFailure) in try form.number("MaxItems", in: 1...10) } == expected)
     }
 
     @Test func `STS shows the value that breaks a rule, and IAM does not`() {
         let rule = "Member must have length less than or equal to 1"
         for (showsValues, value) in [(false, ""), (true, "'ab' ")] {
-            let form = Form(["RoleSessionName": "ab"], showsValues: showsValues)
+            let form = Form(["RoleSessionName": "ab"], taking: ["RoleSessionName"], showsValues: showsValues)
             #expect(
                 Self.failure { () throws(QueryFailure) in try form.required("RoleSessionName", count: 1...1) }
                     == Self.broken("roleSessionName", rule, value: value))
         }
-        #expect(Form([:], showsValues: true).broken("Name", "x").message.contains("Value at 'name' failed"))
+        #expect(Form([:], taking: [], showsValues: true).broken("Name", "x").message.contains("Value at 'name' failed"))
     }
 
-    @Test func `a list is numbered from one, and ends where a number is missing`() {
-        let form = Form([
-            "A.member.1": "x", "A.member.2": "", "A.member.4": "z", "A.member.0": "w", "B.member.2": "x",
-            "C": "x", "D.member": "x", "P.member.1.arn": "a", "P.member.2.arn": "b", "P.member.3.Arn": "c",
-            "P.member.1": "not of a structure", "A.member.03": "y",
-        ])
-        #expect(form.list("A") == ["x", ""])
-        #expect(form.list("B") == [])
-        #expect(form.list("C") == [])
-        #expect(form.list("P", of: "arn") == ["a", "b"])
-        let present = ["A", "B", "C", "P"].map { form.has($0) }
-        #expect(present == [true, true, true, true])
-        #expect(!form.has("D") && !form.has("member") && !form.has(""))
+    @Test func `a form has the members of its operation and no others`() {
+        let sent = [
+            "UserName": "ana", "PermissionsBoundary": "arn:aws:iam::111122223333:policy/b", "userName": "ben",
+            "Tags.member.1.Key": "a", "Tags.member.1.Value": "b", "TagKeys.member.1": "c", "Action": "PutUserPolicy",
+        ]
+        let form = Form(sent, taking: ["UserName", .texts("TagKeys")])
+        #expect(form.members == ["UserName": .text("ana"), "TagKeys": .texts(["c"])])
+        #expect(form.optional("PermissionsBoundary") == nil && !form.has("PermissionsBoundary"))
+        #expect(form.structures("Tags").isEmpty && !form.has("Tags"))
+    }
+
+    @Test(arguments: [
+        (["A.member.1": "x", "A.member.2": "", "A.member.3": "z"], ["x", "", "z"]),
+        (["A.member.2": "b", "A.member.1": "a"], ["a", "b"]), (["A": ""], []), (["B.member.2": "x"], nil),
+        (["AB": "x", "AB.member.1": "y"], nil),
+    ])
+    func `a list is numbered from one`(sent: [String: String], expected: [String]?) throws {
+        let form = Form(sent, taking: [.texts("A")])
+        #expect(throws: Never.self) { try form.check() }
+        #expect(form.list("A") == expected ?? [])
+        #expect(form.has("A") == (expected != nil))
+    }
+
+    @Test(arguments: [
+        ["A.member.2": "x"], ["A.member.1": "x", "A.member.3": "y"], ["A.member.0": "x"], ["A.member.01": "x"],
+        ["A.member.+1": "x"], ["A.member.-1": "x"], ["A.member.1.Key": "x"], ["A.member": "x"], ["A.1": "x"],
+        ["A": "x"], ["A.Member.1": "x"], ["A.": "x"], ["A.member.": "x"], ["A.member.1.": "x"],
+        ["A.member.9223372036854775808": "x"], ["A.member.1": "x", "A.member.2.b": "y"],
+    ])
+    func `a list that cannot be read whole is refused, not read in part`(sent: [String: String]) throws {
+        let form = Form(sent, taking: [.texts("A"), "Name"])
+        #expect(
+            Self.failure { () throws(QueryFailure) in try form.check() } == "MalformedInput 400: Invalid Argument")
+        #expect(!form.has("A"))
+    }
+
+    @Test func `structures have their own members and no others`() throws {
+        let shape = FormMember.structures("P", of: ["arn", "name"])
+        let form = Form(["P.member.1.arn": "a", "P.member.2.arn": "b", "P.member.2.name": "c"], taking: [shape])
+        #expect(form.structures("P") == [["arn": "a"], ["arn": "b", "name": "c"]])
+        for misspelt in ["P.member.1.Arn", "P.member.1", "P.member.1.arn.x", "P.member.2.arn"] {
+            let form = Form([misspelt: "a"], taking: [shape])
+            #expect(throws: QueryFailure.self, "\(misspelt)") { try form.check() }
+        }
     }
 
     // MARK: Names and paths
@@ -122,7 +154,7 @@ struct FormTests {
     }
 
     @Test(arguments: [
-        ("/", true), ("/a/", true), ("/a/b/", true), ("//", true), ("/!~/", true),
+        ("/", true), ("/a/", true), ("/a/b/", true), ("//", false), ("///", true), ("/!~/", true),
         ("/" + String(repeating: "a", count: 510) + "/", true), ("/" + String(repeating: "a", count: 511) + "/", false),
         ("", false), ("a", false), ("/a", false), ("a/", false), ("/a b/", false), ("/\u{E9}/", false), ("/\n/", false),
         ("/\u{7F}/", false),
@@ -205,14 +237,14 @@ struct FormTests {
     @Test(arguments: tagRows.map(\.name))
     func `tags keep their rules`(name: String) throws {
         let row = try #require(Self.tagRows.first { $0.name == name })
-        let form = Form(Self.members(row.tags))
+        let form = Form(Self.members(row.tags), taking: [.tags])
         #expect(Self.failure { () throws(QueryFailure) in try form.tags() } == row.failure)
         guard row.failure == nil else { return }
         #expect(try form.tags() == row.tags.map { IdentityTag(key: $0.0, value: $0.1) })
     }
 
     @Test func `STS has a code of its own for a key that is there twice`() {
-        let form = Form(Self.members([("a", ""), ("A", "")]))
+        let form = Form(Self.members([("a", ""), ("A", "")]), taking: [.tags])
         let failure = Self.failure { () throws(QueryFailure) in
             try form.tags(refusingWith: "InvalidParameterValue")
         }

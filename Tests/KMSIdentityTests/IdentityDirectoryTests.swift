@@ -265,9 +265,9 @@ struct IdentityDirectoryTests {
         let (loaded, known) = (try #require(directory.identities(of: account.id)), try account.identities)
         #expect(loaded.account == known.account)
         for kind in [UniqueID.Kind.user, .group, .role] {
-            #expect(loaded.identities(kind).map(\.record) == known.identities(kind).map(\.record))
+            #expect(loaded.records(kind) == known.records(kind))
         }
-        #expect(loaded.managedPolicies.map(\.record) == known.managedPolicies.map(\.record))
+        #expect(loaded.policyRecords == known.policyRecords)
         let user = try account.identity(.user, "ana").id
         #expect(loaded.accessKeys(of: user) == known.accessKeys(of: user))
     }
@@ -275,6 +275,7 @@ struct IdentityDirectoryTests {
     enum Damage: String, CaseIterable, CustomTestStringConvertible {
         case userOfNoAccount, accessKeyOfNoAccount, noJSON, emptyDocument, cutDocument, userAsPolicy, policyAsUser
         case brokenInlinePolicy, brokenTrustPolicy, brokenManagedPolicy, noDefaultVersion, brokenIdentifier
+        case otherIdentifier, otherName, nameTakenTwice
 
         var testDescription: String { rawValue }
 
@@ -319,6 +320,23 @@ struct IdentityDirectoryTests {
             case .noDefaultVersion:
                 try edit(.policy) { $0.replacing(#""defaultVersion":1"#, with: #""defaultVersion":2"#) }
             case .brokenIdentifier: try edit(.user) { $0.replacing("AIDA", with: "AXDA") }
+            case .otherIdentifier:
+                let id = try #require(contents.identities.first { $0.id.kind == .user }).id.description
+                try edit(.user) { $0.replacing(id, with: "AIDAABCDEFGHIJKLM2345") }
+            case .otherName:
+                let index = try #require(contents.identities.firstIndex { $0.id.kind == .user })
+                let stored = contents.identities[index]
+                contents.identities[index] = StoredIdentity(
+                    account: stored.account, id: stored.id, foldedName: stored.foldedName + "x",
+                    document: stored.document)
+            case .nameTakenTwice:
+                let stored = try #require(contents.identities.first { $0.id.kind == .user })
+                let other = try #require(UniqueID("AIDAABCDEFGHIJKLM2345"))
+                let text = String(decoding: stored.document, as: UTF8.self)
+                contents.identities.append(
+                    StoredIdentity(
+                        account: stored.account, id: other, foldedName: stored.foldedName,
+                        document: Array(text.replacing(stored.id.description, with: other.description).utf8)))
             }
         }
     }

@@ -69,7 +69,7 @@ struct IdentityEditTests {
         var edit = IdentityEdit(try account.identities)
         for document in ["", "{}", #"{"Statement":{"Effect":"Allow","Action":"x","Resource":"*"}}"#] {
             let members = ["UserName": "ana", "PolicyName": "p", "PolicyDocument": document]
-            #expect(throws: QueryFailure.self) { try operation.perform(account.request(members), &edit) }
+            #expect(throws: QueryFailure.self) { try operation.perform(account.request(operation, members), &edit) }
         }
         #expect(edit.change == nil)
         #expect(try account.identity(.user, "ana").inlinePolicies.isEmpty)

@@ -106,7 +106,8 @@ struct QueryValueTests {
         for name in ["b", "A", "c", "B2", "a1", "_"] {
             try account.run("CreateUser", ["UserName": name])
             try account.run("PutUserPolicy", ["UserName": "b", "PolicyName": name, "PolicyDocument": Account.document])
-            try account.run("TagUser", ["UserName": "b", "Tags.member.1.Key": name])
+            try account.run(
+                "TagUser", ["UserName": "b", "Tags.member.1.Key": name, "Tags.member.1.Value": ""])
         }
         try account.run("CreatePolicy", ["PolicyName": "p", "PolicyDocument": Account.document])
         let arn = ["PolicyArn": "arn:aws:iam::111122223333:policy/p"]
@@ -129,7 +130,7 @@ struct QueryValueTests {
         #expect(try texts("ListPolicyVersions", "Versions", "VersionId", arn) == ["v6", "v5", "v4", "v3", "v1"])
     }
 
-    @Test(arguments: ["!", "YQ", "YQ==\n", "/w==", String(repeating: "A", count: 324)])
+    @Test(arguments: ["!", "YQ", "YQ==\n", String(repeating: "A", count: 324)])
     func `a text that is no marker is refused`(marker: String) throws {
         let failure = try Account().failure(of: "ListUsers", ["Marker": marker])
         #expect(failure?.code == "ValidationError")

@@ -20,7 +20,7 @@ struct RandomForm {
         for (name, rarity) in Self.optionalNames where random.isOne(in: rarity) {
             members[name] = value(of: name, identities)
         }
-        for index in 1...3 where random.isOne(in: 3) {
+        for index in 1...random.pick([1, 1, 2, 3]) where !random.isOne(in: 8) {
             members["Tags.member.\(index).Key"] = random.isOne(in: 8) ? junk() : random.pick(["a", "A", "b", "team"])
             members["Tags.member.\(index).Value"] = random.isOne(in: 8) ? junk() : random.pick(["", "1"])
             members["TagKeys.member.\(index)"] = random.pick(["a", "B", "none"])
@@ -65,10 +65,10 @@ struct RandomForm {
             return "arn:aws:iam::111122223333:policy" + random.pick(["/", "/", "/x/"]) + random.pick(["a", "b", "A"])
         case "PolicyDocument", "AssumeRolePolicyDocument": return random.pick(Self.documents)
         case "AccessKeyId":
-            let users = identities.identities(.user).map { UniqueID?.some($0.record.id) } + [nil]
+            let users = identities.records(.user).map { UniqueID?.some($0.id) } + [nil]
             return random.pick(users.flatMap { identities.accessKeys(of: $0) }.map(\.id) + ["AKIAIOSFODNN7EXAMPLE"])
         case "Status": return random.pick(["Active", "Inactive", "active"])
-        case "VersionId": return random.pick(identities.managedPolicies.flatMap(\.record.versions).map(\.name) + ["v1"])
+        case "VersionId": return random.pick(identities.policyRecords.flatMap(\.versions).map(\.name) + ["v1"])
         case "Path", "NewPath", "PathPrefix": return random.pick(["/", "/", "/x/", "/x/y/"])
         case "Marker": return random.pick(["YQ==", "Yg==", "dXNlciBh"])
         case "MaxItems": return random.pick(["1", "2", "1000"])

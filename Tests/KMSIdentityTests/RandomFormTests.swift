@@ -23,7 +23,7 @@ struct RandomFormTests {
         var forms = RandomForm(seed: seed)
         for operation in IdentityOperation.all {
             for _ in 0..<25 {
-                let request = account.request(forms.garbage())
+                let request = account.request(operation, forms.garbage())
                 do throws(QueryFailure) {
                     _ = try account.attempt(operation, request)
                 } catch {
@@ -46,7 +46,7 @@ struct RandomFormTests {
         for step in 0..<10_000 {
             let operation = forms.pick(forms.pick([creations, removals, IdentityOperation.all, IdentityOperation.all]))
             let before = try account.identities
-            let request = account.request(forms.members(for: before), by: caller(&forms, before))
+            let request = account.request(operation, forms.members(for: before), by: caller(&forms, before))
             do throws(QueryFailure) {
                 let (_, edit) = try account.attempt(operation, request)
                 succeeded.insert(operation.name)
@@ -66,7 +66,7 @@ struct RandomFormTests {
     }
 
     private func caller(_ forms: inout RandomForm, _ identities: AccountIdentities) -> Principal {
-        let ids = (identities.identities(.user) + identities.identities(.role)).map(\.record.id)
+        let ids = (identities.records(.user) + identities.records(.role)).map(\.id)
         guard !ids.isEmpty, !forms.isOne(in: 3) else { return .root(identities.account.id) }
         return identities.principal(forms.pick(ids), session: "s") ?? .root(identities.account.id)
     }
@@ -80,13 +80,13 @@ struct RandomFormTests {
         #expect(loaded.account == known.account)
         var records: [IdentityRecord] = []
         for kind in [UniqueID.Kind.user, .group, .role] {
-            let ofKind = known.identities(kind).map(\.record)
-            #expect(loaded.identities(kind).map(\.record) == ofKind)
+            let ofKind = known.records(kind)
+            #expect(loaded.records(kind) == ofKind)
             #expect(Set(ofKind.map { $0.name.lowercased() }).count == ofKind.count)
             #expect(ofKind.allSatisfy { known.identity(kind, named: $0.name)?.record.id == $0.id })
             records += ofKind
         }
-        #expect(loaded.managedPolicies.map(\.record) == known.managedPolicies.map(\.record))
+        #expect(loaded.policyRecords == known.policyRecords)
         for record in records {
             #expect(
                 (record.attachedPolicies + [record.boundary].compactMap(\.self)).allSatisfy { known.policy($0) != nil })
@@ -101,7 +101,7 @@ struct RandomFormTests {
             #expect(known.accessKey(key.id) == key && loaded.accessKey(key.id) == key)
             #expect(key.user == nil || key.user.flatMap { known.identity($0) } != nil)
         }
-        for policy in known.managedPolicies.map(\.record) {
+        for policy in known.policyRecords {
             #expect(policy.versions.contains { $0.number == policy.defaultVersion })
             #expect((1...5).contains(policy.versions.count))
             #expect(policy.versions.map(\.number) == policy.versions.map(\.number).sorted())

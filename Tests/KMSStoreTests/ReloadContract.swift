@@ -148,8 +148,8 @@ import Testing
             id: "AKIA0", account: account, user: samples.uniqueID(.user, 3), creationDate: samples.date(77),
             isActive: false, wrappedSecret: []
         )
-        let first = AccountRecord(id: account, creationDate: samples.date(1))
-        let later = AccountRecord(id: account, creationDate: samples.date(1), version: 7)
+        let first = AccountRecord(id: account, partition: .china, creationDate: samples.date(1))
+        let later = AccountRecord(id: account, partition: .china, creationDate: samples.date(1), version: 7)
         var mutations: [Mutation] = [.insertAccount(first)]
         mutations += accessKeys.map(Mutation.insertAccessKey)
         mutations += [

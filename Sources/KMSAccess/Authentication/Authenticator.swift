@@ -34,6 +34,10 @@ package struct Authenticator: Sendable {
         let region = try checkScope(of: claim, service)
         try checkTime(of: claim, service, now)
         let credential = try credential(of: claim, serverTime)
+        // Elsewhere the same names would be other ARNs, and policies that name ARNs would say nothing of them.
+        guard credentials.partition(of: credential.principal.account) == region.partition else {
+            throw .unrecognizedClient
+        }
         try checkSignature(of: claim, on: request, service, credential)
         if credential.session == nil {
             credentials.noteUse(of: credential.accessKeyID, for: service.name, in: region, at: serverTime)

@@ -70,6 +70,9 @@ package protocol CredentialSource: Sendable {
     /// The long-term credential of this identifier, if it is active and its user is still there.
     func credential(_ accessKeyID: String) -> Credential?
 
+    /// The partition of the account: the only one in which its credentials work.
+    func partition(of account: AccountID) -> Partition?
+
     /// Who has the sessions of a user or role, as it is called now; nil when it is gone.
     func principal(of session: SessionRecord) -> Principal?
 

@@ -96,7 +96,7 @@ package struct IdentityPolicy: Sendable {
 
     /// A policy without statements, which allows nothing.
     package static let nothing = IdentityPolicy(
-        PolicyDocument(version: .current, id: nil, statements: [], source: .object(JSONObject())),
+        PolicyDocument(kind: .identity, version: .current, id: nil, statements: [], source: .object(JSONObject())),
         label: "a policy that is gone")
 
     /// Prepares `document`, which was read as an identity policy.

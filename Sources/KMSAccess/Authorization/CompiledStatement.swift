@@ -21,13 +21,14 @@ final class CompiledStatement: Sendable {
     private let written: [WrittenCondition]
 
     /// Returns nil for a statement that can never apply: without actions, without resources, or about nobody.
-    init?(_ statement: PolicyStatement, at position: Int, version: PolicyDocument.Version) {
+    init?(
+        _ statement: PolicyStatement, at position: Int, version: PolicyDocument.Version, of kind: PolicyDocument.Kind
+    ) {
         let principals = statement.principals.flatMap(PrincipalMatcher.init)
         guard principals != nil || statement.principals == nil,
             let actions = PatternSelection(statement.actions, foldingCase: true),
             let resources = PatternSelection(statement.resources)
         else { return nil }
-        let isOfKeyPolicy = principals != nil
         self.position = position
         effect = statement.effect
         sid = statement.sid
@@ -50,7 +51,7 @@ final class CompiledStatement: Sendable {
                 let key = ConditionKey(test.key)
                 // In a key policy such a key is as good as one that nobody knows.
                 return CompiledCondition(
-                    isOfKeyPolicy && key.isForIdentityPoliciesOnly ? .unknown : key, condition.comparison, test.values,
+                    kind.isOfKey && key.isForIdentityPoliciesOnly ? .unknown : key, condition.comparison, test.values,
                     hasVariables: hasVariables
                 )
             }

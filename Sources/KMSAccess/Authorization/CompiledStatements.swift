@@ -9,7 +9,10 @@ struct CompiledStatements: Sendable {
         var (denies, allows): ([CompiledStatement], [CompiledStatement]) = ([], [])
         var ineffective: [StatementFate] = []
         for (position, statement) in document.statements.enumerated() {
-            guard let compiled = CompiledStatement(statement, at: position, version: document.version) else {
+            guard
+                let compiled = CompiledStatement(
+                    statement, at: position, version: document.version, of: document.kind)
+            else {
                 ineffective.append(
                     StatementFate(
                         position: position, sid: statement.sid, effect: statement.effect, mismatch: .ineffective,

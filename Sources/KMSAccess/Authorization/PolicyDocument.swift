@@ -16,13 +16,18 @@ package struct PolicyDocument: Sendable, Equatable {
     }
 
     /// What a document is attached to.
-    package enum Kind: Sendable {
+    package enum Kind: Sendable, Equatable {
         /// A key of this partition: statements name principals.
         case key(Partition)
         /// A user, group or role, or a session, or a boundary: statements are about whoever has the policy.
         case identity
         /// A role, as what says who may assume it: statements name principals of this partition, and no resource.
         case trust(Partition)
+
+        /// Whether it is a key policy.
+        var isOfKey: Bool {
+            if case .key = self { true } else { false }
+        }
 
         /// The partition whose principals a document may name; nil for one that names none.
         var partition: Partition? {
@@ -33,6 +38,8 @@ package struct PolicyDocument: Sendable, Equatable {
         }
     }
 
+    /// What the document is attached to.
+    package let kind: Kind
     /// What the document was written in; ``Version/original`` if it does not say.
     package let version: Version
     /// A label that means nothing to the evaluation.

@@ -12,21 +12,6 @@ package struct PrincipalFingerprint: Hashable, Sendable {
     /// The fingerprint of an account's name.
     package static func account(_ account: AccountID) -> Self { Self(value: 1).adding(account.description) }
 
-    /// The fingerprint of a user.
-    package static func user(_ account: AccountID, path: String, name: String) -> Self {
-        Self(value: 2).adding(account.description).adding(path).adding(name)
-    }
-
-    /// The fingerprint of a role.
-    package static func role(_ account: AccountID, path: String, name: String) -> Self {
-        Self(value: 3).adding(account.description).adding(path).adding(name)
-    }
-
-    /// The fingerprint of a session of a role, whose path sessions leave out.
-    package static func roleSession(_ account: AccountID, role: String, session: String) -> Self {
-        Self(value: 4).adding(account.description).adding(role).adding(session)
-    }
-
     /// The fingerprint of a service's domain name.
     package static func service(_ name: String) -> Self { Self(value: 5).adding(name) }
 
@@ -72,8 +57,6 @@ struct FingerprintedCaller {
     private let account: PrincipalFingerprint
     private let identity: PrincipalFingerprint
     private let session: PrincipalFingerprint
-    private let uniqueID: PrincipalFingerprint
-    private let uniqueSession: PrincipalFingerprint
 
     init(_ caller: AccessCaller) {
         self.caller = caller
@@ -82,26 +65,21 @@ struct FingerprintedCaller {
         case .principal(.root(_)):
             (isService, layers, ownLayer) = (false, .account, .account)
             (identity, session) = (.none, .none)
-            (uniqueID, uniqueSession) = (.none, .none)
-        case .principal(.user(let account, let path, let name, let id)):
+        case .principal(.user(_, _, _, let id)):
             (isService, layers, ownLayer) = (false, [.account, .identity], .identity)
-            (identity, session) = (.user(account, path: path, name: name), .none)
-            (uniqueID, uniqueSession) = (.unique(id), .none)
-        case .principal(.roleSession(let account, let path, let role, let name, let id)):
+            (identity, session) = (.unique(id), .none)
+        case .principal(.roleSession(_, _, _, let name, let id)):
             (isService, layers, ownLayer) = (false, [.account, .identity, .session], .session)
-            identity = .role(account, path: path, name: role)
-            session = .roleSession(account, role: role, session: name)
-            (uniqueID, uniqueSession) = (.unique(id), .unique(id, session: name))
+            (identity, session) = (.unique(id), .unique(id, session: name))
         case .service(let name):
             (isService, layers, ownLayer) = (true, .identity, .identity)
             (identity, session) = (.service(name), .none)
-            (uniqueID, uniqueSession) = (.none, .none)
         }
     }
 
     /// Whether the principal that `print` was made of may be this caller; if not, it surely is not.
     func mayBe(_ print: PrincipalFingerprint) -> Bool {
-        print == account || print == uniqueID || print == identity || print == session || print == uniqueSession
+        print == account || print == identity || print == session
     }
 }
 
@@ -120,14 +98,11 @@ extension PolicyPrincipal {
     var fingerprint: PrincipalFingerprint? {
         switch self {
         case .account(let account): .account(account)
-        case .user(let account, let path, let name): .user(account, path: path, name: name)
-        case .role(let account, let path, let name): .role(account, path: path, name: name)
-        case .roleSession(let account, let role, let session): .roleSession(account, role: role, session: session)
         case .service(let name): .service(name)
         case .uniqueID(let id): .unique(id)
         case .uniqueSession(let id, let session): .unique(id, session: session)
-        // Nothing here issues federated sessions.
-        case .anyone, .anyIdentity, .federatedUser, .federatedProvider: nil
+        // Nobody is known by an ARN, and nothing here issues federated sessions.
+        case .anyone, .anyIdentity, .user, .role, .roleSession, .federatedUser, .federatedProvider: nil
         }
     }
 }

@@ -69,20 +69,12 @@ struct PrincipalMatcher: Sendable {
 extension PolicyPrincipal {
     /// The layer of the caller that this names, if it names one.
     ///
-    /// A service is all one layer.
+    /// A service is all one layer. An ARN of a user, role or session names nobody: whoever was known when the policy was
+    /// stored stands in it by the identifier, and whoever gets the name later is somebody else.
     fileprivate func layer(of caller: AccessCaller) -> PrincipalLayers {
         switch (self, caller) {
         case (.account(let own), .principal(let principal)):
             own == principal.account ? .account : []
-        case (.user(let own, let path, let name), .principal(.user(let account, let callerPath, let callerName, _))):
-            own == account && name.isSameASCII(as: callerName) && path.isSameASCII(as: callerPath) ? .identity : []
-        case (.role(let own, let path, let name), .principal(.roleSession(let account, let callerPath, let role, _, _))):
-            own == account && name.isSameASCII(as: role) && path.isSameASCII(as: callerPath) ? .identity : []
-        case (
-            .roleSession(let own, let ownRole, let ownSession),
-            .principal(.roleSession(let account, _, let role, let session, _))
-        ):
-            own == account && ownRole.isSameASCII(as: role) && ownSession.isSameASCII(as: session) ? .session : []
         case (.uniqueID(let own), .principal(let principal)):
             own == principal.id ? .identity : []
         case (.uniqueSession(let own, let ownSession), .principal(.roleSession(_, _, _, let session, let id))):

@@ -242,10 +242,13 @@ package struct Client: Sendable {
     package let address: String
     /// The header of that name, or nil.
     package let userAgent: String?
+    /// The header of that name, or nil.
+    package let referer: String?
 
-    package init(address: String, userAgent: String?) {
+    package init(address: String, userAgent: String?, referer: String?) {
         self.address = address
         self.userAgent = userAgent
+        self.referer = referer
     }
 }
 

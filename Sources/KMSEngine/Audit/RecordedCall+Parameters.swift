@@ -96,7 +96,7 @@ extension Access {
         case .key(let key, _), .keyOfCiphertext(let key), .grant(let key, _):
             key.arn.region == region ? (key.arn.account, key.arnText) : nil
         case .alias(let alias): (alias.realm.account, alias.description)
-        case .identity, .account: nil
+        case .identity, .account, .hidden: nil
         }
     }
 }

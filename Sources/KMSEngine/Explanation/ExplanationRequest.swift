@@ -45,7 +45,8 @@ struct ExplanationRequest {
         (operation, action) = try Self.operation(name)
         caller = try Self.caller(arn, try text("SessionPolicy"), asker, now, identities)
         self.client = Client(
-            address: try text("SourceIp") ?? client.address, userAgent: try text("UserAgent") ?? client.userAgent)
+            address: try text("SourceIp") ?? client.address, userAgent: try text("UserAgent") ?? client.userAgent,
+            referer: client.referer)
         keyID = try text("KeyId")
         aliasName = try text("AliasName")
         body = try Self.body(object, keyID, aliasName, action)
@@ -67,33 +68,42 @@ struct ExplanationRequest {
     private static func caller(
         _ arn: String, _ sessionPolicy: String?, _ asker: Caller, _ now: Date, _ identities: IdentityDirectory
     ) throws(KMSError) -> Caller {
-        guard let named = try? PolicyPrincipal(aws: arn, in: asker.partition), let account = named.account,
-            account == asker.principal.account
+        guard let named = try? PolicyPrincipal(aws: arn, in: asker.partition),
+            named.account == asker.principal.account
         else { throw KMSError(.validation, "Principal must be the ARN of a principal of your account.") }
-        let session: (role: UniqueID?, name: String)
-        switch named {
-        case .account: return Caller(principal: .root(account), accessKeyID: "", region: asker.region)
-        case .user(_, let path, let name):
-            guard let user = identities.userID(account, path: path, name: name).flatMap(identities.principal) else {
-                throw unknown(arn)
-            }
-            return Caller(principal: user, accessKeyID: "", region: asker.region)
-        case .role(_, let path, let name):
-            session = (identities.roleID(account, path: path, name: name), "explained")
-        case .roleSession(_, let role, let name):
-            session = (identities.roleID(account, path: nil, name: role), name)
-        default: throw unknown(arn)
+        guard let principal = principal(arn, asker, identities) else { throw unknown(arn) }
+        guard case .roleSession(let account, _, _, let name, let role) = principal else {
+            return Caller(principal: principal, accessKeyID: "", region: asker.region)
         }
-        guard let role = session.role else { throw unknown(arn) }
         var record = SessionRecord(
-            account: account, identity: role, name: session.name, issueDate: now, expiry: now.addingTimeInterval(3600))
+            account: account, identity: role, name: name, issueDate: now, expiry: now.addingTimeInterval(3600))
         if let sessionPolicy { record.policies = [sessionPolicy] }
-        guard let principal = identities.principal(of: record) else { throw unknown(arn) }
         do throws(PolicyFailure) {
             return Caller(
                 principal: principal, accessKeyID: "", region: asker.region, session: try Session(record))
         } catch {
             throw KMSError(error)
+        }
+    }
+
+    /// Who is asked about: for a role some session of it; nil for nobody of the asker's account.
+    static func principal(_ arn: String, _ asker: Caller, _ identities: IdentityDirectory) -> Principal? {
+        let account = asker.principal.account
+        guard let named = try? PolicyPrincipal(aws: arn, in: asker.partition), named.account == account else {
+            return nil
+        }
+        func session(_ name: String, of role: UniqueID?) -> Principal? {
+            role.flatMap { identities.identities(of: account)?.principal($0, session: name) }
+        }
+        switch named {
+        case .account: return .root(account)
+        case .user(_, let path, let name):
+            return identities.userID(account, path: path, name: name).flatMap(identities.principal)
+        case .role(_, let path, let name):
+            return session("explained", of: identities.roleID(account, path: path, name: name))
+        case .roleSession(_, let role, let name):
+            return session(name, of: identities.roleID(account, path: nil, name: role))
+        default: return nil
         }
     }
 

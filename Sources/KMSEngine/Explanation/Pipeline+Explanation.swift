@@ -65,15 +65,18 @@ extension Pipeline {
         // Any other answer would tell a key of another account that is not shared from one that is not there.
         if isHidden, case .denied(let denial) = explanation.decision, !denial.isOfOwnAccount {
             throw .accessDeniedToHiddenKey(
-                .principal(explained.caller.principal), doing: explained.operation.action, in: asker.partition)
+                .principal(explained.caller.principal), doing: explained.action, in: asker.partition)
         }
         var writer = JSONWriter()
         explanation.write(to: &writer)
         return writer.bytes
     }
 
+    /// Policies are asked about a session by its role: whoever may not ask about a role may not by naming a session.
     private func authorize(_ asker: Caller, _ client: Client, asking principal: JSONValue?) throws(KMSError) {
-        guard case .string(let arn)? = principal else { return }
+        guard case .string(let text)? = principal else { return }
+        let arn =
+            ExplanationRequest.principal(text, asker, identities)?.policyARN(in: asker.partition) ?? text
         let circumstances = RequestCircumstances(
             caller: asker, client: client, now: clock.now, identities: identities)
         let question = AccessQuestion(
@@ -94,9 +97,13 @@ extension Pipeline {
             return Access(explained.action, on: .identity(principal))
         }
         guard let identifier = explained.keyID else { return Access(explained.action, on: .account) }
-        let key = try resolver.key(identifier, for: explained.operation)
-        if explained.operation.name == .retireGrant, case .string(let id)? = explained.body["GrantId"] {
-            let grant = try resolver.grant(id, on: key, for: explained.operation)
+        let operation = explained.operation.doing(explained.action)
+        let key = try resolver.key(identifier, for: operation)
+        if explained.operation.name == .retireGrant {
+            guard case .string(let id)? = explained.body["GrantId"] else {
+                throw KMSError(.validation, "Say in Request with GrantId which grant is to be retired.")
+            }
+            let grant = try resolver.grant(id, on: key, for: operation)
             return Access(explained.action, on: .grant(key, grant))
         }
         return Access(explained.action, on: .key(key, checksState: false))

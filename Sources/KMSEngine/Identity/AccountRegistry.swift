@@ -22,13 +22,16 @@ package struct AccountRegistry: Sendable {
     package struct RootCredential: Sendable {
         /// Whose root user it is.
         package let account: AccountID
+        /// Where the account is.
+        package let partition: Partition
         /// The half that requests show.
         package let accessKeyID: String
         /// The half that signs them.
         package let secret: SecretBytes
 
-        package init(account: AccountID, accessKeyID: String, secret: SecretBytes) {
+        package init(account: AccountID, partition: Partition, accessKeyID: String, secret: SecretBytes) {
             self.account = account
+            self.partition = partition
             self.accessKeyID = accessKeyID
             self.secret = secret
         }
@@ -40,27 +43,39 @@ package struct AccountRegistry: Sendable {
         case crypto(CryptoFailure)
         /// The access key belongs to somebody else.
         case accessKeyTaken(String)
+        /// The account is in another partition.
+        case accountElsewhere(Partition)
     }
 
     /// Makes a new random credential for the root user of `account`, which is created when missing.
-    package func makeRootCredential(for account: AccountID) async throws(Failure) -> RootCredential {
+    ///
+    /// - Parameter partition: Where a new account is.
+    package func makeRootCredential(
+        for account: AccountID, in partition: Partition = .aws
+    ) async throws(Failure) -> RootCredential {
         let new: NewAccessKey
         do throws(CryptoFailure) {
             new = try NewAccessKey(of: account, user: nil, at: clock.now, with: keyring)
         } catch {
             throw .crypto(error)
         }
-        try await commit(new.record)
-        return RootCredential(account: account, accessKeyID: new.record.id, secret: new.secret)
+        let partition = identities.partition(of: account) ?? partition
+        try await commit(new.record, in: partition)
+        return RootCredential(
+            account: account, partition: partition, accessKeyID: new.record.id, secret: new.secret)
     }
 
     /// Makes requests signed with `credential` those of its account's root user.
     ///
-    /// A known access key gets the secret anew; one of another account, or of a user, is refused.
+    /// A known access key gets the secret anew; one of another account, or of a user, is refused, and so is a known
+    /// account that is in another partition.
     package func register(_ credential: RootCredential) async throws(Failure) {
         let known = identities.accessKey(credential.accessKeyID)
         guard known == nil || known?.account == credential.account && known?.user == nil else {
             throw .accessKeyTaken(credential.accessKeyID)
+        }
+        if let partition = identities.partition(of: credential.account), partition != credential.partition {
+            throw .accountElsewhere(partition)
         }
         let new: NewAccessKey
         do throws(CryptoFailure) {
@@ -70,11 +85,11 @@ package struct AccountRegistry: Sendable {
         } catch {
             throw .crypto(error)
         }
-        try await commit(new.record)
+        try await commit(new.record, in: credential.partition)
     }
 
-    private func commit(_ accessKey: AccessKeyRecord) async throws(Failure) {
-        let account = AccountRecord(id: accessKey.account, creationDate: clock.now)
+    private func commit(_ accessKey: AccessKeyRecord, in partition: Partition) async throws(Failure) {
+        let account = AccountRecord(id: accessKey.account, partition: partition, creationDate: clock.now)
         let present = identities.identities(of: accessKey.account)
         var edit = IdentityEdit(present ?? AccountIdentities(account))
         edit.put(accessKey, replacing: present?.accessKey(accessKey.id) != nil)

@@ -8,6 +8,8 @@ import KMSModel
 /// Security Token Service".
 struct IdentityConditions: ConditionSource {
     let call: IdentityCall
+    /// What is to be done, which decides what there is to be asked.
+    let action: ActionName
     /// The user, group, role or managed policy that the request is about, as far as it exists.
     let target: Target?
 
@@ -18,17 +20,34 @@ struct IdentityConditions: ConditionSource {
         let boundary: String?
     }
 
+    /// The actions that say which managed policy they attach or detach.
+    private static let attachments: Set<ActionName> = [
+        "iam:AttachUserPolicy", "iam:AttachGroupPolicy", "iam:AttachRolePolicy", "iam:DetachUserPolicy",
+        "iam:DetachGroupPolicy", "iam:DetachRolePolicy",
+    ]
+
+    /// The actions that depend on the boundary which whoever they are about has.
+    private static let delegations: Set<ActionName> = [
+        "iam:AttachUserPolicy", "iam:AttachRolePolicy", "iam:DetachUserPolicy", "iam:DetachRolePolicy",
+        "iam:PutUserPolicy", "iam:PutRolePolicy", "iam:DeleteUserPolicy", "iam:DeleteRolePolicy",
+        "iam:DeleteUserPermissionsBoundary", "iam:DeleteRolePermissionsBoundary",
+    ]
+
     func values(of key: ConditionKey) -> ConditionValues {
         let form = call.request.form
         switch key {
         case .requestTag(let name):
-            return ConditionValues(requestTags.first { $0.key.lowercased() == name }?.value)
-        case .resourceTag(let name):
+            return ConditionValues(form.structures("Tags").first { $0["Key"]?.lowercased() == name }?["Value"])
+        case .resourceTag(let name), .identityResourceTag(let name):
             return ConditionValues(target?.tags.first { $0.key.lowercased() == name }?.value)
-        case .named(.tagKeys): return .several(requestTags.map(\.key) + form.list("TagKeys"))
-        case .named(.identityPolicyARN): return ConditionValues(form.optional("PolicyArn"))
+        case .named(.tagKeys):
+            return .several(form.structures("Tags").compactMap { $0["Key"] } + form.list("TagKeys"))
+        case .named(.identityPolicyARN):
+            return Self.attachments.contains(action) ? ConditionValues(form.optional("PolicyArn")) : .absent
         case .named(.identityPermissionsBoundary):
-            return ConditionValues(form.optional("PermissionsBoundary") ?? target?.boundary)
+            // What a request does not have, the form does not show.
+            return ConditionValues(
+                Self.delegations.contains(action) ? target?.boundary : form.optional("PermissionsBoundary"))
         case .named(.sessionExternalID): return ConditionValues(form.optional("ExternalId"))
         case .named(.sessionName): return ConditionValues(form.optional("RoleSessionName"))
         case .named(.sessionSourceIdentity): return ConditionValues(form.optional("SourceIdentity"))
@@ -37,8 +56,6 @@ struct IdentityConditions: ConditionSource {
         case .named, .encryptionContext, .principalTag, .unknown: return circumstances.values(of: key)
         }
     }
-
-    private var requestTags: [IdentityTag] { (try? call.request.form.tags()) ?? [] }
 
     private var circumstances: RequestCircumstances {
         let request = call.request
@@ -49,7 +66,7 @@ struct IdentityConditions: ConditionSource {
 
 extension AccountIdentities {
     /// What can be asked of the user, group, role or managed policy of this ARN; nil when there is none.
-    func target(of arn: String, in partition: Partition) -> IdentityConditions.Target? {
+    func target(of arn: String) -> IdentityConditions.Target? {
         let resource = arn.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false).last ?? ""
         let parts = resource.split(separator: "/")
         guard parts.count > 1, let name = parts.last.map(String.init) else { return nil }
@@ -61,7 +78,7 @@ extension AccountIdentities {
             return identity(kind, named: name).map { identity in
                 IdentityConditions.Target(
                     tags: identity.record.tags,
-                    boundary: identity.record.boundary.flatMap { policy($0)?.arn(in: partition) })
+                    boundary: identity.record.boundary.flatMap { policy($0)?.arn })
             }
         default: return nil
         }

@@ -38,10 +38,13 @@ package struct IdentityService: Sendable {
 
     /// Answers a signed request, and keeps its record before the answer leaves.
     ///
-    /// - Parameter requestID: The identifier that the answer carries.
+    /// - Parameters:
+    ///   - sent: The members of the request, of which the operation takes those that it has.
+    ///   - requestID: The identifier that the answer carries.
     /// - Returns: The operation's result; nil for operations that have none.
     package func answer(
-        _ request: SignedRequest, _ form: Form, action: String, of api: API, from client: Client, requestID: String
+        _ request: SignedRequest, _ sent: [String: String], action: String, of api: API, from client: Client,
+        requestID: String
     ) async throws(Refusal) -> QueryValue? {
         let now = clock.now
         let caller: Caller
@@ -51,16 +54,18 @@ package struct IdentityService: Sendable {
         } catch {
             throw .notAuthenticated(error)
         }
-        let call = IdentityCall(
-            request: IdentityRequest(form: form, caller: caller, now: now, keyring: keyring, directory: identities),
-            client: client, requestID: requestID)
+        func call(_ form: Form) -> IdentityCall {
+            IdentityCall(
+                request: IdentityRequest(form: form, caller: caller, now: now, keyring: keyring, directory: identities),
+                client: client, requestID: requestID)
+        }
         switch api {
         case .iam:
             guard let operation = IdentityOperation.named(action) else { throw .unknownAction }
-            return try await run(operation, call)
+            return try await run(operation, call(operation.form(sent)))
         case .sts:
             guard let operation = SessionOperation(rawValue: action) else { throw .unknownAction }
-            return try await run(operation, call)
+            return try await run(operation, call(operation.form(sent)))
         }
     }
 
@@ -69,6 +74,7 @@ package struct IdentityService: Sendable {
     private func run(_ operation: SessionOperation, _ call: IdentityCall) async throws(Refusal) -> QueryValue? {
         var record = call.record(operation.rawValue, "sts.amazonaws.com")
         do throws(QueryFailure) {
+            try call.request.form.check()
             let result = try operation.perform(call, &record)
             if operation != .getCallerIdentity { record.responseElements = .recording(result) }
             try await append(record)
@@ -96,6 +102,7 @@ package struct IdentityService: Sendable {
         var record = call.record(operation.name, "iam.amazonaws.com")
         record.isReadOnly = operation.isReadOnly
         do throws(QueryFailure) {
+            try call.request.form.check()
             try Self.checkSession(of: call.request.caller)
             if operation.isReadOnly {
                 let result = try attempt(operation, call).result
@@ -126,7 +133,7 @@ package struct IdentityService: Sendable {
     ) throws(QueryFailure) -> (result: QueryValue?, edit: IdentityEdit) {
         let request = call.request
         guard let present = identities.identities(of: request.account) else { throw .unavailable }
-        try call.authorize(operation.action, on: try operation.resource(request, present), among: present)
+        try call.authorize(operation.action, on: try operation.resources(request, present), among: present)
         var edit = IdentityEdit(present)
         return (try operation.perform(request, &edit), edit)
     }
@@ -183,19 +190,27 @@ struct IdentityCall: Sendable {
     let requestID: String
 
     /// Refuses what the caller's own account does not allow.
+    ///
+    /// - Parameter resources: What has to be allowed, all of it; the first is what exists, if anything of it does.
     func authorize(
-        _ action: ActionName, on resource: String, among identities: AccountIdentities
+        _ action: ActionName, on resources: [IdentityResource], among identities: AccountIdentities
     ) throws(QueryFailure) {
         let caller = request.caller
-        let question = AccessQuestion(
-            caller: .principal(caller.principal), action: action, resource: .outsideKeyPolicies(resource),
-            crossesAccounts: false,
-            request: IdentityConditions(call: self, target: identities.target(of: resource, in: request.partition))
-        )
-        let decision = question.decision(under: nil, policies: request.directory.policies(of: caller))
-        guard case .denied(let denial) = decision else { return }
-        throw .accessDenied(
-            KMSError.accessDenied(question, because: denial, in: request.partition).message ?? "")
+        let conditions = IdentityConditions(
+            call: self, action: action, target: resources.first.flatMap { identities.target(of: $0.arn) })
+        func question(about name: String) -> AccessQuestion {
+            AccessQuestion(
+                caller: .principal(caller.principal), action: action, resource: .outsideKeyPolicies(name),
+                crossesAccounts: false, request: conditions)
+        }
+        for resource in resources {
+            let decision = question(about: resource.arn)
+                .decision(under: nil, policies: request.directory.policies(of: caller))
+            guard case .denied(let denial) = decision else { continue }
+            let refusal = KMSError.accessDenied(
+                question(about: resource.name), because: denial, in: request.partition)
+            throw .accessDenied(refusal.message ?? "")
+        }
     }
 
     /// The record of the call as it begins.

@@ -13,6 +13,12 @@ struct RoleAssumption {
     /// How much of what a token may carry policies and tags take up, in percent; nil without any.
     private var packedSize: Int?
 
+    /// What requests may have.
+    static let members: [FormMember] = [
+        "RoleArn", "RoleSessionName", "DurationSeconds", "Policy", .structures("PolicyArns", of: ["arn"]), .tags,
+        .texts("TransitiveTagKeys"), "ExternalId", "SourceIdentity", "SerialNumber", "TokenCode",
+    ]
+
     /// How long a session may last, in seconds, and how long it does when nothing is said.
     private static let (durations, duration) = (900...43_200, 3600)
     /// How long a session may last that a session of a role begins.
@@ -37,7 +43,9 @@ struct RoleAssumption {
         guard let role = call.role(arn, of: account) else { throw call.denied("sts:AssumeRole", arn) }
         self.role = role
         record.resources = [(account, arn)]
-        for action in Self.actions(form, tags) { try call.authorize(action, assuming: role, arn) }
+        for action in Self.actions(form, tags, caller.session?.record) {
+            try call.authorize(action, assuming: role, arn)
+        }
 
         try Self.check(seconds, for: role, caller)
         session = SessionRecord(
@@ -65,11 +73,15 @@ struct RoleAssumption {
 
     // MARK: Steps
 
-    /// What has to be permitted.
-    private static func actions(_ form: Form, _ tags: [IdentityTag]) -> [ActionName] {
+    /// What has to be permitted; what the caller's own session passes on counts as if the request had it.
+    ///
+    /// Source: IAM User Guide, "Monitor and control actions taken with assumed roles" (role chaining), and "Pass session
+    /// tags in AWS STS" (chaining roles with session tags).
+    private static func actions(_ form: Form, _ tags: [IdentityTag], _ present: SessionRecord?) -> [ActionName] {
         var actions: [ActionName] = ["sts:AssumeRole"]
-        if !tags.isEmpty || form.has("TransitiveTagKeys") { actions.append("sts:TagSession") }
-        if form.optional("SourceIdentity") != nil { actions.append("sts:SetSourceIdentity") }
+        let isTagged = !tags.isEmpty || form.has("TransitiveTagKeys") || present?.transitiveTagKeys.isEmpty == false
+        if isTagged { actions.append("sts:TagSession") }
+        if form.has("SourceIdentity") || present?.sourceIdentity != nil { actions.append("sts:SetSourceIdentity") }
         return actions
     }
 
@@ -120,13 +132,13 @@ struct RoleAssumption {
             }
             session.policies = [text]
         }
-        let arns = form.list("PolicyArns", of: "arn")
+        let arns = form.structures("PolicyArns").map { $0["arn"] ?? "" }
         guard arns.count <= Self.mostPolicyARNs else {
             throw form.broken("PolicyArns", "Member must have length less than or equal to \(Self.mostPolicyARNs)")
         }
         let owners = call.request.directory.identities(of: role.account)
         for arn in arns {
-            guard let policy = owners?.policy(arn: arn, in: call.request.partition) else {
+            guard let policy = owners?.policy(arn: arn) else {
                 throw .validation("Invalid policy ARN: \(arn)")
             }
             session.managedPolicies.append(policy.record.id)
@@ -159,7 +171,7 @@ struct RoleAssumption {
         let given = try Self.sessionName("SourceIdentity", in: form)
         let present = call.request.caller.session?.record.sourceIdentity
         if let given, let present, given != present {
-            throw call.denied("sts:SetSourceIdentity", role.arn(in: call.request.partition))
+            throw call.denied("sts:SetSourceIdentity", role.arn)
         }
         session.sourceIdentity = present ?? given
     }
@@ -173,7 +185,9 @@ struct RoleAssumption {
         guard percent <= 100 else {
             throw QueryFailure(
                 "PackedPolicyTooLarge",
-                "Packed size of session tags consumes \(percent)% of allotted space.")
+                policies == 0
+                    ? "Packed size of session tags consumes \(percent)% of allotted space."
+                    : "Packed policy consumes \(percent)% of allotted space, please use smaller policy.")
         }
         packedSize = percent
     }
@@ -182,7 +196,8 @@ struct RoleAssumption {
 extension IdentityCall {
     /// The role of this ARN.
     fileprivate func role(_ arn: String, of account: AccountID) -> Identity? {
-        request.directory.identities(of: account)?.identity(.role, arn: arn, in: request.partition)
+        let owners = request.directory.identities(of: account)
+        return owners?.account.partition == request.partition ? owners?.identity(.role, arn: arn) : nil
     }
 
     fileprivate func authorize(
@@ -192,7 +207,7 @@ extension IdentityCall {
         let target = IdentityConditions.Target(tags: role.record.tags, boundary: nil)
         let question = AccessQuestion(
             caller: .principal(caller.principal), action: action, resource: .key(arn: arn, owner: role.account),
-            crossesAccounts: true, request: IdentityConditions(call: self, target: target)
+            crossesAccounts: true, request: IdentityConditions(call: self, action: action, target: target)
         )
         let policies = request.directory.policies(of: caller)
         guard let trustPolicy = role.trustPolicy,

@@ -17,6 +17,17 @@ enum SessionOperation: String, Sendable {
     /// How long the sessions of a root user may last at the most.
     private static let longestRootDuration = 3600
 
+    /// What of the members that were sent the operation has.
+    func form(_ sent: [String: String]) -> Form {
+        let members: [FormMember] =
+            switch self {
+            case .getCallerIdentity: []
+            case .assumeRole: RoleAssumption.members
+            case .getSessionToken: ["DurationSeconds", "SerialNumber", "TokenCode"]
+            }
+        return Form(sent, taking: members, showsValues: true)
+    }
+
     /// Does the work, and notes in `record` what else the audit log should show.
     func perform(_ call: IdentityCall, _ record: inout AuditRecord) throws(QueryFailure) -> QueryValue {
         switch self {

@@ -62,7 +62,7 @@ struct Decrypt: Operation {
         try SealedText(
             input.ciphertextBlob, key: input.keyId, algorithm: input.encryptionAlgorithm,
             ignoresCiphertext: isDryRun(input) && input.dryRunModifiers.ignoresCiphertext,
-            memberNames: ("ciphertextBlob", "keyId"), action: description.action, for: description, with: resolver
+            memberNames: ("ciphertextBlob", "keyId"), for: description, with: resolver
         )
     }
 
@@ -103,7 +103,9 @@ struct ReEncrypt: Operation {
     /// What is to be opened, and the key to close it under.
     package struct Transfer: Sendable {
         let source: SealedText
-        let destination: KeySnapshot
+        /// A key of another account that is not to be had is refused in its turn: whoever may not use the source does not
+        /// learn which destinations there are.
+        let destination: Result<KeySnapshot, KMSError>
     }
 
     private static let fromAction: ActionName = "kms:ReEncryptFrom"
@@ -127,16 +129,24 @@ struct ReEncrypt: Operation {
         let source = try SealedText(
             input.ciphertextBlob, key: input.sourceKeyId, algorithm: input.sourceEncryptionAlgorithm,
             ignoresCiphertext: isDryRun(input) && input.dryRunModifiers.ignoresCiphertext,
-            memberNames: ("ciphertextBlob", "sourceKeyId"), action: fromAction, for: description, with: resolver
+            memberNames: ("ciphertextBlob", "sourceKeyId"), for: description.doing(fromAction), with: resolver
         )
-        return Transfer(source: source, destination: try resolver.key(input.destinationKeyId, for: description))
+        do throws(KMSError) {
+            let destination = try resolver.key(input.destinationKeyId, for: description.doing(toAction))
+            return Transfer(source: source, destination: .success(destination))
+        } catch {
+            guard error.code == .accessDenied else { throw error }
+            return Transfer(source: source, destination: .failure(error))
+        }
     }
 
     static func accesses(to subject: Transfer, for input: API.ReEncryptRequest) -> [Access] {
-        [
-            subject.source.access(fromAction),
-            Access(toAction, on: .key(subject.destination, checksState: true)),
-        ]
+        let destination: Access.Resource =
+            switch subject.destination {
+            case .success(let key): .key(key, checksState: true)
+            case .failure(let refusal): .hidden(refusal)
+            }
+        return [subject.source.access(fromAction), Access(toAction, on: destination)]
     }
 
     static func check(_ input: API.ReEncryptRequest, on subject: Transfer) throws(KMSError) {
@@ -146,7 +156,7 @@ struct ReEncrypt: Operation {
     static func perform(
         _ input: API.ReEncryptRequest, under permit: Permit<Transfer>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.ReEncryptResponse> {
-        let (source, destination) = (permit.subject.source.key, permit.subject.destination)
+        let (source, destination) = (permit.subject.source.key, try permit.subject.destination.get())
         let sourceAlgorithm = try source.encryptionAlgorithm(input.sourceEncryptionAlgorithm)
         let destinationAlgorithm = try destination.encryptionAlgorithm(input.destinationEncryptionAlgorithm)
         let sourceContext = EncryptionContext(input.sourceEncryptionContext)

@@ -15,7 +15,7 @@ extension SealedText {
     /// Finds the key that is to open `ciphertext`: the one that the request names, or the one that the ciphertext does.
     init(
         _ ciphertext: [UInt8]?, key identifier: String?, algorithm: String?, ignoresCiphertext: Bool,
-        memberNames: (ciphertext: String, key: String), action: ActionName, for operation: OperationDescription,
+        memberNames: (ciphertext: String, key: String), for operation: OperationDescription,
         with resolver: KeyResolver
     ) throws(KMSError) {
         if ignoresCiphertext {
@@ -37,7 +37,7 @@ extension SealedText {
             throw KMSError(.validation, "\(name.prefix(1).uppercased())\(name.dropFirst()) must not be null")
         }
         guard let header = try? SymmetricCiphertext.header(of: ciphertext) else { throw KMSError(.invalidCiphertext) }
-        let key = try resolver.key(ofCiphertext: header.keyID, action: action)
+        let key = try resolver.key(ofCiphertext: header.keyID, action: operation.action)
         self.init(key: key, ciphertext: ciphertext, isNamedByCiphertext: true)
     }
 

@@ -33,6 +33,7 @@ package struct Authorizer: Sendable {
         let policies = context.identities.policies(of: caller)
         var grounds: [Decision.Grounds] = []
         for access in accesses {
+            if case .hidden(let refusal) = access.resource { throw refusal }
             let (question, conditions) = access.question(amongst: accesses, of: operation, in: context)
             switch decision(on: access, question, conditions, policies) {
             case .allowed(let ground): grounds.append(ground)
@@ -117,14 +118,13 @@ extension GrantOperation {
 }
 
 extension Principal {
-    /// Everything by which a grant can name the principal: unique identifiers, and ARNs of those who were not known here.
+    /// Everything by which a grant can name the principal.
     fileprivate func granteeNames(in partition: Partition) -> [String] {
         let account = Principal.root(account).arn(in: partition)
         switch self {
         case .root: return [account]
-        case .user(_, _, _, let id): return [id.description, arn(in: partition), account]
-        case .roleSession(_, _, _, _, let id):
-            return [userID, id.description, arn(in: partition), policyARN(in: partition), account]
+        case .user(_, _, _, let id): return [id.description, account]
+        case .roleSession(_, _, _, _, let id): return [userID, id.description, account]
         }
     }
 }
@@ -134,7 +134,7 @@ extension Access {
     package var key: KeySnapshot? {
         switch resource {
         case .key(let key, _), .keyOfCiphertext(let key), .grant(let key, _): key
-        case .alias, .identity, .account: nil
+        case .alias, .identity, .account, .hidden: nil
         }
     }
 
@@ -172,7 +172,7 @@ extension Access {
             .key(arn: key.arnText, owner: key.arn.account)
         case .alias(let alias): .outsideKeyPolicies(alias.description)
         case .identity(let arn): .outsideKeyPolicies(arn)
-        case .account: .outsideKeyPolicies("*")
+        case .account, .hidden: .outsideKeyPolicies("*")
         }
     }
 }

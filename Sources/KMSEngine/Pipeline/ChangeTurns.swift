@@ -60,7 +60,7 @@ extension Access {
         switch resource {
         case .key(let key, _), .keyOfCiphertext(let key), .grant(let key, _): key.arn.turn
         case .alias(let alias): alias.description
-        case .identity, .account: nil
+        case .identity, .account, .hidden: nil
         }
     }
 }

@@ -69,6 +69,8 @@ package struct Access: Sendable {
         case key(KeySnapshot, checksState: Bool)
         /// A key that only a ciphertext named: a refusal must not tell whether it exists.
         case keyOfCiphertext(KeySnapshot)
+        /// A key of another account that is not there, or cannot be used like this: the refusal of one that is not shared.
+        case hidden(KMSError)
         /// A grant, which itself says who may end it, and the key that it is on.
         case grant(KeySnapshot, Grant)
         case alias(AliasARN)

@@ -6,7 +6,7 @@ package struct OperationDescription: Sendable {
     /// The operation's name in the API.
     package let name: OperationName
     /// The IAM action, which policies allow or deny; ReEncrypt has two others.
-    package let action: ActionName
+    package private(set) var action: ActionName
     /// Whether the operation works on a key of another account (KMS API Reference, "Cross-account use").
     package let isCrossAccount: Bool
     /// Which forms of identifier may name the key.
@@ -27,6 +27,13 @@ package struct OperationDescription: Sendable {
         self.identifiers = identifiers
         self.usage = usage
         self.recorded = recorded
+    }
+
+    /// The operation as it needs one of its two actions.
+    func doing(_ action: ActionName) -> Self {
+        var half = self
+        half.action = action
+        return half
     }
 }
 

@@ -239,7 +239,7 @@ package struct Pipeline: Sendable {
             case .key(let key, checksState: true), .keyOfCiphertext(let key):
                 try KindRules.check(operation.name, on: key)
                 try StateTable.check(operation.name, on: key)
-            case .key(_, checksState: false), .grant, .alias, .identity, .account: break
+            case .key(_, checksState: false), .grant, .alias, .identity, .account, .hidden: break
             }
         }
     }

@@ -17,7 +17,7 @@ struct RequestCircumstances: ConditionSource {
         case .named(let name): values(of: name)
         case .principalTag(let name):
             ConditionValues(identities.tags(of: caller).first { $0.key.lowercased() == name }?.value)
-        case .encryptionContext, .requestTag, .resourceTag, .unknown: .absent
+        case .encryptionContext, .requestTag, .resourceTag, .identityResourceTag, .unknown: .absent
         }
     }
 
@@ -33,6 +33,7 @@ struct RequestCircumstances: ConditionSource {
         case .requestedRegion: return .one(caller.region.description)
         case .sourceIP: return .one(client.address)
         case .userAgent: return ConditionValues(client.userAgent)
+        case .referer: return ConditionValues(client.referer)
         case .userID: return .one(principal.userID)
         case .username:
             if case .user(_, _, let name, _) = principal { return .one(name) }

@@ -25,7 +25,7 @@ struct RequestConditions: ConditionSource {
         case .encryptionContext(let name): ConditionValues(contextPairs.first { $0.key.lowercased() == name }?.value)
         case .requestTag(let name): ConditionValues(requestTags.first { $0.key.lowercased() == name }?.value)
         case .resourceTag(let name): ConditionValues(resourceTags.first { $0.key.lowercased() == name }?.value)
-        case .principalTag, .unknown: circumstances.values(of: key)
+        case .principalTag, .identityResourceTag, .unknown: circumstances.values(of: key)
         }
     }
 

@@ -6,8 +6,9 @@ import KMSModel
 enum AccessKeyOperations {
     static let all = [create, list, update, delete, lastUsed]
 
-    private static let create = IdentityOperation("CreateAccessKey", on: IdentityOperation.userOrCaller) {
-        (request, edit) throws(QueryFailure) in
+    private static let create = IdentityOperation(
+        "CreateAccessKey", taking: ["UserName"], on: IdentityOperation.userOrCaller
+    ) { (request, edit) throws(QueryFailure) in
         let owner = try request.owner(in: edit.identities)
         guard edit.identities.accessKeys(of: owner?.id).count < IdentityQuota.accessKeysPerUser else {
             throw .limitExceeded("Cannot exceed quota for AccessKeysPerUser: \(IdentityQuota.accessKeysPerUser)")
@@ -25,10 +26,10 @@ enum AccessKeyOperations {
     }
 
     private static let list = IdentityOperation(
-        "ListAccessKeys", isReadOnly: true, on: IdentityOperation.userOrCaller
+        "ListAccessKeys", taking: ["UserName"] + FormMember.page, isReadOnly: true, on: IdentityOperation.userOrCaller
     ) { (request, edit) throws(QueryFailure) in
         let owner = try request.owner(in: edit.identities)
-        let keys = edit.identities.accessKeys(of: owner?.id).sorted { $0.id < $1.id }
+        let keys = edit.identities.accessKeys(of: owner?.id)
         let more = owner.map { [QueryValue.Member("UserName", .text($0.name))] } ?? []
         return try Page(of: keys, by: \.id, request.form).answer("AccessKeyMetadata", and: more) { key in
             QueryValue([
@@ -38,8 +39,9 @@ enum AccessKeyOperations {
         }
     }
 
-    private static let update = IdentityOperation("UpdateAccessKey", on: IdentityOperation.userOrCaller) {
-        (request, edit) throws(QueryFailure) in
+    private static let update = IdentityOperation(
+        "UpdateAccessKey", taking: ["UserName", "AccessKeyId", "Status"], on: IdentityOperation.userOrCaller
+    ) { (request, edit) throws(QueryFailure) in
         var accessKey = try request.accessKey(in: edit.identities)
         let status = try request.form.required("Status")
         guard ["Active", "Inactive"].contains(status) else {
@@ -50,17 +52,23 @@ enum AccessKeyOperations {
         return nil
     }
 
-    private static let delete = IdentityOperation("DeleteAccessKey", on: IdentityOperation.userOrCaller) {
-        (request, edit) throws(QueryFailure) in
+    private static let delete = IdentityOperation(
+        "DeleteAccessKey", taking: ["UserName", "AccessKeyId"], on: IdentityOperation.userOrCaller
+    ) { (request, edit) throws(QueryFailure) in
         edit.deleteAccessKey(try request.accessKey(in: edit.identities).id)
         return nil
     }
 
     private static let lastUsed = IdentityOperation(
-        "GetAccessKeyLastUsed", isReadOnly: true,
+        "GetAccessKeyLastUsed", taking: ["AccessKeyId"], isReadOnly: true,
         on: { (request, identities) throws(QueryFailure) in
-            let user = try request.anyAccessKey(in: identities).user.flatMap { identities.identity($0) }
-            return user?.arn(in: request.partition) ?? request.caller.principal.policyARN(in: request.partition)
+            let id = try request.accessKeyID()
+            let user = identities.accessKey(id)?.user.flatMap { identities.identity($0) }
+            // Who may not ask does not learn whose it is, nor whether there is one.
+            return [
+                IdentityResource(
+                    user?.arn ?? request.arn(.user, ""), name: "access key \(id)")
+            ]
         }
     ) { (request, edit) throws(QueryFailure) in
         let accessKey = try request.anyAccessKey(in: edit.identities)
@@ -94,9 +102,20 @@ extension IdentityRequest {
     }
 
     fileprivate func anyAccessKey(in identities: AccountIdentities) throws(QueryFailure) -> AccessKeyRecord {
-        let id = try form.required("AccessKeyId", count: 16...128)
+        let id = try accessKeyID()
         guard let accessKey = identities.accessKey(id) else { throw Self.noAccessKey(id) }
         return accessKey
+    }
+
+    /// Source of the pattern: IAM API Reference, `accessKeyIdType`.
+    ///
+    /// - Throws: ``QueryFailure`` with `ValidationError`.
+    fileprivate func accessKeyID() throws(QueryFailure) -> String {
+        let id = try form.required("AccessKeyId", count: 16...128)
+        guard id.utf8.allSatisfy({ Form.isOfName($0) && !"+=,.@-".utf8.contains($0) }) else {
+            throw form.broken("AccessKeyId", #"Member must satisfy regular expression pattern: [\w]+"#)
+        }
+        return id
     }
 
     private static func noAccessKey(_ id: String) -> QueryFailure {

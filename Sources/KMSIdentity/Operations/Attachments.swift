@@ -6,8 +6,9 @@ enum AttachmentOperations {
     static let all = [UniqueID.Kind.user, .group, .role].flatMap { kind in [attach(kind), detach(kind), list(kind)] }
 
     private static func attach(_ kind: UniqueID.Kind) -> IdentityOperation {
-        IdentityOperation("Attach\(kind.word)Policy", on: IdentityOperation.named(kind)) {
-            (request, edit) throws(QueryFailure) in
+        IdentityOperation(
+            "Attach\(kind.word)Policy", taking: [kind.nameField, "PolicyArn"], on: IdentityOperation.named(kind)
+        ) { (request, edit) throws(QueryFailure) in
             var owner = try request.existing(kind, in: edit.identities).record
             let policy = try request.attachablePolicy("PolicyArn", in: edit.identities)
             guard !owner.attachedPolicies.contains(policy.record.id) else { return nil }
@@ -22,11 +23,12 @@ enum AttachmentOperations {
     }
 
     private static func detach(_ kind: UniqueID.Kind) -> IdentityOperation {
-        IdentityOperation("Detach\(kind.word)Policy", on: IdentityOperation.named(kind)) {
-            (request, edit) throws(QueryFailure) in
+        IdentityOperation(
+            "Detach\(kind.word)Policy", taking: [kind.nameField, "PolicyArn"], on: IdentityOperation.named(kind)
+        ) { (request, edit) throws(QueryFailure) in
             var owner = try request.existing(kind, in: edit.identities).record
             let arn = try request.policyARN("PolicyArn")
-            guard let policy = edit.identities.policy(arn: arn, in: request.partition),
+            guard let policy = edit.identities.policy(arn: arn),
                 owner.attachedPolicies.contains(policy.record.id)
             else { throw .noSuchEntity("Policy \(arn) was not found.") }
             owner.attachedPolicies.removeAll { $0 == policy.record.id }
@@ -36,16 +38,17 @@ enum AttachmentOperations {
     }
 
     private static func list(_ kind: UniqueID.Kind) -> IdentityOperation {
-        IdentityOperation("ListAttached\(kind.word)Policies", isReadOnly: true, on: IdentityOperation.named(kind)) {
-            (request, edit) throws(QueryFailure) in
+        IdentityOperation(
+            "ListAttached\(kind.word)Policies", taking: [kind.nameField, "PathPrefix"] + FormMember.page,
+            isReadOnly: true, on: IdentityOperation.named(kind)
+        ) { (request, edit) throws(QueryFailure) in
             let owner = try request.existing(kind, in: edit.identities).record
-            let prefix = request.form.optional("PathPrefix") ?? "/"
+            let prefix = try request.form.pathPrefix()
             let policies = owner.attachedPolicies.compactMap { edit.identities.policy($0) }
                 .filter { $0.record.path.hasBytePrefix(prefix) }
-                .sorted { $0.record.name.lowercased() < $1.record.name.lowercased() }
-            return try Page(of: policies, by: \.record.name, request.form).answer("AttachedPolicies") { policy in
+            return try Page(of: policies, by: \.record.foldedName, request.form).answer("AttachedPolicies") { policy in
                 QueryValue([
-                    "PolicyName": .text(policy.record.name), "PolicyArn": .text(policy.arn(in: request.partition)),
+                    "PolicyName": .text(policy.record.name), "PolicyArn": .text(policy.arn),
                 ])
             }
         }
@@ -57,8 +60,10 @@ enum BoundaryOperations {
     static let all = [UniqueID.Kind.user, .role].flatMap { kind in [put(kind), delete(kind)] }
 
     private static func put(_ kind: UniqueID.Kind) -> IdentityOperation {
-        IdentityOperation("Put\(kind.word)PermissionsBoundary", on: IdentityOperation.named(kind)) {
-            (request, edit) throws(QueryFailure) in
+        IdentityOperation(
+            "Put\(kind.word)PermissionsBoundary", taking: [kind.nameField, "PermissionsBoundary"],
+            on: IdentityOperation.named(kind)
+        ) { (request, edit) throws(QueryFailure) in
             var owner = try request.existing(kind, in: edit.identities).record
             guard let boundary = try request.boundary(in: edit.identities) else {
                 throw request.form.broken("PermissionsBoundary", "Member must not be null")
@@ -70,8 +75,9 @@ enum BoundaryOperations {
     }
 
     private static func delete(_ kind: UniqueID.Kind) -> IdentityOperation {
-        IdentityOperation("Delete\(kind.word)PermissionsBoundary", on: IdentityOperation.named(kind)) {
-            (request, edit) throws(QueryFailure) in
+        IdentityOperation(
+            "Delete\(kind.word)PermissionsBoundary", taking: [kind.nameField], on: IdentityOperation.named(kind)
+        ) { (request, edit) throws(QueryFailure) in
             var owner = try request.existing(kind, in: edit.identities).record
             guard owner.boundary != nil else {
                 throw .noSuchEntity("\(kind.word) \(owner.name) does not have a permissions boundary.")
@@ -97,7 +103,7 @@ extension IdentityRequest {
         _ member: String, in identities: AccountIdentities
     ) throws(QueryFailure) -> ManagedPolicy {
         let arn = try policyARN(member)
-        guard let policy = identities.policy(arn: arn, in: partition) else {
+        guard let policy = identities.policy(arn: arn) else {
             throw .noSuchEntity("Policy \(arn) does not exist or is not attachable.")
         }
         return policy

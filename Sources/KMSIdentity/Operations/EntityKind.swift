@@ -17,6 +17,9 @@ extension UniqueID.Kind {
     /// The member that names one, such as `UserName`.
     var nameMember: String { "\(word)Name" }
 
+    /// The member that names one, as a text.
+    var nameField: FormMember { FormMember(stringLiteral: nameMember) }
+
     /// The most characters of a name (IAM API Reference).
     var longestName: Int {
         switch self {
@@ -60,30 +63,49 @@ extension IdentityRequest {
 
 extension IdentityOperation {
     /// Asks policies about the user, group or role that the request names, as it is called if it exists.
-    static func named(_ kind: UniqueID.Kind) -> Resource {
+    static func named(_ kind: UniqueID.Kind) -> Resources {
         { (request, identities) throws(QueryFailure) in
             let name = try request.name(kind)
-            return identities.identity(kind, named: name)?.arn(in: request.partition) ?? request.arn(kind, name)
+            let known = identities.identity(kind, named: name)?.arn
+            return [IdentityResource(known ?? request.arn(kind, name))]
+        }
+    }
+
+    /// Asks policies about the user or group that the request names, and about what it is to become.
+    ///
+    /// Source: IAM API Reference, UpdateUser and UpdateGroup.
+    static func renamed(_ kind: UniqueID.Kind) -> Resources {
+        { (request, identities) throws(QueryFailure) in
+            let present = try named(kind)(request, identities)
+            let (name, record) = (
+                try request.name(kind), identities.identity(kind, named: try request.name(kind))?.record
+            )
+            let next = request.arn(
+                kind, path: try request.newPath() ?? record?.path ?? "/",
+                try request.newName(kind) ?? record?.name ?? name)
+            return present + [IdentityResource(next)]
         }
     }
 
     /// Asks policies about the user that the request names, or who asks.
-    static let userOrCaller: Resource = { (request, identities) throws(QueryFailure) in
-        if request.form.optional("UserName") == nil { return request.caller.principal.policyARN(in: request.partition) }
+    static let userOrCaller: Resources = { (request, identities) throws(QueryFailure) in
+        if request.form.optional("UserName") == nil {
+            return [IdentityResource(request.caller.principal.policyARN(in: request.partition))]
+        }
         return try named(.user)(request, identities)
     }
 
     /// Asks policies about one that the request is to make.
-    static func new(_ kind: UniqueID.Kind) -> Resource {
+    static func new(_ kind: UniqueID.Kind) -> Resources {
         { (request, _) throws(QueryFailure) in
-            request.arn(kind, path: try request.form.path(), try request.name(kind))
+            [IdentityResource(request.arn(kind, path: try request.form.path(), try request.name(kind)))]
         }
     }
 
     /// Asks policies about all of a kind under a path.
-    static func all(_ kind: UniqueID.Kind) -> Resource {
+    static func all(_ kind: UniqueID.Kind) -> Resources {
         { (request, _) throws(QueryFailure) in
-            request.arn(kind, path: request.form.optional("PathPrefix") ?? "/", "")
+            [IdentityResource(request.arn(kind, path: try request.form.pathPrefix(), ""))]
         }
     }
 }
@@ -98,44 +120,5 @@ extension AccountIdentities {
         guard count(of: kind) < quota else {
             throw .limitExceeded("Cannot exceed quota for \(kind.word)sPerAccount: \(quota)")
         }
-    }
-}
-
-/// A list that is answered in pages.
-///
-/// The marker is the name of the last entry that was shown, encoded, so that a page goes on behind it also when the entry is
-/// gone.
-struct Page<Element> {
-    let elements: [Element]
-    private let marker: String?
-
-    /// The page of `all`, which is in the order of `name`, that the request asks for.
-    init(of all: [Element], by name: (Element) -> String, _ form: Form) throws(QueryFailure) {
-        let limit = try form.number("MaxItems", in: 1...1000) ?? 100
-        var rest = all[...]
-        if let marker = try form.optional("Marker", count: 1...320) {
-            guard let bytes = Base64.decode(marker), let last = String(validating: bytes, as: UTF8.self) else {
-                throw .validation("Invalid Marker.")
-            }
-            rest = all.drop { name($0).lowercased() <= last }
-        }
-        elements = Array(rest.prefix(limit))
-        marker =
-            rest.count > limit ? elements.last.map { Base64.encode(Array(name($0).lowercased().utf8)) } : nil
-    }
-
-    /// The answer, with the entries as `member`.
-    func answer(
-        _ member: String, and more: [QueryValue.Member] = [], _ show: (Element) -> QueryValue
-    ) -> QueryValue {
-        answer(more + [QueryValue.Member(member, .list(elements.map(show)))])
-    }
-
-    /// The answer, with the entries among `members`.
-    func answer(_ members: [QueryValue.Member]) -> QueryValue {
-        var members = members
-        members.append(QueryValue.Member("IsTruncated", .flag(marker != nil)))
-        if let marker { members.append(QueryValue.Member("Marker", .text(marker))) }
-        return .structure(members)
     }
 }

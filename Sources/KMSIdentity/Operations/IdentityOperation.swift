@@ -57,9 +57,9 @@ package struct IdentityRequest: Sendable {
 /// The deed is a pure function of the request and of everybody in the account, so that it can be done again when another
 /// change came first.
 package struct IdentityOperation: Sendable {
-    /// Finds the ARN that policies are asked about.
-    package typealias Resource =
-        @Sendable (IdentityRequest, AccountIdentities) throws(QueryFailure) -> String
+    /// Finds what policies are asked about; all of it has to be allowed.
+    package typealias Resources =
+        @Sendable (IdentityRequest, AccountIdentities) throws(QueryFailure) -> [IdentityResource]
     /// Does the work on everybody in the account.
     package typealias Deed =
         @Sendable (IdentityRequest, inout IdentityEdit) throws(QueryFailure) -> QueryValue?
@@ -70,20 +70,26 @@ package struct IdentityOperation: Sendable {
     package let action: ActionName
     /// Whether the operation changes nothing.
     package let isReadOnly: Bool
-    /// The ARN that policies are asked about.
-    package let resource: Resource
+    /// What policies are asked about.
+    package let resources: Resources
+    private let members: [FormMember]
     /// Does the work, and answers the result; nil for operations that have none.
     package let perform: Deed
 
     init(
-        _ name: String, isReadOnly: Bool = false, on resource: @escaping Resource, _ perform: @escaping Deed
+        _ name: String, taking members: [FormMember], isReadOnly: Bool = false, on resources: @escaping Resources,
+        _ perform: @escaping Deed
     ) {
         self.name = name
+        self.members = members
         action = ActionName("iam:\(name)")
         self.isReadOnly = isReadOnly
-        self.resource = resource
+        self.resources = resources
         self.perform = perform
     }
+
+    /// What of the members that were sent the operation has.
+    package func form(_ sent: [String: String]) -> Form { Form(sent, taking: members) }
 
     /// The operation of this name.
     package static func named(_ name: String) -> IdentityOperation? { byName[name] }
@@ -95,6 +101,20 @@ package struct IdentityOperation: Sendable {
         + AccessKeyOperations.all + TagOperations.all + AbsentFeatures.all
 
     private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
+}
+
+/// Something that policies are asked about.
+package struct IdentityResource: Sendable {
+    /// What the patterns of policies are held against.
+    package let arn: String
+    /// What a refusal calls it.
+    package let name: String
+
+    /// - Parameter name: What a refusal calls it, where that is not its ARN.
+    init(_ arn: String, name: String? = nil) {
+        self.arn = arn
+        self.name = name ?? arn
+    }
 }
 
 /// What there may be of each thing.

@@ -8,8 +8,10 @@ enum InlinePolicyOperations {
     }
 
     private static func put(_ kind: UniqueID.Kind) -> IdentityOperation {
-        IdentityOperation("Put\(kind.word)Policy", on: IdentityOperation.named(kind)) {
-            (request, edit) throws(QueryFailure) in
+        IdentityOperation(
+            "Put\(kind.word)Policy", taking: [kind.nameField, "PolicyName", "PolicyDocument"],
+            on: IdentityOperation.named(kind)
+        ) { (request, edit) throws(QueryFailure) in
             var owner = try request.existing(kind, in: edit.identities).record
             let policy = InlinePolicy(
                 name: try request.form.name("PolicyName", longest: 128),
@@ -27,8 +29,10 @@ enum InlinePolicyOperations {
     }
 
     private static func get(_ kind: UniqueID.Kind) -> IdentityOperation {
-        IdentityOperation("Get\(kind.word)Policy", isReadOnly: true, on: IdentityOperation.named(kind)) {
-            (request, edit) throws(QueryFailure) in
+        IdentityOperation(
+            "Get\(kind.word)Policy", taking: [kind.nameField, "PolicyName"], isReadOnly: true,
+            on: IdentityOperation.named(kind)
+        ) { (request, edit) throws(QueryFailure) in
             let owner = try request.existing(kind, in: edit.identities).record
             let policy = try request.inlinePolicy(of: owner)
             return QueryValue([
@@ -39,8 +43,9 @@ enum InlinePolicyOperations {
     }
 
     private static func delete(_ kind: UniqueID.Kind) -> IdentityOperation {
-        IdentityOperation("Delete\(kind.word)Policy", on: IdentityOperation.named(kind)) {
-            (request, edit) throws(QueryFailure) in
+        IdentityOperation(
+            "Delete\(kind.word)Policy", taking: [kind.nameField, "PolicyName"], on: IdentityOperation.named(kind)
+        ) { (request, edit) throws(QueryFailure) in
             var owner = try request.existing(kind, in: edit.identities).record
             let policy = try request.inlinePolicy(of: owner)
             owner.inlinePolicies.removeAll { $0.name == policy.name }
@@ -50,11 +55,14 @@ enum InlinePolicyOperations {
     }
 
     private static func list(_ kind: UniqueID.Kind) -> IdentityOperation {
-        IdentityOperation("List\(kind.word)Policies", isReadOnly: true, on: IdentityOperation.named(kind)) {
-            (request, edit) throws(QueryFailure) in
+        IdentityOperation(
+            "List\(kind.word)Policies", taking: [kind.nameField] + FormMember.page, isReadOnly: true,
+            on: IdentityOperation.named(kind)
+        ) { (request, edit) throws(QueryFailure) in
             let owner = try request.existing(kind, in: edit.identities).record
-            let names = owner.inlinePolicies.map(\.name).sorted { $0.lowercased() < $1.lowercased() }
-            return try Page(of: names, by: \.self, request.form).answer("PolicyNames") { .text($0) }
+            // Names that differ in case alone are names of two policies.
+            return try Page(of: owner.inlinePolicies.map(\.name), by: { "\($0.lowercased()) \($0)" }, request.form)
+                .answer("PolicyNames") { .text($0) }
         }
     }
 }

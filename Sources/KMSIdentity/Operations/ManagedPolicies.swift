@@ -7,8 +7,10 @@ enum ManagedPolicyOperations {
 
     private static let policyUsages = ["PermissionsPolicy", "PermissionsBoundary"]
 
-    private static let create = IdentityOperation("CreatePolicy", on: IdentityOperation.new(.policy)) {
-        (request, edit) throws(QueryFailure) in
+    private static let create = IdentityOperation(
+        "CreatePolicy", taking: ["PolicyName", "Path", "PolicyDocument", "Description", .tags],
+        on: IdentityOperation.new(.policy)
+    ) { (request, edit) throws(QueryFailure) in
         let name = try request.name(.policy)
         let policy = ManagedPolicyRecord(
             id: try request.makeID(.policy), path: try request.form.path(), name: name,
@@ -25,14 +27,16 @@ enum ManagedPolicyOperations {
         return QueryValue(["Policy": try request.answer(edit.identities, policy: policy.id)])
     }
 
-    private static let get = IdentityOperation("GetPolicy", isReadOnly: true, on: IdentityOperation.policyARN) {
-        (request, edit) throws(QueryFailure) in
+    private static let get = IdentityOperation(
+        "GetPolicy", taking: ["PolicyArn"], isReadOnly: true, on: IdentityOperation.policyARN
+    ) { (request, edit) throws(QueryFailure) in
         let policy = try request.existingPolicy(in: edit.identities)
         return QueryValue(["Policy": try request.answer(edit.identities, policy: policy.record.id)])
     }
 
-    private static let delete = IdentityOperation("DeletePolicy", on: IdentityOperation.policyARN) {
-        (request, edit) throws(QueryFailure) in
+    private static let delete = IdentityOperation(
+        "DeletePolicy", taking: ["PolicyArn"], on: IdentityOperation.policyARN
+    ) { (request, edit) throws(QueryFailure) in
         let policy = try request.existingPolicy(in: edit.identities)
         let (attached, limited) = edit.identities.attachments(of: policy.record.id)
         guard attached.isEmpty, limited.isEmpty else {
@@ -47,26 +51,31 @@ enum ManagedPolicyOperations {
         return nil
     }
 
-    private static let list = IdentityOperation("ListPolicies", isReadOnly: true, on: IdentityOperation.all(.policy)) {
-        (request, edit) throws(QueryFailure) in
+    private static let list = IdentityOperation(
+        "ListPolicies", taking: ["Scope", "OnlyAttached", "PathPrefix", "PolicyUsageFilter"] + FormMember.page,
+        isReadOnly: true, on: IdentityOperation.all(.policy)
+    ) { (request, edit) throws(QueryFailure) in
         let form = request.form
-        let prefix = try form.optional("PathPrefix", count: 1...512) ?? "/"
+        let prefix = try form.pathPrefix()
+        let isOnlyAttached = try form.flag("OnlyAttached")
         let scope = try form.choice("Scope", ["All", "AWS", "Local"])
         let usage = try form.choice("PolicyUsageFilter", policyUsages)
         let counts = edit.identities.attachmentCounts()
         let policies = edit.identities.managedPolicies.filter { policy in
             let uses = counts[policy.record.id] ?? AttachmentCounts()
             return policy.record.path.hasBytePrefix(prefix) && scope != "AWS"
-                && (!form.flag("OnlyAttached") || uses.attached > 0)
+                && (!isOnlyAttached || uses.attached > 0)
                 && (usage != "PermissionsBoundary" || uses.limited > 0)
         }
-        return try Page(of: policies, by: \.record.name, form).answer("Policies") { policy in
+        return try Page(of: policies, by: \.record.foldedName, form).answer("Policies") { policy in
             request.summary(of: policy, used: counts[policy.record.id] ?? AttachmentCounts())
         }
     }
 
     private static let listEntities = IdentityOperation(
-        "ListEntitiesForPolicy", isReadOnly: true, on: IdentityOperation.policyARN
+        "ListEntitiesForPolicy",
+        taking: ["PolicyArn", "EntityFilter", "PathPrefix", "PolicyUsageFilter"] + FormMember.page,
+        isReadOnly: true, on: IdentityOperation.policyARN
     ) { (request, edit) throws(QueryFailure) in
         let form = request.form
         let policy = try request.existingPolicy(in: edit.identities)
@@ -74,7 +83,7 @@ enum ManagedPolicyOperations {
         let usage = try form.choice("PolicyUsageFilter", policyUsages)
         let filter = try form.choice(
             "EntityFilter", ["User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"])
-        let prefix = form.optional("PathPrefix") ?? "/"
+        let prefix = try form.pathPrefix()
         let wanted =
             usage == "PermissionsBoundary" ? limited : usage == "PermissionsPolicy" ? attached : attached + limited
         var seen: Set<UniqueID> = []
@@ -83,9 +92,7 @@ enum ManagedPolicyOperations {
                 && seen.insert(record.id).inserted
         }
         // A user, a group and a role can have one name.
-        let order = { (record: IdentityRecord) in "\(record.id.kind.word) \(record.name)" }
-        let page = try Page(
-            of: entities.sorted { order($0).lowercased() < order($1).lowercased() }, by: order, form)
+        let page = try Page(of: entities, by: { "\($0.id.kind.word) \($0.foldedName)" }, form)
         return page.answer(
             [UniqueID.Kind.group, .user, .role].map { kind in
                 let shown = page.elements.filter { $0.id.kind == kind }.map { record in
@@ -100,7 +107,9 @@ enum ManagedPolicyOperations {
 
 extension IdentityOperation {
     /// Asks policies about the managed policy whose ARN the request gives.
-    static let policyARN: Resource = { (request, _) throws(QueryFailure) in try request.policyARN("PolicyArn") }
+    static let policyARN: Resources = { (request, _) throws(QueryFailure) in
+        [IdentityResource(try request.policyARN("PolicyArn"))]
+    }
 }
 
 extension IdentityRequest {
@@ -118,7 +127,7 @@ extension IdentityRequest {
     /// - Throws: ``QueryFailure``: `ValidationError`, `NoSuchEntity`.
     func existingPolicy(in identities: AccountIdentities) throws(QueryFailure) -> ManagedPolicy {
         let arn = try policyARN("PolicyArn")
-        guard let policy = identities.policy(arn: arn, in: partition) else {
+        guard let policy = identities.policy(arn: arn) else {
             throw .noSuchEntity("Policy \(arn) was not found.")
         }
         return policy
@@ -139,7 +148,7 @@ extension IdentityRequest {
 
     /// What lists tell of a managed policy.
     fileprivate func summary(of policy: ManagedPolicy, used: AttachmentCounts) -> QueryValue {
-        let (record, arn) = (policy.record, policy.arn(in: partition))
+        let (record, arn) = (policy.record, policy.arn)
         return QueryValue([
             "PolicyName": .text(record.name), "PolicyId": .text(record.id.description), "Arn": .text(arn),
             "Path": .text(record.path), "DefaultVersionId": .text("v\(record.defaultVersion)"),

@@ -4,8 +4,9 @@ import KMSModel
 enum PolicyVersionOperations {
     static let all = [create, get, list, delete, setDefault]
 
-    private static let create = IdentityOperation("CreatePolicyVersion", on: IdentityOperation.policyARN) {
-        (request, edit) throws(QueryFailure) in
+    private static let create = IdentityOperation(
+        "CreatePolicyVersion", taking: ["PolicyArn", "PolicyDocument", "SetAsDefault"], on: IdentityOperation.policyARN
+    ) { (request, edit) throws(QueryFailure) in
         var policy = try request.existingPolicy(in: edit.identities).record
         let document = try request.managedPolicyDocument()
         guard policy.versions.count < IdentityQuota.versionsPerPolicy else {
@@ -17,14 +18,14 @@ enum PolicyVersionOperations {
         let version = ManagedPolicyRecord.Version(
             number: policy.lastVersion, document: document, creationDate: request.date)
         policy.versions.append(version)
-        if request.form.flag("SetAsDefault") { policy.defaultVersion = version.number }
+        if try request.form.flag("SetAsDefault") { policy.defaultVersion = version.number }
         policy.updateDate = request.date
         try edit.put(policy)
         return QueryValue(["PolicyVersion": version.summary(of: policy)])
     }
 
     private static let get = IdentityOperation(
-        "GetPolicyVersion", isReadOnly: true, on: IdentityOperation.policyARN
+        "GetPolicyVersion", taking: ["PolicyArn", "VersionId"], isReadOnly: true, on: IdentityOperation.policyARN
     ) { (request, edit) throws(QueryFailure) in
         let policy = try request.existingPolicy(in: edit.identities).record
         let version = try request.version(of: policy)
@@ -34,17 +35,18 @@ enum PolicyVersionOperations {
     }
 
     private static let list = IdentityOperation(
-        "ListPolicyVersions", isReadOnly: true, on: IdentityOperation.policyARN
+        "ListPolicyVersions", taking: ["PolicyArn"] + FormMember.page, isReadOnly: true, on: IdentityOperation.policyARN
     ) { (request, edit) throws(QueryFailure) in
         let policy = try request.existingPolicy(in: edit.identities).record
         // Newest first: what is left of a great number has as many digits as any other.
         let order = { (version: ManagedPolicyRecord.Version) in String(2_000_000_000 - version.number) }
-        return try Page(of: policy.versions.reversed(), by: order, request.form)
+        return try Page(of: policy.versions, by: order, request.form)
             .answer("Versions") { $0.summary(of: policy) }
     }
 
-    private static let delete = IdentityOperation("DeletePolicyVersion", on: IdentityOperation.policyARN) {
-        (request, edit) throws(QueryFailure) in
+    private static let delete = IdentityOperation(
+        "DeletePolicyVersion", taking: ["PolicyArn", "VersionId"], on: IdentityOperation.policyARN
+    ) { (request, edit) throws(QueryFailure) in
         var policy = try request.existingPolicy(in: edit.identities).record
         let version = try request.version(of: policy)
         guard version.number != policy.defaultVersion else {
@@ -56,8 +58,9 @@ enum PolicyVersionOperations {
         return nil
     }
 
-    private static let setDefault = IdentityOperation("SetDefaultPolicyVersion", on: IdentityOperation.policyARN) {
-        (request, edit) throws(QueryFailure) in
+    private static let setDefault = IdentityOperation(
+        "SetDefaultPolicyVersion", taking: ["PolicyArn", "VersionId"], on: IdentityOperation.policyARN
+    ) { (request, edit) throws(QueryFailure) in
         var policy = try request.existingPolicy(in: edit.identities).record
         policy.defaultVersion = try request.version(of: policy).number
         policy.updateDate = request.date

@@ -8,8 +8,14 @@ enum RoleOperations {
     /// How long a session may last, in seconds (IAM API Reference, CreateRole).
     private static let sessionDurations = 3600...43_200
 
-    private static let create = IdentityOperation("CreateRole", on: IdentityOperation.new(.role)) {
-        (request, edit) throws(QueryFailure) in
+    private static let create = IdentityOperation(
+        "CreateRole",
+        taking: [
+            "RoleName", "Path", "AssumeRolePolicyDocument", "Description", "MaxSessionDuration", "PermissionsBoundary",
+            .tags,
+        ],
+        on: IdentityOperation.new(.role)
+    ) { (request, edit) throws(QueryFailure) in
         let form = request.form
         let name = try request.name(.role)
         let (path, tags) = (try form.path(), try form.tags())
@@ -18,7 +24,7 @@ enum RoleOperations {
         role.tags = tags
         role.role = IdentityRecord.RoleDetails(
             trustPolicy: try request.trustPolicy("AssumeRolePolicyDocument"),
-            trustPartition: request.partition.rawValue, description: try form.description(),
+            description: try form.description(),
             maxSessionDuration: try form.number("MaxSessionDuration", in: sessionDurations)
                 ?? sessionDurations.lowerBound
         )
@@ -31,14 +37,16 @@ enum RoleOperations {
         return QueryValue(["Role": .structure(members.filter { $0.name != "MaxSessionDuration" })])
     }
 
-    private static let get = IdentityOperation("GetRole", isReadOnly: true, on: IdentityOperation.named(.role)) {
-        (request, edit) throws(QueryFailure) in
+    private static let get = IdentityOperation(
+        "GetRole", taking: ["RoleName"], isReadOnly: true, on: IdentityOperation.named(.role)
+    ) { (request, edit) throws(QueryFailure) in
         let role = try request.existing(.role, in: edit.identities).record
         return QueryValue(["Role": try request.roleAnswer(edit.identities, role.id)])
     }
 
-    private static let update = IdentityOperation("UpdateRole", on: IdentityOperation.named(.role)) {
-        (request, edit) throws(QueryFailure) in
+    private static let update = IdentityOperation(
+        "UpdateRole", taking: ["RoleName", "Description", "MaxSessionDuration"], on: IdentityOperation.named(.role)
+    ) { (request, edit) throws(QueryFailure) in
         var role = try request.existing(.role, in: edit.identities).record
         if let description = try request.form.description() { role.role?.description = description }
         if let duration = try request.form.number("MaxSessionDuration", in: sessionDurations) {
@@ -49,7 +57,7 @@ enum RoleOperations {
     }
 
     private static let updateDescription = IdentityOperation(
-        "UpdateRoleDescription", on: IdentityOperation.named(.role)
+        "UpdateRoleDescription", taking: ["RoleName", "Description"], on: IdentityOperation.named(.role)
     ) { (request, edit) throws(QueryFailure) in
         var role = try request.existing(.role, in: edit.identities).record
         guard let description = try request.form.description() else {
@@ -61,25 +69,26 @@ enum RoleOperations {
     }
 
     private static let updateTrust = IdentityOperation(
-        "UpdateAssumeRolePolicy", on: IdentityOperation.named(.role)
+        "UpdateAssumeRolePolicy", taking: ["RoleName", "PolicyDocument"], on: IdentityOperation.named(.role)
     ) { (request, edit) throws(QueryFailure) in
         var role = try request.existing(.role, in: edit.identities).record
         role.role?.trustPolicy = try request.trustPolicy("PolicyDocument")
-        role.role?.trustPartition = request.partition.rawValue
         try edit.put(role)
         return nil
     }
 
-    private static let delete = IdentityOperation("DeleteRole", on: IdentityOperation.named(.role)) {
-        (request, edit) throws(QueryFailure) in
+    private static let delete = IdentityOperation(
+        "DeleteRole", taking: ["RoleName"], on: IdentityOperation.named(.role)
+    ) { (request, edit) throws(QueryFailure) in
         let role = try request.existing(.role, in: edit.identities).record
         try role.checkHasNoPolicies()
         edit.delete(role.id)
         return nil
     }
 
-    private static let list = IdentityOperation("ListRoles", isReadOnly: true, on: IdentityOperation.all(.role)) {
-        (request, edit) throws(QueryFailure) in
+    private static let list = IdentityOperation(
+        "ListRoles", taking: ["PathPrefix"] + FormMember.page, isReadOnly: true, on: IdentityOperation.all(.role)
+    ) { (request, edit) throws(QueryFailure) in
         try request.page(of: .role, in: edit.identities) { request.withTrustPolicy($0) }
     }
 }
@@ -94,7 +103,7 @@ extension IdentityRequest {
         do throws(PolicyFailure) {
             document = try PolicyDocument.parse(text, as: .trust(partition))
         } catch {
-            guard error != .syntax else {
+            if error == .syntax, (try? JSONParser.parse(text.utf8, refusingDuplicates: true)) == nil {
                 throw QueryFailure("MalformedPolicyDocument", "This policy contains invalid Json")
             }
             throw refusal(error, of: member)
@@ -118,7 +127,7 @@ extension IdentityRequest {
     }
 
     fileprivate func withTrustPolicy(_ role: Identity) -> QueryValue {
-        guard case .structure(let members) = role.summary(in: partition) else { return .structure([]) }
+        guard case .structure(let members) = role.summary else { return .structure([]) }
         return .structure(members + trust(of: role))
     }
 

@@ -5,7 +5,7 @@ enum TagOperations {
     static let all =
         [UniqueID.Kind.user, .role].flatMap(operations)
         + operations(
-            "Policy", on: IdentityOperation.policyARN,
+            "Policy", "PolicyArn", on: IdentityOperation.policyARN,
             tags: { (request, identities) throws(QueryFailure) in
                 try request.existingPolicy(in: identities).record.tags
             },
@@ -17,7 +17,7 @@ enum TagOperations {
 
     private static func operations(of kind: UniqueID.Kind) -> [IdentityOperation] {
         operations(
-            kind.word, on: IdentityOperation.named(kind),
+            kind.word, kind.nameField, on: IdentityOperation.named(kind),
             tags: { (request, identities) throws(QueryFailure) in
                 try request.existing(kind, in: identities).record.tags
             },
@@ -30,21 +30,24 @@ enum TagOperations {
 
     /// The three operations on the tags of whatever a request names.
     private static func operations(
-        _ word: String, on resource: @escaping IdentityOperation.Resource,
+        _ word: String, _ owner: FormMember, on resources: @escaping IdentityOperation.Resources,
         tags: @escaping @Sendable (IdentityRequest, AccountIdentities) throws(QueryFailure) -> [IdentityTag],
         set: @escaping @Sendable ([IdentityTag], IdentityRequest, inout IdentityEdit) throws(QueryFailure) -> Void
     ) -> [IdentityOperation] {
         [
-            IdentityOperation("Tag\(word)", on: resource) { (request, edit) throws(QueryFailure) in
+            IdentityOperation("Tag\(word)", taking: [owner, .tags], on: resources) {
+                (request, edit) throws(QueryFailure) in
                 try set(try request.tagging(try tags(request, edit.identities)), request, &edit)
                 return nil
             },
-            IdentityOperation("Untag\(word)", on: resource) { (request, edit) throws(QueryFailure) in
+            IdentityOperation("Untag\(word)", taking: [owner, .texts("TagKeys")], on: resources) {
+                (request, edit) throws(QueryFailure) in
                 try set(try request.untagging(try tags(request, edit.identities)), request, &edit)
                 return nil
             },
-            IdentityOperation("List\(word)Tags", isReadOnly: true, on: resource) {
-                (request, edit) throws(QueryFailure) in
+            IdentityOperation(
+                "List\(word)Tags", taking: [owner] + FormMember.page, isReadOnly: true, on: resources
+            ) { (request, edit) throws(QueryFailure) in
                 try request.page(of: try tags(request, edit.identities))
             },
         ]
@@ -53,7 +56,7 @@ enum TagOperations {
 
 extension IdentityRequest {
     fileprivate func tagging(_ present: [IdentityTag]) throws(QueryFailure) -> [IdentityTag] {
-        let tags = present.setting(try form.tags())
+        let tags = present.setting(try form.requiredTags())
         guard tags.count <= Form.mostTags else {
             throw .limitExceeded("The number of tags has reached the maximum limit.")
         }
@@ -66,8 +69,7 @@ extension IdentityRequest {
     }
 
     fileprivate func page(of tags: [IdentityTag]) throws(QueryFailure) -> QueryValue {
-        let sorted = tags.sorted { $0.key.lowercased() < $1.key.lowercased() }
-        return try Page(of: sorted, by: \.key, form).answer("Tags") {
+        try Page(of: tags, by: { $0.key.lowercased() }, form).answer("Tags") {
             QueryValue(["Key": .text($0.key), "Value": .text($0.value)])
         }
     }

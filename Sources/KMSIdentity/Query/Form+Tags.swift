@@ -13,9 +13,12 @@ extension Form {
     /// - Throws: ``QueryFailure``.
     package func tags(refusingWith code: String = "InvalidInput") throws(QueryFailure) -> [IdentityTag] {
         var tags: [IdentityTag] = []
-        while let key = members["Tags.member.\(tags.count + 1).Key"] {
-            let position = tags.count + 1
-            let value = members["Tags.member.\(position).Value"] ?? ""
+        for (index, tag) in structures("Tags").enumerated() {
+            let position = index + 1
+            guard let key = tag["Key"] else { throw broken("tags.\(position).member.key", "Member must not be null") }
+            guard let value = tag["Value"] else {
+                throw broken("tags.\(position).member.value", "Member must not be null")
+            }
             try check(key, 1...128, "tags.\(position).member.key")
             try check(value, 0...256, "tags.\(position).member.value")
             guard !key.hasBytePrefix(ignoringCase: "aws:") else {
@@ -33,8 +36,19 @@ extension Form {
         return tags
     }
 
+    /// The tags of a request that must have some.
+    ///
+    /// - Throws: ``QueryFailure``.
+    func requiredTags() throws(QueryFailure) -> [IdentityTag] {
+        guard has("Tags") else { throw broken("Tags", "Member must not be null") }
+        return try tags()
+    }
+
     /// The keys of tags that are to be removed.
+    ///
+    /// - Throws: ``QueryFailure`` with `ValidationError`.
     func tagKeys() throws(QueryFailure) -> [String] {
+        guard has("TagKeys") else { throw broken("TagKeys", "Member must not be null") }
         let keys = list("TagKeys")
         guard keys.count <= Self.mostTags else {
             throw broken("TagKeys", "Member must have length less than or equal to \(Self.mostTags)")

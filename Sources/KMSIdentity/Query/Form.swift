@@ -5,27 +5,68 @@ import KMSModel
 ///
 /// Lists are numbered from 1: `Tags.member.1.Key`. Source of the bounds: the API models of IAM and STS.
 package struct Form: Sendable {
-    /// As they were sent; of two of one name the later one.
-    package let members: [String: String]
+    /// What stands under a member's name.
+    package enum Value: Sendable, Equatable {
+        case text(String)
+        case texts([String])
+        case structures([[String: String]])
+    }
+
+    /// The members that the operation has; whatever else was sent is nowhere, neither for policies nor for the audit log.
+    package private(set) var members: [String: Value] = [:]
+
+    private var malformation: QueryFailure?
 
     /// Whether error texts show the value that breaks a rule: STS's do, IAM's do not.
     private let showsValues: Bool
 
-    package init(_ members: [String: String], showsValues: Bool = false) {
-        self.members = members
+    /// Takes the members of an operation out of those that were sent.
+    package init(_ sent: [String: String], taking members: [FormMember], showsValues: Bool = false) {
         self.showsValues = showsValues
+        for member in members {
+            switch member.kind {
+            case .text: self.members[member.name] = sent[member.name].map(Value.text)
+            case .texts:
+                take(member.name, from: sent, admitting: [""]) { .texts($0.compactMap { $0[""] }) }
+            case .structures(let places): take(member.name, from: sent, admitting: places, Value.structures)
+            }
+        }
     }
+
+    private mutating func take(
+        _ name: String, from sent: [String: String], admitting places: Set<String>,
+        _ make: ([[String: String]]) -> Value
+    ) {
+        guard sent.keys.contains(where: { $0 == name || $0.utf8.starts(with: "\(name).".utf8) }) else { return }
+        guard let entries = FormMember.entries(of: name, among: sent, admitting: places) else {
+            malformation = Self.malformed
+            return
+        }
+        members[name] = make(entries)
+    }
+
+    /// Refuses a request with a list that cannot be read whole.
+    ///
+    /// - Throws: ``QueryFailure`` with `MalformedInput`.
+    package func check() throws(QueryFailure) {
+        if let malformation { throw malformation }
+    }
+
+    private static let malformed = QueryFailure("MalformedInput", "Invalid Argument")
 
     // MARK: Texts
 
     /// A member that may be missing.
-    package func optional(_ name: String) -> String? { members[name] }
+    package func optional(_ name: String) -> String? {
+        guard case .text(let text)? = members[name] else { return nil }
+        return text
+    }
 
     /// A member that may be missing, and has `count` characters.
     ///
     /// - Throws: ``QueryFailure`` with `ValidationError`.
     package func optional(_ name: String, count: ClosedRange<Int>) throws(QueryFailure) -> String? {
-        guard let text = members[name] else { return nil }
+        guard let text = optional(name) else { return nil }
         let length = text.unicodeScalars.count
         if length < count.lowerBound {
             throw broken(name, "Member must have length greater than or equal to \(count.lowerBound)")
@@ -83,12 +124,29 @@ package struct Form: Sendable {
     /// - Throws: ``QueryFailure`` with `ValidationError`.
     func path(_ member: String = "Path") throws(QueryFailure) -> String {
         guard let path = try optional(member, count: 1...512) else { return "/" }
-        guard path.first == "/", path.last == "/", path.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+        // Source of the pattern: IAM API Reference, `pathType`: one slash, or printable ASCII between two.
+        guard path.first == "/", path.last == "/", path != "//", path.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+        else {
             throw .validation(
                 "The specified value for \(member.lowercasedFirst) is invalid. It must begin and end with / and "
                     + "contain only alphanumeric characters and/or / characters.")
         }
         return path
+    }
+
+    /// What paths have to begin with: everything when nothing is said.
+    ///
+    /// Source of the pattern: IAM API Reference, `pathPrefixType`.
+    ///
+    /// - Throws: ``QueryFailure`` with `ValidationError`.
+    func pathPrefix() throws(QueryFailure) -> String {
+        guard let prefix = try optional("PathPrefix", count: 1...512) else { return "/" }
+        guard prefix.first == "/", prefix.utf8.allSatisfy({ (0x21...0x7F).contains($0) }) else {
+            throw .validation(
+                "The specified value for pathPrefix is invalid. It must begin with / and contain only alphanumeric "
+                    + "characters and/or / characters.")
+        }
+        return prefix
     }
 
     /// A text of people's choice: printable characters of Latin 1, and line breaks.
@@ -113,7 +171,7 @@ package struct Form: Sendable {
     ///
     /// - Throws: ``QueryFailure`` with `ValidationError`.
     func choice(_ name: String, _ choices: [String]) throws(QueryFailure) -> String? {
-        guard let text = members[name] else { return nil }
+        guard let text = optional(name) else { return nil }
         guard choices.contains(text) else { throw broken(name, "Member must satisfy enum value set") }
         return text
     }
@@ -124,10 +182,8 @@ package struct Form: Sendable {
     ///
     /// - Throws: ``QueryFailure`` with `ValidationError`.
     package func number(_ name: String, in range: ClosedRange<Int>) throws(QueryFailure) -> Int? {
-        guard let text = members[name] else { return nil }
-        guard let number = Int(text) else {
-            throw QueryFailure("MalformedInput", "Invalid Argument")
-        }
+        guard let text = optional(name) else { return nil }
+        guard !text.hasPrefix("+"), let number = Int(text) else { throw Self.malformed }
         if number < range.lowerBound {
             throw broken(name, "Member must have value greater than or equal to \(range.lowerBound)")
         }
@@ -137,35 +193,39 @@ package struct Form: Sendable {
         return number
     }
 
-    /// Whether a flag is set.
-    func flag(_ name: String) -> Bool { members[name]?.lowercased() == "true" }
+    /// Whether a flag is set; one that is not there is not.
+    ///
+    /// - Throws: ``QueryFailure`` with `MalformedInput`.
+    func flag(_ name: String) throws(QueryFailure) -> Bool {
+        switch optional(name)?.lowercased() {
+        case "true": return true
+        case "false", nil: return false
+        default: throw Self.malformed
+        }
+    }
 
     // MARK: Lists
 
-    /// A list of texts: `<name>.member.1` and so on.
+    /// The texts of a list.
     package func list(_ name: String) -> [String] {
-        var values: [String] = []
-        while let value = members["\(name).member.\(values.count + 1)"] { values.append(value) }
-        return values
+        guard case .texts(let texts)? = members[name] else { return [] }
+        return texts
     }
 
-    /// A list of structures with one member: `<name>.member.1.<member>` and so on.
-    package func list(_ name: String, of member: String) -> [String] {
-        var values: [String] = []
-        while let value = members["\(name).member.\(values.count + 1).\(member)"] { values.append(value) }
-        return values
+    /// The structures of a list, without those members that were not sent.
+    package func structures(_ name: String) -> [[String: String]] {
+        guard case .structures(let structures)? = members[name] else { return [] }
+        return structures
     }
 
-    /// Whether anything of a list was sent.
-    package func has(_ name: String) -> Bool {
-        members.keys.contains { $0 == name || $0.hasPrefix("\(name).member.") }
-    }
+    /// Whether the member was sent, be it as an empty list.
+    package func has(_ name: String) -> Bool { members[name] != nil }
 
     // MARK: Refusals
 
     /// AWS's sentence for a member that breaks a rule of the model.
     package func broken(_ name: String, _ rule: String) -> QueryFailure {
-        let value = showsValues ? members[name].map { "'\($0)' " } ?? "" : ""
+        let value = showsValues ? optional(name).map { "'\($0)' " } ?? "" : ""
         return .validation(
             "1 validation error detected: Value \(value)at '\(name.lowercasedFirst)' failed to satisfy constraint: \(rule)"
         )

@@ -39,18 +39,13 @@ package struct AccountIdentities: Sendable {
     /// The managed policy of this name, without regard to case.
     package func policy(named name: String) -> ManagedPolicy? { ids[Name(.policy, name)].flatMap { policies[$0] } }
 
-    /// All of a kind, in the order of their names.
+    /// All of a kind, in no order.
     package func identities(_ kind: UniqueID.Kind) -> [Identity] {
         identities.values.filter { $0.record.id.kind == kind }
-            .sorted { Self.precedes($0.record.name, $1.record.name) }
     }
 
-    /// All managed policies, in the order of their names.
-    package var managedPolicies: [ManagedPolicy] {
-        policies.values.sorted { Self.precedes($0.record.name, $1.record.name) }
-    }
-
-    private static func precedes(_ left: String, _ right: String) -> Bool { left.lowercased() < right.lowercased() }
+    /// All managed policies, in no order.
+    package var managedPolicies: [ManagedPolicy] { Array(policies.values) }
 
     /// The access key of this identifier.
     package func accessKey(_ id: String) -> AccessKeyRecord? { accessKeys[id] }
@@ -70,16 +65,15 @@ package struct AccountIdentities: Sendable {
     /// The groups that a user is in.
     package func groups(of user: IdentityRecord) -> [Identity] { user.groups.compactMap { identities[$0] } }
 
-    /// The users that are in a group, in the order of their names.
+    /// The users that are in a group, in no order.
     package func members(of group: UniqueID) -> [Identity] {
         identities(.user).filter { $0.record.groups.contains(group) }
     }
 
-    /// To what a managed policy is attached, and whom it limits, in the order of their names.
+    /// To what a managed policy is attached, and whom it limits, in no order.
     package func attachments(of policy: UniqueID) -> (attached: [Identity], limited: [Identity]) {
         let holders = identities.values
             .filter { $0.record.boundary == policy || $0.record.attachedPolicies.contains(policy) }
-            .sorted { Self.precedes($0.record.name, $1.record.name) }
         return (
             holders.filter { $0.record.attachedPolicies.contains(policy) },
             holders.filter { $0.record.boundary == policy }
@@ -102,15 +96,15 @@ package struct AccountIdentities: Sendable {
     }
 
     /// The user, group or role of this ARN.
-    package func identity(_ kind: UniqueID.Kind, arn: String, in partition: Partition) -> Identity? {
+    package func identity(_ kind: UniqueID.Kind, arn: String) -> Identity? {
         let identity = arn.nameInARN.flatMap { self.identity(kind, named: $0) }
-        return identity?.arn(in: partition) == arn ? identity : nil
+        return identity?.arn == arn ? identity : nil
     }
 
     /// The managed policy of this ARN.
-    package func policy(arn: String, in partition: Partition) -> ManagedPolicy? {
+    package func policy(arn: String) -> ManagedPolicy? {
         let policy = arn.nameInARN.flatMap { self.policy(named: $0) }
-        return policy?.arn(in: partition) == arn ? policy : nil
+        return policy?.arn == arn ? policy : nil
     }
 
     /// The user of this identifier, or a session of the role: how both are called now.

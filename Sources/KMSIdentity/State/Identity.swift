@@ -7,29 +7,26 @@ package final class Identity: Sendable {
     package let record: IdentityRecord
     /// The account that it is of.
     package let account: AccountID
+    /// The ARN.
+    package let arn: String
     /// The inline policies, in their order.
     package let inlinePolicies: [IdentityPolicy]
     /// Who may assume it; nil for users and groups.
     package let trustPolicy: KeyPolicy?
 
     /// - Throws: ``PolicyFailure`` for a document that is not a policy.
-    package init(_ record: IdentityRecord, of account: AccountID) throws(PolicyFailure) {
+    package init(_ record: IdentityRecord, of account: AccountRecord) throws(PolicyFailure) {
         self.record = record
-        self.account = account
+        self.account = account.id
+        arn = account.arn(record.id.kind, path: record.path, record.name)
         inlinePolicies = try record.inlinePolicies.map { policy throws(PolicyFailure) in
             IdentityPolicy(
                 try PolicyDocument.parse(stored: policy.document, as: .identity),
                 label: "the inline policy \(policy.name) of the \(record.id.kind.noun) \(record.name)")
         }
         trustPolicy = try record.role.map { role throws(PolicyFailure) in
-            let partition = Partition(rawValue: role.trustPartition) ?? .aws
-            return KeyPolicy(try PolicyDocument.parse(stored: role.trustPolicy, as: .trust(partition)))
+            KeyPolicy(try PolicyDocument.parse(stored: role.trustPolicy, as: .trust(account.partition)))
         }
-    }
-
-    /// The ARN, as it is in `partition`.
-    package func arn(in partition: Partition) -> String {
-        "arn:\(partition.rawValue):iam::\(account):\(record.id.kind.noun)\(record.path)\(record.name)"
     }
 }
 
@@ -37,15 +34,15 @@ package final class Identity: Sendable {
 package final class ManagedPolicy: Sendable {
     /// What the store holds.
     package let record: ManagedPolicyRecord
-    /// The account that it is of.
-    package let account: AccountID
+    /// The ARN.
+    package let arn: String
     /// The version that is in force.
     package let policy: IdentityPolicy
 
     /// - Throws: ``PolicyFailure`` for a document that is not a policy.
-    package init(_ record: ManagedPolicyRecord, of account: AccountID) throws(PolicyFailure) {
+    package init(_ record: ManagedPolicyRecord, of account: AccountRecord) throws(PolicyFailure) {
         self.record = record
-        self.account = account
+        arn = account.arn(.policy, path: record.path, record.name)
         guard let version = record.versions.first(where: { $0.number == record.defaultVersion }) else {
             throw .syntax
         }
@@ -53,10 +50,12 @@ package final class ManagedPolicy: Sendable {
             try PolicyDocument.parse(stored: version.document, as: .identity),
             label: "the managed policy \(record.path)\(record.name), \(version.name)")
     }
+}
 
-    /// The ARN, as it is in `partition`.
-    package func arn(in partition: Partition) -> String {
-        "arn:\(partition.rawValue):iam::\(account):policy\(record.path)\(record.name)"
+extension AccountRecord {
+    /// The ARN of something of this account.
+    func arn(_ kind: UniqueID.Kind, path: String, _ name: String) -> String {
+        "arn:\(partition.rawValue):iam::\(id):\(kind.noun)\(path)\(name)"
     }
 }
 

@@ -61,6 +61,8 @@ package final class IdentityDirectory: CredentialSource, PrincipalDirectory, Sen
 
     // MARK: CredentialSource
 
+    package func partition(of account: AccountID) -> Partition? { snapshot(of: account)?.identities.account.partition }
+
     package func credential(_ accessKeyID: String) -> Credential? {
         let snapshot = snapshot(ofAccessKey: accessKeyID)
         guard let snapshot, let record = snapshot.identities.accessKey(accessKeyID), record.isActive else { return nil }
@@ -136,11 +138,7 @@ package final class IdentityDirectory: CredentialSource, PrincipalDirectory, Sen
         for stored in contents.identities {
             guard accounts[stored.account] != nil else { throw .corrupt("the account of \(stored.id)") }
             do {
-                if stored.id.kind == .policy {
-                    accounts[stored.account]?.put(try ManagedPolicy(try stored.policy(), of: stored.account))
-                } else {
-                    accounts[stored.account]?.put(try Identity(try stored.identity(), of: stored.account))
-                }
+                try accounts[stored.account]?.take(stored)
             } catch {
                 throw .corrupt("the record of \(stored.id)")
             }
@@ -150,6 +148,30 @@ package final class IdentityDirectory: CredentialSource, PrincipalDirectory, Sen
             accounts[accessKey.account]?.put(accessKey)
         }
         accounts.values.forEach(publish)
+    }
+}
+
+extension AccountIdentities {
+    /// What a stored record can have wrong beside its form.
+    private struct Mismatch: Error {}
+
+    /// Adds what the store holds.
+    ///
+    /// - Throws: For a record that is not what its row says, or whose name is taken.
+    fileprivate mutating func take(_ stored: StoredIdentity) throws {
+        let (id, name): (UniqueID, String)
+        if stored.id.kind == .policy {
+            let record = try stored.policy()
+            guard policy(named: record.name) == nil else { throw Mismatch() }
+            (id, name) = (record.id, record.foldedName)
+            put(try ManagedPolicy(record, of: account))
+        } else {
+            let record = try stored.identity()
+            guard identity(record.id.kind, named: record.name) == nil else { throw Mismatch() }
+            (id, name) = (record.id, record.foldedName)
+            put(try Identity(record, of: account))
+        }
+        guard id == stored.id, name == stored.foldedName else { throw Mismatch() }
     }
 }
 

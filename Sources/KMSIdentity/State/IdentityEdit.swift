@@ -26,7 +26,7 @@ package struct IdentityEdit: Sendable {
     mutating func put(_ record: IdentityRecord) throws(QueryFailure) {
         let identity: Identity
         do throws(PolicyFailure) {
-            identity = try Identity(record, of: identities.account.id)
+            identity = try Identity(record, of: identities.account)
         } catch {
             throw QueryFailure(error)
         }
@@ -41,7 +41,7 @@ package struct IdentityEdit: Sendable {
     mutating func put(_ record: ManagedPolicyRecord) throws(QueryFailure) {
         let policy: ManagedPolicy
         do throws(PolicyFailure) {
-            policy = try ManagedPolicy(record, of: identities.account.id)
+            policy = try ManagedPolicy(record, of: identities.account)
         } catch {
             throw QueryFailure(error)
         }

@@ -1,7 +1,7 @@
 """What the acceptance scripts share: accounts, clients, expectations, and a runner that says what failed.
 
 A script is a list of scenarios: functions with a sentence for a name, each on keys of its own, all of them against one
-fresh server with two accounts and a clock that can be moved.
+fresh server with two accounts, a third in China, and a clock that can be moved.
 """
 
 import contextlib
@@ -46,6 +46,13 @@ class Account:
 # The development account, and one more; AWS's documentation uses these keys as examples.
 FIRST = Account("000000000000", "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 SECOND = Account("111122223333", "AKIAI44QH8DHBEXAMPLE", "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY")
+# An account of another partition: credentials of the two above do not work in China.
+CHINESE = Account("222233334444", "AKIAIOSFODNN8EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCZEXAMPLEKEY")
+
+
+def first(region):
+    """The first account of a region's partition."""
+    return CHINESE if region.startswith("cn-") else FIRST
 
 
 class World:
@@ -61,8 +68,9 @@ class World:
     def endpoint(self):
         return self.server.endpoint
 
-    def client(self, service, account=FIRST, region=REGION, retries=0):
+    def client(self, service, account=None, region=REGION, retries=0):
         """A client that shows every answer as it is: it checks nothing itself, and tries again only if told to."""
+        account = account or first(region)
         key = (self.endpoint, service, account, region, retries)
         if key not in self._clients:
             self._clients[key] = boto3.client(
@@ -81,10 +89,10 @@ class World:
             )
         return self._clients[key]
 
-    def kms(self, account=FIRST, region=REGION):
+    def kms(self, account=None, region=REGION):
         return self.client("kms", account, region)
 
-    def key(self, account=FIRST, region=REGION, **parameters):
+    def key(self, account=None, region=REGION, **parameters):
         """A new key's metadata."""
         return self.kms(account, region).create_key(**parameters)["KeyMetadata"]
 
@@ -212,7 +220,13 @@ def run(*flags):
                         "account": SECOND.number,
                         "accessKeyId": SECOND.access_key_id,
                         "secretAccessKey": SECOND.secret_access_key,
-                    }
+                    },
+                    {
+                        "account": CHINESE.number,
+                        "partition": "aws-cn",
+                        "accessKeyId": CHINESE.access_key_id,
+                        "secretAccessKey": CHINESE.secret_access_key,
+                    },
                 ]
             }
         )

@@ -6,8 +6,9 @@ import os
 import re
 
 from harness import (
-    FIRST, OTHER_REGION, REGION, advance, describe, equal, holds, key_arn, members, refused, run, scenario, settled,
+    FIRST, OTHER_REGION, REGION, World, advance, describe, equal, holds, key_arn, members, refused, run, scenario, settled,
 )  # fmt: skip
+from server import Server
 from wrapping import bring
 
 THIRD_REGION = "ap-northeast-1"
@@ -61,9 +62,15 @@ def a_replica_cannot_be_in_a_region_that_aws_does_not_have(world):
 @scenario
 def a_region_of_an_isolated_partition_names_it_in_its_arns(world):
     for region, partition in (("us-iso-east-1", "aws-iso"), ("us-isob-east-1", "aws-iso-b"), ("eusc-de-east-1", "aws-eusc")):
-        key = world.key(region=region)
-        equal(key["Arn"].split(":")[1], partition, f"the partition of {region}")
-        equal(describe(world, key["Arn"], region)["KeyId"], key["KeyId"])
+        server = Server("dev", "--listen", "127.0.0.1:0", "--partition", partition)
+        isolated = World(server.start(), world.directory)
+        try:
+            key = isolated.key(region=region)
+            equal(key["Arn"].split(":")[1], partition, f"the partition of {region}")
+            equal(describe(isolated, key["Arn"], region)["KeyId"], key["KeyId"])
+        finally:
+            server.stop()
+            server.forget_log()
 
 
 @scenario

@@ -18,6 +18,8 @@ final class Access: CredentialSource {
     private let records: Mutex<[String: AccessKeyRecord]>
     private let areIdentitiesGone = Mutex(false)
     private let uses = Mutex<[String]>([])
+    /// Where every account is.
+    let partition = Mutex(Partition.aws)
 
     init(regions: HostedRegions = .anyWellFormed) throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("seal-\(UUID().uuidString)").path
@@ -50,6 +52,8 @@ final class Access: CredentialSource {
         return Credential(
             accessKeyID: record.id, principal: .root(record.account), secret: .wrapped(record.wrappedSecret))
     }
+
+    func partition(of account: AccountID) -> Partition? { partition.withLock(\.self) }
 
     func principal(of session: SessionRecord) -> Principal? {
         guard let id = session.identity else { return .root(session.account) }

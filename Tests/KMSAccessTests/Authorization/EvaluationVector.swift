@@ -35,7 +35,7 @@ struct EvaluationVector: Sendable, CustomTestStringConvertible {
     func decision() throws -> Decision {
         let (question, owner) = try question()
         return question.decision(
-            under: try policy("keyPolicy", as: .key(.aws)).map { KeyPolicy($0) },
+            under: try keyPolicy(for: question.caller),
             grants: try grants(ownedBy: owner, to: question.caller), policies: try policies()
         )
     }
@@ -44,7 +44,7 @@ struct EvaluationVector: Sendable, CustomTestStringConvertible {
         let (question, owner) = try question()
         let answer = try grants(ownedBy: owner, to: question.caller)
         return question.explanation(
-            under: try policy("keyPolicy", as: .key(.aws)).map { KeyPolicy($0) },
+            under: try keyPolicy(for: question.caller),
             grants: list("grants").isEmpty ? [] : [Explanation.GrantFate(id: "1", answer: answer, reason: "")],
             policies: try policies(), hidingKey: isHidden
         )
@@ -98,7 +98,8 @@ struct EvaluationVector: Sendable, CustomTestStringConvertible {
                 let id = GrantID(bytes: [UInt8](repeating: 1, count: 32))
             else { throw PolicyVectors.Failure(description: name) }
             let record = GrantRecord(
-                key: key, id: id, name: nil, creationDate: Date(timeIntervalSince1970: 0), grantee: grantee,
+                key: key, id: id, name: nil, creationDate: Date(timeIntervalSince1970: 0),
+                grantee: try PolicyVectors.bound(grantee, for: caller),
                 retiring: nil, issuer: key.account,
                 operations: operations.compactMap {
                     if case .string(let name) = $0 { GrantOperation(rawValue: name) } else { nil }
@@ -167,6 +168,12 @@ struct EvaluationVector: Sendable, CustomTestStringConvertible {
     private func policy(_ member: String, as kind: PolicyDocument.Kind) throws -> PolicyDocument? {
         guard let value = members[member], value != .null else { return nil }
         return try document(value, as: kind)
+    }
+
+    private func keyPolicy(for caller: AccessCaller) throws -> KeyPolicy? {
+        try policy("keyPolicy", as: .key(.aws)).map {
+            KeyPolicy(try PolicyVectors.bound($0, as: .key(.aws), for: caller))
+        }
     }
 
     private func document(_ value: JSONValue, as kind: PolicyDocument.Kind) throws -> PolicyDocument {

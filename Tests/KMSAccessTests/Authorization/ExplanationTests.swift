@@ -63,7 +63,7 @@ struct ExplanationTests {
             caller: .principal(.root(account)), action: "kms:Sign",
             resource: .key(arn: PolicyVectors.keyARN, owner: account), crossesAccounts: true, request: NoConditions())
         let explanation = question.explanation(
-            under: KeyPolicy(try PolicyDocument.parse(text, in: .aws)), grants: [], policies: .root, hidingKey: false)
+            under: try PolicyVectors.keyPolicy(text), grants: [], policies: .root, hidingKey: false)
         #expect(
             explanation.documents.first?.fates?.map(\.reason) == [
                 "It is not about this principal.", "It is not about this action.", "It is not about this resource.",
@@ -159,7 +159,8 @@ struct ExplanationTests {
         for retirement in Retirement.all {
             let grant = Grant(
                 try PolicyVectors.grant(
-                    retirement.grantee, retiring: retirement.retiring, issuer: retirement.issuer,
+                    try PolicyVectors.bound(retirement.grantee),
+                    retiring: try retirement.retiring.map { try PolicyVectors.bound($0) }, issuer: retirement.issuer,
                     [retirement.operation]))
             let explanation = question.explanation(retiring: grant, policies: policies, hidingKey: false)
             #expect(explanation.decision == question.decision(retiring: grant, policies: policies))
@@ -184,7 +185,7 @@ struct ExplanationTests {
             resource: .key(arn: PolicyVectors.keyARN, owner: try #require(AccountID("111122223333"))),
             crossesAccounts: true, request: request)
         let explanation = question.explanation(
-            under: KeyPolicy(try PolicyDocument.parse(text, in: .aws)), grants: [], policies: .none, hidingKey: false)
+            under: try PolicyVectors.keyPolicy(text), grants: [], policies: .none, hidingKey: false)
         return try #require(explanation.documents.first?.fates).map(\.reason)
     }
 }

@@ -108,11 +108,19 @@ struct IAMPolicyGrammarTests {
         #expect(document.statements.count == 1)
     }
 
-    @Test func `a text may be longer when it was stored than when it is given`() throws {
-        let text = #"{"Statement": {\#(Self.allow)}}"#
+    @Test func `a key policy may be longer when it was stored than when it is given`() throws {
+        let text = #"{"Statement": {\#(Self.allow), "Principal": "*"}}"#
         let long = text + String(repeating: " ", count: PolicyDocument.maximumByteCount)
-        #expect(throws: PolicyFailure.tooLarge) { try PolicyDocument.parse(identityPolicy: long) }
-        #expect(try PolicyDocument.parse(stored: long, as: .identity).statements.count == 1)
+        #expect(throws: PolicyFailure.tooLarge) { try PolicyDocument.parse(long, in: .aws) }
+        #expect(try PolicyDocument.parse(stored: long, as: .key(.aws)).statements.count == 1)
+    }
+
+    @Test func `white space makes no policy of IAM too long`() throws {
+        let space = String(repeating: " ", count: PolicyDocument.maximumByteCount)
+        let text = #"{"Statement": {\#(Self.allow)}}"# + space
+        #expect(try PolicyDocument.parse(identityPolicy: text).statements.count == 1)
+        let trust = #"{"Statement": {\#(Self.trust)}}"# + space
+        #expect(try PolicyDocument.parse(trust, as: .trust(.aws)).statements.count == 1)
     }
 
     // MARK: Trust policies

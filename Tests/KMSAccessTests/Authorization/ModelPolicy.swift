@@ -111,7 +111,7 @@ struct ModelPolicy {
 
     var text: String { #"{"Version": "2012-10-17", "Statement": [\#(statements.map(\.text).joined(separator: ","))]}"# }
 
-    func compiled() throws -> KeyPolicy { KeyPolicy(try PolicyDocument.parse(text, in: .aws)) }
+    func compiled() throws -> KeyPolicy { try PolicyVectors.keyPolicy(text) }
 
     /// The steps of the IAM User Guide's "Policy evaluation logic", taken literally.
     func expectedDecision(on question: ModelQuestion) -> Decision {

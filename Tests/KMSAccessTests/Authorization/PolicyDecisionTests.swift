@@ -111,7 +111,7 @@ struct PolicyDecisionTests {
             #"{"Effect": "Allow", "Principal": \#($0), "Action": "\#(action)", "Resource": "*"}"#
         }
         let text = #"{"Statement": [\#(statements.joined(separator: ","))]}"#
-        return KeyPolicy(try PolicyDocument.parse(text, in: .aws))
+        return try PolicyVectors.keyPolicy(text)
     }
 
     private func verdict(of policy: KeyPolicy, on caller: String) throws -> KeyPolicy.Verdict {

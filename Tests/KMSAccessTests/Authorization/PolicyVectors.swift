@@ -1,5 +1,6 @@
 import Foundation
 import KMSAccess
+import KMSCrypto
 import KMSModel
 import Testing
 
@@ -108,17 +109,16 @@ enum PolicyVectors {
     static func evaluations(_ file: String) throws -> [Evaluation] {
         let (object, cases) = try members(of: load(file), known: ["origin", "policies", "cases"])
         guard case .object(let policies) = object["policies"] else { throw Failure(description: "no policies") }
-        var compiled: [String: KeyPolicy?] = [:]
+        var documents: [String: String?] = [:]
         for member in policies.members {
-            let document = member.value == .null ? nil : PolicyText.print(member.value)
-            compiled[member.name] = .some(try document.map { KeyPolicy(try PolicyDocument.parse($0, in: .aws)) })
+            documents[member.name] = .some(member.value == .null ? nil : PolicyText.print(member.value))
         }
-        return try cases.map { try evaluation($0, compiled) }
+        return try cases.map { try evaluation($0, documents) }
     }
 
     // MARK: Reading
 
-    private static func evaluation(_ value: JSONValue, _ policies: [String: KeyPolicy?]) throws -> Evaluation {
+    private static func evaluation(_ value: JSONValue, _ documents: [String: String?]) throws -> Evaluation {
         let members = try fields(
             of: value,
             known: [
@@ -126,7 +126,7 @@ enum PolicyVectors {
             ]
         )
         guard let name = members["name"]?.text, let caller = members["caller"]?.text,
-            let policyName = members["policy"]?.text, let policy = policies[policyName],
+            let policyName = members["policy"]?.text, let document = documents[policyName],
             let action = members["action"]?.text, let expected = members["expected"]?.text,
             let owner = AccountID("111122223333")
         else { throw Failure(description: "incomplete case") }
@@ -139,7 +139,8 @@ enum PolicyVectors {
             crossesAccounts: members["crossesAccounts"] != .bool(false), request: NoConditions()
         )
         return Evaluation(
-            name: name, policy: policy, question: question, policies: policies,
+            name: name, policy: try document.map { try keyPolicy($0, for: asker) }, question: question,
+            policies: policies,
             expected: try decision(expected)
         )
     }
@@ -211,19 +212,65 @@ enum PolicyVectors {
         case "user":
             let path = "/" + names.dropFirst().dropLast().map { $0 + "/" }.joined()
             return .principal(
-                .user(account, path: path, name: names[names.count - 1], id: try uniqueID(.user, parts[5])))
+                .user(
+                    account, path: path, name: names[names.count - 1],
+                    id: uniqueID(.user, account, path, names[names.count - 1])))
         case "assumed-role" where names.count == 3:
             return .principal(
                 .roleSession(
-                    account, path: rolePath, role: names[1], session: names[2], id: try uniqueID(.role, parts[5])))
+                    account, path: rolePath, role: names[1], session: names[2],
+                    id: uniqueID(.role, account, rolePath, names[1])))
         default:
             throw Failure(description: text)
         }
     }
 
     /// An identifier for whoever has this name; vectors name nobody by identifier.
-    static func uniqueID(_ kind: UniqueID.Kind, _ name: some StringProtocol) throws -> UniqueID {
-        UniqueID(kind, random: Array((String(name) + String(repeating: "x", count: UniqueID.randomByteCount)).utf8))
+    static func uniqueID(_ kind: UniqueID.Kind, _ account: AccountID, _ path: String, _ name: String) -> UniqueID {
+        UniqueID(kind, random: Array(Digest.sha256(Array("\(account)\(path)\(name)".utf8))))
+    }
+
+    /// A key policy as it is stored, with everybody whom it names by the identifier.
+    ///
+    /// - Parameter caller: Who asks: sessions in the policy are of roles in the root path, but for the caller's own role.
+    static func keyPolicy(
+        _ text: String, as kind: PolicyDocument.Kind = .key(.aws), for caller: AccessCaller? = nil
+    ) throws -> KeyPolicy {
+        KeyPolicy(try bound(try PolicyDocument.parse(text, as: kind), as: kind, for: caller))
+    }
+
+    static func bound(
+        _ document: PolicyDocument, as kind: PolicyDocument.Kind, for caller: AccessCaller? = nil
+    ) throws -> PolicyDocument {
+        let stored = document.bound(in: Everybody(caller: caller), partition: .aws)
+        return try PolicyDocument.parse(stored: PolicyText.compact(stored), as: kind)
+    }
+
+    /// An ARN as grants are stored with it.
+    static func bound(_ arn: String, for caller: AccessCaller? = nil) throws -> String {
+        try PolicyPrincipal(aws: arn, in: .aws).bound(in: Everybody(caller: caller)) ?? arn
+    }
+
+    /// A world where everybody exists whom a policy names.
+    private struct Everybody: PrincipalDirectory {
+        let caller: AccessCaller?
+
+        func hosts(_ account: AccountID) -> Bool { true }
+
+        func userID(_ account: AccountID, path: String, name: String) -> UniqueID? {
+            uniqueID(.user, account, path, name)
+        }
+
+        func roleID(_ account: AccountID, path: String?, name: String) -> UniqueID? {
+            if path == nil, case .principal(.roleSession(let own, _, let role, _, let id)) = caller, own == account,
+                role == name
+            {
+                return id
+            }
+            return uniqueID(.role, account, path ?? "/", name)
+        }
+
+        func principal(_ id: UniqueID) -> Principal? { nil }
     }
 
     private static func members(

@@ -153,7 +153,7 @@ struct RoleAssumptionTests {
 
     private static func trustPolicy(_ statements: String...) throws -> KeyPolicy {
         let text = #"{"Version": "2012-10-17", "Statement": [\#(statements.joined(separator: ","))]}"#
-        return KeyPolicy(try PolicyDocument.parse(text, as: .trust(.aws)))
+        return try PolicyVectors.keyPolicy(text, as: .trust(.aws))
     }
 
     private static func question(

@@ -184,7 +184,7 @@ import Testing
                     """
             )
             #expect(loose.isEmpty)
-            #expect(try String.fetchAll(database, sql: "SELECT identifier FROM grdb_migrations").count == 5)
+            #expect(try String.fetchAll(database, sql: "SELECT identifier FROM grdb_migrations").count == 6)
         }
     }
 

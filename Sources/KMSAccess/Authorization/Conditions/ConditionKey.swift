@@ -12,6 +12,8 @@ package enum ConditionKey: Hashable, Sendable {
     case principalTag(String)
     case requestTag(String)
     case resourceTag(String)
+    /// A tag of the user, role or policy that a request of the IAM or STS API is about.
+    case identityResourceTag(String)
     /// A key that no request of this server ever has.
     case unknown
 
@@ -28,6 +30,8 @@ package enum ConditionKey: Hashable, Sendable {
             self = .requestTag(rest)
         } else if let rest = folded.dropping(prefix: "aws:resourcetag/") {
             self = .resourceTag(rest)
+        } else if let rest = folded.dropping(prefix: "iam:resourcetag/") {
+            self = .identityResourceTag(rest)
         } else {
             self = .unknown
         }
@@ -101,6 +105,7 @@ extension ConditionKey {
         case viaAWSService = "aws:viaawsservice"
         case identityPermissionsBoundary = "iam:permissionsboundary"
         case identityPolicyARN = "iam:policyarn"
+        case referer = "aws:referer"
         case sessionExternalID = "sts:externalid"
         case sessionName = "sts:rolesessionname"
         case sessionSourceIdentity = "sts:sourceidentity"

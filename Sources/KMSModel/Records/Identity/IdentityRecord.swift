@@ -32,21 +32,21 @@ package struct IdentityRecord: Sendable, Equatable, Codable {
         self.creationDate = creationDate
     }
 
+    /// The name in lower case, which names it among its kind.
+    package var foldedName: String { name.lowercased() }
+
     /// What only a role has.
     package struct RoleDetails: Sendable, Equatable, Codable {
         /// Who may assume the role; users and roles stand in it by their unique identifiers.
         package var trustPolicy: String
-        /// The partition of the ARNs in it, such as `aws`.
-        package var trustPartition: String
         package var description: String?
         /// How long a session may last, in seconds.
         package var maxSessionDuration: Int
 
         package init(
-            trustPolicy: String, trustPartition: String, description: String?, maxSessionDuration: Int
+            trustPolicy: String, description: String?, maxSessionDuration: Int
         ) {
             self.trustPolicy = trustPolicy
-            self.trustPartition = trustPartition
             self.description = description
             self.maxSessionDuration = maxSessionDuration
         }
@@ -119,6 +119,9 @@ package struct ManagedPolicyRecord: Sendable, Equatable, Codable {
         defaultVersion = 1
         lastVersion = 1
     }
+
+    /// The name in lower case, which names it among the account's policies.
+    package var foldedName: String { name.lowercased() }
 
     /// One text that the policy has or had.
     package struct Version: Sendable, Equatable, Codable {

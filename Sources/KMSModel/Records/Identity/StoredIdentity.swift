@@ -21,14 +21,14 @@ package struct StoredIdentity: Sendable, Equatable {
     /// - Throws: `EncodingError`, for a date that JSON has no number for.
     package init(_ identity: IdentityRecord, of account: AccountID) throws {
         self.init(
-            account: account, id: identity.id, foldedName: identity.name.lowercased(),
+            account: account, id: identity.id, foldedName: identity.foldedName,
             document: try RecordJSON.bytes(of: identity))
     }
 
     /// - Throws: `EncodingError`, for a date that JSON has no number for.
     package init(_ policy: ManagedPolicyRecord, of account: AccountID) throws {
         self.init(
-            account: account, id: policy.id, foldedName: policy.name.lowercased(),
+            account: account, id: policy.id, foldedName: policy.foldedName,
             document: try RecordJSON.bytes(of: policy))
     }
 

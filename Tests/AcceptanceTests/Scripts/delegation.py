@@ -1,0 +1,270 @@
+"""Who may hand on permissions, and how far: ways around a limit, each of which must be closed."""
+
+import json
+import subprocess
+
+from harness import (
+    FIRST, REGION, SECOND, World, allow, equal, first, holds, policy, refused, run, scenario,
+)  # fmt: skip
+from principals import (
+    ask, assume, element, forbidden, fresh, make_role, make_user, managed_policy, may, may_not, permit, trust,
+    user_arn, when, working,
+)  # fmt: skip
+from server import Server, binary
+
+ANYTHING = policy(may("*"))
+
+
+@scenario
+def a_boundary_is_that_of_the_user_and_not_one_that_the_request_pretends(world):
+    boundary = managed_policy(world, may("kms:*"))
+    limited = when("StringEquals", "iam:PermissionsBoundary", boundary)
+    clerk = make_user(world, may(["iam:PutUserPolicy", "iam:CreateUser", "iam:AttachUserPolicy"], **limited))
+    iam, name = world.client("iam", clerk), fresh("user")
+    with forbidden("AccessDenied"):
+        iam.create_user(UserName=name)
+    iam.create_user(UserName=name, PermissionsBoundary=boundary)
+    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=ANYTHING)
+    iam.attach_user_policy(UserName=name, PolicyArn=boundary)
+    with forbidden("AccessDenied"):
+        iam.put_user_policy(UserName=clerk.name, PolicyName="p", PolicyDocument=ANYTHING)
+    for pretended in ({"PermissionsBoundary": boundary}, {"permissionsBoundary": boundary}):
+        members = {"UserName": clerk.name, "PolicyName": "p", "PolicyDocument": ANYTHING, **pretended}
+        answer = ask(world, "PutUserPolicy", members, clerk)
+        equal((answer.status, element(answer, "Code")), (403, "AccessDenied"), f"{answer!r}")
+
+
+@scenario
+def a_policy_arn_and_tags_are_those_of_the_operation(world):
+    allowed = managed_policy(world, may("kms:*"))
+    clerk = make_user(
+        world,
+        may(["iam:AttachUserPolicy", "iam:PutUserPolicy"], **when("ArnEquals", "iam:PolicyARN", allowed)),
+        may("iam:*", **when("StringEquals", "aws:RequestTag/team", "blue")),
+        may("iam:*", **when("ForAnyValue:StringEquals", "aws:TagKeys", "team")),
+        may_not("iam:TagUser", **when("StringNotEquals", "aws:RequestTag/team", "blue")),
+    )  # fmt: skip
+    iam = world.client("iam", clerk)
+    iam.attach_user_policy(UserName=clerk.name, PolicyArn=allowed)
+    iam.tag_user(UserName=clerk.name, Tags=[{"Key": "team", "Value": "blue"}])
+    own = {"UserName": clerk.name, "PolicyName": "p", "PolicyDocument": ANYTHING}
+    tag = {"Tags.member.1.Key": "team", "Tags.member.1.Value": "blue"}
+    for pretended in ({"PolicyArn": allowed}, tag, {"TagKeys.member.1": "team"}):
+        answer = ask(world, "PutUserPolicy", {**own, **pretended}, clerk)
+        equal((answer.status, element(answer, "Code")), (403, "AccessDenied"), f"{pretended}: {answer!r}")
+
+
+@scenario
+def credentials_are_those_of_one_partition(world):
+    name = fresh("user")
+    user = make_user(world, may("*"), may_not("iam:*", f"arn:aws:iam::{FIRST.number}:user/{name}"), name=name)
+    session = working(world, may("*"))
+    for who in (user, session, FIRST):
+        for region in ("cn-north-1", "us-gov-west-1"):
+            for service, action in (("iam", "ListUsers"), ("sts", "GetCallerIdentity")):
+                answer = ask(world, action, account=who, service=service, region=region)
+                equal((answer.status, element(answer, "Code")), (403, "InvalidClientTokenId"), f"{answer!r}")
+            with refused("UnrecognizedClientException", "The security token included in the request is invalid."):
+                world.kms(who, region).list_keys()
+    china = first("cn-north-1")
+    with refused("UnrecognizedClientException"):
+        world.kms(china, REGION).list_keys()
+    arn = world.client("sts", region="cn-north-1").get_caller_identity()["Arn"]
+    equal(arn, f"arn:aws-cn:iam::{china.number}:root")
+    role = world.client("iam", region="cn-north-1").create_role(
+        RoleName=fresh("role"), AssumeRolePolicyDocument=policy(trust(FIRST.number)))["Role"]["Arn"]  # fmt: skip
+    holds(role.startswith(f"arn:aws-cn:iam::{china.number}:role/"), role)
+    for arn in (role, role.replace("aws-cn", "aws")):
+        with forbidden("AccessDenied"):
+            world.client("sts", session).assume_role(RoleArn=arn, RoleSessionName="work")
+
+
+@scenario
+def a_new_name_must_be_permitted_as_the_old_one_is(world):
+    clerk = make_user(
+        world, may(["iam:UpdateUser", "iam:UpdateGroup"], [user_arn("interns/*"), user_arn("interns/*").replace(":user", ":group")])
+    )
+    root, iam = world.client("iam"), world.client("iam", clerk)
+    for kind, word in (("user", "User"), ("group", "Group")):
+        names = [fresh(kind) for _ in range(3)]
+        update = getattr(iam, f"update_{kind}")
+        getattr(root, f"create_{kind}")(**{f"{word}Name": names[0], "Path": "/interns/"})
+        update(**{f"{word}Name": names[0], f"New{word}Name": names[1]})
+        update(**{f"{word}Name": names[1], "NewPath": "/interns/a/"})
+        for change in ({"NewPath": "/"}, {f"New{word}Name": names[2], "NewPath": "/admins/"}):
+            with forbidden("AccessDenied"):
+                update(**{f"{word}Name": names[1], **change})
+        getattr(root, f"create_{kind}")(**{f"{word}Name": names[2]})
+        with forbidden("AccessDenied"):
+            update(**{f"{word}Name": names[2], "NewPath": "/interns/"})
+
+
+@scenario
+def a_user_of_an_account_made_later_is_not_whoever_a_policy_named_before(world):
+    data, number = world.directory / "later", "333344445555"
+    server = Server("dev", "--listen", "127.0.0.1:0", "--data-dir", str(data))
+    later = World(server.start(), world.directory)
+    try:
+        arn = f"arn:aws:iam::{number}:user/ana"
+        key = later.key(Policy=policy(allow(FIRST.root), allow(arn, ["kms:Encrypt", "kms:GetKeyPolicy"])))["Arn"]
+        later.kms().create_grant(KeyId=key, GranteePrincipal=arn, Operations=["Decrypt"])
+        server.stop()
+        made = subprocess.run(
+            [binary(), "account", "create", "--account", number, "--data-dir", str(data)],
+            capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        equal(made.returncode, 0, made.stderr)
+        values = dict(line.removeprefix("export ").split("=", 1) for line in made.stdout.splitlines() if "=" in line)
+        root = type(FIRST)(number, values["AWS_ACCESS_KEY_ID"], values["AWS_SECRET_ACCESS_KEY"])
+        server.start()
+        ana = make_user(later, may("kms:*"), account=root, name="ana")
+        blob = later.kms().encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+        for attempt in (
+            lambda: later.kms(ana).encrypt(KeyId=key, Plaintext=b"x"),
+            lambda: later.kms(ana).decrypt(KeyId=key, CiphertextBlob=blob),
+        ):
+            with refused("AccessDeniedException"):
+                attempt()
+        later.kms().put_key_policy(KeyId=key, Policy=policy(allow(FIRST.root), allow(arn, "kms:Encrypt")))
+        later.kms(ana).encrypt(KeyId=key, Plaintext=b"x")
+    finally:
+        server.stop()
+        server.forget_log()
+
+
+@scenario
+def tags_of_identities_can_be_asked_for(world):
+    role = make_role(world, FIRST.root, Tags=[{"Key": "team", "Value": "red"}])
+    for key in ("iam:ResourceTag/team", "aws:ResourceTag/team", "IAM:resourcetag/TEAM"):
+        clerk = make_user(world, may(["iam:*", "sts:*"]), may_not(["iam:*", "sts:*"], **when("StringEquals", key, "red")))
+        with forbidden("AccessDenied"):
+            world.client("iam", clerk).get_role(RoleName=role.name)
+        with forbidden("AccessDenied"):
+            assume(world, clerk, role)
+    caller = make_user(world)
+    condition = when("StringEquals", "aws:ResourceTag/team", "red")
+    refusing = [trust(caller.arn), {**trust(caller.arn, **condition), "Effect": "Deny"}]
+    for statements, tags, isAllowed in (
+        ([trust(caller.arn, **condition)], ["red"], True), ([trust(caller.arn, **condition)], [], False),
+        (refusing, ["red"], False), (refusing, [], True),
+    ):  # fmt: skip
+        role = make_role(world, statements, Tags=[{"Key": "team", "Value": value} for value in tags])
+        if isAllowed:
+            assume(world, caller, role)
+        else:
+            with forbidden("AccessDenied"):
+                assume(world, caller, role)
+
+
+@scenario
+def a_list_with_a_gap_narrows_nothing_because_it_is_refused(world):
+    caller = make_user(world)
+    role = make_role(world, caller, may("*"))
+    narrow = managed_policy(world, may("kms:ListKeys"))
+    sent = {"RoleArn": role.arn, "RoleSessionName": "work"}
+    for wrong in ("PolicyArns.member.2.arn", "PolicyArns.member.1.Arn", "PolicyArns.member.1", "PolicyArns.1.arn"):
+        answer = ask(world, "AssumeRole", {**sent, wrong: narrow}, caller, "sts")
+        equal((answer.status, element(answer, "Code")), (400, "MalformedInput"), f"{wrong}: {answer!r}")
+    equal(ask(world, "AssumeRole", {**sent, "PolicyArns.member.1.arn": narrow}, caller, "sts").status, 200)
+
+
+@scenario
+def a_source_identity_must_be_admitted_by_each_role_of_a_chain(world):
+    caller = make_user(world)
+    both = ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"]
+    begin = make_role(world, [trust(caller.arn, both)], may("sts:*"))
+    plain = make_role(world, [trust(begin.arn)])
+    admitting = make_role(world, [trust(begin.arn, both)])
+    named = assume(world, caller, begin, SourceIdentity="ana")
+    with forbidden("AccessDenied"):
+        assume(world, named, plain)
+    assume(world, named, admitting)
+    tagged = assume(
+        world, caller, begin, Tags=[{"Key": "team", "Value": "red"}, {"Key": "own", "Value": "1"}],
+        TransitiveTagKeys=["team"],
+    )  # fmt: skip
+    with forbidden("AccessDenied"):
+        assume(world, tagged, plain)
+    assume(world, tagged, admitting)
+    unmarked = assume(world, caller, begin, Tags=[{"Key": "own", "Value": "1"}])
+    assume(world, unmarked, plain)
+
+
+@scenario
+def who_may_not_ask_about_an_access_key_learns_nothing_of_it(world):
+    owner, nobody = make_user(world), make_user(world)
+    asker = make_user(world, may("iam:GetAccessKeyLastUsed", user_arn(owner.name)))
+    unknown = "AKIAABCDEFGHIJKLMNOP"
+    texts = set()
+    for key in (owner.access_key_id, unknown, SECOND.access_key_id, FIRST.access_key_id):
+        with forbidden("AccessDenied"):
+            try:
+                world.client("iam", nobody).get_access_key_last_used(AccessKeyId=key)
+            except Exception as error:
+                texts.add(str(error).replace(key, "KEY"))
+                raise
+    equal(len(texts), 1, f"one text for all keys: {texts}")
+    world.client("iam", asker).get_access_key_last_used(AccessKeyId=owner.access_key_id)
+    with forbidden("AccessDenied"):
+        world.client("iam", asker).get_access_key_last_used(AccessKeyId=nobody.access_key_id)
+    permit(world, asker, may("iam:GetAccessKeyLastUsed"))
+    with refused("NoSuchEntity", http=404):
+        world.client("iam", asker).get_access_key_last_used(AccessKeyId=unknown)
+
+
+@scenario
+def an_explanation_of_a_session_is_one_of_its_role(world):
+    caller = make_user(world)
+    role = make_role(world, caller, may("kms:ListKeys"))
+    asker = make_user(world, may("chatelaine:ExplainAccess"), may_not("chatelaine:ExplainAccess", role.arn))
+    for who, code in ((role.arn, 1), (role.session_arn("any"), 1), (caller.arn, 0)):
+        done = subprocess.run(
+            [binary(), "explain", "--json", "--endpoint", world.endpoint, "--region", REGION,
+             "--access-key-id", asker.access_key_id, "--secret-access-key", asker.secret_access_key,
+             "--request", json.dumps({"Principal": who, "Action": "kms:ListKeys"})],
+            capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        equal(done.returncode == 0, code == 0, f"{who}: {done.stdout}{done.stderr}")
+
+
+@scenario
+def re_encrypt_does_not_tell_which_keys_of_others_exist(world):
+    ours, theirs = world.kms(), world.kms(SECOND)
+    own = world.key()
+    blob = ours.encrypt(KeyId=own["KeyId"], Plaintext=b"x")["CiphertextBlob"]
+    closed = world.key(Policy=policy(allow(FIRST.root, ["kms:PutKeyPolicy", "kms:Encrypt"])))
+    sealed = ours.encrypt(KeyId=closed["KeyId"], Plaintext=b"x")["CiphertextBlob"]
+    real = world.key(SECOND)["Arn"]
+    absent = real.rsplit("/", 1)[0] + "/" + "1234abcd-12ab-34cd-56ef-1234567890ab"
+    foreign = theirs.encrypt(KeyId=real, Plaintext=b"x")["CiphertextBlob"]
+
+    def texts(**parameters):
+        seen = set()
+        for key in (real, absent):
+            with refused("AccessDeniedException"):
+                try:
+                    ours.re_encrypt(**{name: key if value is None else value for name, value in parameters.items()})
+                except Exception as error:
+                    seen.add(str(error).replace(key, "KEY"))
+                    raise
+        return seen
+
+    for parameters, action in (
+        ({"CiphertextBlob": blob, "DestinationKeyId": None}, "ReEncryptTo"),
+        ({"CiphertextBlob": sealed, "DestinationKeyId": None}, "ReEncryptFrom"),
+        ({"CiphertextBlob": foreign, "SourceKeyId": None, "DestinationKeyId": own["KeyId"]}, "ReEncryptFrom"),
+        ({"CiphertextBlob": foreign, "SourceKeyId": None, "DestinationKeyId": closed["KeyId"]}, "ReEncryptFrom"),
+    ):  # fmt: skip
+        seen = texts(**parameters)
+        equal(len(seen), 1, f"one text for {parameters.keys()}: {seen}")
+        holds(f"kms:{action} " in seen.pop(), action)
+
+
+@scenario
+def a_referer_can_be_asked_for(world):
+    user = make_user(world, may("iam:ListUsers", **when("StringLike", "aws:Referer", "https://console.example/*")))
+    equal(ask(world, "ListUsers", account=user).status, 403)
+    equal(ask(world, "ListUsers", account=user, Referer="https://console.example/users").status, 200)
+
+
+run()
