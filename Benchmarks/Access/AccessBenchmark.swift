@@ -70,9 +70,16 @@ enum AccessBenchmark {
         private let caller: AccessCaller
         private let action: ActionName = "kms:Decrypt"
         private let arn = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-        private let context = [("purpose", "orders"), ("tenant", "blue")]
+        private let body: JSONObject
+        private let tags = [IdentityTag(key: "owner", value: "shop"), IdentityTag(key: "project", value: "orders")]
 
         init() throws {
+            let text = #"{"KeyId": "alias/a", "EncryptionContext": {"purpose": "orders", "tenant": "blue"}}"#
+            guard case .object(let body) = try JSONParser.parse(text.utf8) else {
+                throw CocoaError(.coderInvalidValue)
+            }
+            self.body = body
+
             guard let account = AccountID("111122223333"), let id = UniqueID("AIDAABCDEFGHIJKLM2345") else {
                 throw CocoaError(.coderInvalidValue)
             }
@@ -85,7 +92,7 @@ enum AccessBenchmark {
             AccessQuestion(
                 caller: caller, action: action, resource: .key(arn: arn, owner: account), crossesAccounts: true,
                 request: Request(
-                    context: context, address: "10.1.2.3", userAgent: "aws-sdk", account: account,
+                    body: body, tags: tags, address: "10.1.2.3", userAgent: "aws-sdk", account: account,
                     region: "eu-central-1")
             )
         }
@@ -93,7 +100,8 @@ enum AccessBenchmark {
 
     /// A request that, as the server's, makes nothing before it is asked, and is too large to stand in an existential.
     private struct Request: ConditionSource {
-        let context: [(key: String, value: String)]
+        let body: JSONObject
+        let tags: [IdentityTag]
         let address: String
         let userAgent: String
         let account: AccountID
@@ -101,14 +109,23 @@ enum AccessBenchmark {
 
         func values(of key: ConditionKey) -> ConditionValues {
             switch key {
-            case .encryptionContext(let name): ConditionValues(context.first { $0.key.lowercased() == name }?.value)
+            case .encryptionContext(let name): ConditionValues(context(name))
+            case .resourceTag(let name): ConditionValues(tags.first { $0.key.isSame(asFolded: name) }?.value)
             case .named(.sourceIP): .one(address)
             case .named(.userAgent): .one(userAgent)
             case .named(.callerAccount), .named(.principalAccount): .one(account.description)
             case .named(.requestedRegion): .one(region)
-            case .named(.encryptionContextKeys): .several(context.map(\.key))
             default: .absent
             }
+        }
+
+        /// What the body has in the encryption context, found as the server finds it.
+        private func context(_ name: String) -> String? {
+            guard case .object(let pairs)? = body["EncryptionContext"] else { return nil }
+            for pair in pairs.members {
+                if case .string(let value) = pair.value, pair.name.isSame(asFolded: name) { return value }
+            }
+            return nil
         }
     }
 
@@ -165,7 +182,10 @@ enum AccessBenchmark {
         }
         let last = #"""
             {"Sid": "Use", "Effect": "Allow", "Resource": "arn:aws:kms:eu-central-1:111122223333:key/*",
-                "Action": ["kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey*"], \#(conditions)}
+                "Action": ["kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey*"],
+                "Condition": {"StringEquals": {
+                    "aws:ResourceTag/project": "orders", "kms:EncryptionContext:tenant": ["red", "blue"]
+                }}}
             """#
         return #"{"Version": "2012-10-17", "Statement": [\#((others + [last]).joined(separator: ","))]}"#
     }

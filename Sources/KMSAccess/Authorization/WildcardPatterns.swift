@@ -106,6 +106,8 @@ package struct WildcardPatterns: Sendable {
     package static func walk(
         _ pattern: UnsafeBufferPointer<UInt8>, over text: UnsafeBufferPointer<UInt8>
     ) -> (matched: Bool, steps: Int) {
+        // Where the pattern ends with a character, so must the text.
+        if let last = pattern.last, last != star, last != questionMark, text.last != last { return (false, 1) }
         var steps = 0
         var position = 0
         var index = 0

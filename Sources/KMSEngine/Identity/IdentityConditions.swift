@@ -37,9 +37,10 @@ struct IdentityConditions: ConditionSource {
         let form = call.request.form
         switch key {
         case .requestTag(let name):
-            return ConditionValues(form.structures("Tags").first { $0["Key"]?.lowercased() == name }?["Value"])
+            return ConditionValues(
+                form.structures("Tags").first { $0["Key"]?.isSame(asFolded: name) == true }?["Value"])
         case .resourceTag(let name), .identityResourceTag(let name):
-            return ConditionValues(target?.tags.first { $0.key.lowercased() == name }?.value)
+            return ConditionValues(target?.tags.first { $0.key.isSame(asFolded: name) }?.value)
         case .named(.tagKeys):
             return .several(form.structures("Tags").compactMap { $0["Key"] } + form.list("TagKeys"))
         case .named(.identityPolicyARN):

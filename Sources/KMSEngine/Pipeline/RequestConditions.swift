@@ -22,9 +22,9 @@ struct RequestConditions: ConditionSource {
     func values(of key: ConditionKey) -> ConditionValues {
         switch key {
         case .named(let name): values(of: name)
-        case .encryptionContext(let name): ConditionValues(contextPairs.first { $0.key.lowercased() == name }?.value)
-        case .requestTag(let name): ConditionValues(requestTags.first { $0.key.lowercased() == name }?.value)
-        case .resourceTag(let name): ConditionValues(resourceTags.first { $0.key.lowercased() == name }?.value)
+        case .encryptionContext(let name): ConditionValues(contextValue(of: name))
+        case .requestTag(let name): ConditionValues(requestTags.first { $0.key.isSame(asFolded: name) }?.value)
+        case .resourceTag(let name): ConditionValues(resourceTags.first { $0.key.isSame(asFolded: name) }?.value)
         case .principalTag, .identityResourceTag, .unknown: circumstances.values(of: key)
         }
     }
@@ -90,16 +90,25 @@ struct RequestConditions: ConditionSource {
     var contextPairs: [(key: String, value: String)] {
         guard !isAlias else { return [] }
         if let grant { return grant.constraintPairs }
-        let member =
-            if Self.contextOperations.contains(operation) {
-                context.body[sided("EncryptionContext")]
-            } else {
-                operation == .createGrant ? grantConstraint?.pairs : nil
-            }
-        guard case .object(let pairs)? = member else { return [] }
+        guard case .object(let pairs)? = contextMember else { return [] }
         return pairs.members.compactMap { pair in
             if case .string(let value) = pair.value { (pair.name, value) } else { nil }
         }
+    }
+
+    /// What a pair has whose key in lower case is `name`; of the request itself nothing is copied for that.
+    private func contextValue(of name: String) -> String? {
+        guard !isAlias, grant == nil else { return contextPairs.first { $0.key.isSame(asFolded: name) }?.value }
+        guard case .object(let pairs)? = contextMember else { return nil }
+        for pair in pairs.members {
+            if case .string(let value) = pair.value, pair.name.isSame(asFolded: name) { return value }
+        }
+        return nil
+    }
+
+    private var contextMember: JSONValue? {
+        if Self.contextOperations.contains(operation) { return context.body[sided("EncryptionContext")] }
+        return operation == .createGrant ? grantConstraint?.pairs : nil
     }
 
     /// The constraint of a grant that is asked for; a map without pairs is none.

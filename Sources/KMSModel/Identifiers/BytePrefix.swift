@@ -1,10 +1,3 @@
-extension UInt8 {
-    /// The lower-case form of an ASCII capital letter, and any other byte as it is.
-    package var asciiLowercased: UInt8 {
-        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self) ? self | 0x20 : self
-    }
-}
-
 extension String {
     /// The text with its first letter in lower case, as members are called in error texts and audit records.
     package var lowercasedFirst: String { prefix(1).lowercased() + dropFirst() }

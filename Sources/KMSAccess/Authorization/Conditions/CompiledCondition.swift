@@ -1,7 +1,9 @@
 /// One condition key with all that it is compared with, prepared for evaluation.
 ///
 /// Source: IAM User Guide, "IAM JSON policy elements: Condition operators" and "Set operators for multi-valued context keys".
-struct CompiledCondition: Sendable {
+///
+/// A class, because an array of them is then walked without copying what each one holds.
+final class CompiledCondition: Sendable {
     private let key: ConditionKey
     private let comparison: ConditionOperator
     /// Nil for `Null`.
@@ -22,6 +24,11 @@ struct CompiledCondition: Sendable {
     /// - Returns: Nil when a policy variable has no value: then the whole statement does not apply.
     func holds(for source: any ConditionSource) -> Bool? {
         let present = source.values(of: key)
+        if case .one(let value) = present {
+            guard let test else { return absences.contains(false) }
+            // Of one value all set operators come to the same.
+            return test.matches(value, source).map { $0 != comparison.isNegated }
+        }
         guard let test else { return absences.contains(present.all.isEmpty) }
         switch comparison.qualifier {
         case .forAllValues: return all(of: present.all, test, source)

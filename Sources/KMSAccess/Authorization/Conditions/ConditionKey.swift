@@ -1,6 +1,8 @@
+import KMSModel
+
 /// What a condition or a policy variable asks of a request.
 ///
-/// Names are compared without regard to case, the part that a customer chooses included.
+/// Names are compared without regard to the case of ASCII letters, the part that a customer chooses included.
 ///
 /// Source: Service Authorization Reference, "Condition keys for AWS Key Management Service", and IAM User Guide, "AWS global
 /// condition context keys".
@@ -19,7 +21,7 @@ package enum ConditionKey: Hashable, Sendable {
 
     /// Reads a key as a policy writes it.
     package init(_ text: String) {
-        let folded = text.lowercased()
+        let folded = text.foldingASCII
         if let name = Name(rawValue: folded) {
             self = .named(name)
         } else if let rest = folded.dropping(prefix: "kms:encryptioncontext:") {

@@ -68,7 +68,11 @@ enum ConditionTest: Sendable {
             }
         case .like(let templates):
             return Self.any(of: templates) { template in
-                template.pattern(for: source).map { WildcardPatterns.matches($0[...], Array(value.utf8)[...]) }
+                template.pattern(for: source).map { pattern in
+                    pattern.withUnsafeBufferPointer { pattern in
+                        value.withUTF8Lent { WildcardPatterns.walk(pattern, over: $0).matched }
+                    }
+                }
             }
         case .arn(let templates):
             return Self.any(of: templates) { template in
@@ -85,9 +89,10 @@ enum ConditionTest: Sendable {
         }
     }
 
+    /// A text that cannot be made spoils the others, also those behind one that matches.
     private static func any(of templates: [TextTemplate], _ isMatch: (TextTemplate) -> Bool?) -> Bool? {
         var result = false
-        for template in templates {
+        for template in templates where !(result && template.isConstant) {
             guard let matched = isMatch(template) else { return nil }
             result = result || matched
         }

@@ -1,7 +1,9 @@
 /// A text of a policy, in which `${key}` stands for what the request has under that key.
 ///
 /// Source: IAM User Guide, "IAM policy elements: Variables and tags".
-struct TextTemplate: Sendable {
+///
+/// A class, because an array of them is then walked without copying what each one holds.
+final class TextTemplate: Sendable {
     private enum Segment: Sendable {
         /// Bytes as they are written; wildcards among them are wildcards.
         case text([UInt8])
@@ -10,14 +12,18 @@ struct TextTemplate: Sendable {
         case variable(ConditionKey, defaultValue: String?)
     }
 
-    private var segments: [Segment] = []
+    private let segments: [Segment]
     /// What the text and the pattern are when no request changes them.
-    private var constant: (text: String, pattern: [UInt8])?
+    private let constant: (text: String, pattern: [UInt8])?
 
     /// Takes `text` apart.
     ///
     /// - Parameter hasVariables: Whether the document is of the version that has them; in another `${` is text.
     init(_ text: String, hasVariables: Bool) {
+        var segments: [Segment] = []
+        func append(_ bytes: [UInt8]) {
+            if !bytes.isEmpty { segments.append(.text(bytes)) }
+        }
         var rest = text.utf8[...]
         while hasVariables, let start = rest.firstRange(of: "${".utf8),
             let end = rest[start.upperBound...].firstIndex(
@@ -29,15 +35,15 @@ struct TextTemplate: Sendable {
             rest = rest[rest.index(after: end)...]
         }
         append(Array(rest))
-        if isConstant, let text = self.text(for: NoConditions()),
-            let pattern = self.pattern(for: NoConditions())
-        {
-            constant = (text, pattern)
-        }
-    }
-
-    private mutating func append(_ bytes: [UInt8]) {
-        if !bytes.isEmpty { segments.append(.text(bytes)) }
+        self.segments = segments
+        constant =
+            if let text = Self.text(of: segments, for: NoConditions()),
+                let pattern = Self.pattern(of: segments, for: NoConditions()), Self.isConstant(segments)
+            {
+                (text, pattern)
+            } else {
+                nil
+            }
     }
 
     private static func segment(_ name: String) -> Segment {
@@ -54,7 +60,9 @@ struct TextTemplate: Sendable {
     }
 
     /// Whether the text is the same for every request.
-    var isConstant: Bool {
+    var isConstant: Bool { constant != nil }
+
+    private static func isConstant(_ segments: [Segment]) -> Bool {
         segments.allSatisfy { segment in
             if case .variable = segment { false } else { true }
         }
@@ -63,6 +71,10 @@ struct TextTemplate: Sendable {
     /// The text for a request, or nil when the request has not exactly one value for a variable without default.
     func text(for source: any ConditionSource) -> String? {
         if let constant { return constant.text }
+        return Self.text(of: segments, for: source)
+    }
+
+    private static func text(of segments: [Segment], for source: any ConditionSource) -> String? {
         var bytes: [UInt8] = []
         for segment in segments {
             switch segment {
@@ -79,6 +91,10 @@ struct TextTemplate: Sendable {
     /// The pattern for a request, in which what came from the request is no wildcard; nil as for ``text(for:)``.
     func pattern(for source: any ConditionSource) -> [UInt8]? {
         if let constant { return constant.pattern }
+        return Self.pattern(of: segments, for: source)
+    }
+
+    private static func pattern(of segments: [Segment], for source: any ConditionSource) -> [UInt8]? {
         var pattern: [UInt8] = []
         for segment in segments {
             switch segment {

@@ -1,0 +1,21 @@
+// Names that customers choose are compared without regard to the case of ASCII letters. Letters of other alphabets are what
+// they are: Unicode's folding makes a K of the Kelvin sign, which is another name.
+
+extension UInt8 {
+    /// The lower-case form of an ASCII capital letter, and any other byte as it is.
+    package var asciiLowercased: UInt8 {
+        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self) ? self | 0x20 : self
+    }
+}
+
+extension String {
+    /// The text with its ASCII letters in lower case.
+    package var foldingASCII: String { String(decoding: utf8.map(\.asciiLowercased), as: UTF8.self) }
+
+    /// Whether the text with its ASCII letters in lower case is `folded`, byte for byte.
+    ///
+    /// Allocates nothing.
+    package func isSame(asFolded folded: String) -> Bool {
+        utf8.count == folded.utf8.count && zip(utf8, folded.utf8).allSatisfy { $0.asciiLowercased == $1 }
+    }
+}
