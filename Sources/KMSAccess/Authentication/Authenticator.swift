@@ -89,6 +89,8 @@ package struct Authenticator: Sendable {
         of claim: SignatureClaim, _ now: Date
     ) throws(AuthenticationFailure) -> Credential {
         let accessKeyID = String(claim.accessKeyID)
+        // Two texts that Swift takes for equal would be one access key with two names in the audit log.
+        guard accessKeyID.utf8.allSatisfy({ $0 < 0x80 }) else { throw .unrecognizedClient }
         guard let token = claim.securityToken else {
             guard let credential = credentials.credential(accessKeyID) else { throw .unrecognizedClient }
             return credential

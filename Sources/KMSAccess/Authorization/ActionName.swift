@@ -9,10 +9,13 @@ package struct ActionName: Sendable, Hashable, CustomStringConvertible, Expressi
     /// The name in lower case, as UTF-8.
     let folded: [UInt8]
 
+    /// What stands before the colon.
+    package var service: Substring { description.prefix { $0 != ":" } }
+
     /// Takes the name as AWS spells it: `<service>:<operation>`.
     package init(_ name: String) {
         description = name
-        folded = name.utf8.map(\.asciiLowercased)
+        folded = name.foldedBytes
     }
 
     /// Takes the name as AWS spells it.

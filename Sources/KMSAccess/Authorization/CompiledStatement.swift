@@ -73,8 +73,14 @@ final class CompiledStatement: Sendable {
     func applies(
         to action: UnsafeBufferPointer<UInt8>, _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource
     ) -> Bool {
-        actions.contains(action) && resources.contains(resource) && variableResourcesContain(resource, request)
-            && conditions.allSatisfy { $0.holds(for: request) == true }
+        guard actions.contains(action), resources.contains(resource) else { return false }
+        do throws(Undecidable) {
+            guard try variableResourcesContain(resource, request) else { return false }
+            for condition in conditions where try condition.holds(for: request) != true { return false }
+            return true
+        } catch {
+            return effect == .deny
+        }
     }
 
     /// What becomes of the statement, and why.
@@ -99,12 +105,22 @@ final class CompiledStatement: Sendable {
         if let principals, let caller, principals.admission(of: caller) == nil { return .principal }
         guard actions.contains(action) else { return .action }
         guard resources.contains(resource) else { return .resource }
-        guard variableResourcesContain(resource, request) else {
+        do throws(Undecidable) {
+            return try conditionalMismatch(with: resource, request)
+        } catch {
+            return effect == .deny ? nil : .undecidable
+        }
+    }
+
+    private func conditionalMismatch(
+        with resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource
+    ) throws(Undecidable) -> StatementMismatch? {
+        guard try variableResourcesContain(resource, request) else {
             let unset = TextTemplate.firstUnset(in: variableResources?.written ?? [], for: request)
             return unset.map(StatementMismatch.variable) ?? .resource
         }
         for (condition, written) in zip(conditions, written) {
-            switch condition.holds(for: request) {
+            switch try condition.holds(for: request) {
             case true?: continue
             case false?: return .condition(written, request: condition.values(in: request))
             // Also when the text is not found again, the statement does not apply.
@@ -117,12 +133,13 @@ final class CompiledStatement: Sendable {
     /// A variable without a value makes the statement apply to nothing, also in its `Not` form.
     private func variableResourcesContain(
         _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource
-    ) -> Bool {
+    ) throws(Undecidable) -> Bool {
         guard let variableResources else { return true }
         var isListed = false
         for template in variableResources.patterns {
-            guard let pattern = template.pattern(for: request) else { return false }
-            isListed = isListed || WildcardPatterns.matches(pattern[...], Array(resource)[...])
+            guard let pattern = try template.pattern(for: request) else { return false }
+            let matches = try WildcardPatterns.matches(pattern[...], Array(resource)[...])
+            isListed = isListed || matches
         }
         return isListed != variableResources.isComplement
     }

@@ -58,11 +58,34 @@ package struct WildcardPatterns: Sendable {
         }
     }
 
+    /// The longest walk that a request may cause, in steps: about a millisecond.
+    private static let longestWalk = 1 << 20
+
     /// Whether a pattern of such units matches all of `text`, which is UTF-8.
-    static func matches(_ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) -> Bool {
-        pattern.withUnsafeBufferPointer { pattern in
+    ///
+    /// - Throws: ``Undecidable`` when both are so long that the answer could take too long.
+    static func matches(_ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) throws(Undecidable) -> Bool {
+        guard isWalkable(pattern.count, text.count) else { throw Undecidable() }
+        return pattern.withUnsafeBufferPointer { pattern in
             text.withUnsafeBufferPointer { text in walk(pattern, over: text).matched }
         }
+    }
+
+    /// Whether a pattern of such units matches all of `text`.
+    ///
+    /// Allocates nothing.
+    ///
+    /// - Throws: ``Undecidable`` when both are so long that the answer could take too long.
+    static func matches(_ pattern: [UInt8], _ text: String) throws(Undecidable) -> Bool {
+        guard isWalkable(pattern.count, text.utf8.count) else { throw Undecidable() }
+        return pattern.withUnsafeBufferPointer { pattern in
+            text.withUTF8Lent { walk(pattern, over: $0).matched }
+        }
+    }
+
+    private static func isWalkable(_ patternCount: Int, _ textCount: Int) -> Bool {
+        let (steps, isOverflow) = patternCount.multipliedReportingOverflow(by: textCount)
+        return !isOverflow && steps <= longestWalk
     }
 
     /// Whether one of the patterns matches every text there is.

@@ -33,7 +33,7 @@ extension Pipeline {
         record.showsResources = false
         let result: Result<[UInt8], KMSError>
         do throws(KMSError) {
-            guard case .object(let object)? = try? JSONParser.parse(request.body) else {
+            guard case .object(let object)? = try? JSONParser.parse(request.body, refusingDuplicates: true) else {
                 throw KMSError(.serialization)
             }
             record.requestParameters = JSONObject(
@@ -61,7 +61,8 @@ extension Pipeline {
         let access = try access(of: explained, at: now)
         let isHidden = access.key.map { $0.arn.account != asker.principal.account } ?? false
         let explanation = authorizer.explanation(
-            of: access, amongst: [access], for: explained.operation, in: context, hidingKey: isHidden)
+            of: access, amongst: [access] + otherSide(of: explained, at: now), for: explained.operation, in: context,
+            hidingKey: isHidden)
         // Any other answer would tell a key of another account that is not shared from one that is not there.
         if isHidden, case .denied(let denial) = explanation.decision, !denial.isOfOwnAccount {
             throw .accessDeniedToHiddenKey(
@@ -85,6 +86,18 @@ extension Pipeline {
         if case .denied(let denial) = question.decision(under: nil, policies: identities.policies(of: asker)) {
             throw .accessDenied(question, because: denial, in: asker.partition)
         }
+    }
+
+    /// The other key of an imagined ReEncrypt, as far as the request names one that there is.
+    private func otherSide(of explained: ExplanationRequest, at now: Date) -> [Access] {
+        guard explained.operation.name == .reEncrypt else { return [] }
+        let isFrom = explained.action == "kms:ReEncryptFrom"
+        let action: ActionName = isFrom ? "kms:ReEncryptTo" : "kms:ReEncryptFrom"
+        let resolver = KeyResolver(directory: directory, keyring: keyring, caller: explained.caller, now: now)
+        guard case .string(let name)? = explained.body[isFrom ? "DestinationKeyId" : "SourceKeyId"],
+            let key = try? resolver.key(name, for: explained.operation.doing(action))
+        else { return [] }
+        return [Access(action, on: .key(key, checksState: false))]
     }
 
     /// What the imagined request would act on.

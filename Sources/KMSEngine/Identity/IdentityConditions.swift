@@ -15,6 +15,7 @@ struct IdentityConditions: ConditionSource {
 
     /// What can be asked of something that exists.
     struct Target {
+        let account: AccountID
         let tags: [IdentityTag]
         /// The ARN of its permissions boundary.
         let boundary: String?
@@ -38,9 +39,9 @@ struct IdentityConditions: ConditionSource {
         switch key {
         case .requestTag(let name):
             return ConditionValues(
-                form.structures("Tags").first { $0["Key"]?.isSame(asFolded: name) == true }?["Value"])
+                of: name, in: form.structures("Tags").lazy.map { ($0["Key"] ?? "", $0["Value"] ?? "") })
         case .resourceTag(let name), .identityResourceTag(let name):
-            return ConditionValues(target?.tags.first { $0.key.isSame(asFolded: name) }?.value)
+            return ConditionValues(of: name, in: (target?.tags ?? []).lazy.map { ($0.key, $0.value) })
         case .named(.tagKeys):
             return .several(form.structures("Tags").compactMap { $0["Key"] } + form.list("TagKeys"))
         case .named(.identityPolicyARN):
@@ -53,7 +54,10 @@ struct IdentityConditions: ConditionSource {
         case .named(.sessionName): return ConditionValues(form.optional("RoleSessionName"))
         case .named(.sessionSourceIdentity): return ConditionValues(form.optional("SourceIdentity"))
         case .named(.sessionTransitiveTagKeys): return .several(form.list("TransitiveTagKeys"))
-        case .named(.resourceAccount): return .one(call.request.account.description)
+        // IAM is in one region of a partition, wherever a request is signed for.
+        case .named(.requestedRegion) where action.service == "iam":
+            return .one(call.request.partition.globalRegion)
+        case .named(.resourceAccount): return .one((target?.account ?? call.request.account).description)
         case .named, .encryptionContext, .principalTag, .unknown: return circumstances.values(of: key)
         }
     }
@@ -73,12 +77,14 @@ extension AccountIdentities {
         guard parts.count > 1, let name = parts.last.map(String.init) else { return nil }
         switch parts[0] {
         case "policy":
-            return policy(named: name).map { IdentityConditions.Target(tags: $0.record.tags, boundary: nil) }
+            return policy(named: name).map {
+                IdentityConditions.Target(account: account.id, tags: $0.record.tags, boundary: nil)
+            }
         case "user", "group", "role":
             let kind: UniqueID.Kind = parts[0] == "user" ? .user : parts[0] == "group" ? .group : .role
             return identity(kind, named: name).map { identity in
                 IdentityConditions.Target(
-                    tags: identity.record.tags,
+                    account: account.id, tags: identity.record.tags,
                     boundary: identity.record.boundary.flatMap { policy($0)?.arn })
             }
         default: return nil

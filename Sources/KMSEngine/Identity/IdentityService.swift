@@ -133,7 +133,8 @@ package struct IdentityService: Sendable {
     ) throws(QueryFailure) -> (result: QueryValue?, edit: IdentityEdit) {
         let request = call.request
         guard let present = identities.identities(of: request.account) else { throw .unavailable }
-        try call.authorize(operation.action, on: try operation.resources(request, present), among: present)
+        let resources = try operation.resources(request, present)
+        for action in operation.actions(for: request) { try call.authorize(action, on: resources, among: present) }
         var edit = IdentityEdit(present)
         return (try operation.perform(request, &edit), edit)
     }

@@ -88,7 +88,8 @@ struct RoleAssumption {
     private static func account(ofRole arn: String) -> AccountID? {
         let parts = arn.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
         guard parts.count == 6, parts[0] == "arn", parts[2] == "iam", parts[3].isEmpty,
-            parts[5].hasBytePrefix("role/"), parts[5].utf8.count > 5
+            parts[5].hasBytePrefix("role/"), parts[5].utf8.count > 5,
+            arn.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
         else { return nil }
         return AccountID(parts[4])
     }
@@ -149,19 +150,20 @@ struct RoleAssumption {
     private mutating func tag(_ tags: [IdentityTag]) throws(QueryFailure) {
         let keys = call.request.form.list("TransitiveTagKeys")
         let inherited = call.request.caller.session?.record
-        let inheritedKeys = Set((inherited?.transitiveTagKeys ?? []).map { $0.lowercased() })
-        guard keys.allSatisfy({ key in tags.contains { $0.key.lowercased() == key.lowercased() } }) else {
+        let inheritedKeys = Set((inherited?.transitiveTagKeys ?? []).map(\.foldedBytes))
+        let taggedKeys = Set(tags.map(\.key.foldedBytes))
+        guard keys.allSatisfy({ taggedKeys.contains($0.foldedBytes) }) else {
             throw QueryFailure(
                 "InvalidParameterValue",
                 "The specified transitive tag key must be included in the requested tags.")
         }
-        guard !tags.contains(where: { inheritedKeys.contains($0.key.lowercased()) }) else {
+        guard taggedKeys.isDisjoint(with: inheritedKeys) else {
             throw QueryFailure(
                 "InvalidParameterValue",
                 "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key "
                     + "from the calling session.")
         }
-        session.tags = (inherited?.tags ?? []).filter { inheritedKeys.contains($0.key.lowercased()) } + tags
+        session.tags = (inherited?.tags ?? []).filter { inheritedKeys.contains($0.key.foldedBytes) } + tags
         session.transitiveTagKeys = (inherited?.transitiveTagKeys ?? []) + keys
     }
 
@@ -204,7 +206,7 @@ extension IdentityCall {
         _ action: ActionName, assuming role: Identity, _ arn: String
     ) throws(QueryFailure) {
         let caller = request.caller
-        let target = IdentityConditions.Target(tags: role.record.tags, boundary: nil)
+        let target = IdentityConditions.Target(account: role.account, tags: role.record.tags, boundary: nil)
         let question = AccessQuestion(
             caller: .principal(caller.principal), action: action, resource: .key(arn: arn, owner: role.account),
             crossesAccounts: true, request: IdentityConditions(call: self, action: action, target: target)

@@ -150,7 +150,7 @@ extension Access {
         )
         if case .alias = resource { conditions.isAlias = true }
         if case .grant(_, let grant) = resource { conditions.grant = grant }
-        conditions.isOnSameKey = keys.count == 2 && keys[0] === keys[1]
+        conditions.isOnSameKey = keys.count == 2 && keys[0].arn == keys[1].arn
         return conditions
     }
 

@@ -198,7 +198,8 @@ package struct Pipeline: Sendable {
 
     /// What the request works on.
     ///
-    /// The key of an AWS service comes into being when somebody first asks for it by its alias, except in a dry run.
+    /// The key of an AWS service comes into being when somebody who may use it first asks for it by its alias, except in a
+    /// dry run.
     private func subject<Op: Operation>(
         of operation: Op.Type, _ input: Op.Input, _ body: JSONObject, _ context: RequestContext
     ) async throws(KMSError) -> Op.Subject {
@@ -207,15 +208,17 @@ package struct Pipeline: Sendable {
             return try Op.resolve(input, with: resolver)
         } catch {
             guard error.code == .notFound, Op.description.identifiers == .any else { throw error }
-            if Op.isDryRun(input) {
-                let drafts = try managedKeys.drafts(namedIn: body, for: context)
-                return try Op.resolve(
-                    input,
-                    with: KeyResolver(
-                        directory: directory, keyring: keyring, caller: context.caller, now: context.now, drafts: drafts
-                    ))
-            }
-            guard try await managedKeys.makeMissing(namedIn: body, for: context) else { throw error }
+            let drafts = try managedKeys.drafts(namedIn: body, for: context)
+            guard !drafts.isEmpty else { throw error }
+            let imagined = try Op.resolve(
+                input,
+                with: KeyResolver(
+                    directory: directory, keyring: keyring, caller: context.caller, now: context.now, drafts: drafts
+                ))
+            if Op.isDryRun(input) { return imagined }
+            _ = try authorizer.permit(
+                imagined, Op.accesses(to: imagined, for: input), for: Op.description, in: context)
+            try await managedKeys.makeMissing(namedIn: body, for: context)
             return try Op.resolve(input, with: resolver)
         }
     }
@@ -302,7 +305,9 @@ package struct Pipeline: Sendable {
     private static func decode(_ body: [UInt8]) throws(KMSError) -> JSONObject {
         // SDKs send `{}` for requests without members; a body that is missing means the same.
         guard !body.isEmpty else { return JSONObject() }
-        guard case .object(let object)? = try? JSONParser.parse(body) else { throw KMSError(.serialization) }
+        guard case .object(let object)? = try? JSONParser.parse(body, refusingDuplicates: true) else {
+            throw KMSError(.serialization)
+        }
         return object
     }
 }

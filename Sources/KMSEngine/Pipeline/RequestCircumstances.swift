@@ -16,7 +16,7 @@ struct RequestCircumstances: ConditionSource {
         switch key {
         case .named(let name): values(of: name)
         case .principalTag(let name):
-            ConditionValues(identities.tags(of: caller).first { $0.key.isSame(asFolded: name) }?.value)
+            ConditionValues(of: name, in: identities.tags(of: caller).lazy.map { ($0.key, $0.value) })
         case .encryptionContext, .requestTag, .resourceTag, .identityResourceTag, .unknown: .absent
         }
     }

@@ -22,9 +22,9 @@ struct RequestConditions: ConditionSource {
     func values(of key: ConditionKey) -> ConditionValues {
         switch key {
         case .named(let name): values(of: name)
-        case .encryptionContext(let name): ConditionValues(contextValue(of: name))
-        case .requestTag(let name): ConditionValues(requestTags.first { $0.key.isSame(asFolded: name) }?.value)
-        case .resourceTag(let name): ConditionValues(resourceTags.first { $0.key.isSame(asFolded: name) }?.value)
+        case .encryptionContext(let name): contextValues(of: name)
+        case .requestTag(let name): ConditionValues(of: name, in: requestTags)
+        case .resourceTag(let name): ConditionValues(of: name, in: resourceTags)
         case .principalTag, .identityResourceTag, .unknown: circumstances.values(of: key)
         }
     }
@@ -83,7 +83,9 @@ struct RequestConditions: ConditionSource {
 
     private var encryptionAlgorithm: String? {
         guard Self.contextOperations.contains(operation) else { return nil }
-        return text(sided("EncryptionAlgorithm")) ?? EncryptionAlgorithm.symmetricDefault.rawValue
+        // Data keys are encrypted with no other: their requests do not have the member.
+        let isAsked = [.encrypt, .decrypt, .reEncrypt].contains(operation)
+        return (isAsked ? text(sided("EncryptionAlgorithm")) : nil) ?? EncryptionAlgorithm.symmetricDefault.rawValue
     }
 
     /// The pairs of the request's encryption context, or of the constraints of a grant that it asks for.
@@ -97,13 +99,14 @@ struct RequestConditions: ConditionSource {
     }
 
     /// What a pair has whose key in lower case is `name`; of the request itself nothing is copied for that.
-    private func contextValue(of name: String) -> String? {
-        guard !isAlias, grant == nil else { return contextPairs.first { $0.key.isSame(asFolded: name) }?.value }
-        guard case .object(let pairs)? = contextMember else { return nil }
+    private func contextValues(of name: String) -> ConditionValues {
+        guard !isAlias, grant == nil else { return ConditionValues(of: name, in: contextPairs) }
+        guard case .object(let pairs)? = contextMember else { return .absent }
+        var values = ConditionValues.absent
         for pair in pairs.members {
-            if case .string(let value) = pair.value, pair.name.isSame(asFolded: name) { return value }
+            if case .string(let value) = pair.value, pair.name.isSame(asFolded: name) { values.add(value) }
         }
-        return nil
+        return values
     }
 
     private var contextMember: JSONValue? {

@@ -32,12 +32,10 @@ package struct ManagedKeys: Sendable {
 
     /// Makes the services' keys that a request names and that do not exist yet in the caller's account and region.
     ///
-    /// - Returns: Whether there was one to make.
     /// - Throws: ``KMSError``: `KMSInternalException`, `DependencyTimeoutException`.
-    func makeMissing(namedIn request: JSONObject, for context: RequestContext) async throws(KMSError) -> Bool {
+    func makeMissing(namedIn request: JSONObject, for context: RequestContext) async throws(KMSError) {
         let missing = missing(namedIn: request, in: context.realm)
         for alias in missing { try await make(Draft(of: alias, rotatedEvery: rotationPeriodInDays, context)) }
-        return !missing.isEmpty
     }
 
     /// The services' keys that a request names and that do not exist yet, as they would be made: for a dry run, which must

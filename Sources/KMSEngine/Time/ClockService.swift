@@ -114,7 +114,8 @@ package actor ClockService {
     }
 
     private static func seconds(in body: [UInt8]) throws(KMSError) -> TimeInterval {
-        guard case .object(let object)? = try? JSONParser.parse(body), case .number(let digits)? = object["Seconds"],
+        guard case .object(let object)? = try? JSONParser.parse(body, refusingDuplicates: true),
+            case .number(let digits)? = object["Seconds"],
             let seconds = TimeInterval(digits), seconds >= 0, seconds <= longestAdvance
         else {
             throw KMSError(.validation, "Seconds must be a number from 0 to \(Int(longestAdvance)).")

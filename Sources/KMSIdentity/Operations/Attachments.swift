@@ -116,7 +116,7 @@ extension IdentityRequest {
         let arn = try form.required(member, count: 20...2048)
         let parts = arn.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
         guard parts.count == 6, parts[0] == "arn", parts[2] == "iam", parts[3].isEmpty,
-            parts[5].hasBytePrefix("policy/")
+            parts[5].hasBytePrefix("policy/"), arn.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
         else { throw QueryFailure("ValidationError", "Invalid ARN:  Could not be parsed!") }
         return arn
     }

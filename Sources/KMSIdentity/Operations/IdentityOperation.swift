@@ -66,12 +66,12 @@ package struct IdentityOperation: Sendable {
 
     /// The name of the operation, and with `iam:` before it of the action that policies permit.
     package let name: String
-    /// The action that policies are asked about.
-    package let action: ActionName
+    private let action: ActionName
     /// Whether the operation changes nothing.
     package let isReadOnly: Bool
     /// What policies are asked about.
     package let resources: Resources
+    private let taggingAction: ActionName?
     private let members: [FormMember]
     /// Does the work, and answers the result; nil for operations that have none.
     package let perform: Deed
@@ -83,9 +83,19 @@ package struct IdentityOperation: Sendable {
         self.name = name
         self.members = members
         action = ActionName("iam:\(name)")
+        let isCreation = name.hasPrefix("Create") && members.contains { $0.name == FormMember.tags.name }
+        taggingAction = isCreation ? ActionName("iam:Tag\(name.dropFirst("Create".count))") : nil
         self.isReadOnly = isReadOnly
         self.resources = resources
         self.perform = perform
+    }
+
+    /// What has to be permitted: with tags, tagging too.
+    ///
+    /// Source: IAM User Guide, "Tags for AWS Identity and Access Management resources".
+    package func actions(for request: IdentityRequest) -> [ActionName] {
+        guard let taggingAction, request.form.has("Tags") else { return [action] }
+        return [action, taggingAction]
     }
 
     /// What of the members that were sent the operation has.

@@ -64,12 +64,12 @@ extension IdentityRequest {
     }
 
     fileprivate func untagging(_ present: [IdentityTag]) throws(QueryFailure) -> [IdentityTag] {
-        let keys = Set(try form.tagKeys().map { $0.lowercased() })
-        return present.filter { !keys.contains($0.key.lowercased()) }
+        let keys = Set(try form.tagKeys().map(\.foldedBytes))
+        return present.filter { !keys.contains($0.key.foldedBytes) }
     }
 
     fileprivate func page(of tags: [IdentityTag]) throws(QueryFailure) -> QueryValue {
-        try Page(of: tags, by: { $0.key.lowercased() }, form).answer("Tags") {
+        try Page(of: tags, by: { $0.key.foldingASCII }, form).answer("Tags") {
             QueryValue(["Key": .text($0.key), "Value": .text($0.value)])
         }
     }

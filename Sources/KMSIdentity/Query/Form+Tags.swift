@@ -29,7 +29,7 @@ extension Form {
                 throw broken("Tags", "Member must have length less than or equal to \(Self.mostTags)")
             }
         }
-        guard Set(tags.map { $0.key.lowercased() }).count == tags.count else {
+        guard Set(tags.map(\.key.foldedBytes)).count == tags.count else {
             throw QueryFailure(
                 code, "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
         }
@@ -86,7 +86,7 @@ extension [IdentityTag] {
     func setting(_ others: [IdentityTag]) -> [IdentityTag] {
         var result = self
         for tag in others {
-            if let index = result.firstIndex(where: { $0.key.lowercased() == tag.key.lowercased() }) {
+            if let index = result.firstIndex(where: { $0.key.foldedBytes == tag.key.foldedBytes }) {
                 result[index] = tag
             } else {
                 result.append(tag)

@@ -95,16 +95,16 @@ package struct AccountIdentities: Sendable {
         kind == .policy ? policies.count : identities.keys.count { $0.kind == kind }
     }
 
-    /// The user, group or role of this ARN.
+    /// The user, group or role of this ARN, byte for byte, as policies are asked about it.
     package func identity(_ kind: UniqueID.Kind, arn: String) -> Identity? {
         let identity = arn.nameInARN.flatMap { self.identity(kind, named: $0) }
-        return identity?.arn == arn ? identity : nil
+        return identity?.arn.utf8.elementsEqual(arn.utf8) == true ? identity : nil
     }
 
-    /// The managed policy of this ARN.
+    /// The managed policy of this ARN, byte for byte, as policies are asked about it.
     package func policy(arn: String) -> ManagedPolicy? {
         let policy = arn.nameInARN.flatMap { self.policy(named: $0) }
-        return policy?.arn == arn ? policy : nil
+        return policy?.arn.utf8.elementsEqual(arn.utf8) == true ? policy : nil
     }
 
     /// The user of this identifier, or a session of the role: how both are called now.

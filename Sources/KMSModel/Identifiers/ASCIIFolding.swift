@@ -10,7 +10,10 @@ extension UInt8 {
 
 extension String {
     /// The text with its ASCII letters in lower case.
-    package var foldingASCII: String { String(decoding: utf8.map(\.asciiLowercased), as: UTF8.self) }
+    package var foldingASCII: String { String(decoding: foldedBytes, as: UTF8.self) }
+
+    /// The same as bytes: what tells it from other texts, of which Swift takes some for equal that are not.
+    package var foldedBytes: [UInt8] { utf8.map(\.asciiLowercased) }
 
     /// Whether the text with its ASCII letters in lower case is `folded`, byte for byte.
     ///

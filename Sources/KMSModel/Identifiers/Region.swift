@@ -55,6 +55,20 @@ package enum Partition: String, Hashable, Sendable, CaseIterable {
     case isoE = "aws-iso-e"
     case isoF = "aws-iso-f"
 
+    /// The region that IAM is in.
+    package var globalRegion: String {
+        switch self {
+        case .aws: "us-east-1"
+        case .china: "cn-north-1"
+        case .usGovernment: "us-gov-west-1"
+        case .europeanSovereign: "eusc-de-east-1"
+        case .iso: "us-iso-east-1"
+        case .isoB: "us-isob-east-1"
+        case .isoE: "eu-isoe-west-1"
+        case .isoF: "us-isof-south-1"
+        }
+    }
+
     /// What the names of its regions begin with; all other names belong to ``aws``.
     fileprivate var prefixes: [String] {
         switch self {

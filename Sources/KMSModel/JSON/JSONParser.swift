@@ -82,7 +82,7 @@ package struct JSONParser {
             skipWhiteSpace()
             guard position < bytes.count, bytes[position] == UInt8(ascii: "\"") else { throw .syntax(offset: position) }
             let name = try string()
-            if refusesDuplicates, !names.insert(Array(name.utf8)).inserted { throw .duplicateMember(name) }
+            if refusesDuplicates, Self.has(name, among: members, &names) { throw .duplicateMember(name) }
             skipWhiteSpace()
             try expect(UInt8(ascii: ":"))
             members.append(JSONObject.Member(name: name, value: try value()))
@@ -90,6 +90,13 @@ package struct JSONParser {
         }
         depth -= 1
         return JSONObject(members)
+    }
+
+    /// Whether a member of this name is there; of small objects no set of names is made.
+    private static func has(_ name: String, among members: [JSONObject.Member], _ names: inout Set<[UInt8]>) -> Bool {
+        if members.count < 16 { return members.contains { $0.name.utf8.elementsEqual(name.utf8) } }
+        if names.isEmpty { names = Set(members.map { Array($0.name.utf8) }) }
+        return !names.insert(Array(name.utf8)).inserted
     }
 
     private mutating func array() throws(JSONFailure) -> [JSONValue] {

@@ -212,6 +212,54 @@ def retiring_a_grant_is_explained_as_it_is_decided(world):
 
 
 @scenario
+def retiring_is_explained_for_one_grant(world):
+    arn, _ = user(world, "no-grant")
+    question = {"Principal": arn, "Action": "kms:RetireGrant", "KeyId": world.key()["KeyId"]}
+    holds("ValidationException" in explained(world, question, code=1), "which grant is to be said")
+
+
+@scenario
+def what_another_accounts_key_has_is_not_shown(world):
+    theirs = world.key(
+        SECOND, Policy=policy(allow(SECOND.root), allow(FIRST.root, "kms:Encrypt")),
+        Tags=[{"TagKey": "cost", "TagValue": "classified-42"}],
+    )["Arn"]  # fmt: skip
+    world.kms(SECOND).create_alias(AliasName="alias/secret-project", TargetKeyId=theirs)
+    conditions = (
+        {"StringEquals": {"aws:ResourceTag/cost": "x"}}, {"ForAnyValue:StringEquals": {"kms:ResourceAliases": "x"}},
+        {"StringEquals": {"kms:KeySpec": "x"}}, {"StringEquals": {"kms:EncryptionContext:purpose": "x"}},
+    )  # fmt: skip
+    documents = [identity("Allow", "kms:Encrypt", Condition=condition) for condition in conditions]
+    arn, key = user(world, "inquisitive", *documents)
+    question = {"Principal": arn, "Action": "kms:Encrypt", "EncryptionContext": {"purpose": "own"}}
+    text = json.dumps(explained(world, {**question, "KeyId": theirs}))
+    for secret in ("classified-42", "secret-project", "SYMMETRIC_DEFAULT"):
+        holds(secret not in text, text)
+    holds('the request has \\"own\\"' in text and "what the key has is not shown" in text, text)
+    own = world.key(Tags=[{"TagKey": "cost", "TagValue": "known-42"}])["Arn"]
+    holds("known-42" in json.dumps(explained(world, {**question, "KeyId": own})), "of an own key all is shown")
+
+
+@scenario
+def re_encrypt_is_explained_with_both_its_keys(world):
+    condition = {"Bool": {"kms:ReEncryptOnSameKey": "true"}}
+    arn, key = user(world, "mover", identity("Allow", "kms:*"), identity("Deny", "kms:ReEncrypt*", Condition=condition))
+    first, second = world.key()["KeyId"], world.key()["KeyId"]
+    blob = kms_of(world, key).encrypt(KeyId=first, Plaintext=b"x")["CiphertextBlob"]
+    for target, decision in ((first, "DENIED"), (second, "ALLOWED")):
+        for action, own, name, other in (
+            ("ReEncryptTo", target, "SourceKeyId", first), ("ReEncryptFrom", first, "DestinationKeyId", target),
+        ):  # fmt: skip
+            question = {"Principal": arn, "Action": f"kms:{action}", "KeyId": own, "Request": {name: other}}
+            equal(explained(world, question)["Decision"], decision, f"{question}")
+        try:
+            kms_of(world, key).re_encrypt(CiphertextBlob=blob, DestinationKeyId=target)
+            equal(decision, "ALLOWED")
+        except botocore.exceptions.ClientError as error:
+            equal((decision, error.response["Error"]["Code"]), ("DENIED", "AccessDeniedException"))
+
+
+@scenario
 def nothing_is_explained_to_those_who_may_not_see_it(world):
     arn, key = user(world, "curious", identity("Allow", "kms:*"))
     key_id = world.key()["KeyId"]

@@ -51,6 +51,19 @@ package enum ConditionKey: Hashable, Sendable {
 }
 
 extension ConditionKey {
+    /// Whether the KMS key that a request is about supplies the value, and not the request.
+    var isAboutKey: Bool {
+        switch self {
+        case .resourceTag: true
+        case .named(let name):
+            [
+                .customerMasterKeySpec, .customerMasterKeyUsage, .keyOrigin, .keySpec, .keyUsage, .multiRegion,
+                .multiRegionKeyType, .primaryRegion, .resourceAliases, .trailingDaysWithoutKeyUsage,
+            ].contains(name)
+        case .encryptionContext, .principalTag, .requestTag, .identityResourceTag, .unknown: false
+        }
+    }
+
     /// The keys without a part of the customer's choice, in lower case.
     package enum Name: String, Sendable, CaseIterable {
         case bypassPolicyLockoutSafetyCheck = "kms:bypasspolicylockoutsafetycheck"
@@ -121,18 +134,34 @@ package enum ConditionValues: Sendable, Equatable {
     case one(String)
     /// A key that is a set; none of it is as good as absent.
     case several([String])
+    /// Names that differ in case alone have more than one: which of them counts is not to be guessed.
+    case ambiguous
 
     /// The value, or absent when there is none.
     package init(_ value: String?) { self = value.map(Self.one) ?? .absent }
 
+    /// What the one pair has whose name in lower case is `name`.
+    package init(of name: String, in pairs: some Sequence<(key: String, value: String)>) {
+        self = .absent
+        for pair in pairs where pair.key.isSame(asFolded: name) { add(pair.value) }
+    }
+
+    /// Takes the value of a pair of this name.
+    package mutating func add(_ value: String) { self = self == .absent ? .one(value) : .ambiguous }
+
     var all: [String] {
         switch self {
-        case .absent: []
+        case .absent, .ambiguous: []
         case .one(let value): [value]
         case .several(let values): values
         }
     }
 }
+
+/// A condition cannot be decided: what it asks for is ambiguous, or too long to be compared in bounded time.
+///
+/// A statement that denies then applies, and one that allows does not.
+struct Undecidable: Error {}
 
 /// A request, as conditions and policy variables see it.
 ///

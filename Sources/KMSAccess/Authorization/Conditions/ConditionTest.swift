@@ -58,25 +58,23 @@ enum ConditionTest: Sendable {
     /// Whether one of the listed values stands to `value` as the operator asks.
     ///
     /// - Returns: Nil when a policy variable has no value: then the whole statement does not apply.
-    func matches(_ value: String, _ source: any ConditionSource) -> Bool? {
+    /// - Throws: ``Undecidable``.
+    func matches(_ value: String, _ source: any ConditionSource) throws(Undecidable) -> Bool? {
         switch self {
         case .equal(let templates, let ignoringCase):
-            return Self.any(of: templates) { template in
-                template.text(for: source).map {
-                    ignoringCase ? $0.lowercased().isSameText(as: value.lowercased()) : $0.isSameText(as: value)
-                }
+            return try Self.any(of: templates) { template throws(Undecidable) in
+                guard let text = try template.text(for: source) else { return nil }
+                return ignoringCase ? text.lowercased().isSameText(as: value.lowercased()) : text.isSameText(as: value)
             }
         case .like(let templates):
-            return Self.any(of: templates) { template in
-                template.pattern(for: source).map { pattern in
-                    pattern.withUnsafeBufferPointer { pattern in
-                        value.withUTF8Lent { WildcardPatterns.walk(pattern, over: $0).matched }
-                    }
-                }
+            return try Self.any(of: templates) { template throws(Undecidable) in
+                guard let pattern = try template.pattern(for: source) else { return nil }
+                return try WildcardPatterns.matches(pattern, value)
             }
         case .arn(let templates):
-            return Self.any(of: templates) { template in
-                template.pattern(for: source).map { ARNPattern.matches($0, value) }
+            return try Self.any(of: templates) { template throws(Undecidable) in
+                guard let pattern = try template.pattern(for: source) else { return nil }
+                return try ARNPattern.matches(pattern, value)
             }
         case .number(let numbers, let ordering):
             return Self.number(value).map { value in numbers.contains { ordering.holds(value, $0) } } ?? false
@@ -90,10 +88,12 @@ enum ConditionTest: Sendable {
     }
 
     /// A text that cannot be made spoils the others, also those behind one that matches.
-    private static func any(of templates: [TextTemplate], _ isMatch: (TextTemplate) -> Bool?) -> Bool? {
+    private static func any(
+        of templates: [TextTemplate], _ isMatch: (TextTemplate) throws(Undecidable) -> Bool?
+    ) throws(Undecidable) -> Bool? {
         var result = false
         for template in templates where !(result && template.isConstant) {
-            guard let matched = isMatch(template) else { return nil }
+            guard let matched = try isMatch(template) else { return nil }
             result = result || matched
         }
         return result
@@ -121,11 +121,16 @@ enum ConditionTest: Sendable {
 /// Patterns of ARNs, whose six parts are compared one by one: a `*` in one of the first five does not reach into the next.
 enum ARNPattern {
     /// Whether the pattern, which is made of ``WildcardPatterns/units(of:)``, matches an ARN.
-    static func matches(_ pattern: [UInt8], _ arn: String) -> Bool {
+    ///
+    /// - Throws: ``Undecidable``.
+    static func matches(_ pattern: [UInt8], _ arn: String) throws(Undecidable) -> Bool {
         let patterns = parts(pattern[...])
         let values = parts(Array(arn.utf8)[...])
         guard patterns.count == 6, values.count == 6 else { return false }
-        return zip(patterns, values).allSatisfy { WildcardPatterns.matches($0, $1) }
+        for (pattern, value) in zip(patterns, values) {
+            guard try WildcardPatterns.matches(pattern, value) else { return false }
+        }
+        return true
     }
 
     private static func parts(_ text: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {

@@ -37,8 +37,8 @@ final class TextTemplate: Sendable {
         append(Array(rest))
         self.segments = segments
         constant =
-            if let text = Self.text(of: segments, for: NoConditions()),
-                let pattern = Self.pattern(of: segments, for: NoConditions()), Self.isConstant(segments)
+            if Self.isConstant(segments), let text = try? Self.text(of: segments, for: NoConditions()),
+                let pattern = try? Self.pattern(of: segments, for: NoConditions())
             {
                 (text, pattern)
             } else {
@@ -59,6 +59,9 @@ final class TextTemplate: Sendable {
         String(text.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
     }
 
+    /// The longest text that a template becomes, in bytes: it can have one value of a request many times.
+    private static let longest = 65_536
+
     /// Whether the text is the same for every request.
     var isConstant: Bool { constant != nil }
 
@@ -69,19 +72,24 @@ final class TextTemplate: Sendable {
     }
 
     /// The text for a request, or nil when the request has not exactly one value for a variable without default.
-    func text(for source: any ConditionSource) -> String? {
+    ///
+    /// - Throws: ``Undecidable``.
+    func text(for source: any ConditionSource) throws(Undecidable) -> String? {
         if let constant { return constant.text }
-        return Self.text(of: segments, for: source)
+        return try Self.text(of: segments, for: source)
     }
 
-    private static func text(of segments: [Segment], for source: any ConditionSource) -> String? {
+    private static func text(
+        of segments: [Segment], for source: any ConditionSource
+    ) throws(Undecidable) -> String? {
         var bytes: [UInt8] = []
         for segment in segments {
             switch segment {
             case .text(let text): bytes += text
             case .literal(let byte): bytes.append(byte)
             case .variable(let key, let defaultValue):
-                guard let value = Self.value(of: key, in: source) ?? defaultValue else { return nil }
+                guard let value = try Self.value(of: key, in: source) ?? defaultValue else { return nil }
+                guard bytes.count + value.utf8.count <= longest else { throw Undecidable() }
                 bytes += value.utf8
             }
         }
@@ -89,27 +97,37 @@ final class TextTemplate: Sendable {
     }
 
     /// The pattern for a request, in which what came from the request is no wildcard; nil as for ``text(for:)``.
-    func pattern(for source: any ConditionSource) -> [UInt8]? {
+    ///
+    /// - Throws: ``Undecidable``.
+    func pattern(for source: any ConditionSource) throws(Undecidable) -> [UInt8]? {
         if let constant { return constant.pattern }
-        return Self.pattern(of: segments, for: source)
+        return try Self.pattern(of: segments, for: source)
     }
 
-    private static func pattern(of segments: [Segment], for source: any ConditionSource) -> [UInt8]? {
+    private static func pattern(
+        of segments: [Segment], for source: any ConditionSource
+    ) throws(Undecidable) -> [UInt8]? {
         var pattern: [UInt8] = []
         for segment in segments {
             switch segment {
             case .text(let text): pattern += WildcardPatterns.units(of: text)
             case .literal(let byte): pattern.append(byte)
             case .variable(let key, let defaultValue):
-                guard let value = Self.value(of: key, in: source) ?? defaultValue else { return nil }
+                guard let value = try Self.value(of: key, in: source) ?? defaultValue else { return nil }
+                guard pattern.count + value.utf8.count <= longest else { throw Undecidable() }
                 pattern += value.utf8
             }
         }
         return pattern
     }
 
-    private static func value(of key: ConditionKey, in source: any ConditionSource) -> String? {
-        guard case .one(let value) = source.values(of: key) else { return nil }
-        return value
+    private static func value(
+        of key: ConditionKey, in source: any ConditionSource
+    ) throws(Undecidable) -> String? {
+        switch source.values(of: key) {
+        case .one(let value): return value
+        case .absent, .several: return nil
+        case .ambiguous: throw Undecidable()
+        }
     }
 }

@@ -22,8 +22,10 @@ package enum StatementMismatch: Sendable, Equatable {
     case principal
     case action
     case resource
-    /// A condition does not hold; `request` is what the request has under the key.
-    case condition(WrittenCondition, request: [String])
+    /// A condition does not hold; `request` is what the request has under the key, or nil where that is not to be seen.
+    case condition(WrittenCondition, request: [String]?)
+    /// What a condition compares is ambiguous, or too long.
+    case undecidable
     /// A resource or a value of a condition, which is given as written, has a variable without exactly one value.
     case variable(in: String)
 }
@@ -45,6 +47,13 @@ package struct WrittenCondition: Sendable, Equatable {
 }
 
 extension StatementFate {
+    /// The same without what a condition asked of a key that whoever reads it may not look at.
+    var withoutKey: StatementFate {
+        guard case .condition(let written, _)? = mismatch, ConditionKey(written.key).isAboutKey else { return self }
+        return StatementFate(
+            position: position, sid: sid, effect: effect, mismatch: .condition(written, request: nil), naming: naming)
+    }
+
     /// Why the statement applies or does not, in a sentence.
     package var reason: String {
         switch mismatch {
@@ -55,10 +64,15 @@ extension StatementFate {
         case .resource: return "It is not about this resource."
         case .condition(let condition, let request):
             let has =
-                request.isEmpty
-                ? "the request has no \(condition.key)" : "the request has \(Self.list(request))"
+                switch request {
+                case nil: "what the key has is not shown"
+                case []: "the request has no \(condition.key)"
+                case let values?: "the request has \(Self.list(values))"
+                }
             return "Its condition does not hold: \(condition.comparison) \(condition.key) "
                 + "\(Self.list(condition.values)), and \(has)."
+        case .undecidable:
+            return "What its condition compares is ambiguous or too long: such a statement allows nothing."
         case .variable(let text):
             return "It has \"\(text)\", and the request has no single value for a variable in it."
         }

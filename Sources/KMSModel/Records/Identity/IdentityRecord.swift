@@ -66,9 +66,9 @@ package struct InlinePolicy: Sendable, Equatable, Codable {
     }
 }
 
-/// A label on a user, a role or a managed policy; its keys differ by more than case.
+/// A label on a user, a role or a managed policy; its keys differ by more than the case of ASCII letters.
 package struct IdentityTag: Sendable, Equatable, Codable {
-    /// Unique on its owner, without regard to case.
+    /// Unique on its owner, without regard to the case of ASCII letters.
     package let key: String
     /// The text behind the label; it may be empty.
     package var value: String
