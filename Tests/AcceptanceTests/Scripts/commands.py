@@ -257,6 +257,29 @@ def a_server_under_load_ends_cleanly(world):
     server.forget_log()
 
 
+@scenario
+def accounts_are_made_in_the_partition_that_is_asked_for(world):
+    data = str(world.directory / "partitions")
+    server = first_start(("serve", "--listen", "127.0.0.1:0", "--data-dir", data, "--regions", "cn-north-1,cn-northwest-1"), data)
+    first = exports(first_text(server))
+    server.stop()
+    equal(first["AWS_REGION"], "cn-north-1")
+    for partition, region, code in (("aws-us-gov", "us-gov-west-1", 0), ("aws", "eu-central-1", 0), ("mars", "", 2)):
+        made = say("account", "create", "--partition", partition, "--data-dir", data)
+        equal(made.returncode, code, f"account create --partition {partition}: {made.stdout}{made.stderr}")
+        if code == 0:
+            account = {**exports(made.stdout), "AWS_REGION": region}
+            server = Server("serve", "--listen", "127.0.0.1:0", "--data-dir", data).start()
+            for settings, name in ((account, partition), (first, "aws-cn")):
+                arn = production_client(server, settings, "sts").get_caller_identity()["Arn"]
+                equal(arn.split(":")[1], name, "the partition of " + arn)
+                production_client(server, settings).list_keys()
+            server.stop()
+            server.forget_log()
+    listed = say("account", "list", "--data-dir", data)
+    equal(sorted(line.split()[1] for line in listed.stdout.splitlines()), ["aws", "aws-cn", "aws-us-gov"])
+
+
 def list_keys(server, region):
     wire = Wire(server.endpoint)
     headers = wire.headers("ListKeys")
@@ -291,9 +314,9 @@ def first_text(server):
         return out.read() + server.log_text()
 
 
-def production_client(server, settings):
+def production_client(server, settings, service="kms"):
     return boto3.client(
-        "kms", endpoint_url=server.endpoint, region_name=settings.get("AWS_REGION", "us-east-1"),
+        service, endpoint_url=server.endpoint, region_name=settings.get("AWS_REGION", "us-east-1"),
         aws_access_key_id=settings["AWS_ACCESS_KEY_ID"], aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
     )  # fmt: skip
 
