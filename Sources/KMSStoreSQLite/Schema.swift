@@ -47,10 +47,20 @@ enum Schema {
         return migrator
     }
 
-    /// Accounts were used in every partition before; an account of AWS is in one.
-    private static let partitions = """
-        ALTER TABLE account ADD COLUMN partition TEXT NOT NULL DEFAULT 'aws';
-        """
+    /// Accounts were used in every partition before; an account of AWS is in one: here that of all its keys, if they are of
+    /// one.
+    private static let partitions =
+        "ALTER TABLE account ADD COLUMN partition TEXT NOT NULL DEFAULT 'aws';\n"
+        + [
+            ("aws-cn", "cn-"), ("aws-us-gov", "us-gov-"), ("aws-eusc", "eusc-"), ("aws-iso", "us-iso-"),
+            ("aws-iso-b", "us-isob-"), ("aws-iso-e", "eu-isoe-"), ("aws-iso-f", "us-isof-"),
+        ].map { partition, prefix in
+            """
+            UPDATE account SET partition = '\(partition)'
+            WHERE EXISTS (SELECT 1 FROM kms_key WHERE kms_key.account = account.id AND region LIKE '\(prefix)%')
+            AND NOT EXISTS (SELECT 1 FROM kms_key WHERE kms_key.account = account.id AND region NOT LIKE '\(prefix)%');
+            """
+        }.joined(separator: "\n")
 
     /// See `SecretSlots` for why wrapped secrets do not stand in the rows that they belong to.
     private static let secrets = """

@@ -20,12 +20,13 @@ final class CompiledStatement: Sendable {
     /// The same conditions as they are written, for explanations.
     private let written: [WrittenCondition]
 
-    /// Returns nil for a statement that can never apply: without actions, without resources, or about nobody.
+    /// Returns nil for a statement that can never apply: without actions, without resources, with a condition that
+    /// compares with nothing, or about nobody.
     init?(
         _ statement: PolicyStatement, at position: Int, version: PolicyDocument.Version, of kind: PolicyDocument.Kind
     ) {
         let principals = statement.principals.flatMap(PrincipalMatcher.init)
-        guard principals != nil || statement.principals == nil,
+        guard principals != nil || statement.principals == nil, !statement.hasEmptyCondition,
             let actions = PatternSelection(statement.actions, foldingCase: true),
             let resources = PatternSelection(statement.resources)
         else { return nil }
@@ -74,13 +75,21 @@ final class CompiledStatement: Sendable {
         to action: UnsafeBufferPointer<UInt8>, _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource
     ) -> Bool {
         guard actions.contains(action), resources.contains(resource) else { return false }
+        // What does not hold keeps the statement from applying, wherever it stands beside what cannot be decided.
+        var isUndecidable = false
         do throws(Undecidable) {
             guard try variableResourcesContain(resource, request) else { return false }
-            for condition in conditions where try condition.holds(for: request) != true { return false }
-            return true
         } catch {
-            return effect == .deny
+            isUndecidable = true
         }
+        for condition in conditions {
+            do throws(Undecidable) {
+                guard try condition.holds(for: request) == true else { return false }
+            } catch {
+                isUndecidable = true
+            }
+        }
+        return !isUndecidable || effect == .deny
     }
 
     /// What becomes of the statement, and why.
@@ -105,29 +114,23 @@ final class CompiledStatement: Sendable {
         if let principals, let caller, principals.admission(of: caller) == nil { return .principal }
         guard actions.contains(action) else { return .action }
         guard resources.contains(resource) else { return .resource }
+        var isUndecidable = false
         do throws(Undecidable) {
-            return try conditionalMismatch(with: resource, request)
+            guard try variableResourcesContain(resource, request) else {
+                let unset = TextTemplate.firstUnset(in: variableResources?.written ?? [], for: request)
+                return unset.map(StatementMismatch.variable) ?? .resource
+            }
         } catch {
-            return effect == .deny ? nil : .undecidable
-        }
-    }
-
-    private func conditionalMismatch(
-        with resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource
-    ) throws(Undecidable) -> StatementMismatch? {
-        guard try variableResourcesContain(resource, request) else {
-            let unset = TextTemplate.firstUnset(in: variableResources?.written ?? [], for: request)
-            return unset.map(StatementMismatch.variable) ?? .resource
+            isUndecidable = true
         }
         for (condition, written) in zip(conditions, written) {
-            switch try condition.holds(for: request) {
-            case true?: continue
-            case false?: return .condition(written, request: condition.values(in: request))
-            // Also when the text is not found again, the statement does not apply.
-            case nil: return .variable(in: TextTemplate.firstUnset(in: written.values, for: request) ?? written.key)
+            do throws(Undecidable) {
+                if let mismatch = try condition.mismatch(written, with: request) { return mismatch }
+            } catch {
+                isUndecidable = true
             }
         }
-        return nil
+        return isUndecidable && effect == .allow ? .undecidable : nil
     }
 
     /// A variable without a value makes the statement apply to nothing, also in its `Not` form.
@@ -142,6 +145,22 @@ final class CompiledStatement: Sendable {
             isListed = isListed || matches
         }
         return isListed != variableResources.isComplement
+    }
+}
+
+extension CompiledCondition {
+    /// Why the condition does not hold; nil when it does.
+    ///
+    /// - Throws: ``Undecidable``.
+    fileprivate func mismatch(
+        _ written: WrittenCondition, with request: any ConditionSource
+    ) throws(Undecidable) -> StatementMismatch? {
+        switch try holds(for: request) {
+        case true?: return nil
+        case false?: return .condition(written, request: values(in: request))
+        // Also when the text is not found again, the statement does not apply.
+        case nil: return .variable(in: TextTemplate.firstUnset(in: written.values, for: request) ?? written.key)
+        }
     }
 }
 

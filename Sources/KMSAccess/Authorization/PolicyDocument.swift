@@ -70,6 +70,9 @@ package struct PolicyStatement: Sendable, Equatable {
     package let resources: PolicySelection<String>?
     /// All of them must hold.
     package let conditions: [PolicyCondition]
+
+    /// Whether a condition compares with nothing: in a key policy that makes the statement ineffective.
+    var hasEmptyCondition: Bool { conditions.contains { $0.tests.contains(where: \.values.isEmpty) } }
 }
 
 /// What an element lists, or with its `Not` form everything but that.

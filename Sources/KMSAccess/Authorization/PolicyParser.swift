@@ -17,7 +17,9 @@ extension PolicyDocument {
     package static func parse(_ text: String, as kind: Kind) throws(PolicyFailure) -> Self {
         // IAM has limits of its own for what is not white space; whoever stores its policies holds them against these.
         guard text.utf8.count <= maximumByteCount || kind.isOfIAM else { throw .tooLarge }
-        return try parse(stored: text, as: kind)
+        let document = try parse(stored: text, as: kind)
+        guard !kind.isOfIAM || !document.statements.contains(where: \.hasEmptyCondition) else { throw .syntax }
+        return document
     }
 
     /// Reads a policy that was accepted before and stored in a form of this program's own, which may be longer.

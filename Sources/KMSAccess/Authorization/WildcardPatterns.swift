@@ -65,7 +65,7 @@ package struct WildcardPatterns: Sendable {
     ///
     /// - Throws: ``Undecidable`` when both are so long that the answer could take too long.
     static func matches(_ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) throws(Undecidable) -> Bool {
-        guard isWalkable(pattern.count, text.count) else { throw Undecidable() }
+        guard isWalkable(pattern, text.count) else { throw Undecidable() }
         return pattern.withUnsafeBufferPointer { pattern in
             text.withUnsafeBufferPointer { text in walk(pattern, over: text).matched }
         }
@@ -77,15 +77,16 @@ package struct WildcardPatterns: Sendable {
     ///
     /// - Throws: ``Undecidable`` when both are so long that the answer could take too long.
     static func matches(_ pattern: [UInt8], _ text: String) throws(Undecidable) -> Bool {
-        guard isWalkable(pattern.count, text.utf8.count) else { throw Undecidable() }
+        guard isWalkable(pattern[...], text.utf8.count) else { throw Undecidable() }
         return pattern.withUnsafeBufferPointer { pattern in
             text.withUTF8Lent { walk(pattern, over: $0).matched }
         }
     }
 
-    private static func isWalkable(_ patternCount: Int, _ textCount: Int) -> Bool {
-        let (steps, isOverflow) = patternCount.multipliedReportingOverflow(by: textCount)
-        return !isOverflow && steps <= longestWalk
+    /// A star that nothing follows is never tried again, so without others the walk is one pass.
+    private static func isWalkable(_ pattern: ArraySlice<UInt8>, _ textCount: Int) -> Bool {
+        let (steps, isOverflow) = pattern.count.multipliedReportingOverflow(by: textCount)
+        return !isOverflow && steps <= longestWalk || !pattern.dropLast().contains(star)
     }
 
     /// Whether one of the patterns matches every text there is.

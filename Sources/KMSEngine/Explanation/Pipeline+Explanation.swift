@@ -58,19 +58,34 @@ extension Pipeline {
         let explained = try ExplanationRequest(object, asker: asker, client: client, at: now, identities: identities)
         var context = context(of: explained.caller, from: explained.client, at: now)
         context.body = explained.body
-        let access = try access(of: explained, at: now)
-        let isHidden = access.key.map { $0.arn.account != asker.principal.account } ?? false
-        let explanation = authorizer.explanation(
-            of: access, amongst: [access] + otherSide(of: explained, at: now), for: explained.operation, in: context,
-            hidingKey: isHidden)
-        // Any other answer would tell a key of another account that is not shared from one that is not there.
-        if isHidden, case .denied(let denial) = explanation.decision, !denial.isOfOwnAccount {
-            throw .accessDeniedToHiddenKey(
-                .principal(explained.caller.principal), doing: explained.action, in: asker.partition)
-        }
+        let explanation = try explanation(of: explained, in: context, at: now)
         var writer = JSONWriter()
         explanation.write(to: &writer)
         return writer.bytes
+    }
+
+    /// The first denial of all that the imagined request needs, or else the last permission.
+    private func explanation(
+        of explained: ExplanationRequest, in context: RequestContext, at now: Date
+    ) throws(KMSError) -> Explanation {
+        let accesses = try explained.accesses(
+            with: KeyResolver(directory: directory, keyring: keyring, caller: explained.caller, now: now))
+        var last: Explanation?
+        for access in accesses.needed {
+            let isHidden = access.key.map { $0.arn.account != explained.caller.principal.account } ?? false
+            let explanation = authorizer.explanation(
+                of: access, amongst: accesses.needed + accesses.others, for: explained.operation, in: context,
+                hidingKey: isHidden)
+            // Any other answer would tell a key of another account that is not shared from one that is not there.
+            if isHidden, case .denied(let denial) = explanation.decision, !denial.isOfOwnAccount {
+                throw .accessDeniedToHiddenKey(
+                    .principal(explained.caller.principal), doing: access.action, in: explained.caller.partition)
+            }
+            guard explanation.decision.isAllowed else { return explanation }
+            last = explanation
+        }
+        guard let last else { throw KMSError(.kmsInternal) }
+        return last
     }
 
     /// Policies are asked about a session by its role: whoever may not ask about a role may not by naming a session.
@@ -86,39 +101,5 @@ extension Pipeline {
         if case .denied(let denial) = question.decision(under: nil, policies: identities.policies(of: asker)) {
             throw .accessDenied(question, because: denial, in: asker.partition)
         }
-    }
-
-    /// The other key of an imagined ReEncrypt, as far as the request names one that there is.
-    private func otherSide(of explained: ExplanationRequest, at now: Date) -> [Access] {
-        guard explained.operation.name == .reEncrypt else { return [] }
-        let isFrom = explained.action == "kms:ReEncryptFrom"
-        let action: ActionName = isFrom ? "kms:ReEncryptTo" : "kms:ReEncryptFrom"
-        let resolver = KeyResolver(directory: directory, keyring: keyring, caller: explained.caller, now: now)
-        guard case .string(let name)? = explained.body[isFrom ? "DestinationKeyId" : "SourceKeyId"],
-            let key = try? resolver.key(name, for: explained.operation.doing(action))
-        else { return [] }
-        return [Access(action, on: .key(key, checksState: false))]
-    }
-
-    /// What the imagined request would act on.
-    private func access(of explained: ExplanationRequest, at now: Date) throws(KMSError) -> Access {
-        let resolver = KeyResolver(directory: directory, keyring: keyring, caller: explained.caller, now: now)
-        if let name = explained.aliasName {
-            return Access(explained.action, on: .alias(try resolver.aliasARN(name)))
-        }
-        if case .string(let principal)? = explained.body["RetiringPrincipal"], explained.keyID == nil {
-            return Access(explained.action, on: .identity(principal))
-        }
-        guard let identifier = explained.keyID else { return Access(explained.action, on: .account) }
-        let operation = explained.operation.doing(explained.action)
-        let key = try resolver.key(identifier, for: operation)
-        if explained.operation.name == .retireGrant {
-            guard case .string(let id)? = explained.body["GrantId"] else {
-                throw KMSError(.validation, "Say in Request with GrantId which grant is to be retired.")
-            }
-            let grant = try resolver.grant(id, on: key, for: operation)
-            return Access(explained.action, on: .grant(key, grant))
-        }
-        return Access(explained.action, on: .key(key, checksState: false))
     }
 }

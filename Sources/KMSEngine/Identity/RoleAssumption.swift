@@ -79,7 +79,8 @@ struct RoleAssumption {
     /// tags in AWS STS" (chaining roles with session tags).
     private static func actions(_ form: Form, _ tags: [IdentityTag], _ present: SessionRecord?) -> [ActionName] {
         var actions: [ActionName] = ["sts:AssumeRole"]
-        let isTagged = !tags.isEmpty || form.has("TransitiveTagKeys") || present?.transitiveTagKeys.isEmpty == false
+        let isTagged =
+            !tags.isEmpty || !form.list("TransitiveTagKeys").isEmpty || present?.transitiveTagKeys.isEmpty == false
         if isTagged { actions.append("sts:TagSession") }
         if form.has("SourceIdentity") || present?.sourceIdentity != nil { actions.append("sts:SetSourceIdentity") }
         return actions

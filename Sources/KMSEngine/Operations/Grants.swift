@@ -31,7 +31,9 @@ struct CreateGrant: KeyOperation {
         let key = permit.subject
         try checkBounds(in: context.body)
         let request = try GrantRequest(input, on: key, in: context)
-        if permit.grounds.first?.isGrant == true { try request.checkParents(context.grants(on: key)) }
+        if permit.grounds.first?.isGrant == true {
+            try request.checkParents(context.grants(permitting: description, on: key))
+        }
         if let present = request.present(in: context) { return try answer(present, on: key, in: context) }
         guard context.directory.grants.count(on: key.arn) < context.quotas.grantsPerKey else {
             throw KMSError(.limitExceeded, "The quota of grants on this key has been reached.")
@@ -179,10 +181,11 @@ private struct GrantRequest {
 
     /// Refuses a grant that gives more than each of the grants that the caller's permission to make it rests on.
     ///
+    /// - Parameter grants: Those that permit it, each by itself.
     /// - Throws: ``KMSError`` with `AccessDeniedException`.
     func checkParents(_ grants: [Grant]) throws(KMSError) {
         let isCovered = grants.contains { parent in
-            parent.record.operations.contains(.createGrant) && Set(operations).isSubset(of: parent.record.operations)
+            Set(operations).isSubset(of: parent.record.operations)
                 && constraints.areAtLeastAsStrict(as: parent.record.constraints)
         }
         guard isCovered else {

@@ -42,12 +42,19 @@ struct CreateKey: AccountOperation {
         let region = context.realm.region
         let keyID = try context.makeKeyID(isMultiRegion: kind.isMultiRegion)
         let arn = KeyARN(region: region, account: context.realm.account, keyID: keyID)
-        let policy = try context.policies.accept(
+        let tags = try TagList([]).setting(input.tags ?? [], quota: context.quotas.tagsPerKey)
+        var record = KeyRecord(
+            arn: arn, spec: kind.spec, usage: kind.usage, origin: kind.origin, creationDate: context.now,
+            primaryRegion: kind.isMultiRegion ? region : nil, state: .pendingImport,
+            description: input.description ?? "",
+            policy: StandardKeyPolicy.default(for: arn.account, in: region.partition), tags: tags.tags,
+            currentMaterial: nil
+        )
+        record.policy = try context.policies.accept(
             input.policy, for: arn, caller: context.caller,
             skippingLockoutCheck: input.bypassPolicyLockoutSafetyCheck ?? false,
-            request: RequestConditions(context: context, operation: .createKey, action: "kms:PutKeyPolicy", key: nil)
+            request: try RequestConditions(replacingPolicyOf: record, in: context)
         )
-        let tags = try TagList([]).setting(input.tags ?? [], quota: context.quotas.tagsPerKey)
         // The material of an imported key comes later.
         let material =
             kind.origin == .external
@@ -56,11 +63,10 @@ struct CreateKey: AccountOperation {
                 keyring throws(CryptoFailure) in
                 try MaterialRecord(generatedBy: keyring, for: arn, spec: kind.spec, at: context.now)
             }
-        let record = KeyRecord(
-            arn: arn, spec: kind.spec, usage: kind.usage, origin: kind.origin, creationDate: context.now,
-            primaryRegion: kind.isMultiRegion ? region : nil, state: material == nil ? .pendingImport : .enabled,
-            description: input.description ?? "", policy: policy, tags: tags.tags, currentMaterial: material?.id
-        )
+        if let material {
+            record.state = .enabled
+            record.currentMaterial = material.id
+        }
         let metadata = API.KeyMetadata(record, materials: material.map { [$0] } ?? [], relatives: [record])
         var outcome = Outcome(
             API.CreateKeyResponse(keyMetadata: metadata),

@@ -35,18 +35,18 @@ struct ReplicateKey: KeyOperation {
         let primary = permit.subject
         let arn = try replicaARN(of: primary, in: input.replicaRegion, context)
         try context.checkRoomForKey(in: arn.realm)
-        let policy = try context.policies.accept(
-            input.policy, for: arn, caller: context.caller,
-            skippingLockoutCheck: input.bypassPolicyLockoutSafetyCheck ?? false,
-            request: RequestConditions(
-                context: context, operation: .replicateKey, action: "kms:PutKeyPolicy", key: primary)
-        )
         let tags = try TagList([]).setting(input.tags ?? [], quota: context.quotas.tagsPerKey).tags
-        let replica = KeyRecord(
+        var replica = KeyRecord(
             arn: arn, spec: primary.record.spec, usage: primary.record.usage, origin: primary.record.origin,
             creationDate: context.now, primaryRegion: primary.arn.region, state: .creating,
-            description: input.description ?? "", policy: policy, tags: tags,
+            description: input.description ?? "",
+            policy: StandardKeyPolicy.default(for: arn.account, in: arn.region.partition), tags: tags,
             currentMaterial: primary.record.currentMaterial
+        )
+        replica.policy = try context.policies.accept(
+            input.policy, for: arn, caller: context.caller,
+            skippingLockoutCheck: input.bypassPolicyLockoutSafetyCheck ?? false,
+            request: try RequestConditions(replacingPolicyOf: replica, in: context)
         )
         let materials = try materials(of: primary, for: arn, context)
         // The primary gets a new version, so that a rotation at the same time cannot miss the new replica.
@@ -56,7 +56,7 @@ struct ReplicateKey: KeyOperation {
         var outcome = Outcome(
             API.ReplicateKeyResponse(
                 replicaKeyMetadata: API.KeyMetadata(replica, materials: materials, relatives: relatives),
-                replicaPolicy: context.policies.text(of: policy, for: replica.arn),
+                replicaPolicy: context.policies.text(of: replica.policy, for: replica.arn),
                 replicaTags: input.tags == nil ? nil : tags.map { API.TagOutput(tagKey: $0.key, tagValue: $0.value) }
             ),
             change: change

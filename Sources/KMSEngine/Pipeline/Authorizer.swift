@@ -104,6 +104,19 @@ extension RequestContext {
         }
     }
 
+    /// The grants on `key` each of which permits `operation` to the caller, without the key's policy and other grants.
+    func grants(permitting operation: OperationDescription, on key: KeySnapshot) -> [Grant] {
+        guard let granted = GrantOperation(operation.action) else { return [] }
+        let access = Access(operation.action, on: .key(key, checksState: false))
+        let (question, conditions) = access.question(amongst: [access], of: operation, in: self)
+        let context = EncryptionContext(conditions.contextPairs.map { ($0.key, $0.value) })
+        let policies = identities.policies(of: caller)
+        return grants(on: key).filter { grant in
+            let answer = grant.answer(to: .principal(caller.principal), doing: granted, in: context)
+            return question.decision(under: nil, grants: answer, policies: policies).isAllowed
+        }
+    }
+
     /// The grants on `key` to whoever the caller is.
     func grants(on key: KeySnapshot) -> [Grant] {
         directory.grants.grants(on: key.arn, to: caller.principal.granteeNames(in: key.arn.region.partition))

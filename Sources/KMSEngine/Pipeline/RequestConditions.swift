@@ -53,7 +53,10 @@ struct RequestConditions: ConditionSource {
     }
 
     /// Whether there is a key, or one is about to be.
-    var isAboutKey: Bool { key != nil || action == "kms:CreateKey" }
+    var isAboutKey: Bool { key != nil || operation == .createKey }
+
+    /// Whether the replica is decided about that a request is to make, and not the key that it is made of.
+    var isAboutReplica: Bool { operation == .replicateKey && action != "kms:ReplicateKey" }
 
     // MARK: Members of the request
 
@@ -160,7 +163,7 @@ struct RequestConditions: ConditionSource {
 
     private var resourceTags: [(key: String, value: String)] {
         if let key { return key.record.tags.map { ($0.key, $0.value) } }
-        return action == "kms:CreateKey" ? requestTags : []
+        return operation == .createKey ? requestTags : []
     }
 
     private var resourceAliases: [String] {
@@ -185,12 +188,27 @@ struct RequestConditions: ConditionSource {
 
     private func globalValues(of name: ConditionKey.Name) -> ConditionValues {
         switch name {
-        case .resourceAccount: ConditionValues(key?.arn.account.description)
-        // A replica is made where it will be.
-        case .requestedRegion where operation == .replicateKey && action == "kms:CreateKey":
-            ConditionValues(text("ReplicaRegion"))
+        case .resourceAccount: isAboutKey ? .one((key?.arn.account ?? context.realm.account).description) : .absent
+        // A replica is made where it will be, and the policy of a key is replaced where the key is.
+        case .requestedRegion where isAboutReplica: ConditionValues(text("ReplicaRegion"))
+        case .requestedRegion where operation == .putKeyPolicy && key != nil:
+            ConditionValues(key?.arn.region.description)
         case .tagKeys: .several(isAlias ? [] : requestTagKeys)
         default: circumstances.values(of: .named(name))
+        }
+    }
+}
+
+extension RequestConditions {
+    /// What could be asked of a request to replace the policy of a key that is not there yet: for the lockout safety check.
+    init(replacingPolicyOf draft: KeyRecord, in context: RequestContext) throws(KMSError) {
+        do throws(PolicyFailure) {
+            let policy = KeyPolicy(try PolicyDocument.parse(stored: draft.policy, as: .key(draft.arn.region.partition)))
+            self.init(
+                context: context, operation: .putKeyPolicy, action: "kms:PutKeyPolicy",
+                key: KeySnapshot(record: draft, policy: policy, materials: []))
+        } catch {
+            throw KMSError(error)
         }
     }
 }
@@ -260,7 +278,7 @@ private struct KeyTraits {
             usage = record.usage.rawValue
             origin = record.origin.rawValue
             isMultiRegion = record.isMultiRegion
-            let isReplica = record.isReplica || conditions.action == "kms:CreateKey"
+            let isReplica = record.isReplica || conditions.isAboutReplica
             multiRegionType = record.isMultiRegion ? (isReplica ? "REPLICA" : "PRIMARY") : nil
         } else if conditions.operation == .createKey {
             spec = given("KeySpec", "CustomerMasterKeySpec", byDefault: KeySpec.symmetricDefault.rawValue)

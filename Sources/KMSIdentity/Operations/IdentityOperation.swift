@@ -94,7 +94,7 @@ package struct IdentityOperation: Sendable {
     ///
     /// Source: IAM User Guide, "Tags for AWS Identity and Access Management resources".
     package func actions(for request: IdentityRequest) -> [ActionName] {
-        guard let taggingAction, request.form.has("Tags") else { return [action] }
+        guard let taggingAction, !request.form.structures("Tags").isEmpty else { return [action] }
         return [action, taggingAction]
     }
 

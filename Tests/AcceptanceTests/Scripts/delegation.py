@@ -261,6 +261,35 @@ def re_encrypt_does_not_tell_which_keys_of_others_exist(world):
 
 
 @scenario
+def a_grant_that_does_not_apply_is_no_parent(world):
+    kms, key = world.kms(), world.key()["KeyId"]
+    blob = kms.encrypt(KeyId=key, Plaintext=b"secret")["CiphertextBlob"]
+
+    def escape(who, grantee):
+        with refused("AccessDeniedException"):
+            world.kms(who).decrypt(KeyId=key, CiphertextBlob=blob)
+        with refused("AccessDeniedException"):
+            world.kms(who).create_grant(KeyId=key, GranteePrincipal=grantee, Operations=["Decrypt"])
+        world.kms(who).create_grant(KeyId=key, GranteePrincipal=grantee, Operations=["DescribeKey"])
+
+    # What is given to the account is left to identity policies, and this user has none.
+    user = make_user(world)
+    kms.create_grant(KeyId=key, GranteePrincipal=user.arn, Operations=["CreateGrant", "DescribeKey"])
+    kms.create_grant(KeyId=key, GranteePrincipal=FIRST.root, Operations=["CreateGrant", "Decrypt", "DescribeKey"])
+    escape(user, user.arn)
+    # What is given to a role is narrowed by the policies of a session.
+    caller = make_user(world)
+    role = make_role(world, caller, may("kms:*"))
+    session = assume(world, caller, role, Policy=policy(may("kms:ListKeys")))
+    kms.create_grant(KeyId=key, GranteePrincipal=session.arn, Operations=["CreateGrant", "DescribeKey"])
+    kms.create_grant(KeyId=key, GranteePrincipal=role.arn, Operations=["CreateGrant", "Decrypt", "DescribeKey"])
+    escape(session, session.arn)
+    # A grant that names the caller is one.
+    kms.create_grant(KeyId=key, GranteePrincipal=user.arn, Operations=["CreateGrant", "Decrypt"])
+    world.kms(user).create_grant(KeyId=key, GranteePrincipal=SECOND.root, Operations=["Decrypt"])
+
+
+@scenario
 def a_referer_can_be_asked_for(world):
     user = make_user(world, may("iam:ListUsers", **when("StringLike", "aws:Referer", "https://console.example/*")))
     equal(ask(world, "ListUsers", account=user).status, 403)

@@ -260,6 +260,58 @@ def re_encrypt_is_explained_with_both_its_keys(world):
 
 
 @scenario
+def what_a_question_leaves_out_is_asked_for(world):
+    arn, _ = user(world, "vague", identity("Allow", "kms:*"))
+    for action in ("Encrypt", "Decrypt", "PutKeyPolicy", "CreateGrant", "ReEncryptTo", "CreateAlias", "ListRetirableGrants"):
+        text = explained(world, {"Principal": arn, "Action": f"kms:{action}"}, code=1)
+        holds("ValidationException" in text and "is needed" in text, text)
+    key_id = world.key()["KeyId"]
+    for action, request in (
+        ("Encrypt", {"KeyId": key_id}), ("ReEncryptFrom", {"SourceKeyId": key_id}), ("ReEncryptTo", {"DestinationKeyId": key_id}),
+        ("CreateKey", {}), ("ListKeys", {}), ("GenerateRandom", {}), ("ListAliases", {}),
+    ):  # fmt: skip
+        answer = explained(world, {"Principal": arn, "Action": f"kms:{action}", "Request": request})
+        equal(answer["Decision"], "ALLOWED", f"{action}: {answer}")
+
+
+@scenario
+def all_that_a_request_needs_is_decided(world):
+    arn, key = user(
+        world, "partial", identity("Allow", ["kms:CreateKey", "kms:CreateAlias"]),
+        json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "kms:CreateAlias", "Resource": "*:key/*"}]})
+        .replace("*:key", "arn:aws:kms:*:*:key"),
+    )  # fmt: skip
+    key_id = world.key()["KeyId"]
+    for question, decision, attempt in (
+        ({"Action": "kms:CreateKey"}, "ALLOWED", lambda kms: kms.create_key()),
+        ({"Action": "kms:CreateKey", "Request": {"Tags": [{"TagKey": "a", "TagValue": "b"}]}}, "DENIED",
+         lambda kms: kms.create_key(Tags=[{"TagKey": "a", "TagValue": "b"}])),
+        ({"Action": "kms:CreateAlias", "AliasName": "alias/partial", "KeyId": key_id}, "DENIED",
+         lambda kms: kms.create_alias(AliasName="alias/partial", TargetKeyId=key_id)),
+        ({"Action": "kms:CreateAlias", "AliasName": "alias/partial"}, "ALLOWED", None),
+    ):  # fmt: skip
+        equal(explained(world, {"Principal": arn, **question})["Decision"], decision, f"{question}")
+        if attempt:
+            try:
+                attempt(kms_of(world, key))
+                equal(decision, "ALLOWED", f"{question}")
+            except botocore.exceptions.ClientError as error:
+                equal((decision, error.response["Error"]["Code"]), ("DENIED", "AccessDeniedException"))
+
+
+@scenario
+def a_grant_of_a_key_that_is_not_shared_tells_nothing(world):
+    arn, _ = user(world, "prober", identity("Allow", "kms:*"))
+    real = world.key(SECOND)["Arn"]
+    for request in ({}, {"GrantId": "zz"}, {"GrantId": "0" * 64}):
+        texts = {
+            explained(world, {"Principal": arn, "Action": "kms:RetireGrant", "KeyId": key, "Request": request}, code=1)
+            for key in (real, real[:-12] + "0" * 12)
+        }  # fmt: skip
+        equal(len(texts), 1, f"{request}: {texts}")
+
+
+@scenario
 def nothing_is_explained_to_those_who_may_not_see_it(world):
     arn, key = user(world, "curious", identity("Allow", "kms:*"))
     key_id = world.key()["KeyId"]

@@ -193,6 +193,21 @@ def what_takes_too_long_to_compare_allows_nothing_and_denies(world):
 
 
 @scenario
+def the_order_of_conditions_does_not_matter(world):
+    key = world.key()["KeyId"]
+    dept, account = ("kms:EncryptionContext:dept", "x"), ("aws:PrincipalAccount", "999999999999")
+    for pair in ((dept, account), (account, dept)):
+        user = make_user(world, may("kms:*"), may_not("kms:Encrypt", Condition={"StringEquals": dict(pair)}))
+        world.kms(user).encrypt(KeyId=key, Plaintext=b"x", EncryptionContext={"dept": "a", "DEPT": "b"})
+    # Long texts are compared where that is one pass.
+    prefix = when("StringLike", "kms:EncryptionContext:a", "a" * 200 + "*")
+    user = make_user(world, may("kms:*"), may_not("kms:Encrypt", **prefix))
+    world.kms(user).encrypt(KeyId=key, Plaintext=b"x", EncryptionContext={"a": "b" * 60_000})
+    with refused("AccessDeniedException"):
+        world.kms(user).encrypt(KeyId=key, Plaintext=b"x", EncryptionContext={"a": "a" * 60_000})
+
+
+@scenario
 def a_form_has_no_more_members_than_any_request_needs(world):
     wire = Wire(world.endpoint)
     body = "&".join(str(number) for number in range(140_000)).encode()

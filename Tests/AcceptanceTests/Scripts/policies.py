@@ -3,8 +3,9 @@
 import json
 
 from harness import (
-    FIRST, SECOND, allow, deny, equal, members, policy, refused, run, scenario, shape_error,
+    FIRST, OTHER_REGION, REGION, SECOND, allow, deny, equal, members, policy, refused, run, scenario, shape_error,
 )  # fmt: skip
+from principals import make_user, may, may_not
 
 LOCKOUT = "The new key policy will not allow you to update the key policy in the future."
 PRINCIPALS = "Policy contains a statement with one or more invalid principals."
@@ -260,6 +261,50 @@ def a_condition_that_does_not_hold_never_allows(world):
     key = world.key(Policy=policy(allow(FIRST.root), forbidding))
     with refused("AccessDeniedException"):
         kms.encrypt(KeyId=key["KeyId"], Plaintext=b"x", EncryptionContext={"purpose": "payroll"})
+
+
+
+@scenario
+def the_first_policy_is_checked_as_its_replacement_would_be(world):
+    kms, own = world.kms(), {"StringEquals": {"kms:CallerAccount": FIRST.number}}
+    elsewhere = {"StringNotEquals": {"kms:CallerAccount": FIRST.number}}
+    tagged = {"StringEquals": {"aws:ResourceTag/a": "b"}}
+    root = allow(FIRST.root)
+    for statements, parameters, isAccepted in (
+        ([allow(FIRST.root, Condition=own)], {}, True),
+        ([allow(FIRST.root, Condition={"StringEquals": {"aws:ResourceAccount": FIRST.number}})], {}, True),
+        ([root, deny(FIRST.root, "*", Condition=elsewhere)], {}, True),
+        ([root, deny(FIRST.root, "kms:*", Condition=own)], {}, False),
+        ([root, deny("*", "kms:*", Condition={"Null": {"aws:RequestTag/a": "false"}})],
+         {"Tags": [{"TagKey": "a", "TagValue": "b"}]}, True),
+        ([root, deny("*", "kms:*", Condition={"StringNotEquals": {"aws:RequestedRegion": REGION}})], {}, True),
+    ):  # fmt: skip
+        text = policy(*statements)
+        made = world.key(Tags=parameters.get("Tags", []))["KeyId"]
+        if isAccepted:
+            world.key(Policy=text, **parameters)
+            kms.put_key_policy(KeyId=made, PolicyName="default", Policy=text)
+            continue
+        for attempt in (
+            lambda: kms.create_key(Policy=text, **parameters),
+            lambda: kms.put_key_policy(KeyId=made, PolicyName="default", Policy=text),
+        ):  # fmt: skip
+            with refused("MalformedPolicyDocumentException"):
+                attempt()
+    primary = world.key(MultiRegion=True)["KeyId"]
+    there = policy(allow(FIRST.root, Condition={"StringEquals": {"aws:RequestedRegion": OTHER_REGION}}))
+    kms.replicate_key(KeyId=primary, ReplicaRegion=OTHER_REGION, Policy=there)
+
+
+@scenario
+def a_key_that_is_to_be_made_is_asked_about_as_a_key(world):
+    tags = [{"TagKey": "a", "TagValue": "b"}]
+    for condition in ({"StringEquals": {"kms:CallerAccount": FIRST.number}}, {"StringEquals": {"aws:ResourceTag/a": "b"}},
+                      {"StringEquals": {"aws:ResourceAccount": FIRST.number}}, {"StringEquals": {"kms:KeySpec": "SYMMETRIC_DEFAULT"}}):  # fmt: skip
+        user = make_user(world, may("kms:*", Condition=condition))
+        world.kms(user).create_key(Tags=tags)
+    guarded = make_user(world, may("kms:*"), may_not("kms:*", Condition={"StringNotEquals": {"kms:CallerAccount": FIRST.number}}))
+    world.kms(guarded).create_key(Tags=tags)
 
 
 if __name__ == "__main__":

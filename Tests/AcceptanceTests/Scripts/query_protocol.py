@@ -5,7 +5,7 @@ import json
 
 import botocore.loaders
 
-from harness import FIRST, REGION, equal, holds, policy, refused, run, scenario
+from harness import FIRST, REGION, allow, deny, equal, holds, policy, refused, run, scenario
 from principals import FORM, ask, element, fresh, make_user, managed_policy, may
 from raw import Wire, amz_date, sign
 
@@ -148,6 +148,29 @@ def white_space_makes_no_policy_too_long(world):
         iam.create_policy_version(PolicyArn=arn, PolicyDocument=longest)
     with refused("LimitExceeded", http=409):
         iam.put_user_policy(UserName=user.name, PolicyName="q", PolicyDocument=longest)
+
+
+@scenario
+def an_empty_list_of_tags_tags_nothing(world):
+    clerk = make_user(world, may("iam:CreateUser"))
+    equal(ask(world, "CreateUser", {"UserName": fresh("user"), "Tags": ""}, clerk).status, 200)
+    world.client("iam", clerk).create_user(UserName=fresh("user"), Tags=[])
+
+
+@scenario
+def a_condition_that_compares_with_nothing_is_no_condition(world):
+    iam, user = world.client("iam"), make_user(world)
+    empty = {"Condition": {"StringNotEquals": {"aws:PrincipalArn": []}}}
+    with refused("MalformedPolicyDocument", "Syntax errors in policy."):
+        iam.put_user_policy(UserName=user.name, PolicyName="p", PolicyDocument=policy(may("kms:*", **empty)))
+    for effect, isAllowed in ((allow, False), (deny, True)):
+        statements = [allow(FIRST.root), effect(user.arn, "kms:Encrypt", **empty)]
+        key = world.key(Policy=policy(*statements, *([allow(user.arn, "kms:Encrypt")] if effect is deny else [])))["KeyId"]
+        if isAllowed:
+            world.kms(user).encrypt(KeyId=key, Plaintext=b"x")
+        else:
+            with refused("AccessDeniedException"):
+                world.kms(user).encrypt(KeyId=key, Plaintext=b"x")
 
 
 @scenario

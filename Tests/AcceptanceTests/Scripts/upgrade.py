@@ -4,11 +4,12 @@ import base64
 import json
 import pathlib
 import sqlite3
+import subprocess
 
 import boto3
 
 from harness import FIRST, OTHER_REGION, equal, run, scenario
-from server import REPOSITORY, Server
+from server import REPOSITORY, Server, binary
 
 VECTORS = REPOSITORY / "Tests" / "Vectors" / "chatelaine"
 
@@ -52,6 +53,29 @@ def a_store_of_format_1_is_read(world):
         finally:
             equal(server.stop(), 0, "the exit code")
             server.forget_log()
+
+
+@scenario
+def an_account_whose_keys_are_all_in_china_is_in_china(world):
+    for name, regions, partition in (("china", ("cn-north-1",), "aws-cn"), ("both", ("cn-north-1", OTHER_REGION), "aws")):
+        data = world.directory / f"in-{name}"
+        old_data(data, 1)
+        with sqlite3.connect(data / "chatelaine.sqlite") as database:
+            keys = [key for (key,) in database.execute("SELECT key_id FROM kms_key ORDER BY key_id")]
+            for table, column in (("kms_key", "key_id"), ("material", "key_id"), ("key_tag", "key_id"), ("alias", "target")):
+                for number, key in enumerate(keys):
+                    region = regions[number % len(regions)]
+                    database.execute(f"UPDATE {table} SET region = ? WHERE {column} = ?", (region, key))
+            database.execute(
+                "UPDATE kms_key SET policy = CAST(replace(CAST(policy AS TEXT), 'arn:aws:', 'arn:aws-cn:') AS BLOB) "
+                "WHERE region LIKE 'cn-%'"
+            )
+        database.close()
+        done = subprocess.run(
+            [binary(), "account", "list", "--data-dir", str(data)], capture_output=True, text=True, timeout=30,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        equal((done.returncode, done.stdout), (0, f"{FIRST.number} {partition}\n"), done.stderr)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ struct ExplanationTests {
             explanation.documents.first?.fates?.map(\.reason) == [
                 "It is not about this principal.", "It is not about this action.", "It is not about this resource.",
                 "Its condition does not hold: StringLike kms:ViaService \"s3.*\", and the request has no kms:ViaService.",
-                "It can never apply: it lacks actions or resources, or is about nobody.",
+                "It can never apply: it lacks actions, resources or the values of a condition, or is about nobody.",
                 "It applies: it names everybody.",
             ])
         #expect(explanation.deciders.map(\.sid) == ["Yes"])

@@ -17,7 +17,7 @@ package struct StatementFate: Sendable, Equatable {
 
 /// The first thing that keeps a statement from applying.
 package enum StatementMismatch: Sendable, Equatable {
-    /// It has no actions or no resources, or is about nobody.
+    /// It has no actions, no resources or a condition without values, or is about nobody.
     case ineffective
     case principal
     case action
@@ -58,7 +58,8 @@ extension StatementFate {
     package var reason: String {
         switch mismatch {
         case nil: return naming.map { "It applies: \($0.clause)." } ?? "It applies."
-        case .ineffective: return "It can never apply: it lacks actions or resources, or is about nobody."
+        case .ineffective:
+            return "It can never apply: it lacks actions, resources or the values of a condition, or is about nobody."
         case .principal: return "It is not about this principal."
         case .action: return "It is not about this action."
         case .resource: return "It is not about this resource."
