@@ -272,6 +272,23 @@ struct IdentityDirectoryTests {
         #expect(loaded.accessKeys(of: user) == known.accessKeys(of: user))
     }
 
+    @Test func `a trust policy of before accounts had a partition still reads`() throws {
+        var account = try Account()
+        try account.run("CreateRole", ["RoleName": "r", "AssumeRolePolicyDocument": Account.trust])
+        let stored = try #require(account.stored.identities.first)
+        let text = String(decoding: stored.document, as: UTF8.self)
+            .replacing(#"\"111122223333\""#, with: #"\"arn:aws-cn:iam::111122223333:root\""#)
+        try #require(text.contains("aws-cn"))
+        var contents = account.stored
+        contents.identities = [
+            StoredIdentity(
+                account: stored.account, id: stored.id, foldedName: stored.foldedName, document: Array(text.utf8))
+        ]
+        let directory = IdentityDirectory()
+        try directory.load(contents)
+        #expect(directory.identities(of: account.id)?.identity(.role, named: "r")?.trustPolicy != nil)
+    }
+
     enum Damage: String, CaseIterable, CustomTestStringConvertible {
         case userOfNoAccount, accessKeyOfNoAccount, noJSON, emptyDocument, cutDocument, userAsPolicy, policyAsUser
         case brokenInlinePolicy, brokenTrustPolicy, brokenManagedPolicy, noDefaultVersion, brokenIdentifier

@@ -55,7 +55,8 @@ package struct Authenticator: Sendable {
         guard claim.terminator == Self.terminator else { throw .wrongTerminator }
         guard claim.service == service.name else { throw .wrongService(expected: service.name) }
         guard let region = Region(String(claim.region)),
-            regions.contains(region) || region.description == service.globalRegion
+            regions.contains(region)
+                || service.isGlobal && region.description == region.partition.globalRegion
         else { throw .wrongRegion }
         guard claim.scopeDate == claim.time.day else {
             throw .wrongScopeDate(scope: String(claim.scopeDate), day: String(claim.time.day), date: claim.time.text)

@@ -29,6 +29,6 @@ package enum SigningService: Sendable, Equatable {
     /// Whether a presigned request is good for as long as it says; STS and IAM keep to their own window.
     var honorsExpires: Bool { !isQueried }
 
-    /// A region that the service is reached through although no key lives there.
-    var globalRegion: String? { isQueried ? "us-east-1" : nil }
+    /// Whether the service is also reached through the one region of a partition that IAM is in, although no key lives there.
+    var isGlobal: Bool { isQueried }
 }

@@ -25,7 +25,7 @@ final class CompiledStatement: Sendable {
     init?(
         _ statement: PolicyStatement, at position: Int, version: PolicyDocument.Version, of kind: PolicyDocument.Kind
     ) {
-        let principals = statement.principals.flatMap(PrincipalMatcher.init)
+        let principals = statement.principals.flatMap { PrincipalMatcher($0, in: statement.effect) }
         guard principals != nil || statement.principals == nil, !statement.hasEmptyCondition,
             let actions = PatternSelection(statement.actions, foldingCase: true),
             let resources = PatternSelection(statement.resources)
@@ -139,9 +139,11 @@ final class CompiledStatement: Sendable {
     ) throws(Undecidable) -> Bool {
         guard let variableResources else { return true }
         var isListed = false
+        var budget = ComparisonBudget()
         for template in variableResources.patterns {
             guard let pattern = try template.pattern(for: request) else { return false }
-            let matches = try WildcardPatterns.matches(pattern[...], Array(resource)[...])
+            try budget.spend(pattern.count)
+            let matches = try WildcardPatterns.matches(pattern[...], Array(resource)[...], &budget)
             isListed = isListed || matches
         }
         return isListed != variableResources.isComplement

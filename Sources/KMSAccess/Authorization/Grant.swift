@@ -56,7 +56,7 @@ package final class Grant: Sendable {
 extension PolicyPrincipal {
     /// How far a grant to this principal reaches `caller`.
     fileprivate func admission(of caller: AccessCaller) -> GrantAnswer {
-        guard let matcher = PrincipalMatcher(PolicySelection(elements: [self], isComplement: false)) else {
+        guard let matcher = PrincipalMatcher(PolicySelection(elements: [self], isComplement: false), in: .allow) else {
             return .silent
         }
         return switch matcher.admission(of: FingerprintedCaller(caller)) {
@@ -94,11 +94,14 @@ extension GrantConstraints {
 extension EncryptionContext {
     fileprivate func isContained(in other: EncryptionContext) -> Bool {
         pairs.allSatisfy { pair in
-            other.pairs.contains { $0.value == pair.value && $0.key.foldedASCII == pair.key.foldedASCII }
+            other.pairs.contains { $0.value == pair.value && $0.key.isSame(ignoringCaseOf: pair.key) }
         }
     }
 }
 
 extension [UInt8] {
-    fileprivate var foldedASCII: [UInt8] { map(\.asciiLowercased) }
+    /// Byte equality but for the case of ASCII letters.
+    fileprivate func isSame(ignoringCaseOf other: [UInt8]) -> Bool {
+        count == other.count && zip(self, other).allSatisfy { $0.asciiLowercased == $1.asciiLowercased }
+    }
 }

@@ -7,16 +7,16 @@ extension AccessQuestion {
     /// The key's policy has nothing to say. Source: KMS Developer Guide, "Retiring and revoking grants".
     package func decision(retiring grant: Grant, policies: CallerPolicies) -> Decision {
         guard case .key(let arn, let owner) = resource else { return .denied(.notInIdentityPolicies) }
+        let answer = grant.retirement(by: caller)
+        let isOfParty = caller.account == owner || caller.account == grant.record.issuer
+        // Who has nothing to do with the grant is told nothing that depends on it or on its key.
+        guard answer != .silent || isOfParty else { return .denied(.notInKeyPolicy) }
         let own = policies.verdicts(doing: action, to: arn, by: request)
         if let denial = own.denial { return .denied(denial) }
-        switch grant.retirement(by: caller) {
+        switch answer {
         case .allowsCaller, .allowsRole: return .allowed(.grant)
         case .allowsAccount: return own.refusal.map(Decision.denied) ?? .allowed(.grantAndIdentity)
-        case .silent: break
+        case .silent: return own.refusal.map(Decision.denied) ?? .allowed(.identity)
         }
-        guard let account = caller.account, account == owner || account == grant.record.issuer else {
-            return .denied(.notInKeyPolicy)
-        }
-        return own.refusal.map(Decision.denied) ?? .allowed(.identity)
     }
 }

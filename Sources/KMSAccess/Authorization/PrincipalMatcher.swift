@@ -22,15 +22,20 @@ struct PrincipalMatcher: Sendable {
     private let isComplement: Bool
     private let listsAnyone: Bool
     private let listsAnyIdentity: Bool
+    /// Users, roles and sessions that nobody knew when a denial was stored: it is for whoever has the name.
+    private let refusedNames: [PolicyPrincipal]
 
     /// Returns nil for a selection that no caller is ever in.
-    init?(_ selection: PolicySelection<PolicyPrincipal>) {
+    init?(_ selection: PolicySelection<PolicyPrincipal>, in effect: PolicyStatement.Effect) {
         isComplement = selection.isComplement
         listsAnyone = selection.elements.contains(.anyone)
         listsAnyIdentity = listsAnyone || selection.elements.contains(.anyIdentity)
         named = selection.elements.filter { $0.fingerprint != nil }
         fingerprints = selection.elements.compactMap(\.fingerprint)
-        guard isComplement ? !listsAnyone : listsAnyIdentity || !named.isEmpty else { return nil }
+        refusedNames = effect == .deny && !isComplement ? selection.elements.filter(\.isUnknown) : []
+        guard isComplement ? !listsAnyone : listsAnyIdentity || !named.isEmpty || !refusedNames.isEmpty else {
+            return nil
+        }
     }
 
     /// How the statement is about `caller`, or nil if it is not.
@@ -62,6 +67,7 @@ struct PrincipalMatcher: Sendable {
         for position in fingerprints.indices where caller.mayBe(fingerprints[position]) {
             result.formUnion(named[position].layer(of: caller.caller))
         }
+        for principal in refusedNames { result.formUnion(principal.layerByName(of: caller.caller)) }
         return result
     }
 }
@@ -81,6 +87,33 @@ extension PolicyPrincipal {
             own == id && ownSession.isSameASCII(as: session) ? .session : []
         case (.service(let own), .service(let name)):
             own.isSameASCII(as: name) ? .identity : []
+        default:
+            []
+        }
+    }
+}
+
+extension PolicyPrincipal {
+    /// Whether this is an ARN of a user, role or session: in a stored policy, of somebody who was not known.
+    fileprivate var isUnknown: Bool {
+        switch self {
+        case .user, .role, .roleSession: true
+        default: false
+        }
+    }
+
+    /// The layer of the caller that has this name now.
+    fileprivate func layerByName(of caller: AccessCaller) -> PrincipalLayers {
+        switch (self, caller) {
+        case (.user(let own, let path, let name), .principal(.user(let account, let callerPath, let callerName, _))):
+            own == account && name.isSameASCII(as: callerName) && path.isSameASCII(as: callerPath) ? .identity : []
+        case (.role(let own, let path, let name), .principal(.roleSession(let account, let callerPath, let role, _, _))):
+            own == account && name.isSameASCII(as: role) && path.isSameASCII(as: callerPath) ? .identity : []
+        case (
+            .roleSession(let own, let ownRole, let ownSession),
+            .principal(.roleSession(let account, _, let role, let session, _))
+        ):
+            own == account && ownRole.isSameASCII(as: role) && ownSession.isSameASCII(as: session) ? .session : []
         default:
             []
         }

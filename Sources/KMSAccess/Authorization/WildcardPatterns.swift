@@ -58,35 +58,34 @@ package struct WildcardPatterns: Sendable {
         }
     }
 
-    /// The longest walk that a request may cause, in steps: about a millisecond.
-    private static let longestWalk = 1 << 20
-
     /// Whether a pattern of such units matches all of `text`, which is UTF-8.
     ///
-    /// - Throws: ``Undecidable`` when both are so long that the answer could take too long.
-    static func matches(_ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) throws(Undecidable) -> Bool {
-        guard isWalkable(pattern, text.count) else { throw Undecidable() }
-        return pattern.withUnsafeBufferPointer { pattern in
-            text.withUnsafeBufferPointer { text in walk(pattern, over: text).matched }
+    /// - Throws: ``Undecidable`` when the answer takes more than the budget has.
+    static func matches(
+        _ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>, _ budget: inout ComparisonBudget
+    ) throws(Undecidable) -> Bool {
+        let limit = budget.steps
+        let (isMatch, steps) = pattern.withUnsafeBufferPointer { pattern in
+            text.withUnsafeBufferPointer { text in walk(pattern, over: text, stoppingAfter: limit) }
         }
+        try budget.spend(steps)
+        return isMatch
     }
 
     /// Whether a pattern of such units matches all of `text`.
     ///
     /// Allocates nothing.
     ///
-    /// - Throws: ``Undecidable`` when both are so long that the answer could take too long.
-    static func matches(_ pattern: [UInt8], _ text: String) throws(Undecidable) -> Bool {
-        guard isWalkable(pattern[...], text.utf8.count) else { throw Undecidable() }
-        return pattern.withUnsafeBufferPointer { pattern in
-            text.withUTF8Lent { walk(pattern, over: $0).matched }
+    /// - Throws: ``Undecidable`` when the answer takes more than the budget has.
+    static func matches(
+        _ pattern: [UInt8], _ text: String, _ budget: inout ComparisonBudget
+    ) throws(Undecidable) -> Bool {
+        let limit = budget.steps
+        let (isMatch, steps) = pattern.withUnsafeBufferPointer { pattern in
+            text.withUTF8Lent { walk(pattern, over: $0, stoppingAfter: limit) }
         }
-    }
-
-    /// A star that nothing follows is never tried again, so without others the walk is one pass.
-    private static func isWalkable(_ pattern: ArraySlice<UInt8>, _ textCount: Int) -> Bool {
-        let (steps, isOverflow) = pattern.count.multipliedReportingOverflow(by: textCount)
-        return !isOverflow && steps <= longestWalk || !pattern.dropLast().contains(star)
+        try budget.spend(steps)
+        return isMatch
     }
 
     /// Whether one of the patterns matches every text there is.
@@ -127,8 +126,10 @@ package struct WildcardPatterns: Sendable {
     ///
     /// On a mismatch the last `*` swallows one byte more. Earlier ones need no second try: what they swallowed is the
     /// shortest that let the walk reach the last one, and the last can swallow whatever they could.
+    ///
+    /// - Parameter limit: How many steps there may be; the walk ends without a match behind that.
     package static func walk(
-        _ pattern: UnsafeBufferPointer<UInt8>, over text: UnsafeBufferPointer<UInt8>
+        _ pattern: UnsafeBufferPointer<UInt8>, over text: UnsafeBufferPointer<UInt8>, stoppingAfter limit: Int = .max
     ) -> (matched: Bool, steps: Int) {
         // Where the pattern ends with a character, so must the text.
         if let last = pattern.last, last != star, last != questionMark, text.last != last { return (false, 1) }
@@ -138,6 +139,7 @@ package struct WildcardPatterns: Sendable {
         var lastStar: (behind: Int, resume: Int)?
         while position < text.count {
             steps += 1
+            if steps > limit { return (false, steps) }
             if index < pattern.count, pattern[index] == star {
                 index += 1
                 lastStar = (index, position)

@@ -25,10 +25,15 @@ extension ExplanationRequest {
         case .listRetirableGrants:
             guard let principal = text("RetiringPrincipal") else { throw Self.missing("RetiringPrincipal") }
             return Accesses(needed: [Access(action, on: .identity(principal))])
-        case .createKey:
-            let isTagged = body["Tags"].map { $0 != .array([]) } ?? false
-            let tagging = isTagged ? [Access("kms:TagResource", on: .account)] : []
-            return Accesses(needed: [Access(action, on: .account)] + tagging)
+        case .createKey: return Accesses(needed: [Access(action, on: .account)] + tagging)
+        case .replicateKey:
+            let key = Access(action, on: .key(try key(with: resolver), checksState: false))
+            return Accesses(needed: [key, Access("kms:CreateKey", on: .account)] + tagging)
+        case .updatePrimaryRegion:
+            let key = try key(with: resolver)
+            let successor = text("PrimaryRegion").flatMap(Region.init).flatMap { resolver.relative(of: key, in: $0) }
+            let keys = [key] + [successor].compactMap(\.self).filter { $0.arn != key.arn }
+            return Accesses(needed: keys.map { Access(action, on: .key($0, checksState: false)) })
         case .retireGrant: return Accesses(needed: [try retirement(with: resolver)])
         case let name where Self.keyless.contains(name): return Accesses(needed: [Access(action, on: .account)])
         case let name where Self.onAliases.contains(name): return Accesses(needed: try aliasAccesses(with: resolver))
@@ -40,6 +45,12 @@ extension ExplanationRequest {
     }
 
     // MARK: Kinds of requests
+
+    /// What tags in a request that makes a key need besides.
+    private var tagging: [Access] {
+        let isTagged = body["Tags"].map { $0 != .array([]) } ?? false
+        return isTagged ? [Access("kms:TagResource", on: .account)] : []
+    }
 
     private func key(with resolver: KeyResolver) throws(KMSError) -> KeySnapshot {
         let member =
@@ -60,7 +71,14 @@ extension ExplanationRequest {
     /// Both halves, or the one that the question is about.
     private func aliasAccesses(with resolver: KeyResolver) throws(KMSError) -> [Access] {
         var accesses: [Access] = []
-        if let aliasName { accesses.append(Access(action, on: .alias(try resolver.aliasARN(aliasName)))) }
+        if let aliasName {
+            let arn = try resolver.aliasARN(aliasName)
+            accesses.append(Access(action, on: .alias(arn)))
+            // Whoever takes an alias away from a key needs permission for that key as well.
+            if operation.name != .createAlias, let old = (try? resolver.alias(arn)).flatMap(resolver.target) {
+                accesses.append(Access(action, on: .key(old, checksState: false)))
+            }
+        }
         if let identifier = keyID ?? text("TargetKeyId") {
             let key = try resolver.key(identifier, for: operation)
             accesses.append(Access(action, on: .key(key, checksState: false)))

@@ -79,6 +79,12 @@ struct ExplanationRequest {
             account: account, identity: role, name: name, issueDate: now, expiry: now.addingTimeInterval(3600))
         if let sessionPolicy { record.policies = [sessionPolicy] }
         do throws(PolicyFailure) {
+            if let sessionPolicy {
+                guard sessionPolicy.unicodeScalars.count <= RoleAssumption.longestPolicy else {
+                    throw PolicyFailure.tooLarge
+                }
+                _ = try PolicyDocument.parse(identityPolicy: sessionPolicy)
+            }
             return Caller(
                 principal: principal, accessKeyID: "", region: asker.region, session: try Session(record))
         } catch {

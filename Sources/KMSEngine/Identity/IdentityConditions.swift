@@ -52,8 +52,13 @@ struct IdentityConditions: ConditionSource {
                 Self.delegations.contains(action) ? target?.boundary : form.optional("PermissionsBoundary"))
         case .named(.sessionExternalID): return ConditionValues(form.optional("ExternalId"))
         case .named(.sessionName): return ConditionValues(form.optional("RoleSessionName"))
-        case .named(.sessionSourceIdentity): return ConditionValues(form.optional("SourceIdentity"))
-        case .named(.sessionTransitiveTagKeys): return .several(form.list("TransitiveTagKeys"))
+        // What the caller's own session passes on counts as if the request had it.
+        case .named(.sessionSourceIdentity):
+            let inherited = action == "sts:SetSourceIdentity" ? call.request.caller.session?.record.sourceIdentity : nil
+            return ConditionValues(form.optional("SourceIdentity") ?? inherited)
+        case .named(.sessionTransitiveTagKeys):
+            let inherited = action == "sts:TagSession" ? call.request.caller.session?.record.transitiveTagKeys : nil
+            return .several(form.list("TransitiveTagKeys") + (inherited ?? []))
         // IAM is in one region of a partition, wherever a request is signed for.
         case .named(.requestedRegion) where action.service == "iam":
             return .one(call.request.partition.globalRegion)

@@ -23,8 +23,10 @@ struct RoleAssumption {
     private static let (durations, duration) = (900...43_200, 3600)
     /// How long a session may last that a session of a role begins.
     private static let longestChainedDuration = 3600
-    /// The longest session policy, in characters, and the most that policies and tags may come to together, in bytes.
-    private static let (longestPolicy, mostPacked) = (2048, 8192)
+    /// The longest session policy, in characters.
+    static let longestPolicy = 2048
+    /// The most that policies and tags may come to together, in bytes.
+    private static let mostPacked = 8192
     private static let mostPolicyARNs = 10
 
     init(_ call: IdentityCall, _ record: inout AuditRecord) throws(QueryFailure) {
@@ -150,6 +152,10 @@ struct RoleAssumption {
     /// Takes the tags of the request, and those that the caller's own session passes on.
     private mutating func tag(_ tags: [IdentityTag]) throws(QueryFailure) {
         let keys = call.request.form.list("TransitiveTagKeys")
+        guard keys.count <= Form.mostTags else {
+            throw call.request.form.broken(
+                "TransitiveTagKeys", "Member must have length less than or equal to \(Form.mostTags)")
+        }
         let inherited = call.request.caller.session?.record
         let inheritedKeys = Set((inherited?.transitiveTagKeys ?? []).map(\.foldedBytes))
         let taggedKeys = Set(tags.map(\.key.foldedBytes))

@@ -135,6 +135,7 @@ package struct Pipeline: Sendable {
         call.record.requestParameters = description.recorded.parameters(of: body)
         call.context.body = body
         try Op.check(input)
+        try Self.checkContexts(in: body)
         try checkGrantTokens(in: body, for: description.name, call.context.caller.region)
         guard !description.recorded.isReadOnly else {
             return finish(operation, try await attempt(operation, input, body, call.context, &call.record), &call)
@@ -209,7 +210,8 @@ package struct Pipeline: Sendable {
         } catch {
             guard error.code == .notFound, Op.description.identifiers == .any else { throw error }
             let drafts = try managedKeys.drafts(namedIn: body, for: context)
-            guard !drafts.isEmpty else { throw error }
+            // Somebody else may have made the key meanwhile.
+            guard !drafts.isEmpty else { return try Op.resolve(input, with: resolver) }
             let imagined = try Op.resolve(
                 input,
                 with: KeyResolver(
@@ -299,6 +301,24 @@ package struct Pipeline: Sendable {
         }
         for case .string(let token) in tokens where keyring.grant(ofToken: token, in: region) == nil {
             throw .invalidGrantToken
+        }
+    }
+
+    /// The most pairs of an encryption context, and the most bytes of all its keys and values.
+    private static let (mostPairs, mostContextBytes) = (1000, 65_536)
+
+    /// Refuses an encryption context that is longer than any use of one: policies, grants and the audit log all look at it.
+    private static func checkContexts(in body: JSONObject) throws(KMSError) {
+        for name in ["EncryptionContext", "SourceEncryptionContext", "DestinationEncryptionContext"] {
+            guard case .object(let context)? = body[name] else { continue }
+            let size = context.members.reduce(0) { size, pair in
+                guard case .string(let value) = pair.value else { return size }
+                return size + pair.name.utf8.count + value.utf8.count
+            }
+            guard context.members.count <= mostPairs, size <= mostContextBytes else {
+                throw KMSError(
+                    .validation, "\(name) has more than \(mostPairs) pairs or \(mostContextBytes) bytes.")
+            }
         }
     }
 

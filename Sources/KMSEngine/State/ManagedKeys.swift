@@ -38,8 +38,8 @@ package struct ManagedKeys: Sendable {
         for alias in missing { try await make(Draft(of: alias, rotatedEvery: rotationPeriodInDays, context)) }
     }
 
-    /// The services' keys that a request names and that do not exist yet, as they would be made: for a dry run, which must
-    /// change nothing and yet be answered as if they were there.
+    /// The services' keys that a request names and that do not exist yet, as they would be made: for whoever may use them
+    /// before they are, and for a dry run, which must change nothing.
     ///
     /// - Throws: ``KMSError`` with `KMSInternalException`.
     func drafts(

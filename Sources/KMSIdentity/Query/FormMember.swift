@@ -49,13 +49,14 @@ extension FormMember {
         for (member, value) in sent where member == name || member.utf8.starts(with: "\(name).".utf8) {
             // Clients send an empty list as the bare name without a value.
             if member == name, value.isEmpty { continue }
-            let parts = member.dropFirst(name.count + 1).split(
-                separator: ".", maxSplits: 2, omittingEmptySubsequences: false)
-            let place = parts.count == 3 ? String(parts[2]) : ""
+            let parts = member.utf8.dropFirst(name.utf8.count + 1)
+                .split(separator: UInt8(ascii: "."), maxSplits: 2, omittingEmptySubsequences: false)
+                .map { String(decoding: $0, as: UTF8.self) }
+            let place = parts.count == 3 ? parts[2] : ""
             guard parts.count == (places == [""] ? 2 : 3), parts[0] == "member", places.contains(place),
-                let number = Int(parts[1]), String(number) == parts[1]
+                let number = Int(parts[1]), String(number) == parts[1],
+                entries[number, default: [:]].updateValue(value, forKey: place) == nil
             else { return nil }
-            entries[number, default: [:]][place] = value
         }
         let ordered = (1...max(1, entries.count)).compactMap { entries[$0] }
         return ordered.count == entries.count ? ordered : nil

@@ -25,7 +25,7 @@ package final class Identity: Sendable {
                 label: "the inline policy \(policy.name) of the \(record.id.kind.noun) \(record.name)")
         }
         trustPolicy = try record.role.map { role throws(PolicyFailure) in
-            KeyPolicy(try PolicyDocument.parse(stored: role.trustPolicy, as: .trust(account.partition)))
+            KeyPolicy(try PolicyDocument.parse(storedTrustPolicy: role.trustPolicy, of: account))
         }
     }
 }
@@ -49,6 +49,21 @@ package final class ManagedPolicy: Sendable {
         policy = IdentityPolicy(
             try PolicyDocument.parse(stored: version.document, as: .identity),
             label: "the managed policy \(record.path)\(record.name), \(version.name)")
+    }
+}
+
+extension PolicyDocument {
+    /// A trust policy as the store has it: those of before accounts had a partition may name ARNs of another one.
+    ///
+    /// - Throws: ``PolicyFailure``.
+    fileprivate static func parse(
+        storedTrustPolicy text: String, of account: AccountRecord
+    ) throws(PolicyFailure) -> PolicyDocument {
+        for partition in Partition.allCases where partition != account.partition {
+            if let document = try? parse(stored: text, as: .trust(account.partition)) { return document }
+            if let document = try? parse(stored: text, as: .trust(partition)) { return document }
+        }
+        return try parse(stored: text, as: .trust(account.partition))
     }
 }
 

@@ -4,7 +4,7 @@ import json
 import subprocess
 
 from harness import (
-    FIRST, REGION, SECOND, World, allow, equal, first, holds, policy, refused, run, scenario,
+    FIRST, REGION, SECOND, World, allow, deny, equal, first, holds, policy, refused, run, scenario,
 )  # fmt: skip
 from principals import (
     ask, assume, element, forbidden, fresh, make_role, make_user, managed_policy, may, may_not, permit, trust,
@@ -106,7 +106,8 @@ def a_user_of_an_account_made_later_is_not_whoever_a_policy_named_before(world):
     later = World(server.start(), world.directory)
     try:
         arn = f"arn:aws:iam::{number}:user/ana"
-        key = later.key(Policy=policy(allow(FIRST.root), allow(arn, ["kms:Encrypt", "kms:GetKeyPolicy"])))["Arn"]
+        key = later.key(Policy=policy(allow(FIRST.root), allow(arn, ["kms:Encrypt", "kms:GetKeyPolicy"]),
+            allow(f"arn:aws:iam::{number}:root", "kms:DescribeKey"), deny(arn, "kms:DescribeKey")))["Arn"]
         later.kms().create_grant(KeyId=key, GranteePrincipal=arn, Operations=["Decrypt"])
         server.stop()
         made = subprocess.run(
@@ -118,6 +119,11 @@ def a_user_of_an_account_made_later_is_not_whoever_a_policy_named_before(world):
         root = type(FIRST)(number, values["AWS_ACCESS_KEY_ID"], values["AWS_SECRET_ACCESS_KEY"])
         server.start()
         ana = make_user(later, may("kms:*"), account=root, name="ana")
+        # What was allowed to the name is nobody's; what was refused to it stays refused.
+        with refused("AccessDeniedException"):
+            later.kms(ana).describe_key(KeyId=key)
+        ben = make_user(later, may("kms:*"), account=root, name="ben")
+        later.kms(ben).describe_key(KeyId=key)
         blob = later.kms().encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
         for attempt in (
             lambda: later.kms(ana).encrypt(KeyId=key, Plaintext=b"x"),

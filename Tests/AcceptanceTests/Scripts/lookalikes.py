@@ -174,7 +174,7 @@ def what_takes_too_long_to_compare_allows_nothing_and_denies(world):
     pattern = "*${kms:EncryptionContext:b}x*"
     like = when("StringLike", "kms:EncryptionContext:a", pattern)
     denied, allowed = make_user(world, may("kms:*"), may_not("kms:Encrypt", **like)), make_user(world, may("kms:Encrypt", **like))
-    for size, isDecided in ((50, True), (60_000, False)):
+    for size, isDecided in ((50, True), (20_000, False)):
         context = {"a": "a" * size * 2, "b": "a" * size}
         for user, isAllowed in ((denied, isDecided), (allowed, False)):
             began = time.monotonic()

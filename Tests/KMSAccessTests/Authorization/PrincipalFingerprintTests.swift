@@ -42,6 +42,11 @@ struct PrincipalFingerprintTests {
                 policy.verdict(on: asker, doing: "kms:Sign", to: PolicyVectors.keyARN, by: NoConditions())
             }
             #expect(verdict(KeyPolicy(try PolicyDocument.parse(text, in: .aws))) == .silent)
+            // A denial can give nothing to whoever gets a name later.
+            let denial = text.replacing("Allow", with: "Deny")
+            #expect(verdict(KeyPolicy(try PolicyDocument.parse(denial, in: .aws))) == .denies(statement: 0))
+            let sparing = denial.replacing("Principal", with: "NotPrincipal")
+            #expect(verdict(KeyPolicy(try PolicyDocument.parse(sparing, in: .aws))) == .denies(statement: 0))
             #expect(verdict(try PolicyVectors.keyPolicy(text, for: asker)) != .silent)
         }
     }

@@ -19,53 +19,52 @@ final class CompiledCondition: Sendable {
         absences = values.compactMap { ["true": true, "false": false][$0.lowercased()] }
     }
 
-    /// The most values that are compared: no list of a request is longer.
-    private static let mostValues = 1000
-
     /// Whether the condition holds.
     ///
     /// - Returns: Nil when a policy variable has no value: then the whole statement does not apply.
     /// - Throws: ``Undecidable``.
     func holds(for source: any ConditionSource) throws(Undecidable) -> Bool? {
         let present = source.values(of: key)
+        var budget = ComparisonBudget()
         if case .one(let value) = present {
             guard let test else { return absences.contains(false) }
             // Of one value all set operators come to the same.
-            guard let matched = try test.matches(value, source) else { return nil }
+            guard let matched = try test.matches(value, source, &budget) else { return nil }
             return matched != comparison.isNegated
         }
-        guard present != .ambiguous, present.all.count <= Self.mostValues else { throw Undecidable() }
+        guard present != .ambiguous else { throw Undecidable() }
         guard let test else { return absences.contains(present.all.isEmpty) }
         switch comparison.qualifier {
-        case .forAllValues: return try all(of: present.all, test, source)
-        case .forAnyValue: return try any(of: present.all, test, source)
+        case .forAllValues: return try all(of: present.all, test, source, &budget)
+        case .forAnyValue: return try any(of: present.all, test, source, &budget)
         case nil: break
         }
         // A key that is not there is unlike everything.
         guard !present.all.isEmpty else { return comparison.ifExists || comparison.isNegated }
-        return comparison.isNegated ? try all(of: present.all, test, source) : try any(of: present.all, test, source)
+        return comparison.isNegated
+            ? try all(of: present.all, test, source, &budget) : try any(of: present.all, test, source, &budget)
     }
 
     /// What the request has under the key that is asked for.
     func values(in source: any ConditionSource) -> [String] { source.values(of: key).all }
 
     private func all(
-        of values: [String], _ test: ConditionTest, _ source: any ConditionSource
+        of values: [String], _ test: ConditionTest, _ source: any ConditionSource, _ budget: inout ComparisonBudget
     ) throws(Undecidable) -> Bool? {
         var result = true
         for value in values {
-            guard let matched = try test.matches(value, source) else { return nil }
+            guard let matched = try test.matches(value, source, &budget) else { return nil }
             result = result && matched != comparison.isNegated
         }
         return result
     }
 
     private func any(
-        of values: [String], _ test: ConditionTest, _ source: any ConditionSource
+        of values: [String], _ test: ConditionTest, _ source: any ConditionSource, _ budget: inout ComparisonBudget
     ) throws(Undecidable) -> Bool? {
         var result = false
         for value in values {
-            guard let matched = try test.matches(value, source) else { return nil }
+            guard let matched = try test.matches(value, source, &budget) else { return nil }
             result = result || matched != comparison.isNegated
         }
         return result

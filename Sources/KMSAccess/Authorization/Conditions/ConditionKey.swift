@@ -58,9 +58,17 @@ extension ConditionKey {
         case .named(let name):
             [
                 .customerMasterKeySpec, .customerMasterKeyUsage, .keyOrigin, .keySpec, .keyUsage, .multiRegion,
-                .multiRegionKeyType, .primaryRegion, .resourceAliases, .trailingDaysWithoutKeyUsage,
+                .multiRegionKeyType, .resourceAliases, .trailingDaysWithoutKeyUsage,
             ].contains(name)
         case .encryptionContext, .principalTag, .requestTag, .identityResourceTag, .unknown: false
+        }
+    }
+
+    /// Whether the value comes from the grant that is to be retired.
+    var isAboutGrant: Bool {
+        switch self {
+        case .encryptionContext, .named(.encryptionContextKeys), .named(.grantConstraintType): true
+        default: false
         }
     }
 
@@ -162,6 +170,18 @@ package enum ConditionValues: Sendable, Equatable {
 ///
 /// A statement that denies then applies, and one that allows does not.
 struct Undecidable: Error {}
+
+/// What the comparisons of one condition may take: about a third of a millisecond, whatever the request and the policy.
+struct ComparisonBudget {
+    /// How many bytes may still be looked at.
+    private(set) var steps = 1 << 18
+
+    /// - Throws: ``Undecidable`` when that is more than is left.
+    mutating func spend(_ count: Int) throws(Undecidable) {
+        guard count <= steps else { throw Undecidable() }
+        steps -= count
+    }
+}
 
 /// A request, as conditions and policy variables see it.
 ///

@@ -57,24 +57,34 @@ enum ConditionTest: Sendable {
 
     /// Whether one of the listed values stands to `value` as the operator asks.
     ///
+    /// - Parameter budget: What is left for the condition's comparisons.
     /// - Returns: Nil when a policy variable has no value: then the whole statement does not apply.
     /// - Throws: ``Undecidable``.
-    func matches(_ value: String, _ source: any ConditionSource) throws(Undecidable) -> Bool? {
+    func matches(
+        _ value: String, _ source: any ConditionSource, _ budget: inout ComparisonBudget
+    ) throws(Undecidable) -> Bool? {
         switch self {
         case .equal(let templates, let ignoringCase):
+            if ignoringCase { try budget.spend(value.utf8.count) }
+            let value = ignoringCase ? value.lowercased() : value
             return try Self.any(of: templates) { template throws(Undecidable) in
                 guard let text = try template.text(for: source) else { return nil }
-                return ignoringCase ? text.lowercased().isSameText(as: value.lowercased()) : text.isSameText(as: value)
+                try budget.spend(template.isConstant && !ignoringCase ? 1 : text.utf8.count)
+                return (ignoringCase ? text.lowercased() : text).isSameText(as: value)
             }
         case .like(let templates):
             return try Self.any(of: templates) { template throws(Undecidable) in
                 guard let pattern = try template.pattern(for: source) else { return nil }
-                return try WildcardPatterns.matches(pattern, value)
+                if !template.isConstant { try budget.spend(pattern.count) }
+                return try WildcardPatterns.matches(pattern, value, &budget)
             }
         case .arn(let templates):
+            try budget.spend(value.utf8.count)
+            let parts = ARNPattern.parts(Array(value.utf8))
             return try Self.any(of: templates) { template throws(Undecidable) in
                 guard let pattern = try template.pattern(for: source) else { return nil }
-                return try ARNPattern.matches(pattern, value)
+                try budget.spend(template.isConstant ? 1 : pattern.count)
+                return try ARNPattern.matches(pattern, parts, &budget)
             }
         case .number(let numbers, let ordering):
             return Self.number(value).map { value in numbers.contains { ordering.holds(value, $0) } } ?? false
@@ -120,25 +130,29 @@ enum ConditionTest: Sendable {
 
 /// Patterns of ARNs, whose six parts are compared one by one: a `*` in one of the first five does not reach into the next.
 enum ARNPattern {
-    /// Whether the pattern, which is made of ``WildcardPatterns/units(of:)``, matches an ARN.
+    /// Whether the pattern, which is made of ``WildcardPatterns/units(of:)``, matches an ARN of these parts.
     ///
     /// - Throws: ``Undecidable``.
-    static func matches(_ pattern: [UInt8], _ arn: String) throws(Undecidable) -> Bool {
-        let patterns = parts(pattern[...])
-        let values = parts(Array(arn.utf8)[...])
+    static func matches(
+        _ pattern: [UInt8], _ values: [ArraySlice<UInt8>], _ budget: inout ComparisonBudget
+    ) throws(Undecidable) -> Bool {
+        let patterns = parts(pattern)
         guard patterns.count == 6, values.count == 6 else { return false }
         for (pattern, value) in zip(patterns, values) {
-            guard try WildcardPatterns.matches(pattern, value) else { return false }
+            guard try WildcardPatterns.matches(pattern, value, &budget) else { return false }
         }
         return true
     }
 
-    private static func parts(_ text: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
+    /// What stands between the colons of an ARN, of which there are five.
+    static func parts(_ text: [UInt8]) -> [ArraySlice<UInt8>] {
         text.split(separator: UInt8(ascii: ":"), maxSplits: 5, omittingEmptySubsequences: false)
     }
 }
 
 extension String {
     /// Byte equality: Swift's `==` takes canonically equivalent texts for equal, AWS does not.
-    fileprivate func isSameText(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
+    fileprivate func isSameText(as other: String) -> Bool {
+        utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
+    }
 }

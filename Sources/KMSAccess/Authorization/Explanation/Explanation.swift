@@ -86,7 +86,7 @@ extension AccessQuestion {
                     role: .keyPolicy, label: isHidden ? "the policy of the key" : "the policy of \(arn)",
                     fates: isHidden ? nil : fates ?? []))
         }
-        documents += documentsOfAccount(policies, hidingKey: isHidden)
+        documents += documentsOfAccount(policies, hiding: { isHidden && $0.isAboutKey })
         let shown = isHidden ? [] : grants
         let deciders = Self.deciders(of: decision, documents, shown)
         let conclusion = isHidden ? decision.conclusionOfHiddenKey : decision.conclusion
@@ -98,14 +98,16 @@ extension AccessQuestion {
 
     /// The policies of the caller's own account.
     ///
-    /// - Parameter isHidden: Whether what conditions ask of the key is left out.
-    func documentsOfAccount(_ policies: CallerPolicies, hidingKey isHidden: Bool) -> [Explanation.Document] {
+    /// - Parameter isHidden: Whether what a condition asks under a key is left out.
+    func documentsOfAccount(
+        _ policies: CallerPolicies, hiding isHidden: (ConditionKey) -> Bool
+    ) -> [Explanation.Document] {
         guard case .identity(let identity, let boundary, let session) = policies.standing else { return [] }
         func documents(_ policies: [IdentityPolicy], _ role: Explanation.Document.Role) -> [Explanation.Document] {
             policies.map { policy in
                 let fates = policy.statements.fates(of: nil, doing: action, to: resourceName, by: request)
                 return Explanation.Document(
-                    role: role, label: policy.label, fates: isHidden ? fates.map(\.withoutKey) : fates)
+                    role: role, label: policy.label, fates: fates.map { $0.hiding(isHidden) })
             }
         }
         return documents(identity, .identityPolicy) + documents([boundary].compactMap(\.self), .boundary)

@@ -8,7 +8,7 @@ extension AccessQuestion {
         retiring grant: Grant, policies: CallerPolicies, hidingKey isHidden: Bool
     ) -> Explanation {
         let decision = decision(retiring: grant, policies: policies)
-        let documents = documentsOfAccount(policies, hidingKey: isHidden)
+        let documents = documentsOfAccount(policies, hiding: { isHidden && ($0.isAboutKey || $0.isAboutGrant) })
         let answer = grant.retirement(by: caller)
         let fate = Explanation.GrantFate(
             id: grant.record.id.description, answer: answer, reason: answer.retirementSentence)

@@ -48,8 +48,10 @@ package struct WrittenCondition: Sendable, Equatable {
 
 extension StatementFate {
     /// The same without what a condition asked of a key that whoever reads it may not look at.
-    var withoutKey: StatementFate {
-        guard case .condition(let written, _)? = mismatch, ConditionKey(written.key).isAboutKey else { return self }
+    ///
+    /// - Parameter isHidden: Whether the value under a key is not to be seen.
+    func hiding(_ isHidden: (ConditionKey) -> Bool) -> StatementFate {
+        guard case .condition(let written, _)? = mismatch, isHidden(ConditionKey(written.key)) else { return self }
         return StatementFate(
             position: position, sid: sid, effect: effect, mismatch: .condition(written, request: nil), naming: naming)
     }
