@@ -110,10 +110,13 @@ package struct IdentityPolicy: Sendable {
     func verdict(
         doing action: ActionName, to resource: String, by request: any ConditionSource
     ) -> CallerPolicies.Verdict {
-        action.folded.withUnsafeBufferPointer { action in
+        var budget = ComparisonBudget()
+        return action.folded.withUnsafeBufferPointer { action in
             resource.withUTF8Lent { resource in
-                if statements.denies.contains(where: { $0.applies(to: action, resource, request) }) { return .denies }
-                return statements.allows.contains(where: { $0.applies(to: action, resource, request) })
+                if statements.denies.contains(where: { $0.applies(to: action, resource, request, &budget) }) {
+                    return .denies
+                }
+                return statements.allows.contains(where: { $0.applies(to: action, resource, request, &budget) })
                     ? .allows : .silent
             }
         }

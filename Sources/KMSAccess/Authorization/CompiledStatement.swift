@@ -62,29 +62,29 @@ final class CompiledStatement: Sendable {
     /// How the statement applies to a caller, an action in lower case, a resource and a request; nil if it does not.
     func admission(
         of caller: borrowing FingerprintedCaller, _ action: UnsafeBufferPointer<UInt8>,
-        _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource
+        _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource, _ budget: inout ComparisonBudget
     ) -> Admission? {
-        guard let admission = principals?.admission(of: caller), applies(to: action, resource, request) else {
-            return nil
-        }
+        guard let admission = principals?.admission(of: caller), applies(to: action, resource, request, &budget)
+        else { return nil }
         return admission
     }
 
     /// Whether the statement applies to an action in lower case, a resource and a request of whoever it is about.
     func applies(
-        to action: UnsafeBufferPointer<UInt8>, _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource
+        to action: UnsafeBufferPointer<UInt8>, _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource,
+        _ budget: inout ComparisonBudget
     ) -> Bool {
         guard actions.contains(action), resources.contains(resource) else { return false }
         // What does not hold keeps the statement from applying, wherever it stands beside what cannot be decided.
         var isUndecidable = false
         do throws(Undecidable) {
-            guard try variableResourcesContain(resource, request) else { return false }
+            guard try variableResourcesContain(resource, request, &budget) else { return false }
         } catch {
             isUndecidable = true
         }
         for condition in conditions {
             do throws(Undecidable) {
-                guard try condition.holds(for: request) == true else { return false }
+                guard try condition.holds(for: request, &budget) == true else { return false }
             } catch {
                 isUndecidable = true
             }
@@ -97,9 +97,9 @@ final class CompiledStatement: Sendable {
     /// - Parameter caller: Nil for a statement that is about whoever has it.
     func fate(
         for caller: FingerprintedCaller?, _ action: UnsafeBufferPointer<UInt8>,
-        _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource
+        _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource, _ budget: inout ComparisonBudget
     ) -> StatementFate {
-        let mismatch = mismatch(of: caller, action, resource, request)
+        let mismatch = mismatch(of: caller, action, resource, request, &budget)
         let naming = mismatch == nil ? caller.flatMap { principals?.naming(of: $0) } : nil
         return StatementFate(position: position, sid: sid, effect: effect, mismatch: mismatch, naming: naming)
     }
@@ -109,14 +109,14 @@ final class CompiledStatement: Sendable {
     /// - Parameter caller: Nil for a statement that is about whoever has it.
     func mismatch(
         of caller: FingerprintedCaller?, _ action: UnsafeBufferPointer<UInt8>,
-        _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource
+        _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource, _ budget: inout ComparisonBudget
     ) -> StatementMismatch? {
         if let principals, let caller, principals.admission(of: caller) == nil { return .principal }
         guard actions.contains(action) else { return .action }
         guard resources.contains(resource) else { return .resource }
         var isUndecidable = false
         do throws(Undecidable) {
-            guard try variableResourcesContain(resource, request) else {
+            guard try variableResourcesContain(resource, request, &budget) else {
                 let unset = TextTemplate.firstUnset(in: variableResources?.written ?? [], for: request)
                 return unset.map(StatementMismatch.variable) ?? .resource
             }
@@ -125,7 +125,7 @@ final class CompiledStatement: Sendable {
         }
         for (condition, written) in zip(conditions, written) {
             do throws(Undecidable) {
-                if let mismatch = try condition.mismatch(written, with: request) { return mismatch }
+                if let mismatch = try condition.mismatch(written, with: request, &budget) { return mismatch }
             } catch {
                 isUndecidable = true
             }
@@ -135,11 +135,10 @@ final class CompiledStatement: Sendable {
 
     /// A variable without a value makes the statement apply to nothing, also in its `Not` form.
     private func variableResourcesContain(
-        _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource
+        _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource, _ budget: inout ComparisonBudget
     ) throws(Undecidable) -> Bool {
         guard let variableResources else { return true }
         var isListed = false
-        var budget = ComparisonBudget()
         for template in variableResources.patterns {
             guard let pattern = try template.pattern(for: request) else { return false }
             try budget.spend(pattern.count)
@@ -155,9 +154,9 @@ extension CompiledCondition {
     ///
     /// - Throws: ``Undecidable``.
     fileprivate func mismatch(
-        _ written: WrittenCondition, with request: any ConditionSource
+        _ written: WrittenCondition, with request: any ConditionSource, _ budget: inout ComparisonBudget
     ) throws(Undecidable) -> StatementMismatch? {
-        switch try holds(for: request) {
+        switch try holds(for: request, &budget) {
         case true?: return nil
         case false?: return .condition(written, request: values(in: request))
         // Also when the text is not found again, the statement does not apply.

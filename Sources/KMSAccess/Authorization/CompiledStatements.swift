@@ -30,9 +30,10 @@ struct CompiledStatements: Sendable {
     func fates(
         of caller: FingerprintedCaller?, doing action: ActionName, to resource: String, by request: any ConditionSource
     ) -> [StatementFate] {
+        var budget = ComparisonBudget()
         let fates = action.folded.withUnsafeBufferPointer { action in
             resource.withUTF8Lent { resource in
-                (denies + allows).map { $0.fate(for: caller, action, resource, request) }
+                (denies + allows).map { $0.fate(for: caller, action, resource, request, &budget) }
             }
         }
         return (fates + ineffective).sorted { $0.position < $1.position }

@@ -33,12 +33,14 @@ package struct KeyPolicy: Sendable {
         on caller: borrowing FingerprintedCaller, _ action: UnsafeBufferPointer<UInt8>,
         _ arn: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource
     ) -> Verdict {
-        for statement in statements.denies where statement.admission(of: caller, action, arn, request) != nil {
+        var budget = ComparisonBudget()
+        for statement in statements.denies
+        where statement.admission(of: caller, action, arn, request, &budget) != nil {
             return .denies(statement: statement.position)
         }
         var best: (admission: Admission, statement: Int)?
         for statement in statements.allows {
-            guard let admission = statement.admission(of: caller, action, arn, request) else { continue }
+            guard let admission = statement.admission(of: caller, action, arn, request, &budget) else { continue }
             if let known = best, known.admission >= admission { continue }
             best = (admission, statement.position)
             if admission == .byName { break }

@@ -193,6 +193,24 @@ def what_takes_too_long_to_compare_allows_nothing_and_denies(world):
 
 
 @scenario
+def many_long_comparisons_take_no_longer_than_one(world):
+    key, user = world.key()["KeyId"], make_user(world)
+    names = "acdefghij"
+    conditions = {
+        operator: {f"kms:EncryptionContext:{name}": "*${kms:EncryptionContext:b}x*" for name in names}
+        for operator in ("StringLike", "StringNotLike", "ForAnyValue:StringLike", "StringLikeIfExists")
+    }
+    for _ in range(10):
+        arn = managed_policy(world, *[may("kms:Encrypt", Condition=conditions)] * 2)
+        world.client("iam").attach_user_policy(UserName=user.name, PolicyArn=arn)
+    context = {**{name: "a" * 6000 for name in names}, "b": "a" * 3000}
+    began = time.monotonic()
+    sent = json.dumps({"KeyId": key, "Plaintext": "eA==", "EncryptionContext": context})
+    equal(raw(world, user, "Encrypt", sent).code, "AccessDeniedException")
+    holds(time.monotonic() - began < 0.2, f"{time.monotonic() - began:.2f} s")
+
+
+@scenario
 def the_order_of_conditions_does_not_matter(world):
     key = world.key()["KeyId"]
     dept, account = ("kms:EncryptionContext:dept", "x"), ("aws:PrincipalAccount", "999999999999")

@@ -21,11 +21,13 @@ final class CompiledCondition: Sendable {
 
     /// Whether the condition holds.
     ///
+    /// - Parameter budget: What is left for the document's comparisons.
     /// - Returns: Nil when a policy variable has no value: then the whole statement does not apply.
     /// - Throws: ``Undecidable``.
-    func holds(for source: any ConditionSource) throws(Undecidable) -> Bool? {
+    func holds(
+        for source: any ConditionSource, _ budget: inout ComparisonBudget
+    ) throws(Undecidable) -> Bool? {
         let present = source.values(of: key)
-        var budget = ComparisonBudget()
         if case .one(let value) = present {
             guard let test else { return absences.contains(false) }
             // Of one value all set operators come to the same.

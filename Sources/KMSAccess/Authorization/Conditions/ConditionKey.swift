@@ -171,14 +171,17 @@ package enum ConditionValues: Sendable, Equatable {
 /// A statement that denies then applies, and one that allows does not.
 struct Undecidable: Error {}
 
-/// What the comparisons of one condition may take: about a third of a millisecond, whatever the request and the policy.
+/// What the comparisons of one document may take: about half a millisecond, whatever the request and the policy.
 struct ComparisonBudget {
     /// How many bytes may still be looked at.
-    private(set) var steps = 1 << 18
+    private(set) var steps = 1 << 19
 
-    /// - Throws: ``Undecidable`` when that is more than is left.
+    /// - Throws: ``Undecidable`` when that is more than is left; then nothing is left any more.
     mutating func spend(_ count: Int) throws(Undecidable) {
-        guard count <= steps else { throw Undecidable() }
+        guard count <= steps else {
+            steps = 0
+            throw Undecidable()
+        }
         steps -= count
     }
 }

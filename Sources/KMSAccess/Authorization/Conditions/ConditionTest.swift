@@ -57,7 +57,7 @@ enum ConditionTest: Sendable {
 
     /// Whether one of the listed values stands to `value` as the operator asks.
     ///
-    /// - Parameter budget: What is left for the condition's comparisons.
+    /// - Parameter budget: What is left for the document's comparisons.
     /// - Returns: Nil when a policy variable has no value: then the whole statement does not apply.
     /// - Throws: ``Undecidable``.
     func matches(
