@@ -77,7 +77,7 @@ extension RequestContext {
         on key: KeySnapshot, doing action: ActionName, _ conditions: RequestConditions
     ) -> GrantAnswer {
         guard directory.grants.hasGrants(on: key.arn), let operation = GrantOperation(action) else { return .silent }
-        let context = EncryptionContext(conditions.contextPairs.map { ($0.key, $0.value) })
+        let context = conditions.encryptionContext
         let asker = AccessCaller.principal(caller.principal)
         var answer = GrantAnswer.silent
         for grant in grants(on: key) {
@@ -91,7 +91,7 @@ extension RequestContext {
     fileprivate func grantFates(
         on key: KeySnapshot, doing action: ActionName, _ conditions: RequestConditions
     ) -> [Explanation.GrantFate] {
-        let context = EncryptionContext(conditions.contextPairs.map { ($0.key, $0.value) })
+        let context = conditions.encryptionContext
         return grants(on: key).map { grant in
             let id = grant.record.id.description
             guard let operation = GrantOperation(action), grant.record.operations.contains(operation) else {
@@ -109,7 +109,7 @@ extension RequestContext {
         guard let granted = GrantOperation(operation.action) else { return [] }
         let access = Access(operation.action, on: .key(key, checksState: false))
         let (question, conditions) = access.question(amongst: [access], of: operation, in: self)
-        let context = EncryptionContext(conditions.contextPairs.map { ($0.key, $0.value) })
+        let context = conditions.encryptionContext
         let policies = identities.policies(of: caller)
         return grants(on: key).filter { grant in
             let answer = grant.answer(to: .principal(caller.principal), doing: granted, in: context)

@@ -101,6 +101,9 @@ struct RequestConditions: ConditionSource {
         }
     }
 
+    /// The same, as grants compare it.
+    var encryptionContext: EncryptionContext { EncryptionContext(contextPairs.map { ($0.key, $0.value) }) }
+
     /// What a pair has whose key in lower case is `name`; of the request itself nothing is copied for that.
     private func contextValues(of name: String) -> ConditionValues {
         guard !isAlias, grant == nil else { return ConditionValues(of: name, in: contextPairs) }

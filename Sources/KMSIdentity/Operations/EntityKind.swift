@@ -76,14 +76,12 @@ extension IdentityOperation {
     /// Source: IAM API Reference, UpdateUser and UpdateGroup.
     static func renamed(_ kind: UniqueID.Kind) -> Resources {
         { (request, identities) throws(QueryFailure) in
-            let present = try named(kind)(request, identities)
-            let (name, record) = (
-                try request.name(kind), identities.identity(kind, named: try request.name(kind))?.record
-            )
+            let name = try request.name(kind)
+            let record = identities.identity(kind, named: name)?.record
             let next = request.arn(
                 kind, path: try request.newPath() ?? record?.path ?? "/",
                 try request.newName(kind) ?? record?.name ?? name)
-            return present + [IdentityResource(next)]
+            return try named(kind)(request, identities) + [IdentityResource(next)]
         }
     }
 

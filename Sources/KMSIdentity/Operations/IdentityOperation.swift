@@ -48,7 +48,7 @@ package struct IdentityRequest: Sendable {
 
     /// The ARN of something that may not exist yet.
     func arn(_ kind: UniqueID.Kind, path: String = "/", _ name: String) -> String {
-        "arn:\(partition.rawValue):iam::\(account):\(kind.noun)\(path)\(name)"
+        kind.arn(in: partition, of: account, path: path, name)
     }
 }
 

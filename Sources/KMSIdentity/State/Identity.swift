@@ -59,22 +59,30 @@ extension PolicyDocument {
     fileprivate static func parse(
         storedTrustPolicy text: String, of account: AccountRecord
     ) throws(PolicyFailure) -> PolicyDocument {
-        for partition in Partition.allCases where partition != account.partition {
-            if let document = try? parse(stored: text, as: .trust(account.partition)) { return document }
-            if let document = try? parse(stored: text, as: .trust(partition)) { return document }
+        do throws(PolicyFailure) {
+            return try parse(stored: text, as: .trust(account.partition))
+        } catch {
+            for partition in Partition.allCases where partition != account.partition {
+                if let document = try? parse(stored: text, as: .trust(partition)) { return document }
+            }
+            throw error
         }
-        return try parse(stored: text, as: .trust(account.partition))
     }
 }
 
 extension AccountRecord {
     /// The ARN of something of this account.
     func arn(_ kind: UniqueID.Kind, path: String, _ name: String) -> String {
-        "arn:\(partition.rawValue):iam::\(id):\(kind.noun)\(path)\(name)"
+        kind.arn(in: partition, of: id, path: path, name)
     }
 }
 
 extension UniqueID.Kind {
+    /// The ARN of something of this kind, whether it exists or not.
+    func arn(in partition: Partition, of account: AccountID, path: String, _ name: String) -> String {
+        "arn:\(partition.rawValue):iam::\(account):\(noun)\(path)\(name)"
+    }
+
     /// What stands in ARNs before the path, and in error texts.
     package var noun: String {
         switch self {
