@@ -68,12 +68,12 @@ package struct Engine: Sendable {
         do throws(AuditFailure) { try await outbox.write(contents.auditLines) } catch { throw .audit(error) }
 
         let authenticator = Authenticator(credentials: identities, keyring: keyring, regions: configuration.regions)
+        let turns = ChangeTurns()
         let managedKeys = ManagedKeys(
-            directory: directory, ledger: ledger, outbox: outbox,
+            directory: directory, ledger: ledger, turns: turns, outbox: outbox,
             rotationPeriodInDays: configuration.managedKeyRotationPeriodInDays
         )
         let journal = UseJournal()
-        let turns = ChangeTurns()
         pipeline = Pipeline(
             authenticator: authenticator, directory: directory, identities: identities, ledger: ledger, turns: turns,
             keyring: keyring, policies: policies, regions: configuration.regions, quotas: configuration.quotas,

@@ -21,7 +21,7 @@ struct Develop: AsyncParsableCommand {
     @Option(help: "The number of the first account (default: \(DevelopmentCredential.account)).")
     var account: String?
 
-    @Option(help: "Where it is, such as aws-cn (default: aws).")
+    @Option(help: "Where it is, such as aws-cn (default: where the regions are that are served).")
     var partition: String?
 
     @Option(help: "The access key of its root user (default: \(DevelopmentCredential.accessKeyID)).")
@@ -60,7 +60,8 @@ struct Develop: AsyncParsableCommand {
     private func credentials(_ settings: Settings) throws -> [DevelopmentCredential] {
         let first = try DevelopmentCredential(
             account: settings.value("account", flag: account) ?? DevelopmentCredential.account,
-            partition: settings.value("partition", flag: partition),
+            partition: settings.value("partition", flag: partition)
+                ?? settings.firstRegion(flag: server.regions)?.partition.rawValue,
             accessKeyID: settings.value("access-key-id", flag: accessKeyId) ?? DevelopmentCredential.accessKeyID,
             secret: settings.value("secret-access-key", flag: secretAccessKey) ?? DevelopmentCredential.secret
         )

@@ -77,14 +77,15 @@ struct ExplanationRequest {
         }
         var record = SessionRecord(
             account: account, identity: role, name: name, issueDate: now, expiry: now.addingTimeInterval(3600))
-        if let sessionPolicy { record.policies = [sessionPolicy] }
-        do throws(PolicyFailure) {
-            if let sessionPolicy {
-                guard sessionPolicy.unicodeScalars.count <= RoleAssumption.longestPolicy else {
-                    throw PolicyFailure.tooLarge
-                }
-                _ = try PolicyDocument.parse(identityPolicy: sessionPolicy)
+        if let sessionPolicy {
+            guard sessionPolicy.unicodeScalars.count <= RoleAssumption.longestPolicy else {
+                throw KMSError(
+                    .validation, "SessionPolicy must have at most \(RoleAssumption.longestPolicy) characters.")
             }
+            record.policies = [sessionPolicy]
+        }
+        do throws(PolicyFailure) {
+            if let sessionPolicy { _ = try PolicyDocument.parse(identityPolicy: sessionPolicy) }
             return Caller(
                 principal: principal, accessKeyID: "", region: asker.region, session: try Session(record))
         } catch {

@@ -13,6 +13,7 @@ import KMSStore
 package struct ManagedKeys: Sendable {
     private let directory: KeyDirectory
     private let ledger: Ledger
+    private let turns: ChangeTurns
     private let outbox: AuditOutbox
     /// Every three years, as AWS did until 2022; every 365 days since then.
     package static let defaultRotationPeriodInDays = 1095
@@ -20,9 +21,12 @@ package struct ManagedKeys: Sendable {
     /// How often the keys are rotated.
     let rotationPeriodInDays: Int
 
-    init(directory: KeyDirectory, ledger: Ledger, outbox: AuditOutbox, rotationPeriodInDays: Int) {
+    init(
+        directory: KeyDirectory, ledger: Ledger, turns: ChangeTurns, outbox: AuditOutbox, rotationPeriodInDays: Int
+    ) {
         self.directory = directory
         self.ledger = ledger
+        self.turns = turns
         self.outbox = outbox
         self.rotationPeriodInDays = rotationPeriodInDays
     }
@@ -32,10 +36,17 @@ package struct ManagedKeys: Sendable {
 
     /// Makes the services' keys that a request names and that do not exist yet in the caller's account and region.
     ///
+    /// When it returns they can be found, whoever made them: of several requests that ask for a key first, the others wait
+    /// until the one that makes it is done.
+    ///
     /// - Throws: ``KMSError``: `KMSInternalException`, `DependencyTimeoutException`.
     func makeMissing(namedIn request: JSONObject, for context: RequestContext) async throws(KMSError) {
-        let missing = missing(namedIn: request, in: context.realm)
-        for alias in missing { try await make(Draft(of: alias, rotatedEvery: rotationPeriodInDays, context)) }
+        for alias in missing(namedIn: request, in: context.realm) {
+            try await turns.inTurn(at: ["first use of \(alias.arn)"]) { () async throws(KMSError) in
+                guard directory.alias(alias.arn) == nil else { return }
+                try await make(Draft(of: alias, rotatedEvery: rotationPeriodInDays, context))
+            }
+        }
     }
 
     /// The services' keys that a request names and that do not exist yet, as they would be made: for whoever may use them
@@ -76,9 +87,6 @@ package struct ManagedKeys: Sendable {
         let record = KeptAuditLines([AuditRecord(of: .creation(of: draft.key.arn), at: draft.key.creationDate)])
         do throws(StoreError) {
             try await ledger.commit(Change(mutations), keeping: record)
-        } catch .conflict {
-            // Another request asked for it at the same time, and made it.
-            return
         } catch {
             throw KMSError(error)
         }

@@ -197,6 +197,54 @@ def a_source_identity_must_be_admitted_by_each_role_of_a_chain(world):
 
 
 @scenario
+def a_condition_sees_what_a_session_passes_on(world):
+    caller = make_user(world)
+    both = ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"]
+    begin = make_role(world, [trust(caller.arn, both)], may("sts:*"))
+
+    def second(action, condition):
+        return make_role(world, [trust(begin.arn, [a for a in both if a != action]), trust(begin.arn, action, **condition)])
+
+    def begun(**parameters):
+        return assume(world, caller, begin, **parameters)
+
+    named = second("sts:SetSourceIdentity", when("StringEquals", "sts:SourceIdentity", "ana"))
+    assume(world, begun(SourceIdentity="ana"), named)
+    with forbidden("AccessDenied"):
+        assume(world, begun(SourceIdentity="ben"), named)
+    tags = [{"Key": "team", "Value": "red"}, {"Key": "cost", "Value": "1"}]
+    only = when("ForAllValues:StringEquals", "sts:TransitiveTagKeys", ["team"])
+    tagged = second("sts:TagSession", only)
+    assume(world, begun(Tags=tags, TransitiveTagKeys=["team"]), tagged)
+    with forbidden("AccessDenied"):
+        assume(world, begun(Tags=tags, TransitiveTagKeys=["team", "cost"]), tagged)
+
+
+@scenario
+def identities_are_reached_where_their_partition_has_them(world):
+    """IAM and STS answer in the global region of a partition that is served, even if no key may be there."""
+    for served, place, partition in (
+        ("cn-northwest-1", "cn-north-1", "aws-cn"), ("us-gov-east-1", "us-gov-west-1", "aws-us-gov"),
+        ("eu-central-1", "us-east-1", "aws"),
+    ):  # fmt: skip
+        data = world.directory / f"served-{served}"
+        server = Server("dev", "--listen", "127.0.0.1:0", "--data-dir", str(data), "--regions", served)
+        there = World(server.start(), world.directory)
+        try:
+            equal(there.client("iam", FIRST, place).list_users()["Users"], [], place)
+            arn = there.client("sts", FIRST, place).get_caller_identity()["Arn"]
+            equal(arn, f"arn:{partition}:iam::{FIRST.number}:root", place)
+            there.kms(FIRST, served).list_keys()
+            with refused("InvalidSignatureException"):
+                there.kms(FIRST, place).list_keys()
+            with forbidden("SignatureDoesNotMatch"):
+                there.client("iam", FIRST, "us-east-2").list_users()
+        finally:
+            server.stop()
+            server.forget_log()
+
+
+@scenario
 def who_may_not_ask_about_an_access_key_learns_nothing_of_it(world):
     owner, nobody = make_user(world), make_user(world)
     asker = make_user(world, may("iam:GetAccessKeyLastUsed", user_arn(owner.name)))

@@ -10,7 +10,9 @@ import boto3
 import botocore.config
 import botocore.exceptions
 
-from harness import FIRST, REGION, SECOND, allow, deny, equal, holds, policy, run, scenario
+from harness import (
+    FIRST, OTHER_REGION, REGION, SECOND, allow, deny, equal, holds, policy, run, scenario, settled,
+)  # fmt: skip
 from raw import Wire, amz_date, sign
 from server import binary
 
@@ -297,6 +299,121 @@ def all_that_a_request_needs_is_decided(world):
                 equal(decision, "ALLOWED", f"{question}")
             except botocore.exceptions.ClientError as error:
                 equal((decision, error.response["Error"]["Code"]), ("DENIED", "AccessDeniedException"))
+
+
+def compared(world, who, question, decision, attempt):
+    """The explanation says this, and the server does it to the request itself, as a dry look at what is allowed."""
+    answer = explained(world, {"Principal": who[0], **question})
+    equal(answer["Decision"], decision, f"{question}: {answer['Reason']}")
+    try:
+        attempt(kms_of(world, who[1]))
+        equal(decision, "ALLOWED", f"{question}")
+    except botocore.exceptions.ClientError as error:
+        equal((decision, error.response["Error"]["Code"]), ("DENIED", "AccessDeniedException"), f"{question}")
+    return answer
+
+
+@scenario
+def an_alias_is_taken_from_a_key_and_given_to_another(world):
+    who = user(world, "renamer", identity("Allow", "kms:*"))
+    kms = world.kms()
+    refusing = policy(allow(FIRST.root), {"Sid": "NotHers", **deny(who[0], ["kms:UpdateAlias", "kms:DeleteAlias"])})
+    open_key, closed_key, third = world.key()["KeyId"], world.key(Policy=refusing)["KeyId"], world.key()["KeyId"]
+    kms.create_alias(AliasName="alias/of-open", TargetKeyId=open_key)
+    kms.create_alias(AliasName="alias/of-closed", TargetKeyId=closed_key)
+    for name, target, decision in (
+        ("alias/of-closed", third, "DENIED"), ("alias/of-open", closed_key, "DENIED"), ("alias/of-open", third, "ALLOWED"),
+    ):  # fmt: skip
+        question = {"Action": "kms:UpdateAlias", "AliasName": name, "Request": {"TargetKeyId": target}}
+        answer = compared(
+            world, who, question, decision, lambda kms: kms.update_alias(AliasName=name, TargetKeyId=target))
+        if decision == "DENIED":
+            equal([d.get("Sid") for d in answer["DecidedBy"]], ["NotHers"], f"{question}")
+    for name, decision in (("alias/of-closed", "DENIED"), ("alias/of-open", "ALLOWED")):
+        question = {"Action": "kms:DeleteAlias", "AliasName": name}
+        compared(world, who, question, decision, lambda kms: kms.delete_alias(AliasName=name))
+
+
+@scenario
+def a_replica_needs_a_key_that_may_be_made_and_tagged(world):
+    tags = [{"TagKey": "a", "TagValue": "b"}]
+    key_id = world.key(MultiRegion=True)["KeyId"]
+    replicate = {"Action": "kms:ReplicateKey", "KeyId": key_id}
+    for name, actions, request, decision in (
+        ("no-maker", ["kms:ReplicateKey"], {}, "DENIED"),
+        ("no-tagger", ["kms:ReplicateKey", "kms:CreateKey"], {"Tags": tags}, "DENIED"),
+        ("no-copier", ["kms:CreateKey", "kms:TagResource"], {}, "DENIED"),
+        ("copier", ["kms:ReplicateKey", "kms:CreateKey", "kms:TagResource"], {"Tags": tags}, "ALLOWED"),
+    ):  # fmt: skip
+        request = {"ReplicaRegion": OTHER_REGION, **request}
+        compared(
+            world, user(world, name, identity("Allow", actions)), {**replicate, "Request": request}, decision,
+            lambda kms: kms.replicate_key(KeyId=key_id, **request))  # fmt: skip
+
+
+@scenario
+def a_primary_and_its_successor_are_both_asked(world):
+    who = user(world, "promoter", identity("Allow", "kms:*"))
+    refusing = policy(allow(FIRST.root), deny(who[0], "kms:UpdatePrimaryRegion"))
+    promote = {"Action": "kms:UpdatePrimaryRegion", "Request": {"PrimaryRegion": OTHER_REGION}}
+    for primary, replica, decision in ((None, refusing, "DENIED"), (refusing, None, "DENIED"), (None, None, "ALLOWED")):
+        key_id = world.key(MultiRegion=True, **({"Policy": primary} if primary else {}))["KeyId"]
+        world.kms().replicate_key(
+            KeyId=key_id, ReplicaRegion=OTHER_REGION, **({"Policy": replica} if replica else {}))
+        settled(world, key_id, OTHER_REGION)
+        compared(
+            world, who, {**promote, "KeyId": key_id}, decision,
+            lambda kms: kms.update_primary_region(KeyId=key_id, PrimaryRegion=OTHER_REGION))  # fmt: skip
+
+
+@scenario
+def who_has_no_part_in_a_grant_is_told_nothing_of_it(world):
+    """Own policies that ask about the grant would answer differently for each guess of what is in it."""
+    grantee, _ = user(world, "part")
+    theirs = world.key(SECOND)["Arn"]
+    secret = {"EncryptionContextSubset": {"patient": "17"}}
+    grant = world.kms(SECOND).create_grant(
+        KeyId=theirs, GranteePrincipal=SECOND.root, Operations=["Decrypt"], Constraints=secret)["GrantId"]
+    guesses = [
+        {"StringEquals": {"kms:EncryptionContext:patient": value}} for value in ("17", "18")
+    ] + [{"StringEquals": {"kms:GrantConstraintType": "EncryptionContextSubset"}}]
+    texts = set()
+    for number, guess in enumerate(guesses):
+        documents = [identity("Allow", "kms:*"), identity("Deny", "kms:RetireGrant", Condition=guess)]
+        arn, key = user(world, f"guessing-{number}", *documents)
+        question = {"Principal": arn, "Action": "kms:RetireGrant", "KeyId": theirs, "Request": {"GrantId": grant}}
+        explanation = explained(world, question, code=1)
+        try:
+            kms_of(world, key).retire_grant(KeyId=theirs, GrantId=grant)
+            holds(False, "who has no part in a grant cannot retire it")
+        except botocore.exceptions.ClientError as error:
+            texts.add((explanation.replace(arn, "ARN"), str(error).replace(arn, "ARN")))
+    equal(len(texts), 1, f"{texts}")
+    holds("17" not in str(texts) and "patient" not in str(texts), f"{texts}")
+    # The retiring principal has a part in the grant, but still does not see what it is limited to.
+    documents = [identity("Deny", "kms:RetireGrant", Condition=guess) for guess in guesses[1:]]
+    arn, _ = user(world, "limited", *documents)
+    grant = world.kms(SECOND).create_grant(
+        KeyId=theirs, GranteePrincipal=SECOND.root, RetiringPrincipal=arn, Operations=["Decrypt"],
+        Constraints=secret)["GrantId"]  # fmt: skip
+    question = {"Principal": arn, "Action": "kms:RetireGrant", "KeyId": theirs, "Request": {"GrantId": grant}}
+    answer = explained(world, question)
+    equal((answer["Decision"], answer["Grants"]), ("DENIED", []))
+    holds('the request has \"17\"' not in json.dumps(answer), f"{answer}")
+    holds("what the key has is not shown" in json.dumps(answer), f"{answer}")
+
+
+@scenario
+def a_session_policy_is_as_long_as_a_session_takes(world):
+    role = world.client("iam").create_role(
+        RoleName="long", AssumeRolePolicyDocument=policy({"Effect": "Allow", "Principal": {"AWS": FIRST.root}, "Action": "sts:AssumeRole"})
+    )["Role"]["Arn"]  # fmt: skip
+    question = {"Principal": role, "Action": "kms:ListKeys"}
+    document = identity("Allow", "kms:*")
+    for length, code in ((2048, 0), (2049, 1)):
+        padded = document + " " * (length - len(document))
+        answer = explained(world, question | {"SessionPolicy": padded}, code=code)
+        holds(code == 0 or "ValidationException" in answer, f"{answer}")
 
 
 @scenario

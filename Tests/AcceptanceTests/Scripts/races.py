@@ -50,6 +50,15 @@ def one_of_many_gets_the_name(world):
 
 
 @scenario
+def the_key_of_a_service_is_made_once_for_all_who_ask_first(world):
+    for service in ("acm", "backup", "dynamodb", "ebs", "glue", "kinesis", "lambda", "rds", "redshift", "s3", "sns", "xray"):
+        name = f"alias/aws/{service}"
+        calls = [lambda: world.kms().describe_key(KeyId=name)["KeyMetadata"]["KeyId"] for _ in range(CLIENTS)]
+        outcomes = together(calls)
+        equal(set(outcomes), {world.kms().describe_key(KeyId=name)["KeyMetadata"]["KeyId"]}, f"the key behind {name}")
+
+
+@scenario
 def limits_hold(world):
     kms = world.kms()
     for round_number in range(4):
