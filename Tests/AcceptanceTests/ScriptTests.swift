@@ -7,7 +7,8 @@ extension AcceptanceTests {
     struct ScriptTests {
         static let scripts = [
             "access", "access_accounts", "access_conditions", "access_grants", "access_keys", "access_limits",
-            "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "clock", "commands", "conditions",
+            "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "bounded", "clock", "commands",
+            "conditions",
             "connections", "data_key_pairs", "data_keys", "delegation", "deletion", "durability", "encryption",
             "envelope",
             "explain", "grant_ends", "grants", "hardening", "identifiers", "identities", "identity_audit",

@@ -36,7 +36,9 @@ final class CompiledStatement: Sendable {
         self.principals = principals
         self.actions = actions
         let hasVariables = version == .current
-        let templates = (statement.resources?.elements ?? []).map { TextTemplate($0, hasVariables: hasVariables) }
+        let templates = (statement.resources?.elements ?? []).map {
+            TextTemplate($0, hasVariables: hasVariables, isResource: true)
+        }
         if let selection = statement.resources, !templates.allSatisfy(\.isConstant) {
             variableResources = (templates, selection.isComplement, selection.elements)
             self.resources = .everything
@@ -74,10 +76,12 @@ final class CompiledStatement: Sendable {
         to action: UnsafeBufferPointer<UInt8>, _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource,
         _ budget: inout ComparisonBudget
     ) -> Bool {
-        guard actions.contains(action), resources.contains(resource) else { return false }
         // What does not hold keeps the statement from applying, wherever it stands beside what cannot be decided.
         var isUndecidable = false
         do throws(Undecidable) {
+            guard try actions.contains(action, &budget), try resources.contains(resource, &budget) else {
+                return false
+            }
             guard try variableResourcesContain(resource, request, &budget) else { return false }
         } catch {
             isUndecidable = true
@@ -112,12 +116,13 @@ final class CompiledStatement: Sendable {
         _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource, _ budget: inout ComparisonBudget
     ) -> StatementMismatch? {
         if let principals, let caller, principals.admission(of: caller) == nil { return .principal }
-        guard actions.contains(action) else { return .action }
-        guard resources.contains(resource) else { return .resource }
         var isUndecidable = false
         do throws(Undecidable) {
+            guard try actions.contains(action, &budget) else { return .action }
+            guard try resources.contains(resource, &budget) else { return .resource }
             guard try variableResourcesContain(resource, request, &budget) else {
-                let unset = TextTemplate.firstUnset(in: variableResources?.written ?? [], for: request)
+                let unset = TextTemplate.firstUnset(
+                    in: variableResources?.written ?? [], areResources: true, for: request)
                 return unset.map(StatementMismatch.variable) ?? .resource
             }
         } catch {
@@ -140,7 +145,7 @@ final class CompiledStatement: Sendable {
         guard let variableResources else { return true }
         var isListed = false
         for template in variableResources.patterns {
-            guard let pattern = try template.pattern(for: request) else { return false }
+            guard let pattern = try template.pattern(for: request, &budget) else { return false }
             try budget.spend(pattern.count)
             let matches = try WildcardPatterns.matches(pattern[...], Array(resource)[...], &budget)
             isListed = isListed || matches
@@ -187,7 +192,10 @@ private struct PatternSelection: Sendable {
         self.init(patterns: patterns, isComplement: selection.isComplement)
     }
 
-    func contains(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
-        isEverything || patterns.match(text) != isComplement
+    func contains(
+        _ text: UnsafeBufferPointer<UInt8>, _ budget: inout ComparisonBudget
+    ) throws(Undecidable) -> Bool {
+        if isEverything { return true }
+        return try patterns.match(text, &budget) != isComplement
     }
 }

@@ -193,7 +193,9 @@ private struct PolicyParser {
         for action in result where !ActionName.isPattern(action) {
             guard kind.isOfIAM else { throw .syntax }
             let service = action.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-            throw service.count == 2 ? .invalidService(String(service[0])) : .actionWithoutService
+            guard service.count == 2 else { throw .actionWithoutService }
+            let isService = !service[0].isEmpty && service[0].utf8.allSatisfy(\.isASCIILabel) || service[0] == "*"
+            throw isService && !service[1].isEmpty ? .syntax : .invalidService(String(service[0]))
         }
         return result
     }

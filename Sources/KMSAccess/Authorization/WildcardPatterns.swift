@@ -94,27 +94,47 @@ package struct WildcardPatterns: Sendable {
     /// Whether one of the patterns matches all of `text`, which is UTF-8.
     ///
     /// Allocates nothing.
-    package func match(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+    ///
+    /// - Throws: ``Undecidable`` when the answer takes more than the budget has.
+    func match(
+        _ text: UnsafeBufferPointer<UInt8>, _ budget: inout ComparisonBudget
+    ) throws(Undecidable) -> Bool {
+        let limit = budget.steps
+        let (isMatch, steps) = match(text, stoppingAfter: limit)
+        if steps > 0 { try budget.spend(steps) }
+        return isMatch
+    }
+
+    /// How many steps it took is said of the patterns that are walked; the others take as long as it takes to read them.
+    private func match(
+        _ text: UnsafeBufferPointer<UInt8>, stoppingAfter limit: Int
+    ) -> (isMatch: Bool, steps: Int) {
         bytes.withUnsafeBufferPointer { bytes in
+            var steps = 0
             for index in entries.indices where text.count >= entries[index].minimumByteCount {
                 let pattern = UnsafeBufferPointer(rebasing: bytes[entries[index].bytes])
-                let isMatch =
-                    switch entries[index].form {
-                    case .everything: true
-                    case .exact: text.count == pattern.count && Self.isPrefix(pattern, of: text)
-                    case .prefix: Self.isPrefix(pattern, of: text)
-                    case .general: Self.walk(pattern, over: text).matched
-                    }
-                if isMatch { return true }
+                let isMatch: Bool
+                switch entries[index].form {
+                case .everything: isMatch = true
+                case .exact: isMatch = text.count == pattern.count && Self.isPrefix(pattern, of: text)
+                case .prefix: isMatch = Self.isPrefix(pattern, of: text)
+                case .general:
+                    let walked = Self.walk(pattern, over: text, stoppingAfter: limit - steps)
+                    isMatch = walked.matched
+                    steps += walked.steps
+                }
+                if isMatch || steps > limit { return (isMatch, steps) }
             }
-            return false
+            return (false, steps)
         }
     }
 
     /// Whether one of the patterns matches all of `text`.
     ///
     /// Allocates nothing.
-    package func match(_ text: String) -> Bool { text.withUTF8Lent(match) }
+    package func match(_ text: String) -> Bool {
+        text.withUTF8Lent { match($0, stoppingAfter: .max).isMatch }
+    }
 
     /// Expects a text that is not shorter.
     private static func isPrefix(_ prefix: UnsafeBufferPointer<UInt8>, of text: UnsafeBufferPointer<UInt8>) -> Bool {

@@ -38,7 +38,7 @@ package final class AuditLog: Sendable {
         }
         let descriptor = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .system("open \(path)") }
-        Self.endLastLine(of: descriptor)
+        guard Self.dropHalfLine(at: descriptor) else { throw .system("read or shorten \(path)") }
         file = Mutex(descriptor)
         let thread = Thread { [self] in syncUntilClosed() }
         thread.name = "audit"
@@ -118,13 +118,25 @@ package final class AuditLog: Sendable {
         }
     }
 
-    /// Ends a line that a crash cut off, so that the next record stands alone.
-    private static func endLastLine(of file: Int32) {
-        let end = lseek(file, 0, SEEK_END)
-        var last: UInt8 = 0x0A
-        guard end > 0, pread(file, &last, 1, off_t(end - 1)) == 1, last != 0x0A else { return }
-        last = 0x0A
-        _ = Glibc.write(file, &last, 1)
+    /// Takes away a line that a crash cut off.
+    ///
+    /// It is of a call that was not answered, or the store still has all of it.
+    ///
+    /// - Returns: Whether the file now ends with a whole line; `errno` says why not.
+    private static func dropHalfLine(at file: Int32) -> Bool {
+        var end = lseek(file, 0, SEEK_END)
+        guard end >= 0 else { return false }
+        var piece = [UInt8](repeating: 0, count: 4096)
+        while end > 0 {
+            let count = Int(min(end, off_t(piece.count)))
+            guard pread(file, &piece, count, end - off_t(count)) == count else { return false }
+            if let last = piece[..<count].lastIndex(of: 0x0A) {
+                end -= off_t(count - last - 1)
+                break
+            }
+            end -= off_t(count)
+        }
+        return ftruncate(file, end) == 0
     }
 }
 

@@ -56,6 +56,7 @@ extension Pipeline {
         let now = clock.now
         try authorize(asker, client, asking: object["Principal"])
         let explained = try ExplanationRequest(object, asker: asker, client: client, at: now, identities: identities)
+        try Self.checkContexts(in: explained.body)
         var context = context(of: explained.caller, from: explained.client, at: now)
         context.body = explained.body
         let explanation = try explanation(of: explained, in: context, at: now)

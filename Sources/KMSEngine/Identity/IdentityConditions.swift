@@ -67,6 +67,16 @@ struct IdentityConditions: ConditionSource {
         }
     }
 
+    func steps(toFind key: ConditionKey) -> Int {
+        switch key {
+        case .requestTag, .named(.tagKeys):
+            // The pairs of a form are dictionaries.
+            64 + call.request.form.structures("Tags").count * 32 * ConditionKey.stepsPerPair
+        case .resourceTag, .identityResourceTag: 64 + (target?.tags.count ?? 0) * ConditionKey.stepsPerPair
+        default: circumstances.steps(toFind: key)
+        }
+    }
+
     private var circumstances: RequestCircumstances {
         let request = call.request
         return RequestCircumstances(

@@ -171,6 +171,10 @@ struct RoleAssumption {
                     + "from the calling session.")
         }
         session.tags = (inherited?.tags ?? []).filter { inheritedKeys.contains($0.key.foldedBytes) } + tags
+        guard session.tags.count <= Form.mostTags else {
+            throw call.request.form.broken(
+                "Tags", "Member must have length less than or equal to \(Form.mostTags)")
+        }
         session.transitiveTagKeys = (inherited?.transitiveTagKeys ?? []) + keys
     }
 

@@ -218,6 +218,8 @@ private struct GrantRequest {
 extension GrantConstraints {
     /// The most pairs of one constraint, and the most characters of a value (KMS Developer Guide, "Grant constraints").
     private static let (mostPairs, longestValue) = (8, 384)
+    /// The most bytes of one constraint: AWS's limit of keys is not known, and every look at a grant has them.
+    private static let mostBytes = 16_384
 
     fileprivate init(_ input: API.CreateGrantRequest) {
         self.init(
@@ -231,11 +233,12 @@ extension GrantConstraints {
             let isShort = map.pairs.allSatisfy {
                 String(decoding: $0.value, as: UTF8.self).unicodeScalars.count <= Self.longestValue
             }
-            guard map.pairs.count <= Self.mostPairs, isShort else {
+            let size = map.pairs.reduce(0) { $0 + $1.key.count + $1.value.count }
+            guard map.pairs.count <= Self.mostPairs, isShort, size <= Self.mostBytes else {
                 throw KMSError(
                     .validation,
-                    "A grant constraint has at most \(Self.mostPairs) pairs, and values of at most "
-                        + "\(Self.longestValue) characters."
+                    "A grant constraint has at most \(Self.mostPairs) pairs, values of at most "
+                        + "\(Self.longestValue) characters, and \(Self.mostBytes) bytes in all."
                 )
             }
         }

@@ -111,9 +111,14 @@ extension RequestContext {
         let (question, conditions) = access.question(amongst: [access], of: operation, in: self)
         let context = conditions.encryptionContext
         let policies = identities.policies(of: caller)
+        // There are few answers and perhaps thousands of grants.
+        var decisions: [GrantAnswer: Bool] = [.silent: false]
         return grants(on: key).filter { grant in
             let answer = grant.answer(to: .principal(caller.principal), doing: granted, in: context)
-            return question.decision(under: nil, grants: answer, policies: policies).isAllowed
+            if let known = decisions[answer] { return known }
+            let isAllowed = question.decision(under: nil, grants: answer, policies: policies).isAllowed
+            decisions[answer] = isAllowed
+            return isAllowed
         }
     }
 

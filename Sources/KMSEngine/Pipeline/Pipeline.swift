@@ -308,7 +308,7 @@ package struct Pipeline: Sendable {
     private static let (mostPairs, mostContextBytes) = (1000, 65_536)
 
     /// Refuses an encryption context that is longer than any use of one: policies, grants and the audit log all look at it.
-    private static func checkContexts(in body: JSONObject) throws(KMSError) {
+    static func checkContexts(in body: JSONObject) throws(KMSError) {
         for name in ["EncryptionContext", "SourceEncryptionContext", "DestinationEncryptionContext"] {
             guard case .object(let context)? = body[name] else { continue }
             let size = context.members.reduce(0) { size, pair in

@@ -15,10 +15,15 @@ struct RequestCircumstances: ConditionSource {
     func values(of key: ConditionKey) -> ConditionValues {
         switch key {
         case .named(let name): values(of: name)
-        case .principalTag(let name):
-            ConditionValues(of: name, in: identities.tags(of: caller).lazy.map { ($0.key, $0.value) })
+        case .principalTag(let name): ConditionValues(identities.tag(name, of: caller))
         case .encryptionContext, .requestTag, .resourceTag, .identityResourceTag, .unknown: .absent
         }
+    }
+
+    func steps(toFind key: ConditionKey) -> Int {
+        // Each of the tags of the caller and of the session is looked at.
+        if case .principalTag = key { return 2 * Form.mostTags * ConditionKey.stepsPerPair }
+        return 64
     }
 
     private func values(of name: ConditionKey.Name) -> ConditionValues {

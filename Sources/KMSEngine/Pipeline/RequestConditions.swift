@@ -29,6 +29,17 @@ struct RequestConditions: ConditionSource {
         }
     }
 
+    func steps(toFind key: ConditionKey) -> Int {
+        switch key {
+        case .encryptionContext, .named(.encryptionContextKeys), .named(.grantConstraintType):
+            guard grant == nil, case .object(let pairs)? = contextMember else { return 8 * 128 }
+            return 64 + pairs.members.count * 2 * ConditionKey.stepsPerPair
+        case .requestTag, .resourceTag, .named(.tagKeys): return 50 * 8 * ConditionKey.stepsPerPair
+        case .named(.resourceAliases): return 50 * 16 * ConditionKey.stepsPerPair
+        case .named, .principalTag, .identityResourceTag, .unknown: return circumstances.steps(toFind: key)
+        }
+    }
+
     private func values(of name: ConditionKey.Name) -> ConditionValues {
         if name.rawValue.utf8.starts(with: "aws:".utf8) { return globalValues(of: name) }
         guard !isAlias else { return .absent }
@@ -159,7 +170,8 @@ struct RequestConditions: ConditionSource {
 
     private var requestTagKeys: [String] {
         if operation == .untagResource { return texts("TagKeys") }
-        return operation == .replicateKey ? [] : requestTags.map(\.key)
+        // The key that a replica is made of gets no tags.
+        return operation == .replicateKey && !isAboutReplica ? [] : requestTags.map(\.key)
     }
 
     // MARK: The key
@@ -192,9 +204,10 @@ struct RequestConditions: ConditionSource {
     private func globalValues(of name: ConditionKey.Name) -> ConditionValues {
         switch name {
         case .resourceAccount: isAboutKey ? .one((key?.arn.account ?? context.realm.account).description) : .absent
-        // A replica is made where it will be, and the policy of a key is replaced where the key is.
+        // A replica is made where it will be; the policy of a key is replaced, and a key becomes the primary or ceases to
+        // be it, where the key is.
         case .requestedRegion where isAboutReplica: ConditionValues(text("ReplicaRegion"))
-        case .requestedRegion where operation == .putKeyPolicy && key != nil:
+        case .requestedRegion where [.putKeyPolicy, .updatePrimaryRegion].contains(operation) && key != nil:
             ConditionValues(key?.arn.region.description)
         case .tagKeys: .several(isAlias ? [] : requestTagKeys)
         default: circumstances.values(of: .named(name))

@@ -85,10 +85,13 @@ extension [IdentityTag] {
     /// The tags with `others` set, each in the place of the one whose key is the same but for case.
     func setting(_ others: [IdentityTag]) -> [IdentityTag] {
         var result = self
+        var places: [[UInt8]: Int] = [:]
+        for (place, tag) in enumerated() { places[tag.key.foldedBytes] = place }
         for tag in others {
-            if let index = result.firstIndex(where: { $0.key.foldedBytes == tag.key.foldedBytes }) {
-                result[index] = tag
+            if let place = places[tag.key.foldedBytes] {
+                result[place] = tag
             } else {
+                places[tag.key.foldedBytes] = result.count
                 result.append(tag)
             }
         }

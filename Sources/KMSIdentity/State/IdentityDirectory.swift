@@ -43,12 +43,13 @@ package final class IdentityDirectory: CredentialSource, PrincipalDirectory, Sen
         return snapshot(of: caller.principal.account)?.policies(of: id, in: caller.session) ?? .none
     }
 
-    /// The tags that the caller has: those of the user or role, and those of the session before them.
-    package func tags(of caller: Caller) -> [IdentityTag] {
-        let own = caller.principal.id.flatMap { id in
-            snapshot(of: caller.principal.account)?.identities.identity(id)?.record.tags
+    /// The caller's tag whose key in lower case is `name`: one of the session, or else one of the user or role.
+    package func tag(_ name: String, of caller: Caller) -> String? {
+        func value(in tags: [IdentityTag]?) -> String? { tags?.first { $0.key.isSame(asFolded: name) }?.value }
+        if let value = value(in: caller.session?.record.tags) { return value }
+        return caller.principal.id.flatMap { id in
+            value(in: snapshot(of: caller.principal.account)?.identities.identity(id)?.record.tags)
         }
-        return (own ?? []).setting(caller.session?.record.tags ?? [])
     }
 
     private func snapshot(ofAccessKey id: String) -> AccountSnapshot? {

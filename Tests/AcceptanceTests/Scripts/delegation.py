@@ -4,7 +4,7 @@ import json
 import subprocess
 
 from harness import (
-    FIRST, REGION, SECOND, World, allow, deny, equal, first, holds, policy, refused, run, scenario,
+    FIRST, OTHER_REGION, REGION, SECOND, World, allow, deny, equal, first, holds, policy, refused, run, scenario, settled,
 )  # fmt: skip
 from principals import (
     ask, assume, element, forbidden, fresh, make_role, make_user, managed_policy, may, may_not, permit, trust,
@@ -341,6 +341,67 @@ def a_grant_that_does_not_apply_is_no_parent(world):
     # A grant that names the caller is one.
     kms.create_grant(KeyId=key, GranteePrincipal=user.arn, Operations=["CreateGrant", "Decrypt"])
     world.kms(user).create_grant(KeyId=key, GranteePrincipal=SECOND.root, Operations=["Decrypt"])
+
+
+@scenario
+def a_replica_gets_no_tags_that_could_not_be_set(world):
+    tags = [{"TagKey": "Owner", "TagValue": "me"}]
+    listing = when("ForAllValues:StringEquals", "aws:TagKeys", ["Dept"])
+    refusing = when("ForAnyValue:StringEquals", "aws:TagKeys", ["Owner"])
+    for statements in (
+        [may(["kms:ReplicateKey", "kms:CreateKey"]), may("kms:TagResource", **listing)],
+        [may("kms:*"), may_not("kms:TagResource", **refusing)],
+        [may("kms:*"), may_not("kms:CreateKey", **refusing)],
+    ):
+        kms, key = world.kms(make_user(world, *statements)), world.key(MultiRegion=True)["KeyId"]
+        with refused("AccessDeniedException"):
+            kms.replicate_key(KeyId=key, ReplicaRegion=OTHER_REGION, Tags=tags)
+        kms.replicate_key(KeyId=key, ReplicaRegion=OTHER_REGION, Tags=[{"TagKey": "Dept", "TagValue": "me"}])
+
+
+@scenario
+def a_primary_is_moved_by_who_may_in_both_regions(world):
+    for region, isAllowed in ((OTHER_REGION, False), (REGION, False), ("eu-west-1", True)):
+        user = make_user(world, may("kms:*"), may_not("kms:*", **when("StringEquals", "aws:RequestedRegion", region)))
+        key = world.key(MultiRegion=True)["KeyId"]
+        world.kms().replicate_key(KeyId=key, ReplicaRegion=OTHER_REGION)
+        settled(world, key, OTHER_REGION)
+        if isAllowed:
+            world.kms(user).update_primary_region(KeyId=key, PrimaryRegion=OTHER_REGION)
+        else:
+            with refused("AccessDeniedException"):
+                world.kms(user).update_primary_region(KeyId=key, PrimaryRegion=OTHER_REGION)
+
+
+@scenario
+def no_variable_says_which_account_or_service_a_resource_is_of(world):
+    key = world.key(Tags=[{"TagKey": "team", "TagValue": "x"}])["KeyId"]
+    for resource, isAllowed in (
+        ("arn:aws:kms:*:${aws:PrincipalAccount}:key/*", False), ("arn:aws:${aws:PrincipalTag/service}:*:*:key/*", False),
+        ("arn:aws:kms:*:*:${aws:PrincipalTag/kind}/*", True),
+    ):  # fmt: skip
+        tags = [{"Key": "service", "Value": "kms"}, {"Key": "kind", "Value": "key"}]
+        user = make_user(world, may("kms:*", resource), Tags=tags)
+        if isAllowed:
+            world.kms(user).describe_key(KeyId=key)
+        else:
+            with refused("AccessDeniedException"):
+                world.kms(user).describe_key(KeyId=key)
+
+
+@scenario
+def an_action_is_written_as_actions_are(world):
+    user = make_user(world)
+    for action, isAction in (
+        ("s3:Get Object", False), ("kms:Encrypt,kms:Decrypt", False), ("kms:", False), ("kms:Encr\u00fdpt", False),
+        ("kms:Enc?ypt*", True), ("sso-directory:Search-Users", True), ("*:*", True), ("kms:ReEncrypt*", True),
+    ):  # fmt: skip
+        document = policy(may_not(action))
+        if isAction:
+            world.client("iam").put_user_policy(UserName=user.name, PolicyName="p", PolicyDocument=document)
+        else:
+            with refused("MalformedPolicyDocument"):
+                world.client("iam").put_user_policy(UserName=user.name, PolicyName="p", PolicyDocument=document)
 
 
 @scenario

@@ -95,10 +95,10 @@ struct ExplanationTests {
     @Test func `a variable without a value is the reason`() throws {
         let statements = #"""
             {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": ["arn:aws:kms:*:*:key/${aws:username}", "*"]},
-            {"Effect": "Allow", "Principal": "*", "NotAction": "kms:No", "NotResource": "${aws:username}"},
+            {"Effect": "Allow", "Principal": "*", "NotAction": "kms:No", "NotResource": "arn:aws:kms:*:*:${aws:username}"},
             {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", "Condition":
                 {"StringEquals": {"kms:CallerAccount": ["1", "${aws:username}"]}}},
-            {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "${aws:username, '*'}x"},
+            {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "arn:aws:kms:*:*:${aws:username, '*'}x"},
             {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", "Condition":
                 {"StringNotEquals": {"kms:CallerAccount": "111122223333"}}}
             """#
@@ -108,7 +108,8 @@ struct ExplanationTests {
         }
         #expect(
             try fates(statements, caller: "arn:aws:iam::111122223333:root", request: request) == [
-                unset("arn:aws:kms:*:*:key/${aws:username}"), unset("${aws:username}"), unset("${aws:username}"),
+                unset("arn:aws:kms:*:*:key/${aws:username}"), unset("arn:aws:kms:*:*:${aws:username}"),
+                unset("${aws:username}"),
                 "It is not about this resource.",
                 "Its condition does not hold: StringNotEquals kms:CallerAccount \"111122223333\", and the request has "
                     + "\"111122223333\".",

@@ -21,12 +21,13 @@ final class CompiledCondition: Sendable {
 
     /// Whether the condition holds.
     ///
-    /// - Parameter budget: What is left for the document's comparisons.
+    /// - Parameter budget: What is left for the document's look-ups and comparisons.
     /// - Returns: Nil when a policy variable has no value: then the whole statement does not apply.
     /// - Throws: ``Undecidable``.
     func holds(
         for source: any ConditionSource, _ budget: inout ComparisonBudget
     ) throws(Undecidable) -> Bool? {
+        try budget.spend(source.steps(toFind: key))
         let present = source.values(of: key)
         if case .one(let value) = present {
             guard let test else { return absences.contains(false) }

@@ -68,13 +68,13 @@ enum ConditionTest: Sendable {
             if ignoringCase { try budget.spend(value.utf8.count) }
             let value = ignoringCase ? value.lowercased() : value
             return try Self.any(of: templates) { template throws(Undecidable) in
-                guard let text = try template.text(for: source) else { return nil }
+                guard let text = try template.text(for: source, &budget) else { return nil }
                 try budget.spend(template.isConstant && !ignoringCase ? 1 : text.utf8.count)
                 return (ignoringCase ? text.lowercased() : text).isSameText(as: value)
             }
         case .like(let templates):
             return try Self.any(of: templates) { template throws(Undecidable) in
-                guard let pattern = try template.pattern(for: source) else { return nil }
+                guard let pattern = try template.pattern(for: source, &budget) else { return nil }
                 if !template.isConstant { try budget.spend(pattern.count) }
                 return try WildcardPatterns.matches(pattern, value, &budget)
             }
@@ -82,10 +82,31 @@ enum ConditionTest: Sendable {
             try budget.spend(value.utf8.count)
             let parts = ARNPattern.parts(Array(value.utf8))
             return try Self.any(of: templates) { template throws(Undecidable) in
-                guard let pattern = try template.pattern(for: source) else { return nil }
+                guard let pattern = try template.pattern(for: source, &budget) else { return nil }
                 try budget.spend(template.isConstant ? 1 : pattern.count)
                 return try ARNPattern.matches(pattern, parts, &budget)
             }
+        case .number, .date, .boolean, .binary, .address:
+            try budget.spend(value.utf8.count + listedCount)
+            return isMatch(value)
+        }
+    }
+
+    /// How many values are listed that are not compared as text.
+    private var listedCount: Int {
+        switch self {
+        case .equal, .like, .arn: 0
+        case .number(let values, _), .date(let values, _): values.count
+        case .boolean(let values): values.count
+        case .binary(let values): values.count
+        case .address(let values): values.count
+        }
+    }
+
+    /// Compares what is not compared as text: a value that is not of the kind is like no other.
+    private func isMatch(_ value: String) -> Bool {
+        switch self {
+        case .equal, .like, .arn: return false
         case .number(let numbers, let ordering):
             return Self.number(value).map { value in numbers.contains { ordering.holds(value, $0) } } ?? false
         case .date(let dates, let ordering):

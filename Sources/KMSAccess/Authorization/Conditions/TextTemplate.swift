@@ -18,13 +18,21 @@ final class TextTemplate: Sendable {
 
     /// Takes `text` apart.
     ///
-    /// - Parameter hasVariables: Whether the document is of the version that has them; in another `${` is text.
-    init(_ text: String, hasVariables: Bool) {
+    /// - Parameters:
+    ///   - hasVariables: Whether the document is of the version that has them; in another `${` is text.
+    ///   - isResource: Whether it is the ARN of a resource, which has variables behind its fifth colon only: what service,
+    ///     region and account it is about cannot be left to a request.
+    init(_ text: String, hasVariables: Bool, isResource: Bool = false) {
         var segments: [Segment] = []
         func append(_ bytes: [UInt8]) {
             if !bytes.isEmpty { segments.append(.text(bytes)) }
         }
         var rest = text.utf8[...]
+        if isResource {
+            let start = rest.startOfResource
+            append(Array(rest[..<start]))
+            rest = rest[start...]
+        }
         while hasVariables, let start = rest.firstRange(of: "${".utf8),
             let end = rest[start.upperBound...].firstIndex(
                 of: UInt8(ascii: "}")
@@ -37,13 +45,15 @@ final class TextTemplate: Sendable {
         append(Array(rest))
         self.segments = segments
         constant =
-            if Self.isConstant(segments), let text = try? Self.text(of: segments, for: NoConditions()),
-                let pattern = try? Self.pattern(of: segments, for: NoConditions())
-            {
-                (text, pattern)
-            } else {
-                nil
-            }
+            if Self.isConstant(segments) { Self.constant(segments) } else { nil }
+    }
+
+    private static func constant(_ segments: [Segment]) -> (text: String, pattern: [UInt8])? {
+        var budget = ComparisonBudget()
+        guard let text = try? text(of: segments, for: NoConditions(), &budget),
+            let pattern = try? pattern(of: segments, for: NoConditions(), &budget)
+        else { return nil }
+        return (text, pattern)
     }
 
     private static func segment(_ name: String) -> Segment {
@@ -74,13 +84,15 @@ final class TextTemplate: Sendable {
     /// The text for a request, or nil when the request has not exactly one value for a variable without default.
     ///
     /// - Throws: ``Undecidable``.
-    func text(for source: any ConditionSource) throws(Undecidable) -> String? {
+    func text(
+        for source: any ConditionSource, _ budget: inout ComparisonBudget
+    ) throws(Undecidable) -> String? {
         if let constant { return constant.text }
-        return try Self.text(of: segments, for: source)
+        return try Self.text(of: segments, for: source, &budget)
     }
 
     private static func text(
-        of segments: [Segment], for source: any ConditionSource
+        of segments: [Segment], for source: any ConditionSource, _ budget: inout ComparisonBudget
     ) throws(Undecidable) -> String? {
         var bytes: [UInt8] = []
         for segment in segments {
@@ -88,7 +100,7 @@ final class TextTemplate: Sendable {
             case .text(let text): bytes += text
             case .literal(let byte): bytes.append(byte)
             case .variable(let key, let defaultValue):
-                guard let value = try Self.value(of: key, in: source) ?? defaultValue else { return nil }
+                guard let value = try Self.value(of: key, in: source, &budget) ?? defaultValue else { return nil }
                 guard bytes.count + value.utf8.count <= longest else { throw Undecidable() }
                 bytes += value.utf8
             }
@@ -96,16 +108,18 @@ final class TextTemplate: Sendable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// The pattern for a request, in which what came from the request is no wildcard; nil as for ``text(for:)``.
+    /// The pattern for a request, in which what came from the request is no wildcard; nil as for ``text(for:_:)``.
     ///
     /// - Throws: ``Undecidable``.
-    func pattern(for source: any ConditionSource) throws(Undecidable) -> [UInt8]? {
+    func pattern(
+        for source: any ConditionSource, _ budget: inout ComparisonBudget
+    ) throws(Undecidable) -> [UInt8]? {
         if let constant { return constant.pattern }
-        return try Self.pattern(of: segments, for: source)
+        return try Self.pattern(of: segments, for: source, &budget)
     }
 
     private static func pattern(
-        of segments: [Segment], for source: any ConditionSource
+        of segments: [Segment], for source: any ConditionSource, _ budget: inout ComparisonBudget
     ) throws(Undecidable) -> [UInt8]? {
         var pattern: [UInt8] = []
         for segment in segments {
@@ -113,7 +127,7 @@ final class TextTemplate: Sendable {
             case .text(let text): pattern += WildcardPatterns.units(of: text)
             case .literal(let byte): pattern.append(byte)
             case .variable(let key, let defaultValue):
-                guard let value = try Self.value(of: key, in: source) ?? defaultValue else { return nil }
+                guard let value = try Self.value(of: key, in: source, &budget) ?? defaultValue else { return nil }
                 guard pattern.count + value.utf8.count <= longest else { throw Undecidable() }
                 pattern += value.utf8
             }
@@ -122,12 +136,25 @@ final class TextTemplate: Sendable {
     }
 
     private static func value(
-        of key: ConditionKey, in source: any ConditionSource
+        of key: ConditionKey, in source: any ConditionSource, _ budget: inout ComparisonBudget
     ) throws(Undecidable) -> String? {
+        try budget.spend(source.steps(toFind: key))
         switch source.values(of: key) {
         case .one(let value): return value
         case .absent, .several: return nil
         case .ambiguous: throw Undecidable()
         }
+    }
+}
+
+extension Substring.UTF8View {
+    /// The place behind the fifth colon, or the end of a text that has fewer.
+    fileprivate var startOfResource: Index {
+        var colons = 0
+        for index in indices where self[index] == UInt8(ascii: ":") {
+            colons += 1
+            if colons == 5 { return self.index(after: index) }
+        }
+        return endIndex
     }
 }

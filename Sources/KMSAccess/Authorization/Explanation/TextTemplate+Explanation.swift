@@ -1,6 +1,14 @@
 extension TextTemplate {
     /// The first of `texts`, as a document with variables has them, in which a variable has no value that it can stand for.
-    static func firstUnset(in texts: [String], for request: any ConditionSource) -> String? {
-        texts.first { (try? TextTemplate($0, hasVariables: true).text(for: request)) == .some(nil) }
+    ///
+    /// - Parameter areResources: Whether they are ARNs of resources.
+    static func firstUnset(
+        in texts: [String], areResources: Bool = false, for request: any ConditionSource
+    ) -> String? {
+        var budget = ComparisonBudget()
+        return texts.first { text in
+            let template = TextTemplate(text, hasVariables: true, isResource: areResources)
+            return (try? template.text(for: request, &budget)) == .some(nil)
+        }
     }
 }
