@@ -44,6 +44,19 @@ struct AuditLogTests {
         }
     }
 
+    @Test func `a log of whole lines is not touched at the start`() async throws {
+        try await withTemporaryDirectory { directory in
+            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+            let file = directory.appendingPathComponent("audit.jsonl")
+            try Data("whole\n".utf8).write(to: file)
+            let then = Date(timeIntervalSince1970: 1_000_000_000)
+            try FileManager.default.setAttributes([.modificationDate: then], ofItemAtPath: file.path)
+            try AuditLog(directory: directory).close()
+            let attributes = try FileManager.default.attributesOfItem(atPath: file.path)
+            #expect(attributes[.modificationDate] as? Date == then)
+        }
+    }
+
     @Test func `the file is its owner's alone`() async throws {
         try await withTemporaryDirectory { directory in
             let log = try AuditLog(directory: directory)

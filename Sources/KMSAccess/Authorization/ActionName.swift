@@ -23,13 +23,17 @@ package struct ActionName: Sendable, Hashable, CustomStringConvertible, Expressi
 }
 
 extension ActionName {
-    /// Whether a policy's action is `*`, or a service and a name, of letters, digits and hyphens, where wildcards stand in
-    /// the name or are all of the service.
-    static func isPattern(_ text: String) -> Bool {
+    /// Whether a policy's action is `*`, or a service and a name where wildcards stand in the name or are all of the
+    /// service.
+    ///
+    /// - Parameter isStrict: Whether the name has to be of letters, digits and hyphens, as it has in what is written now:
+    ///   policies are stored that have others.
+    static func isPattern(_ text: String, isStrict: Bool) -> Bool {
         if text == "*" { return true }
         let parts = text.utf8.split(separator: UInt8(ascii: ":"), maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else { return false }
         guard parts[0].elementsEqual("*".utf8) || parts[0].allSatisfy(\.isASCIILabel) else { return false }
-        return parts[1].allSatisfy { $0.isASCIILabel || $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: "?") }
+        return !isStrict
+            || parts[1].allSatisfy { $0.isASCIILabel || $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: "?") }
     }
 }

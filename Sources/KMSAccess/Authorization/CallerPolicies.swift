@@ -65,10 +65,11 @@ package struct CallerPolicies: Sendable {
 
     /// What they say to `action` on `resource`.
     func verdicts(doing action: ActionName, to resource: String, by request: any ConditionSource) -> Verdicts {
+        var budget = EvaluationBudget.ofCaller
         func verdict(_ policies: [IdentityPolicy]) -> Verdict {
             var result = Verdict.silent
             for policy in policies {
-                switch policy.verdict(doing: action, to: resource, by: request) {
+                switch policy.verdict(doing: action, to: resource, by: request, &budget) {
                 case .denies: return .denies
                 case .allows: result = .allows
                 case .silent: break
@@ -108,9 +109,9 @@ package struct IdentityPolicy: Sendable {
     }
 
     func verdict(
-        doing action: ActionName, to resource: String, by request: any ConditionSource
+        doing action: ActionName, to resource: String, by request: any ConditionSource,
+        _ budget: inout EvaluationBudget
     ) -> CallerPolicies.Verdict {
-        var budget = ComparisonBudget()
         return action.folded.withUnsafeBufferPointer { action in
             resource.withUTF8Lent { resource in
                 if statements.denies.contains(where: { $0.applies(to: action, resource, request, &budget) }) {

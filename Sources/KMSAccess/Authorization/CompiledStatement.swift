@@ -64,7 +64,7 @@ final class CompiledStatement: Sendable {
     /// How the statement applies to a caller, an action in lower case, a resource and a request; nil if it does not.
     func admission(
         of caller: borrowing FingerprintedCaller, _ action: UnsafeBufferPointer<UInt8>,
-        _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource, _ budget: inout ComparisonBudget
+        _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource, _ budget: inout EvaluationBudget
     ) -> Admission? {
         guard let admission = principals?.admission(of: caller), applies(to: action, resource, request, &budget)
         else { return nil }
@@ -74,14 +74,17 @@ final class CompiledStatement: Sendable {
     /// Whether the statement applies to an action in lower case, a resource and a request of whoever it is about.
     func applies(
         to action: UnsafeBufferPointer<UInt8>, _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource,
-        _ budget: inout ComparisonBudget
+        _ budget: inout EvaluationBudget
     ) -> Bool {
         // What does not hold keeps the statement from applying, wherever it stands beside what cannot be decided.
         var isUndecidable = false
         do throws(Undecidable) {
-            guard try actions.contains(action, &budget), try resources.contains(resource, &budget) else {
-                return false
-            }
+            guard try actions.contains(action, &budget) else { return false }
+        } catch {
+            isUndecidable = true
+        }
+        do throws(Undecidable) {
+            guard try resources.contains(resource, &budget) else { return false }
             guard try variableResourcesContain(resource, request, &budget) else { return false }
         } catch {
             isUndecidable = true
@@ -101,7 +104,7 @@ final class CompiledStatement: Sendable {
     /// - Parameter caller: Nil for a statement that is about whoever has it.
     func fate(
         for caller: FingerprintedCaller?, _ action: UnsafeBufferPointer<UInt8>,
-        _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource, _ budget: inout ComparisonBudget
+        _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource, _ budget: inout EvaluationBudget
     ) -> StatementFate {
         let mismatch = mismatch(of: caller, action, resource, request, &budget)
         let naming = mismatch == nil ? caller.flatMap { principals?.naming(of: $0) } : nil
@@ -113,12 +116,16 @@ final class CompiledStatement: Sendable {
     /// - Parameter caller: Nil for a statement that is about whoever has it.
     func mismatch(
         of caller: FingerprintedCaller?, _ action: UnsafeBufferPointer<UInt8>,
-        _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource, _ budget: inout ComparisonBudget
+        _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource, _ budget: inout EvaluationBudget
     ) -> StatementMismatch? {
         if let principals, let caller, principals.admission(of: caller) == nil { return .principal }
         var isUndecidable = false
         do throws(Undecidable) {
             guard try actions.contains(action, &budget) else { return .action }
+        } catch {
+            isUndecidable = true
+        }
+        do throws(Undecidable) {
             guard try resources.contains(resource, &budget) else { return .resource }
             guard try variableResourcesContain(resource, request, &budget) else {
                 let unset = TextTemplate.firstUnset(
@@ -140,7 +147,7 @@ final class CompiledStatement: Sendable {
 
     /// A variable without a value makes the statement apply to nothing, also in its `Not` form.
     private func variableResourcesContain(
-        _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource, _ budget: inout ComparisonBudget
+        _ resource: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource, _ budget: inout EvaluationBudget
     ) throws(Undecidable) -> Bool {
         guard let variableResources else { return true }
         var isListed = false
@@ -159,7 +166,7 @@ extension CompiledCondition {
     ///
     /// - Throws: ``Undecidable``.
     fileprivate func mismatch(
-        _ written: WrittenCondition, with request: any ConditionSource, _ budget: inout ComparisonBudget
+        _ written: WrittenCondition, with request: any ConditionSource, _ budget: inout EvaluationBudget
     ) throws(Undecidable) -> StatementMismatch? {
         switch try holds(for: request, &budget) {
         case true?: return nil
@@ -193,7 +200,7 @@ private struct PatternSelection: Sendable {
     }
 
     func contains(
-        _ text: UnsafeBufferPointer<UInt8>, _ budget: inout ComparisonBudget
+        _ text: UnsafeBufferPointer<UInt8>, _ budget: inout EvaluationBudget
     ) throws(Undecidable) -> Bool {
         if isEverything { return true }
         return try patterns.match(text, &budget) != isComplement

@@ -30,7 +30,7 @@ struct CompiledStatements: Sendable {
     func fates(
         of caller: FingerprintedCaller?, doing action: ActionName, to resource: String, by request: any ConditionSource
     ) -> [StatementFate] {
-        var budget = ComparisonBudget()
+        var budget = EvaluationBudget.ofDocument
         let fates = action.folded.withUnsafeBufferPointer { action in
             resource.withUTF8Lent { resource in
                 (denies + allows).map { $0.fate(for: caller, action, resource, request, &budget) }

@@ -33,7 +33,7 @@ package struct KeyPolicy: Sendable {
         on caller: borrowing FingerprintedCaller, _ action: UnsafeBufferPointer<UInt8>,
         _ arn: UnsafeBufferPointer<UInt8>, _ request: any ConditionSource
     ) -> Verdict {
-        var budget = ComparisonBudget()
+        var budget = EvaluationBudget.ofDocument
         for statement in statements.denies
         where statement.admission(of: caller, action, arn, request, &budget) != nil {
             return .denies(statement: statement.position)

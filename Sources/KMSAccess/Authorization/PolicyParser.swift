@@ -17,7 +17,7 @@ extension PolicyDocument {
     package static func parse(_ text: String, as kind: Kind) throws(PolicyFailure) -> Self {
         // IAM has limits of its own for what is not white space; whoever stores its policies holds them against these.
         guard text.utf8.count <= maximumByteCount || kind.isOfIAM else { throw .tooLarge }
-        let document = try parse(stored: text, as: kind)
+        let document = try parse(text, as: kind, isStored: false)
         guard !kind.isOfIAM || !document.statements.contains(where: \.hasEmptyCondition) else { throw .syntax }
         return document
     }
@@ -26,6 +26,10 @@ extension PolicyDocument {
     ///
     /// - Throws: ``PolicyFailure``, never `lockout` or `tooLarge`.
     package static func parse(stored text: String, as kind: Kind) throws(PolicyFailure) -> Self {
+        try parse(text, as: kind, isStored: true)
+    }
+
+    private static func parse(_ text: String, as kind: Kind, isStored: Bool) throws(PolicyFailure) -> Self {
         guard text.unicodeScalars.allSatisfy(isAllowed) else { throw kind.isOfIAM ? .invalidCharacter : .syntax }
         let value: JSONValue
         do {
@@ -33,7 +37,7 @@ extension PolicyDocument {
         } catch {
             throw .syntax
         }
-        return try PolicyParser(kind: kind).document(value)
+        return try PolicyParser(kind: kind, isStored: isStored).document(value)
     }
 
     /// Reads an identity policy that is written now.
@@ -60,6 +64,8 @@ extension PolicyDocument {
 /// Every element that it does not know is refused.
 private struct PolicyParser {
     let kind: PolicyDocument.Kind
+    /// Whether the document was accepted before, perhaps by an older version.
+    let isStored: Bool
 
     func document(_ value: JSONValue) throws(PolicyFailure) -> PolicyDocument {
         var version = PolicyDocument.Version.original
@@ -190,7 +196,7 @@ private struct PolicyParser {
 
     private func actions(_ value: JSONValue) throws(PolicyFailure) -> [String] {
         let result = try strings(value)
-        for action in result where !ActionName.isPattern(action) {
+        for action in result where !ActionName.isPattern(action, isStrict: !isStored) {
             guard kind.isOfIAM else { throw .syntax }
             let service = action.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             guard service.count == 2 else { throw .actionWithoutService }

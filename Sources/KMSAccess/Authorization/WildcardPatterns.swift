@@ -62,7 +62,7 @@ package struct WildcardPatterns: Sendable {
     ///
     /// - Throws: ``Undecidable`` when the answer takes more than the budget has.
     static func matches(
-        _ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>, _ budget: inout ComparisonBudget
+        _ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>, _ budget: inout EvaluationBudget
     ) throws(Undecidable) -> Bool {
         let limit = budget.steps
         let (isMatch, steps) = pattern.withUnsafeBufferPointer { pattern in
@@ -78,7 +78,7 @@ package struct WildcardPatterns: Sendable {
     ///
     /// - Throws: ``Undecidable`` when the answer takes more than the budget has.
     static func matches(
-        _ pattern: [UInt8], _ text: String, _ budget: inout ComparisonBudget
+        _ pattern: [UInt8], _ text: String, _ budget: inout EvaluationBudget
     ) throws(Undecidable) -> Bool {
         let limit = budget.steps
         let (isMatch, steps) = pattern.withUnsafeBufferPointer { pattern in
@@ -97,7 +97,7 @@ package struct WildcardPatterns: Sendable {
     ///
     /// - Throws: ``Undecidable`` when the answer takes more than the budget has.
     func match(
-        _ text: UnsafeBufferPointer<UInt8>, _ budget: inout ComparisonBudget
+        _ text: UnsafeBufferPointer<UInt8>, _ budget: inout EvaluationBudget
     ) throws(Undecidable) -> Bool {
         let limit = budget.steps
         let (isMatch, steps) = match(text, stoppingAfter: limit)

@@ -120,12 +120,14 @@ package final class AuditLog: Sendable {
 
     /// Takes away a line that a crash cut off.
     ///
-    /// It is of a call that was not answered, or the store still has all of it.
+    /// It is of a call that was not answered, or the store still has all of it; after a power cut it can be of one that
+    /// needed no sync. Where the file may not be shortened, the line is ended, so that the next record stands alone.
     ///
     /// - Returns: Whether the file now ends with a whole line; `errno` says why not.
     private static func dropHalfLine(at file: Int32) -> Bool {
-        var end = lseek(file, 0, SEEK_END)
-        guard end >= 0 else { return false }
+        let size = lseek(file, 0, SEEK_END)
+        guard size >= 0 else { return false }
+        var end = size
         var piece = [UInt8](repeating: 0, count: 4096)
         while end > 0 {
             let count = Int(min(end, off_t(piece.count)))
@@ -136,7 +138,9 @@ package final class AuditLog: Sendable {
             }
             end -= off_t(count)
         }
-        return ftruncate(file, end) == 0
+        if end == size || ftruncate(file, end) == 0 { return true }
+        var lineFeed: UInt8 = 0x0A
+        return Glibc.write(file, &lineFeed, 1) == 1
     }
 }
 

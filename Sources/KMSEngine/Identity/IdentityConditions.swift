@@ -12,6 +12,15 @@ struct IdentityConditions: ConditionSource {
     let action: ActionName
     /// The user, group, role or managed policy that the request is about, as far as it exists.
     let target: Target?
+    /// The tags of the request, of which conditions may ask for many.
+    private let requestTags: [(key: String, value: String)]
+
+    init(call: IdentityCall, action: ActionName, target: Target?) {
+        self.call = call
+        self.action = action
+        self.target = target
+        requestTags = call.request.form.structures("Tags").map { ($0["Key"] ?? "", $0["Value"] ?? "") }
+    }
 
     /// What can be asked of something that exists.
     struct Target {
@@ -38,8 +47,7 @@ struct IdentityConditions: ConditionSource {
         let form = call.request.form
         switch key {
         case .requestTag(let name):
-            return ConditionValues(
-                of: name, in: form.structures("Tags").lazy.map { ($0["Key"] ?? "", $0["Value"] ?? "") })
+            return ConditionValues(of: name, in: requestTags)
         case .resourceTag(let name), .identityResourceTag(let name):
             return ConditionValues(of: name, in: (target?.tags ?? []).lazy.map { ($0.key, $0.value) })
         case .named(.tagKeys):
@@ -69,10 +77,10 @@ struct IdentityConditions: ConditionSource {
 
     func steps(toFind key: ConditionKey) -> Int {
         switch key {
-        case .requestTag, .named(.tagKeys):
-            // The pairs of a form are dictionaries.
-            64 + call.request.form.structures("Tags").count * 32 * ConditionKey.stepsPerPair
-        case .resourceTag, .identityResourceTag: 64 + (target?.tags.count ?? 0) * ConditionKey.stepsPerPair
+        case .requestTag: requestTags.count * EvaluationBudget.stepsPerPair
+        case .named(.tagKeys), .named(.sessionTransitiveTagKeys):
+            call.request.form.size * EvaluationBudget.stepsPerEntry
+        case .resourceTag, .identityResourceTag: (target?.tags.count ?? 0) * EvaluationBudget.stepsPerPair
         default: circumstances.steps(toFind: key)
         }
     }

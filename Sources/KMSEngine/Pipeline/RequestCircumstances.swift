@@ -22,8 +22,7 @@ struct RequestCircumstances: ConditionSource {
 
     func steps(toFind key: ConditionKey) -> Int {
         // Each of the tags of the caller and of the session is looked at.
-        if case .principalTag = key { return 2 * Form.mostTags * ConditionKey.stepsPerPair }
-        return 64
+        if case .principalTag = key { 2 * Form.mostTags * EvaluationBudget.stepsPerPair } else { 0 }
     }
 
     private func values(of name: ConditionKey.Name) -> ConditionValues {

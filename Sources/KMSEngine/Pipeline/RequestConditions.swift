@@ -31,13 +31,29 @@ struct RequestConditions: ConditionSource {
 
     func steps(toFind key: ConditionKey) -> Int {
         switch key {
-        case .encryptionContext, .named(.encryptionContextKeys), .named(.grantConstraintType):
-            guard grant == nil, case .object(let pairs)? = contextMember else { return 8 * 128 }
-            return 64 + pairs.members.count * 2 * ConditionKey.stepsPerPair
-        case .requestTag, .resourceTag, .named(.tagKeys): return 50 * 8 * ConditionKey.stepsPerPair
-        case .named(.resourceAliases): return 50 * 16 * ConditionKey.stepsPerPair
+        case .encryptionContext: return contextSize * EvaluationBudget.stepsPerPair
+        case .named(.encryptionContextKeys): return contextSize * EvaluationBudget.stepsPerEntry
+        case .requestTag, .resourceTag, .named(.tagKeys): return tagCount * EvaluationBudget.stepsPerEntry
+        case .named(.grantOperations): return count(of: "Operations") * EvaluationBudget.stepsPerEntry
+        case .named(.resourceAliases):
+            // Each is looked up and becomes a text.
+            guard let key = self.key else { return 0 }
+            return context.directory.aliasCount(of: key.arn) * 2 * EvaluationBudget.stepsPerEntry
         case .named, .principalTag, .identityResourceTag, .unknown: return circumstances.steps(toFind: key)
         }
+    }
+
+    /// How many pairs the encryption context has, or the constraints that stand in its place.
+    private var contextSize: Int {
+        guard grant == nil, case .object(let pairs)? = contextMember else { return grant == nil ? 0 : 8 }
+        return pairs.members.count
+    }
+
+    /// How many tags the request and the key have.
+    private var tagCount: Int { count(of: "Tags") + count(of: "TagKeys") + (key?.record.tags.count ?? 0) }
+
+    private func count(of member: String) -> Int {
+        if case .array(let values)? = context.body[member] { values.count } else { 0 }
     }
 
     private func values(of name: ConditionKey.Name) -> ConditionValues {

@@ -218,6 +218,17 @@ package struct Form: Sendable {
         return structures
     }
 
+    /// How many texts and structures there are.
+    package var size: Int {
+        members.values.reduce(0) { size, value in
+            switch value {
+            case .text: size + 1
+            case .texts(let texts): size + texts.count
+            case .structures(let structures): size + structures.count
+            }
+        }
+    }
+
     /// Whether the member was sent, be it as an empty list.
     package func has(_ name: String) -> Bool { members[name] != nil }
 

@@ -7,7 +7,7 @@ import time
 import botocore.exceptions
 
 from harness import FIRST, REGION, allow, deny, equal, holds, refused, run, scenario
-from principals import assume, fresh, make_role, make_user, managed_policy, may, may_not, trust
+from principals import assume, fresh, make_role, make_user, managed_policy, may, may_not, trust, when
 from raw import Wire, amz_date, sign
 
 # What a request may take at best, in seconds; one without conditions takes a thousandth or two.
@@ -15,7 +15,7 @@ BOUND = 0.04
 
 
 def compact(*statements):
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)}, separators=(",", ":"))
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)}, separators=(",", ":"), ensure_ascii=False)
 
 
 def quick(call, what, attempts=5):
@@ -91,6 +91,73 @@ def values_that_are_no_text_are_compared_at_once(world):
         key = world.key(Policy=compact(allow(FIRST.root), statement))["KeyId"]
         sent = {"KeyId": key, "Plaintext": b"x", "EncryptionContext": context}
         quick(lambda: world.kms().encrypt(**sent), f"{operator} {name}")
+
+
+@scenario
+def long_lists_are_compared_at_once(world):
+    keys, latin = {f"k{number:03}": "v" for number in range(1000)}, {"a": "\u00c9" * 32_000}
+    dates = {f"2020-01-01T00:00:00.{number:03}Z": "v" for number in range(1000)}
+    names, arns = "kms:EncryptionContextKeys", {f":::::k{number:03}": "v" for number in range(1000)}
+    for what, condition, context in (
+        ("ARNs of nothing", {"ForAnyValue:ArnLike": {names: [":::::"] * 3800}}, arns),
+        ("empty ARNs", {"ForAnyValue:ArnLike": {names: [""] * 9000}}, keys),
+        ("a long ARN", {"ForAnyValue:ArnLike": {names: ["x" * 31_000]}}, keys),
+        ("texts", {"ForAnyValue:StringEquals": {names: [f"z{number:03}" for number in range(1000)] * 4}}, keys),
+        ("patterns", {"ForAnyValue:StringLike": {names: [f"z{number:02}*" for number in range(100)] * 35}}, keys),
+        ("without case", {"StringNotEqualsIgnoreCase": {key: "x" for key in spellings("kms:EncryptionContext:a", 400)}}, latin),
+        ("lists without case", {"ForAllValues:StringNotEqualsIgnoreCase": {names: ["\u00c9" * 300] * 40}}, keys),
+        ("dates", {"ForAllValues:DateNotEquals": {key: "2021-01-01" for key in spellings(names, 400)}}, dates),
+    ):  # fmt: skip
+        key = world.key(Policy=compact(allow(FIRST.root), {**deny("*", "kms:Encrypt"), "Condition": condition}))["KeyId"]
+        quick(lambda: world.kms().encrypt(KeyId=key, Plaintext=b"x", EncryptionContext=context), what)
+    asked = {"Null": {key: "false" for key in spellings("kms:GrantOperations", 150)}, "StringEquals": {"aws:username": "x"}}
+    user = make_user(world, may("kms:*"))
+    for _ in range(4):
+        arn = managed_policy(world, may_not("kms:*", Condition=asked))
+        world.client("iam").attach_user_policy(UserName=user.name, PolicyArn=arn)
+    made = {"KeyId": world.key()["KeyId"], "GranteePrincipal": user.arn}
+    times = {}
+    for who in (world.kms(), world.kms(user)):
+        began = time.perf_counter()
+        who.create_grant(**made, Operations=["Encrypt"] * 20_000)
+        times[who] = time.perf_counter() - began
+    holds(times[world.kms(user)] < times[world.kms()] + BOUND, f"20,000 operations: {times}")
+
+
+@scenario
+def many_documents_take_no_longer_than_a_few(world):
+    pattern = {"StringLike": {"kms:EncryptionContext:a": "*aaaaaaaaaab*"}}
+    caller = make_user(world, may("sts:*"))
+    role = make_role(world, caller, may("kms:*"))
+    for number in range(55):
+        world.client("iam").put_role_policy(
+            RoleName=role.name, PolicyName=f"p{number}", PolicyDocument=compact(may("kms:Encrypt", Condition=pattern)))
+    key, session = world.key()["Arn"], assume(world, caller, role)
+    context = {"a": "a" * 60_000}
+    quick(lambda: world.kms(session).encrypt(KeyId=key, Plaintext=b"x", EncryptionContext=context), "55 documents")
+
+
+@scenario
+def honest_policies_do_not_run_out(world):
+    caller = make_user(world, may("sts:*"))
+    # One statement for each of many aliases.
+    role = make_role(world, caller)
+    statements = [may("kms:*", **when("StringEquals", "kms:ResourceAliases", f"alias/a{number:02}")) for number in range(87)]
+    world.client("iam").put_role_policy(RoleName=role.name, PolicyName="p", PolicyDocument=compact(*statements))
+    key = world.key()["KeyId"]
+    world.kms().create_alias(AliasName="alias/a86", TargetKeyId=key)
+    world.kms(assume(world, caller, role)).encrypt(KeyId=key, Plaintext=b"x")
+    # A trust policy that asks for many tags.
+    needed = {"Null": {f"aws:RequestTag/k{number}": "false" for number in range(45)}}
+    role = make_role(world, [{**trust(caller.arn, ["sts:AssumeRole", "sts:TagSession"]), "Condition": needed}])
+    assume(world, caller, role, Tags=[{"Key": f"k{number}", "Value": "v"} for number in range(50)])
+    # A role with as many managed policies as it may have, each with many conditions.
+    role = make_role(world, caller, may("kms:*"), Tags=[{"Key": f"k{number}", "Value": "v"} for number in range(50)])
+    for _ in range(10):
+        document = [may_not("kms:Encrypt", **when("StringEquals", f"aws:PrincipalTag/k{number}", "w")) for number in range(40)]
+        arn = managed_policy(world, *document)
+        world.client("iam").attach_role_policy(RoleName=role.name, PolicyArn=arn)
+    world.kms(assume(world, caller, role)).encrypt(KeyId=key, Plaintext=b"x")
 
 
 @scenario

@@ -23,6 +23,15 @@ struct PolicyGrammarTests {
         #expect(throws: PolicyFailure.tooLarge) { try PolicyDocument.parse(policy + padding + " ", in: .aws) }
     }
 
+    @Test(arguments: ["kms:Get_Object", "kms:Decrypt ", "kms:Encr\u{FD}pt", "kms:Encrypt,kms:Decrypt"])
+    func `an action of other characters is refused when written, and read when it is stored`(action: String) throws {
+        let statement = #"{"Effect": "Allow", "Principal": "*", "Action": "\#(action)", "Resource": "*"}"#
+        let text = #"{"Version": "2012-10-17", "Statement": [\#(statement)]}"#
+        #expect(throws: PolicyFailure.syntax) { try PolicyDocument.parse(text, in: .aws) }
+        let document = try PolicyDocument.parse(stored: text, as: .key(.aws))
+        #expect(document.statements.first?.actions?.elements == [action])
+    }
+
     @Test func `bytes are counted, not characters`() {
         let text = String(repeating: "\u{E9}", count: PolicyDocument.maximumByteCount / 2 + 1)
         #expect(throws: PolicyFailure.tooLarge) { try PolicyDocument.parse(text, in: .aws) }

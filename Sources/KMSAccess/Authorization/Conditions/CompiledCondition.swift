@@ -25,10 +25,9 @@ final class CompiledCondition: Sendable {
     /// - Returns: Nil when a policy variable has no value: then the whole statement does not apply.
     /// - Throws: ``Undecidable``.
     func holds(
-        for source: any ConditionSource, _ budget: inout ComparisonBudget
+        for source: any ConditionSource, _ budget: inout EvaluationBudget
     ) throws(Undecidable) -> Bool? {
-        try budget.spend(source.steps(toFind: key))
-        let present = source.values(of: key)
+        let present = try budget.values(of: key, in: source)
         if case .one(let value) = present {
             guard let test else { return absences.contains(false) }
             // Of one value all set operators come to the same.
@@ -52,7 +51,7 @@ final class CompiledCondition: Sendable {
     func values(in source: any ConditionSource) -> [String] { source.values(of: key).all }
 
     private func all(
-        of values: [String], _ test: ConditionTest, _ source: any ConditionSource, _ budget: inout ComparisonBudget
+        of values: [String], _ test: ConditionTest, _ source: any ConditionSource, _ budget: inout EvaluationBudget
     ) throws(Undecidable) -> Bool? {
         var result = true
         for value in values {
@@ -63,7 +62,7 @@ final class CompiledCondition: Sendable {
     }
 
     private func any(
-        of values: [String], _ test: ConditionTest, _ source: any ConditionSource, _ budget: inout ComparisonBudget
+        of values: [String], _ test: ConditionTest, _ source: any ConditionSource, _ budget: inout EvaluationBudget
     ) throws(Undecidable) -> Bool? {
         var result = false
         for value in values {

@@ -51,9 +51,6 @@ package enum ConditionKey: Hashable, Sendable {
 }
 
 extension ConditionKey {
-    /// What looking at one pair of a name and a value takes, in the steps of ``ComparisonBudget``.
-    package static let stepsPerPair = 8
-
     /// Whether the KMS key that a request is about supplies the value, and not the request.
     var isAboutKey: Bool {
         switch self {
@@ -174,38 +171,19 @@ package enum ConditionValues: Sendable, Equatable {
 /// A statement that denies then applies, and one that allows does not.
 struct Undecidable: Error {}
 
-/// What the look-ups and comparisons of one document may take: about half a millisecond, whatever the request and the
-/// policy.
-package struct ComparisonBudget {
-    /// How many steps are left; one is as long as comparing two bytes, about a nanosecond.
-    private(set) var steps = 1 << 19
-
-    package init() {}
-
-    /// - Throws: ``Undecidable`` when that is more than is left; then nothing is left any more.
-    mutating func spend(_ count: Int) throws(Undecidable) {
-        guard count <= steps else {
-            steps = 0
-            throw Undecidable()
-        }
-        steps -= count
-    }
-}
-
 /// A request, as conditions and policy variables see it.
 ///
 /// Nothing is made before a policy asks for it.
 package protocol ConditionSource: Sendable {
     func values(of key: ConditionKey) -> ConditionValues
 
-    /// How long ``values(of:)`` takes for this key, in the steps of ``ComparisonBudget``: policies may ask for a key as often
-    /// as they like.
+    /// How long ``values(of:)`` takes for this key, in the steps of ``EvaluationBudget``.
     func steps(toFind key: ConditionKey) -> Int
 }
 
 extension ConditionSource {
-    /// What it takes to find a value that is nowhere searched for.
-    package func steps(toFind key: ConditionKey) -> Int { 64 }
+    /// Nothing that counts: the value is not searched for.
+    package func steps(toFind key: ConditionKey) -> Int { 0 }
 }
 
 /// A request that has nothing that a condition could ask for.

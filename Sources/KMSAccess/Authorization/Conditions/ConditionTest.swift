@@ -13,7 +13,7 @@ enum ConditionTest: Sendable {
     case boolean([Bool])
     case binary([[UInt8]])
     case address([AddressRange])
-    case arn([TextTemplate])
+    case arn([ARNPattern])
 
     /// How a value of the request stands to the one that is listed.
     enum Ordering: Sendable {
@@ -35,7 +35,8 @@ enum ConditionTest: Sendable {
         var templates: [TextTemplate] { values.map { TextTemplate($0, hasVariables: hasVariables) } }
         switch comparison {
         case .stringEquals, .stringNotEquals: self = .equal(templates, ignoringCase: false)
-        case .stringEqualsIgnoreCase, .stringNotEqualsIgnoreCase: self = .equal(templates, ignoringCase: true)
+        case .stringEqualsIgnoreCase, .stringNotEqualsIgnoreCase:
+            self = .equal(templates.map(\.foldedIfConstant), ignoringCase: true)
         case .stringLike, .stringNotLike: self = .like(templates)
         case .numericEquals, .numericNotEquals: self = .number(values.compactMap(Self.number), .equal)
         case .numericLessThan: self = .number(values.compactMap(Self.number), .less)
@@ -50,7 +51,7 @@ enum ConditionTest: Sendable {
         case .bool: self = .boolean(values.compactMap(Self.boolean))
         case .binaryEquals: self = .binary(values.compactMap(Self.bytes))
         case .ipAddress, .notIPAddress: self = .address(values.compactMap(AddressRange.init))
-        case .arnEquals, .arnNotEquals, .arnLike, .arnNotLike: self = .arn(templates)
+        case .arnEquals, .arnNotEquals, .arnLike, .arnNotLike: self = .arn(templates.compactMap(ARNPattern.init))
         case .null: return nil
         }
     }
@@ -61,33 +62,42 @@ enum ConditionTest: Sendable {
     /// - Returns: Nil when a policy variable has no value: then the whole statement does not apply.
     /// - Throws: ``Undecidable``.
     func matches(
-        _ value: String, _ source: any ConditionSource, _ budget: inout ComparisonBudget
+        _ value: String, _ source: any ConditionSource, _ budget: inout EvaluationBudget
     ) throws(Undecidable) -> Bool? {
+        try budget.spend(EvaluationBudget.stepsOfAnything)
         switch self {
         case .equal(let templates, let ignoringCase):
-            if ignoringCase { try budget.spend(value.utf8.count) }
+            // Making lower case of what is not ASCII takes long.
+            if ignoringCase { try budget.spend(value.utf8.count * Self.stepsPerFoldedByte) }
             let value = ignoringCase ? value.lowercased() : value
-            return try Self.any(of: templates) { template throws(Undecidable) in
+            return try Self.any(of: templates, &budget) { template, budget throws(Undecidable) in
                 guard let text = try template.text(for: source, &budget) else { return nil }
-                try budget.spend(template.isConstant && !ignoringCase ? 1 : text.utf8.count)
-                return (ignoringCase ? text.lowercased() : text).isSameText(as: value)
+                guard ignoringCase, !template.isConstant else {
+                    guard text.utf8.count == value.utf8.count else { return false }
+                    try budget.spend(text.utf8.count)
+                    return text.isSameText(as: value)
+                }
+                try budget.spend(text.utf8.count * Self.stepsPerFoldedByte)
+                return text.lowercased().isSameText(as: value)
             }
         case .like(let templates):
-            return try Self.any(of: templates) { template throws(Undecidable) in
+            return try Self.any(of: templates, &budget) { template, budget throws(Undecidable) in
                 guard let pattern = try template.pattern(for: source, &budget) else { return nil }
                 if !template.isConstant { try budget.spend(pattern.count) }
                 return try WildcardPatterns.matches(pattern, value, &budget)
             }
-        case .arn(let templates):
+        case .arn(let patterns):
             try budget.spend(value.utf8.count)
             let parts = ARNPattern.parts(Array(value.utf8))
-            return try Self.any(of: templates) { template throws(Undecidable) in
-                guard let pattern = try template.pattern(for: source, &budget) else { return nil }
-                try budget.spend(template.isConstant ? 1 : pattern.count)
-                return try ARNPattern.matches(pattern, parts, &budget)
+            var result = false
+            for pattern in patterns where !(result && pattern.isConstant) {
+                try budget.spend(ARNPattern.stepsOfComparison)
+                guard let matched = try pattern.matches(parts, source, &budget) else { return nil }
+                result = result || matched
             }
+            return result
         case .number, .date, .boolean, .binary, .address:
-            try budget.spend(value.utf8.count + listedCount)
+            try budget.spend(value.utf8.count * 4 + listedCount)
             return isMatch(value)
         }
     }
@@ -118,13 +128,18 @@ enum ConditionTest: Sendable {
         }
     }
 
+    /// What comparing with one listed text takes, and making lower case of a byte.
+    private static let (stepsOfTemplate, stepsPerFoldedByte) = (32, 16)
+
     /// A text that cannot be made spoils the others, also those behind one that matches.
     private static func any(
-        of templates: [TextTemplate], _ isMatch: (TextTemplate) throws(Undecidable) -> Bool?
+        of templates: [TextTemplate], _ budget: inout EvaluationBudget,
+        _ isMatch: (TextTemplate, inout EvaluationBudget) throws(Undecidable) -> Bool?
     ) throws(Undecidable) -> Bool? {
         var result = false
         for template in templates where !(result && template.isConstant) {
-            guard let matched = try isMatch(template) else { return nil }
+            try budget.spend(stepsOfTemplate)
+            guard let matched = try isMatch(template, &budget) else { return nil }
             result = result || matched
         }
         return result
@@ -149,15 +164,41 @@ enum ConditionTest: Sendable {
     private static func bytes(_ text: String) -> [UInt8]? { Data(base64Encoded: text).map(Array.init) }
 }
 
-/// Patterns of ARNs, whose six parts are compared one by one: a `*` in one of the first five does not reach into the next.
-enum ARNPattern {
-    /// Whether the pattern, which is made of ``WildcardPatterns/units(of:)``, matches an ARN of these parts.
+/// A pattern of ARNs, whose six parts are compared one by one: a `*` in one of the first five does not reach into the next.
+struct ARNPattern: Sendable {
+    /// What comparing six parts takes beside their bytes.
+    static let stepsOfComparison = 128
+
+    private let template: TextTemplate
+    /// The parts of a pattern that is the same for every request.
+    private let parts: [ArraySlice<UInt8>]?
+
+    /// Returns nil for a text that is no pattern of ARNs, whatever the request: it is like no value.
+    init?(_ template: TextTemplate) {
+        self.template = template
+        parts = template.constantPattern.map(Self.parts)
+        if let parts, parts.count != 6 { return nil }
+    }
+
+    /// Whether it is the same for every request.
+    var isConstant: Bool { parts != nil }
+
+    /// Whether it matches an ARN of these parts.
     ///
+    /// - Returns: Nil when a policy variable has no value.
     /// - Throws: ``Undecidable``.
-    static func matches(
-        _ pattern: [UInt8], _ values: [ArraySlice<UInt8>], _ budget: inout ComparisonBudget
+    func matches(
+        _ values: [ArraySlice<UInt8>], _ source: any ConditionSource, _ budget: inout EvaluationBudget
+    ) throws(Undecidable) -> Bool? {
+        if let parts { return try Self.matches(parts, values, &budget) }
+        guard let pattern = try template.pattern(for: source, &budget) else { return nil }
+        try budget.spend(pattern.count)
+        return try Self.matches(Self.parts(pattern), values, &budget)
+    }
+
+    private static func matches(
+        _ patterns: [ArraySlice<UInt8>], _ values: [ArraySlice<UInt8>], _ budget: inout EvaluationBudget
     ) throws(Undecidable) -> Bool {
-        let patterns = parts(pattern)
         guard patterns.count == 6, values.count == 6 else { return false }
         for (pattern, value) in zip(patterns, values) {
             guard try WildcardPatterns.matches(pattern, value, &budget) else { return false }
@@ -168,6 +209,13 @@ enum ARNPattern {
     /// What stands between the colons of an ARN, of which there are five.
     static func parts(_ text: [UInt8]) -> [ArraySlice<UInt8>] {
         text.split(separator: UInt8(ascii: ":"), maxSplits: 5, omittingEmptySubsequences: false)
+    }
+}
+
+extension TextTemplate {
+    /// The same in lower case, where no request changes it.
+    fileprivate var foldedIfConstant: TextTemplate {
+        constantText.map { TextTemplate(literal: $0.lowercased()) } ?? self
     }
 }
 

@@ -49,7 +49,7 @@ final class TextTemplate: Sendable {
     }
 
     private static func constant(_ segments: [Segment]) -> (text: String, pattern: [UInt8])? {
-        var budget = ComparisonBudget()
+        var budget = EvaluationBudget.ofDocument
         guard let text = try? text(of: segments, for: NoConditions(), &budget),
             let pattern = try? pattern(of: segments, for: NoConditions(), &budget)
         else { return nil }
@@ -69,11 +69,21 @@ final class TextTemplate: Sendable {
         String(text.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
     }
 
+    /// A text that is the same for every request, as it stands.
+    init(literal text: String) {
+        segments = [.text(Array(text.utf8))]
+        constant = (text, WildcardPatterns.units(of: text.utf8))
+    }
+
     /// The longest text that a template becomes, in bytes: it can have one value of a request many times.
     private static let longest = 65_536
 
     /// Whether the text is the same for every request.
     var isConstant: Bool { constant != nil }
+    /// What it then is.
+    var constantText: String? { constant?.text }
+    /// The pattern that it then is.
+    var constantPattern: [UInt8]? { constant?.pattern }
 
     private static func isConstant(_ segments: [Segment]) -> Bool {
         segments.allSatisfy { segment in
@@ -85,14 +95,14 @@ final class TextTemplate: Sendable {
     ///
     /// - Throws: ``Undecidable``.
     func text(
-        for source: any ConditionSource, _ budget: inout ComparisonBudget
+        for source: any ConditionSource, _ budget: inout EvaluationBudget
     ) throws(Undecidable) -> String? {
         if let constant { return constant.text }
         return try Self.text(of: segments, for: source, &budget)
     }
 
     private static func text(
-        of segments: [Segment], for source: any ConditionSource, _ budget: inout ComparisonBudget
+        of segments: [Segment], for source: any ConditionSource, _ budget: inout EvaluationBudget
     ) throws(Undecidable) -> String? {
         var bytes: [UInt8] = []
         for segment in segments {
@@ -112,14 +122,14 @@ final class TextTemplate: Sendable {
     ///
     /// - Throws: ``Undecidable``.
     func pattern(
-        for source: any ConditionSource, _ budget: inout ComparisonBudget
+        for source: any ConditionSource, _ budget: inout EvaluationBudget
     ) throws(Undecidable) -> [UInt8]? {
         if let constant { return constant.pattern }
         return try Self.pattern(of: segments, for: source, &budget)
     }
 
     private static func pattern(
-        of segments: [Segment], for source: any ConditionSource, _ budget: inout ComparisonBudget
+        of segments: [Segment], for source: any ConditionSource, _ budget: inout EvaluationBudget
     ) throws(Undecidable) -> [UInt8]? {
         var pattern: [UInt8] = []
         for segment in segments {
@@ -136,10 +146,9 @@ final class TextTemplate: Sendable {
     }
 
     private static func value(
-        of key: ConditionKey, in source: any ConditionSource, _ budget: inout ComparisonBudget
+        of key: ConditionKey, in source: any ConditionSource, _ budget: inout EvaluationBudget
     ) throws(Undecidable) -> String? {
-        try budget.spend(source.steps(toFind: key))
-        switch source.values(of: key) {
+        switch try budget.values(of: key, in: source) {
         case .one(let value): return value
         case .absent, .several: return nil
         case .ambiguous: throw Undecidable()

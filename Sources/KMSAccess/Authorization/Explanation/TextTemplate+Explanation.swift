@@ -5,7 +5,7 @@ extension TextTemplate {
     static func firstUnset(
         in texts: [String], areResources: Bool = false, for request: any ConditionSource
     ) -> String? {
-        var budget = ComparisonBudget()
+        var budget = EvaluationBudget.ofDocument
         return texts.first { text in
             let template = TextTemplate(text, hasVariables: true, isResource: areResources)
             return (try? template.text(for: request, &budget)) == .some(nil)
