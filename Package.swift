@@ -28,6 +28,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-configuration.git", from: "1.4.0"),
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache.git", from: "2.1.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
         .package(url: "https://github.com/CoreOffice/XMLCoder.git", from: "0.18.0"),
     ],
@@ -95,11 +96,22 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        // The console: pages for people, made of what the APIs answer them. It knows browsers, but not HTTP.
+        .target(
+            name: "KMSConsole",
+            dependencies: [
+                "KMSModel", "KMSAccess", "KMSIdentity", "KMSCrypto", "KMSEngine",
+                .product(name: "Mustache", package: "swift-mustache"),
+            ],
+            resources: [.embedInCode("Templates"), .embedInCode("Assets")],
+            swiftSettings: strict
+        ),
+
         // Transport: bytes in, bytes out. Only this module knows HTTP.
         .target(
             name: "KMSServer",
             dependencies: [
-                "KMSModel", "KMSAccess", "KMSIdentity", "KMSEngine",
+                "KMSModel", "KMSAccess", "KMSIdentity", "KMSEngine", "KMSConsole",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),

@@ -12,6 +12,8 @@ package struct Engine: Sendable {
     package let pipeline: Pipeline
     /// Answers the IAM and the STS API.
     package let identity: IdentityService
+    /// Lets people into the console, and knows who they are.
+    package let signIn: ConsoleSignIn
     /// Nil unless the clock can be moved.
     package let clockService: ClockService?
     /// Does what time brings; it runs as a service.
@@ -89,6 +91,8 @@ package struct Engine: Sendable {
             authenticator: authenticator, identities: identities, ledger: ledger, turns: turns, keyring: keyring,
             audit: audit, outbox: outbox, clock: clock, logger: logger
         )
+        signIn = ConsoleSignIn(
+            authenticator: authenticator, identities: identities, directory: directory, audit: audit, clock: clock)
         clockService = controllable.map {
             ClockService(
                 authenticator: authenticator, clock: $0, store: store, housekeeping: housekeeping, audit: audit

@@ -1,6 +1,7 @@
 import HTTPTypes
 package import Hummingbird
 import KMSAccess
+import KMSConsole
 package import KMSEngine
 import KMSModel
 import NIOCore
@@ -19,10 +20,14 @@ package struct Endpoint: HTTPResponder {
 
     private let json: JSONProtocol
     private let query: QueryProtocol
+    private let console: Console
     private let bodies = BodyAllowance()
 
-    /// The endpoint of `engine`'s APIs.
-    package init(engine: Engine) {
+    /// The endpoint of `engine`'s APIs, and of the console over them.
+    ///
+    /// - Throws: When the console cannot be made: a defect of this program.
+    package init(engine: Engine) throws {
+        console = try Console(engine: engine)
         json = JSONProtocol(pipeline: engine.pipeline, clock: engine.clockService)
         query = QueryProtocol(identity: engine.identity)
     }
@@ -48,6 +53,9 @@ package struct Endpoint: HTTPResponder {
         }
         if request.method == .get, request.uri.path == "/ping" {
             return JSONProtocol.healthy(requestID)
+        }
+        if ConsoleEndpoint.isFor(request) {
+            return await ConsoleEndpoint.answer(request, body, client, by: console)
         }
         if let answer = await query.answer(signed, contentType: request.headers[.contentType], client, requestID) {
             return answer

@@ -19,14 +19,15 @@ package struct HTTPServer: Service {
     /// - Parameters:
     ///   - descriptors: How many descriptors the process may have open; most of them are for connections.
     ///   - onReady: Called with the port once the server answers.
+    /// - Throws: As ``Endpoint/init(engine:)``.
     package init(
         engine: Engine, host: String, port: Int, descriptors: Int, logger: Logger,
         onReady: @escaping @Sendable (Int) async -> Void
-    ) {
+    ) throws {
         var logger = logger
         // The framework logs each connection's troubles; who cares asks for them.
         if logger.logLevel > .debug { logger.logLevel = max(logger.logLevel, .notice) }
-        application = Application(
+        application = try Application(
             responder: Endpoint(engine: engine),
             server: .http1(
                 configuration: .init(

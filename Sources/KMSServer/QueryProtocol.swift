@@ -66,24 +66,9 @@ struct QueryProtocol {
         return members
     }
 
-    /// The most pairs that are read, which nobody has signed yet: no request has as many.
-    private static let mostMembers = 1000
-
     private static func decode(_ form: some Collection<UInt8>, into members: inout [String: String]) -> Bool {
-        let pairs = form.split(separator: UInt8(ascii: "&"), maxSplits: mostMembers)
-        guard pairs.count <= mostMembers else { return false }
-        for pair in pairs {
-            let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = unescape(parts[0]), let value = unescape(parts.count > 1 ? parts[1] : pair.prefix(0)),
-                members.updateValue(value, forKey: name) == nil
-            else { return false }
-        }
-        return true
-    }
-
-    private static func unescape(_ text: some Collection<UInt8>) -> String? {
-        let spaced = text.map { $0 == UInt8(ascii: "+") ? UInt8(ascii: " ") : $0 }
-        return String(validating: spaced, as: UTF8.self)?.removingPercentEncoding
+        guard let pairs = FormEncoding.pairs(in: form) else { return false }
+        return pairs.allSatisfy { members.updateValue($0.value, forKey: $0.name) == nil }
     }
 
     // MARK: Answers

@@ -32,7 +32,7 @@ struct RunningService: Service {
     func run() async throws {
         await doWhatIsOverdue()
         guard !Task.isShuttingDownGracefully else { return }
-        let server = HTTPServer(
+        let server = try HTTPServer(
             engine: data.engine, host: address.host, port: address.port, descriptors: DescriptorLimit.raise(),
             logger: logger
         ) { [address, announce] port in

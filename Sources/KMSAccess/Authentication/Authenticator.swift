@@ -1,6 +1,6 @@
 package import Foundation
 package import KMSCrypto
-import KMSModel
+package import KMSModel
 
 /// Finds out who signed a request (AWS Signature Version 4).
 package struct Authenticator: Sendable {
@@ -8,7 +8,8 @@ package struct Authenticator: Sendable {
 
     private let credentials: any CredentialSource
     private let keyring: Keyring
-    private let regions: HostedRegions
+    /// The regions that requests are answered for.
+    package let regions: HostedRegions
     private let cache = SigningKeyCache()
     private let sessions = SessionCache()
 
@@ -33,7 +34,8 @@ package struct Authenticator: Sendable {
         let claim = try SignatureClaim(of: request)
         let region = try checkScope(of: claim, service)
         try checkTime(of: claim, service, now)
-        let credential = try credential(of: claim, serverTime)
+        let credential = try credential(
+            String(claim.accessKeyID), withToken: claim.securityToken, at: serverTime)
         // Elsewhere the same names would be other ARNs, and policies that name ARNs would say nothing of them.
         guard credentials.partition(of: credential.principal.account) == region.partition else {
             throw .unrecognizedClient
@@ -42,9 +44,57 @@ package struct Authenticator: Sendable {
         if credential.session == nil {
             credentials.noteUse(of: credential.accessKeyID, for: service.name, in: region, at: serverTime)
         }
-        return Caller(
-            principal: credential.principal, accessKeyID: credential.accessKeyID, region: region,
-            session: credential.session)
+        return Caller(credential, in: region)
+    }
+
+    // MARK: Without a signature
+
+    /// Whoever has these credentials, if `secret` is the access key's own.
+    ///
+    /// Unknown access keys take as long as known ones with another secret, and are refused in the same way. The secret is
+    /// proven by deriving a signing key from it and comparing what both keys sign, in constant time.
+    ///
+    /// - Parameters:
+    ///   - token: What came with temporary credentials.
+    ///   - now: What the end of a session is compared with.
+    ///   - region: Where the caller will be, for an account of this partition; nil for a partition that has no region here.
+    /// - Throws: ``AuthenticationFailure``: `unrecognizedClient`, `expiredToken`, `signatureMismatch`.
+    package func caller(
+        signingInWith accessKeyID: String, secret: SecretBytes, token: String?, at now: Date,
+        in region: (Partition) -> Region?
+    ) throws(AuthenticationFailure) -> Caller {
+        let scope = (date: "19700101", region: "none", service: "signin")
+        let given = SigningKey(secret: secret, date: scope.date, region: scope.region, service: scope.service)
+        let credential: Credential
+        do throws(AuthenticationFailure) {
+            credential = try self.credential(accessKeyID, withToken: token, at: now)
+        } catch {
+            _ = SigningKey(secret: secret, date: scope.date, region: scope.region, service: scope.service)
+            throw error
+        }
+        let own = try derive(credential, date: scope.date, region: scope.region, service: scope.service)
+        let text = Array(accessKeyID.utf8)
+        guard own.isValid(given.signature(of: text), for: text) else { throw .signatureMismatch }
+        let account = credential.principal.account
+        guard let region = credentials.partition(of: account).flatMap(region) else { throw .unrecognizedClient }
+        if credential.session == nil {
+            credentials.noteUse(of: accessKeyID, for: scope.service, in: region, at: now)
+        }
+        return Caller(credential, in: region)
+    }
+
+    /// Whoever has these credentials now, without any proof: for one who has proven them before, in the same partition.
+    ///
+    /// - Throws: ``AuthenticationFailure``: `unrecognizedClient` when the access key is not active any more or its user is
+    ///   gone, `expiredToken`, `wrongRegion` for a region that is not served or not of the account's partition.
+    package func caller(
+        knownBy accessKeyID: String, token: String?, in region: Region, at now: Date
+    ) throws(AuthenticationFailure) -> Caller {
+        let credential = try credential(accessKeyID, withToken: token, at: now)
+        guard regions.contains(region),
+            credentials.partition(of: credential.principal.account) == region.partition
+        else { throw .wrongRegion }
+        return Caller(credential, in: region)
     }
 
     // MARK: Steps
@@ -87,12 +137,11 @@ package struct Authenticator: Sendable {
     }
 
     private func credential(
-        of claim: SignatureClaim, _ now: Date
+        _ accessKeyID: String, withToken token: String?, at now: Date
     ) throws(AuthenticationFailure) -> Credential {
-        let accessKeyID = String(claim.accessKeyID)
         // Two texts that Swift takes for equal would be one access key with two names in the audit log.
         guard accessKeyID.utf8.allSatisfy({ $0 < 0x80 }) else { throw .unrecognizedClient }
-        guard let token = claim.securityToken else {
+        guard let token else {
             guard let credential = credentials.credential(accessKeyID) else { throw .unrecognizedClient }
             return credential
         }
@@ -118,7 +167,11 @@ package struct Authenticator: Sendable {
         }
         let name = String(claim.credential)
         let known = cache.key(for: name, of: owner)
-        let key = if let known { known } else { try derive(claim, owner) }
+        let key =
+            if let known { known } else {
+                try derive(
+                    owner, date: String(claim.scopeDate), region: String(claim.region), service: String(claim.service))
+            }
         let isPresigned = claim.form != .header
         var isValid = key.isValid(claim.signature, for: text(excluding: isPresigned ? ["X-Amz-Signature"] : []))
         // Some signers add the token to the query when it is signed already; it proves by itself that it is genuine.
@@ -141,9 +194,8 @@ package struct Authenticator: Sendable {
     }
 
     private func derive(
-        _ claim: SignatureClaim, _ owner: Credential
+        _ owner: Credential, date: String, region: String, service: String
     ) throws(AuthenticationFailure) -> SigningKey {
-        let (date, region, service) = (String(claim.scopeDate), String(claim.region), String(claim.service))
         switch owner.secret {
         case .derived(let salt):
             return keyring.signingKey(

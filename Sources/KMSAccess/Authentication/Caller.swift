@@ -19,6 +19,12 @@ package struct Caller: Sendable {
         self.session = session
     }
 
+    init(_ credential: Credential, in region: Region) {
+        self.init(
+            principal: credential.principal, accessKeyID: credential.accessKeyID, region: region,
+            session: credential.session)
+    }
+
     /// The partition that the caller's ARNs are shown in.
     package var partition: Partition { region.partition }
 }

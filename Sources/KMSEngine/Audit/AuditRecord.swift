@@ -38,6 +38,8 @@ package struct AuditRecord: Sendable {
     package var resources: [(account: AccountID, arn: String)] = []
     /// Whether the record tells at all what the call was about.
     var showsResources = true
+    /// Whether somebody came into the console, or tried to.
+    private var isSignIn: Bool { eventSource == ConsoleSignIn.eventSource }
     /// What made the server do it.
     package let origin: Origin
     /// The service that made the call on the caller's behalf, or nil when the caller did.
@@ -213,7 +215,7 @@ package struct AuditRecord: Sendable {
                 writer.value(.object(details))
             }
         } else {
-            writer.member("eventType", "AwsApiCall")
+            writer.member("eventType", isSignIn ? "AwsConsoleSignIn" : "AwsApiCall")
         }
         writer.name("managementEvent")
         writer.bool(true)

@@ -17,14 +17,23 @@ extension Pipeline {
     package func explain(
         _ request: SignedRequest, from client: Client, requestID: String
     ) async throws(KMSError) -> [UInt8] {
-        let now = clock.now
         let asker: Caller
         do throws(AuthenticationFailure) {
             asker = try authenticator.verify(
-                request, expecting: .administration, at: clock.signingTime, serverTime: now)
+                request, expecting: .administration, at: clock.signingTime, serverTime: clock.now)
         } catch {
             throw KMSError(error)
         }
+        return try await explain(request.body, by: asker, from: client, requestID: requestID)
+    }
+
+    /// Says for somebody who is known what ``explain(_:from:requestID:)`` says.
+    ///
+    /// - Throws: ``KMSError``: `AccessDeniedException`, `ValidationException`, `NotFoundException`.
+    package func explain(
+        _ body: [UInt8], by asker: Caller, from client: Client, requestID: String
+    ) async throws(KMSError) -> [UInt8] {
+        let now = clock.now
         var record = AuditRecord(
             time: now, eventSource: "chatelaine", eventName: "ExplainAccess", eventID: RequestID.make(),
             region: asker.region, account: asker.principal.account,
@@ -33,7 +42,7 @@ extension Pipeline {
         record.showsResources = false
         let result: Result<[UInt8], KMSError>
         do throws(KMSError) {
-            guard case .object(let object)? = try? JSONParser.parse(request.body, refusingDuplicates: true) else {
+            guard case .object(let object)? = try? JSONParser.parse(body, refusingDuplicates: true) else {
                 throw KMSError(.serialization)
             }
             record.requestParameters = JSONObject(

@@ -46,14 +46,27 @@ package struct IdentityService: Sendable {
         _ request: SignedRequest, _ sent: [String: String], action: String, of api: API, from client: Client,
         requestID: String
     ) async throws(Refusal) -> QueryValue? {
-        let now = clock.now
         let caller: Caller
         do throws(AuthenticationFailure) {
             caller = try authenticator.verify(
-                request, expecting: api.service, at: clock.signingTime, serverTime: now)
+                request, expecting: api.service, at: clock.signingTime, serverTime: clock.now)
         } catch {
             throw .notAuthenticated(error)
         }
+        return try await answer(sent, action: action, of: api, by: caller, from: client, requestID: requestID)
+    }
+
+    /// Answers a request of a caller who is known, and keeps its record before the answer leaves.
+    ///
+    /// - Parameters:
+    ///   - sent: The members of the request, of which the operation takes those that it has.
+    ///   - requestID: The identifier that the record and the answer carry.
+    /// - Returns: The operation's result; nil for operations that have none.
+    package func answer(
+        _ sent: [String: String], action: String, of api: API, by caller: Caller, from client: Client,
+        requestID: String
+    ) async throws(Refusal) -> QueryValue? {
+        let now = clock.now
         func call(_ form: Form) -> IdentityCall {
             IdentityCall(
                 request: IdentityRequest(form: form, caller: caller, now: now, keyring: keyring, directory: identities),

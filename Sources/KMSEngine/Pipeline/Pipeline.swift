@@ -65,21 +65,32 @@ package struct Pipeline: Sendable {
     package func answer(
         _ request: SignedRequest, for operation: OperationName, from client: Client, requestID: String
     ) async -> Result<[UInt8], KMSError> {
-        let now = clock.now
         let caller: Caller
         do throws(AuthenticationFailure) {
             caller = try authenticator.verify(
-                request, expecting: .kms, at: clock.signingTime, serverTime: now)
+                request, expecting: .kms, at: clock.signingTime, serverTime: clock.now)
         } catch {
             // Nobody is known to have called, so there is no account whose record this could be.
             return .failure(KMSError(error))
         }
+        return await answer(request.body, for: operation, by: caller, from: client, requestID: requestID)
+    }
+
+    /// Answers a request for `operation` of a caller who is known, and keeps its record before the answer leaves.
+    ///
+    /// - Parameters:
+    ///   - body: The operation's input as JSON.
+    ///   - requestID: The identifier that the record and the answer carry.
+    package func answer(
+        _ body: [UInt8], for operation: OperationName, by caller: Caller, from client: Client, requestID: String
+    ) async -> Result<[UInt8], KMSError> {
+        let now = clock.now
         let record = AuditRecord(
             time: now, eventName: operation.rawValue, eventID: RequestID.make(), region: caller.region,
             account: caller.principal.account, origin: .call(caller, client: client, requestID: requestID)
         )
         var call = Call(context: context(of: caller, from: client, at: now), record: record)
-        let result = await run(operation, request.body, &call)
+        let result = await run(operation, body, &call)
         if case .failure(let error) = result { call.record.outcome = AuditRecord.Failure(error) }
         do throws(AuditFailure) {
             if let kept = call.kept {

@@ -73,6 +73,13 @@ package final class KeyDirectory: Sendable {
         contents.withLock { $0.aliases[arn] }
     }
 
+    /// The regions in which `account` has keys, in order.
+    package func regions(of account: AccountID) -> [Region] {
+        contents.withLock { contents in
+            contents.keyIDs.filter { $0.key.account == account && $0.value.count > 0 }.map(\.key.region).sorted()
+        }
+    }
+
     /// How many customer managed keys `realm` has, in every state.
     package func customerKeyCount(in realm: Realm) -> Int {
         contents.withLock { $0.customerKeyCounts[realm] ?? 0 }

@@ -4,6 +4,11 @@ extension Region {
     /// Source: the regions that AWS's SDKs know (botocore 1.40, `partitions.json`).
     package var isOfAWS: Bool { Self.namesOfAWS.contains(description) }
 
+    /// The regions that AWS has in a partition, in order.
+    package static func ofAWS(in partition: Partition) -> [Region] {
+        namesOfAWS.compactMap(Region.init).filter { $0.partition == partition }.sorted()
+    }
+
     private static let namesOfAWS: Set = [
         "af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1",
         "ap-south-2", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5",

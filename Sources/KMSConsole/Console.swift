@@ -1,0 +1,100 @@
+import Foundation
+import KMSAccess
+import KMSCrypto
+package import KMSEngine
+import KMSModel
+import Logging
+
+/// The console: from a browser's request to a page.
+///
+/// This is where to start reading. Nobody gets behind the sign-in without a session, and nothing is changed without the token
+/// that this server wrote into the form. Whatever a page shows or does is then asked of the APIs (``Visit``), as whoever is
+/// signed in: the console itself decides nothing.
+package struct Console: Sendable {
+    /// The cookie that a session is known by.
+    static let sessionCookie = "chatelaine-session"
+
+    private let engine: Engine
+    private let site: Site
+    private let sessions = ConsoleSessions()
+    private let signIn: SignInPages
+
+    /// - Throws: What is wrong with a template: a defect of this program.
+    package init(engine: Engine) throws {
+        self.engine = engine
+        site = try Site()
+        signIn = SignInPages(engine: engine, site: site, sessions: sessions)
+    }
+
+    /// Answers a request.
+    package func respond(to request: ConsoleRequest) async -> ConsoleResponse {
+        if request.path.first == "assets" { return site.asset(request.path.dropFirst().first ?? "") ?? notFound(nil) }
+        if request.path == ["sign-in"] { return await signIn.respond(to: request) }
+        guard let name = request.cookies[Self.sessionCookie],
+            let session = sessions.session(name, at: engine.signIn.time)
+        else { return signIn.ask(for: request) }
+        if request.isPost, !isGenuine(request, session) {
+            return failure(
+                ConsoleFailure(
+                    "FormExpired", "The form is not of this session. Nothing was changed. Open the page again.",
+                    status: 403), nil)
+        }
+        if request.path == ["sign-out"], request.isPost { return signIn.end(name) }
+        let visit: Visit
+        do throws(AuthenticationFailure) {
+            guard let made = try self.visit(request, session, name) else { return notFound(nil) }
+            visit = made
+        } catch {
+            // The access key is gone or inactive, or the session of a role is over.
+            return signIn.end(name)
+        }
+        guard request.path.count > 1 else { return .seeOther("\(visit.base)/keys") }
+        do throws(ConsoleFailure) {
+            return try await page(visit) ?? notFound(visit)
+        } catch {
+            return failure(error, visit)
+        }
+    }
+
+    /// The visit of a region: of the one that the path names, or of the one that the visitor begins in or chooses.
+    ///
+    /// - Returns: Nil for what is no region of the visitor's.
+    private func visit(
+        _ request: ConsoleRequest, _ session: ConsoleSession, _ name: String
+    ) throws(AuthenticationFailure) -> Visit? {
+        let chosen = request.path == ["region"] ? request.query["name"] : nil
+        guard let region = Region(chosen ?? request.path.first ?? session.home.description) else { return nil }
+        do throws(AuthenticationFailure) {
+            let caller = try engine.signIn.caller(session.accessKeyID, token: session.securityToken, in: region)
+            return Visit(
+                request: request, session: session, caller: caller, engine: engine, site: site,
+                notices: Notices(sessions: sessions, name: name))
+        } catch .wrongRegion {
+            return nil
+        }
+    }
+
+    private func page(_ visit: Visit) async throws(ConsoleFailure) -> ConsoleResponse? {
+        let rest = Array(visit.request.path.dropFirst(2))
+        switch visit.request.path[1] {
+        case "keys" where rest.isEmpty: return try await KeyListPage(visit, .keys).respond()
+        case "managed" where rest.isEmpty: return try await KeyListPage(visit, .managed).respond()
+        default: return nil
+        }
+    }
+
+    /// Whether a form was made by this server for this session, and sent from a page of it.
+    private func isGenuine(_ request: ConsoleRequest, _ session: ConsoleSession) -> Bool {
+        !request.isCrossSite && ConsoleToken.areEqual(request.form["token"] ?? "", session.formToken)
+    }
+
+    private func notFound(_ visit: Visit?) -> ConsoleResponse {
+        failure(ConsoleFailure("NotFound", "There is no such page.", status: 404), visit)
+    }
+
+    private func failure(_ failure: ConsoleFailure, _ visit: Visit?) -> ConsoleResponse {
+        let frame = visit?.frame("Something went wrong", at: nil) ?? site.frame("Something went wrong")
+        let screen = Screen(frame: frame, alert: Alert(failure), content: visit?.base ?? "/console")
+        return .page(site.templates.render(.failure, screen), status: failure.status)
+    }
+}

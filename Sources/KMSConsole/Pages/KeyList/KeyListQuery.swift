@@ -1,0 +1,122 @@
+import Foundation
+import KMSEngine
+import KMSModel
+
+/// What a list of keys is searched for, and in which order it stands.
+struct KeyListQuery: Sendable {
+    /// What the fields of the search show.
+    struct Fields: Sendable {
+        let search: String
+        let state: String
+        let sort: String
+    }
+
+    /// The head of a column that can be sorted by.
+    struct Column: Sendable {
+        let name: String
+        let href: String
+        /// How `aria-sort` says it.
+        let order: String
+        let arrow: String
+    }
+
+    private enum Order: String, CaseIterable {
+        case alias, id, state, spec, usage, created
+
+        var name: String {
+            switch self {
+            case .alias: "Alias"
+            case .id: "Key ID"
+            case .state: "Status"
+            case .spec: "Key spec"
+            case .usage: "Usage"
+            case .created: "Created"
+            }
+        }
+    }
+
+    /// The words that all have to be found, in lower case.
+    private let words: [String]
+    private let search: String
+    private let state: String
+    private var order: Order
+    private var isDescending: Bool
+    /// From 1.
+    var page: Int
+
+    init(_ fields: FormFields) {
+        search = String((fields.text("q") ?? "").prefix(200))
+        words = search.lowercased().split(separator: " ").map(String.init)
+        state = fields.text("state") ?? ""
+        let sort = fields.text("sort") ?? Order.alias.rawValue
+        isDescending = sort.hasPrefix("-")
+        order = Order(rawValue: sort.drop { $0 == "-" }.description) ?? .alias
+        page = max(1, fields.text("page").flatMap { Int($0) } ?? 1)
+    }
+
+    var fields: Fields { Fields(search: search, state: state, sort: sort) }
+
+    private var sort: String { (isDescending ? "-" : "") + order.rawValue }
+
+    /// The query of a URL, with its question mark; empty for the list as it is at first.
+    var text: String {
+        var items: [URLQueryItem] = []
+        if !search.isEmpty { items.append(URLQueryItem(name: "q", value: search)) }
+        if !state.isEmpty { items.append(URLQueryItem(name: "state", value: state)) }
+        if sort != Order.alias.rawValue { items.append(URLQueryItem(name: "sort", value: sort)) }
+        if page > 1 { items.append(URLQueryItem(name: "page", value: String(page))) }
+        guard !items.isEmpty else { return "" }
+        var components = URLComponents()
+        components.queryItems = items
+        return "?" + (components.percentEncodedQuery ?? "").replacingOccurrences(of: "+", with: "%2B")
+    }
+
+    func columns(path: (KeyListQuery) -> String) -> [Column] {
+        Order.allCases.map { order in
+            var next = self
+            let isCurrent = order == self.order
+            next.order = order
+            next.isDescending = isCurrent && !isDescending
+            next.page = 1
+            return Column(
+                name: order.name, href: path(next),
+                order: isCurrent ? (isDescending ? "descending" : "ascending") : "none",
+                arrow: isCurrent ? (isDescending ? "▼" : "▲") : "")
+        }
+    }
+
+    // MARK: Keys
+
+    /// Whether the key is one of those that are searched for: each word is in its names, its identifier, its description, or
+    /// a tag, which is written `key=value`.
+    func admits(_ key: KeyOverview) -> Bool {
+        guard state.isEmpty || key.details?.state.rawValue == state else { return false }
+        guard !words.isEmpty else { return true }
+        let texts =
+            [key.keyID.description, key.details?.description ?? ""] + key.aliases
+            + (key.tags ?? []).map { "\($0.key)=\($0.value)" }
+        let folded = texts.map { $0.lowercased() }
+        return words.allSatisfy { word in folded.contains { $0.contains(word) } }
+    }
+
+    /// The keys in order; those that have nothing to be sorted by come last.
+    func sorted(_ keys: [KeyOverview]) -> [KeyOverview] {
+        let named = keys.map { (key: $0, name: name(of: $0)) }
+        return named.sorted { left, right in
+            guard left.name != right.name else { return left.key.keyID < right.key.keyID }
+            guard let first = left.name, let second = right.name else { return left.name != nil }
+            return (first < second) != isDescending
+        }.map(\.key)
+    }
+
+    private func name(of key: KeyOverview) -> String? {
+        switch order {
+        case .alias: key.aliases.first
+        case .id: key.keyID.description
+        case .state: key.details?.state.rawValue
+        case .spec: key.details?.spec.rawValue
+        case .usage: key.details?.usage.rawValue
+        case .created: key.details.map { UTCTime($0.creationDate).iso8601 }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+import Foundation
+import KMSCrypto
+import KMSModel
+import Synchronization
+
+/// Who is signed in.
+///
+/// In memory: a restart signs everybody out. Sessions are found by the hash of what the browser has, so that the time of
+/// looking tells nothing of those that are there. What a session may do is asked anew with each request: it holds nothing but
+/// which credentials it was begun with.
+final class ConsoleSessions: Sendable {
+    /// How long a session lasts, and how long it lasts unused, in seconds.
+    static let (longest, longestIdle): (TimeInterval, TimeInterval) = (12 * 3600, 3600)
+    private static let mostSessions = 10_000
+
+    private struct Entry {
+        var session: ConsoleSession
+        var lastUse: Date
+        var notice: String?
+
+        func isOver(at now: Date) -> Bool {
+            now.timeIntervalSince(session.begin) >= ConsoleSessions.longest
+                || now.timeIntervalSince(lastUse) >= ConsoleSessions.longestIdle
+        }
+    }
+
+    private let entries = Mutex<[[UInt8]: Entry]>([:])
+
+    /// Begins a session.
+    ///
+    /// - Returns: What the browser shows from then on.
+    /// - Throws: ``CryptoFailure``.
+    func begin(_ session: ConsoleSession) throws(CryptoFailure) -> String {
+        let name = try ConsoleToken.make()
+        entries.withLock { entries in
+            if entries.count >= Self.mostSessions {
+                entries = entries.filter { !$0.value.isOver(at: session.begin) }
+            }
+            // The one that was used longest ago makes room.
+            if entries.count >= Self.mostSessions,
+                let oldest = entries.min(by: { $0.value.lastUse < $1.value.lastUse })?.key
+            {
+                entries[oldest] = nil
+            }
+            entries[ConsoleToken.place(of: name)] = Entry(session: session, lastUse: session.begin)
+        }
+        return name
+    }
+
+    /// The session that a browser shows, if it is not over; it is in use then.
+    func session(_ name: String, at now: Date) -> ConsoleSession? {
+        entries.withLock { entries -> ConsoleSession? in
+            let place = ConsoleToken.place(of: name)
+            guard let entry = entries[place] else { return nil }
+            guard !entry.isOver(at: now) else {
+                entries[place] = nil
+                return nil
+            }
+            entries[place]?.lastUse = now
+            return entry.session
+        }
+    }
+
+    /// Ends a session.
+    func end(_ name: String) {
+        entries.withLock { $0[ConsoleToken.place(of: name)] = nil }
+    }
+
+    /// Keeps a sentence for the next page.
+    func leave(_ notice: String, in name: String) {
+        entries.withLock { $0[ConsoleToken.place(of: name)]?.notice = notice }
+    }
+
+    /// Takes the sentence that was kept.
+    func takeNotice(of name: String) -> String? {
+        entries.withLock { entries in
+            let place = ConsoleToken.place(of: name)
+            defer { entries[place]?.notice = nil }
+            return entries[place]?.notice
+        }
+    }
+}
+
+/// What a browser was signed in with.
+struct ConsoleSession: Sendable {
+    let accessKeyID: String
+    /// What came with temporary credentials.
+    let securityToken: String?
+    /// What every form must bring back.
+    let formToken: String
+    /// The region that the visitor begins in.
+    let home: Region
+    let begin: Date
+}
+
+/// Texts that nobody can guess.
+enum ConsoleToken {
+    /// 32 random bytes in hexadecimal.
+    ///
+    /// - Throws: ``CryptoFailure`` when the system has no random bytes.
+    static func make() throws(CryptoFailure) -> String {
+        var bytes = [UInt8](repeating: 0, count: 32)
+        let filled = bytes.withUnsafeMutableBytes { buffer in
+            Result { () throws(CryptoFailure) in try SystemRandomness().fill(buffer) }
+        }
+        try filled.get()
+        return Hex.encode(bytes)
+    }
+
+    /// Where something is kept that goes by a token.
+    static func place(of token: String) -> [UInt8] { Digest.sha256(Array(token.utf8)) }
+
+    /// Whether two tokens are the same, in a time that does not depend on where they differ.
+    static func areEqual(_ left: String, _ right: String) -> Bool {
+        Digest.areEqual(Array(left.utf8), Array(right.utf8))
+    }
+}

@@ -1,0 +1,119 @@
+import Foundation
+import KMSAccess
+import KMSEngine
+import KMSIdentity
+import KMSModel
+
+/// Why something that a page was to do was not done: the API's own code and sentence.
+struct ConsoleFailure: Error, Sendable {
+    let code: String
+    let message: String
+    /// The HTTP status of the page that says so.
+    var status = 400
+
+    init(_ code: String, _ message: String, status: Int = 400) {
+        self.code = code
+        self.message = message
+        self.status = status
+    }
+
+    init(_ error: KMSError) {
+        let status = error.code == .accessDenied ? 403 : error.code == .notFound ? 404 : 400
+        self.init(error.code.rawValue, error.message ?? "", status: status)
+    }
+
+    /// Whether the caller may not do what was asked.
+    var isDenial: Bool { status == 403 }
+}
+
+/// A request of somebody who is signed in, and the APIs as that principal calls them.
+///
+/// Whatever a page shows or does goes through here: it is decided and recorded as the same call of a program would be.
+struct Visit: Sendable {
+    let request: ConsoleRequest
+    let session: ConsoleSession
+    let caller: Caller
+    let engine: Engine
+    let site: Site
+    let notices: Notices
+
+    /// The server's own time.
+    var now: Date { engine.signIn.now }
+
+    /// Where the pages of the region are.
+    var base: String { "/console/\(caller.region)" }
+
+    /// Calls an operation of KMS.
+    ///
+    /// - Returns: The members of its output.
+    /// - Throws: ``ConsoleFailure``.
+    @discardableResult
+    func kms(_ operation: OperationName, _ members: JSONObject = JSONObject()) async throws(ConsoleFailure)
+        -> JSONObject
+    {
+        var writer = JSONWriter()
+        writer.value(.object(members))
+        let answer = await engine.pipeline.answer(
+            writer.bytes, for: operation, by: caller, from: request.client, requestID: RequestID.make())
+        switch answer {
+        case .success(let body): return try Self.object(in: body)
+        case .failure(let error): throw ConsoleFailure(error)
+        }
+    }
+
+    /// Calls an operation of KMS in another region.
+    ///
+    /// - Throws: ``ConsoleFailure``.
+    func at(_ region: Region) throws(ConsoleFailure) -> Visit {
+        do throws(AuthenticationFailure) {
+            let caller = try engine.signIn.caller(session.accessKeyID, token: session.securityToken, in: region)
+            return Visit(
+                request: request, session: session, caller: caller, engine: engine, site: site, notices: notices)
+        } catch {
+            throw ConsoleFailure(error.code.rawValue, error.message(for: .kms))
+        }
+    }
+
+    /// Calls an operation of IAM.
+    ///
+    /// - Parameter members: As the query protocol names them, such as `Tags.member.1.Key`.
+    /// - Returns: Its result; an empty structure of an operation without any.
+    /// - Throws: ``ConsoleFailure``.
+    @discardableResult
+    func iam(_ action: String, _ members: [String: String] = [:]) async throws(ConsoleFailure) -> QueryValue {
+        do throws(IdentityService.Refusal) {
+            let result = try await engine.identity.answer(
+                members, action: action, of: .iam, by: caller, from: request.client, requestID: RequestID.make())
+            return result ?? .structure([])
+        } catch {
+            switch error {
+            case .refused(let failure): throw ConsoleFailure(failure.code, failure.message, status: failure.status)
+            case .notAuthenticated(let failure): throw ConsoleFailure(failure.code.rawValue, failure.message(for: .iam))
+            case .unknownAction: throw ConsoleFailure("InvalidAction", "Could not find operation \(action)")
+            }
+        }
+    }
+
+    /// Asks why somebody may do something, or may not.
+    ///
+    /// - Throws: ``ConsoleFailure``.
+    func explain(_ question: JSONObject) async throws(ConsoleFailure) -> JSONObject {
+        var writer = JSONWriter()
+        writer.value(.object(question))
+        let answer: [UInt8]
+        do throws(KMSError) {
+            answer = try await engine.pipeline.explain(
+                writer.bytes, by: caller, from: request.client, requestID: RequestID.make())
+        } catch {
+            throw ConsoleFailure(error)
+        }
+        return try Self.object(in: answer)
+    }
+
+    private static func object(in body: [UInt8]) throws(ConsoleFailure) -> JSONObject {
+        guard case .object(let object)? = try? JSONParser.parse(body) else {
+            throw ConsoleFailure(KMSError(.kmsInternal))
+        }
+        return object
+    }
+}

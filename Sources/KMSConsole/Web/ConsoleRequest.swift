@@ -1,0 +1,105 @@
+import Foundation
+package import KMSEngine
+import KMSModel
+
+/// A request of a browser, as the console sees it.
+package struct ConsoleRequest: Sendable {
+    /// Whether the request may change something; the only other method is GET.
+    package let isPost: Bool
+    /// The parts of the path behind `/console`, decoded.
+    package let path: [String]
+    /// The path and the query as they came.
+    package let target: String
+    /// What stands behind the question mark.
+    package let query: FormFields
+    /// What a form has sent.
+    package let form: FormFields
+    /// The browser's cookies by their names.
+    package let cookies: [String: String]
+    /// The header `Origin`: the scheme, name and port of the page that the form is on.
+    package let origin: String?
+    /// The header `Sec-Fetch-Site`: how that page is related to this server.
+    package let fetchSite: String?
+    /// The header `Host`.
+    package let host: String?
+    package let client: Client
+
+    /// Reads a request.
+    ///
+    /// - Parameters:
+    ///   - path: All of the path, still percent-encoded, which begins with `/console`.
+    ///   - cookies: The value of the header `Cookie`.
+    /// - Returns: Nil for a path, query or form that cannot be read.
+    package init?(
+        isPost: Bool, path: String, query: String, body: [UInt8], cookies: String?, origin: String?,
+        fetchSite: String?, host: String?, client: Client
+    ) {
+        let parts = path.split(separator: "/").dropFirst().map { $0.removingPercentEncoding }
+        let target = query.isEmpty ? path : "\(path)?\(query)"
+        guard parts.allSatisfy({ $0 != nil }), let query = FormFields(query.utf8), let form = FormFields(body) else {
+            return nil
+        }
+        self.isPost = isPost
+        self.path = parts.compactMap(\.self)
+        self.target = target
+        self.query = query
+        self.form = form
+        self.cookies = Self.cookies(in: cookies ?? "")
+        self.origin = origin
+        self.fetchSite = fetchSite
+        self.host = host
+        self.client = client
+    }
+
+    /// Source: RFC 6265, section 5.4; of two cookies with one name the first, whose path is longer, counts.
+    private static func cookies(in header: String) -> [String: String] {
+        var cookies: [String: String] = [:]
+        for pair in header.split(separator: ";") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2 else { continue }
+            let name = String(parts[0].drop { $0 == " " })
+            if cookies[name] == nil { cookies[name] = String(parts[1]) }
+        }
+        return cookies
+    }
+
+    /// Whether the browser says that a page of another site has sent the form.
+    ///
+    /// Older browsers say nothing, and programs neither: then the token of the form decides alone.
+    var isCrossSite: Bool {
+        if let fetchSite, fetchSite != "same-origin", fetchSite != "none" { return true }
+        guard let origin, let host else { return false }
+        return origin != "http://\(host)" && origin != "https://\(host)"
+    }
+
+    /// Whether the browser has the page by TLS: what it says of the page's origin holds behind a proxy too.
+    var isSecure: Bool { origin?.hasPrefix("https://") == true }
+}
+
+/// The fields of a form or a query, in the order in which they were sent.
+package struct FormFields: Sendable {
+    private let pairs: [(name: String, value: String)]
+
+    /// Returns nil for what cannot be read.
+    package init?(_ bytes: some Collection<UInt8>) {
+        guard let pairs = FormEncoding.pairs(in: bytes) else { return nil }
+        self.pairs = pairs
+    }
+
+    /// The first field of this name; texts of several lines come with line feeds alone.
+    subscript(name: String) -> String? {
+        pairs.first { $0.name == name }?.value.replacingOccurrences(of: "\r\n", with: "\n")
+    }
+
+    /// The text of a field without white space around it; nil when there is nothing else.
+    func text(_ name: String) -> String? {
+        let text = self[name]?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
+        return text.isEmpty ? nil : text
+    }
+
+    /// All fields of this name.
+    func all(_ name: String) -> [String] { pairs.filter { $0.name == name }.map(\.value) }
+
+    /// Whether a box is ticked.
+    func has(_ name: String) -> Bool { pairs.contains { $0.name == name } }
+}

@@ -1,0 +1,81 @@
+package import Foundation
+package import KMSAccess
+import KMSIdentity
+package import KMSModel
+
+/// What a list of keys shows of one, as far as the caller may know it.
+package struct KeyOverview: Sendable {
+    /// The key.
+    package let keyID: KeyID
+    /// What DescribeKey would tell; nil for a key that the caller may not describe.
+    package let details: Details?
+    /// The names of the key, in order; none where the caller may not list aliases.
+    package let aliases: [String]
+    /// Nil for a key whose tags the caller may not list.
+    package let tags: [Tag]?
+
+    /// A part of a key's metadata.
+    package struct Details: Sendable {
+        package let state: KeyState
+        package let spec: KeySpec
+        package let usage: KeyUsage
+        package let origin: KeyOrigin
+        package let manager: KeyManager
+        package let isMultiRegion: Bool
+        package let creationDate: Date
+        package let description: String
+    }
+}
+
+extension Pipeline {
+    /// How many keys are looked at before others get their turn.
+    private static let pieceOfKeys = 500
+
+    /// All keys of the caller's account and region, to search and sort them: each as DescribeKey and ListResourceTags would
+    /// answer, decided in the same way.
+    ///
+    /// Nothing is recorded: whoever shows a key calls those operations for it. That the caller may list keys at all has to be
+    /// known before.
+    ///
+    /// - Parameter withAliases: Whether the caller may list aliases.
+    package func keyOverviews(
+        for caller: Caller, from client: Client, withAliases: Bool
+    ) async -> [KeyOverview] {
+        var context = context(of: caller, from: client, at: clock.now)
+        var overviews: [KeyOverview] = []
+        var last: KeyID?
+        while true {
+            let ids = directory.keyIDs(in: context.realm, after: last, limit: Self.pieceOfKeys)
+            guard let end = ids.last else { return overviews }
+            for id in ids { overviews.append(overview(of: id, withAliases, in: &context)) }
+            last = end
+            await Task.yield()
+        }
+    }
+
+    private func overview(
+        of id: KeyID, _ withAliases: Bool, in context: inout RequestContext
+    ) -> KeyOverview {
+        guard let key = directory.key(KeyARN(realm: context.realm, keyID: id))?.at(context.now) else {
+            return KeyOverview(keyID: id, details: nil, aliases: [], tags: nil)
+        }
+        let aliases = withAliases ? directory.aliases(in: context.realm, of: key.arn, after: nil, limit: .max) : []
+        context.body = JSONObject(["KeyId": .string(id.description)])
+        let record = key.record
+        let details = KeyOverview.Details(
+            state: record.state, spec: record.spec, usage: record.usage, origin: record.origin,
+            manager: record.manager, isMultiRegion: record.isMultiRegion, creationDate: record.creationDate,
+            description: record.description)
+        return KeyOverview(
+            keyID: id, details: permits(DescribeKey.description, on: key, in: context) ? details : nil,
+            aliases: aliases.map(\.arn.name.description),
+            tags: permits(ListResourceTags.description, on: key, in: context) ? record.tags : nil)
+    }
+
+    private func permits(
+        _ operation: OperationDescription, on key: KeySnapshot, in context: RequestContext
+    ) -> Bool {
+        let access = Access(operation.action, on: .key(key, checksState: false))
+        return (try? authorizer.permit(key, [access], for: operation, in: context)) != nil
+    }
+}
