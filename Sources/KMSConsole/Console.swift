@@ -78,6 +78,10 @@ package struct Console: Sendable {
         let rest = Array(visit.request.path.dropFirst(2))
         switch visit.request.path[1] {
         case "keys" where rest.isEmpty: return try await KeyListPage(visit, .keys).respond()
+        case "keys" where rest.count <= 2:
+            return try await KeyPage(visit: visit, id: rest[0]).respond(rest.dropFirst().first)
+        case "usage" where rest.isEmpty: return try await UsagePage(visit: visit).respond()
+        case "audit" where rest.isEmpty: return try await AuditPage(visit: visit).respond()
         case "managed" where rest.isEmpty: return try await KeyListPage(visit, .managed).respond()
         default: return nil
         }

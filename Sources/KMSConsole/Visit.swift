@@ -110,6 +110,20 @@ struct Visit: Sendable {
         return try Self.object(in: answer)
     }
 
+    /// Searches the audit log.
+    ///
+    /// - Throws: ``ConsoleFailure``.
+    func audit(
+        _ query: AuditQuery, limit: Int, days: Int
+    ) async throws(ConsoleFailure) -> AuditTrail.Findings {
+        do throws(KMSError) {
+            return try await engine.pipeline.lookUpEvents(
+                query, limit: limit, days: days, by: caller, from: request.client, requestID: RequestID.make())
+        } catch {
+            throw ConsoleFailure(error)
+        }
+    }
+
     private static func object(in body: [UInt8]) throws(ConsoleFailure) -> JSONObject {
         guard case .object(let object)? = try? JSONParser.parse(body) else {
             throw ConsoleFailure(KMSError(.kmsInternal))

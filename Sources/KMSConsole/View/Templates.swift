@@ -9,7 +9,23 @@ struct Templates: Sendable {
         case failure
         case keys
         case confirmDeletions = "confirm-deletions"
-        case key
+        case keyHead = "key-head"
+        case keyGeneral = "key-general"
+        case keyDelete = "key-delete"
+        case keyPolicy = "key-policy"
+        case keyCryptography = "key-cryptography"
+        case keyTags = "key-tags"
+        case keyAliases = "key-aliases"
+        case keyRotation = "key-rotation"
+        case keyGrants = "key-grants"
+        case keyMaterial = "key-material"
+        case keyRegions = "key-regions"
+        case keyActivity = "key-activity"
+        case keyRefused = "key-refused"
+        case plot
+        case events
+        case audit
+        case usage
 
         fileprivate var source: [UInt8] {
             switch self {
@@ -19,7 +35,23 @@ struct Templates: Sendable {
             case .failure: PackageResources.failure_mustache
             case .keys: PackageResources.keys_mustache
             case .confirmDeletions: PackageResources.confirm_deletions_mustache
-            case .key: PackageResources.key_mustache
+            case .keyHead: PackageResources.key_head_mustache
+            case .keyGeneral: PackageResources.key_general_mustache
+            case .keyDelete: PackageResources.key_delete_mustache
+            case .keyPolicy: PackageResources.key_policy_mustache
+            case .keyCryptography: PackageResources.key_cryptography_mustache
+            case .keyTags: PackageResources.key_tags_mustache
+            case .keyAliases: PackageResources.key_aliases_mustache
+            case .keyRotation: PackageResources.key_rotation_mustache
+            case .keyGrants: PackageResources.key_grants_mustache
+            case .keyMaterial: PackageResources.key_material_mustache
+            case .keyRegions: PackageResources.key_regions_mustache
+            case .keyActivity: PackageResources.key_activity_mustache
+            case .keyRefused: PackageResources.key_refused_mustache
+            case .plot: PackageResources.plot_mustache
+            case .events: PackageResources.events_mustache
+            case .audit: PackageResources.audit_mustache
+            case .usage: PackageResources.usage_mustache
             }
         }
     }

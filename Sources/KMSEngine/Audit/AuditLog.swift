@@ -22,6 +22,8 @@ package final class AuditLog: Sendable {
         var isClosed = false
     }
 
+    /// Where the file is.
+    let url: URL
     /// Held while a line is written, so that lines stand one behind the other; not while the file is synced.
     private let file: Mutex<Int32>
     private let pending = Mutex(Pending())
@@ -32,7 +34,8 @@ package final class AuditLog: Sendable {
     ///
     /// - Throws: ``AuditFailure`` when that cannot be done.
     package init(directory: URL) throws(AuditFailure) {
-        let path = directory.appendingPathComponent("audit.jsonl").path
+        url = directory.appendingPathComponent("audit.jsonl")
+        let path = url.path
         guard mkdir(directory.path, 0o700) == 0 || errno == EEXIST else {
             throw .system("create the directory \(directory.path)")
         }

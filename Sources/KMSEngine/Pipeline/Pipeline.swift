@@ -28,10 +28,13 @@ package struct Pipeline: Sendable {
     private let policies: PolicyRules
     private let regions: HostedRegions
     private let slowWork = SlowWork()
-    private let quotas: ResourceQuotas
+    /// How many there may be of each resource.
+    package let quotas: ResourceQuotas
     private let journal: UseJournal
     private let managedKeys: ManagedKeys
     let audit: AuditLog
+    /// The same log, to be read.
+    let trail: AuditTrail
     private let outbox: AuditOutbox
     let clock: any Clock
     private let logger: Logger
@@ -54,6 +57,7 @@ package struct Pipeline: Sendable {
         self.journal = journal
         self.managedKeys = managedKeys
         self.audit = audit
+        trail = AuditTrail(file: audit.url)
         self.outbox = outbox
         self.clock = clock
         self.logger = logger

@@ -1,0 +1,37 @@
+import KMSModel
+
+/// Where the deletion of a key is asked for, and what it means is said.
+struct KeyDeletion: KeyTab {
+    static let template = Templates.Name.keyDelete
+
+    private let page: KeyPage
+    private let key: JSONObject
+
+    init(_ page: KeyPage, _ key: JSONObject) {
+        self.page = page
+        self.key = key
+    }
+
+    struct Content: Sendable {
+        let days: [Choice]
+        let lastUse: LastUse?
+        let creation: Moment?
+        let back: String
+    }
+
+    func content() async throws(ConsoleFailure) -> Content {
+        let days = (7...30).map { (value: String($0), name: "\($0) days") }
+        return Content(
+            days: Choice.list(days, chosen: page.typed("days", else: "30")), lastUse: await LastUse(of: page),
+            creation: key.date("CreationDate").map(Moment.init), back: page.path(.general))
+    }
+
+    func change(_ action: String) async throws(ConsoleFailure) -> KeyChange {
+        let form = page.visit.request.form
+        guard form.has("confirmed") else {
+            throw ConsoleFailure("ConfirmationNeeded", "Nothing was done. Confirm that the data may be lost.")
+        }
+        try await page.kms(.scheduleKeyDeletion, ["PendingWindowInDays": .number(form.text("days") ?? "30")])
+        return .done("The deletion is scheduled. It can be canceled until then.", goingTo: page.path(.general))
+    }
+}

@@ -1,0 +1,48 @@
+import KMSModel
+
+/// The tags of a key.
+struct TagsTab: KeyTab {
+    static let template = Templates.Name.keyTags
+
+    private let page: KeyPage
+    private let isCustomers: Bool
+
+    init(_ page: KeyPage, _ key: JSONObject) {
+        self.page = page
+        isCustomers = key.text("KeyManager") == KeyManager.customer.rawValue
+    }
+
+    struct Tag: Sendable {
+        let key: String
+        let value: String
+    }
+
+    struct Content: Sendable {
+        let tags: [Tag]
+        let typedKey: String
+        let typedValue: String
+        let isCustomers: Bool
+    }
+
+    func content() async throws(ConsoleFailure) -> Content {
+        let answer = try await page.kms(.listResourceTags, ["Limit": .number("50")])
+        return Content(
+            tags: answer.objects("Tags").map { Tag(key: $0.text("TagKey") ?? "", value: $0.text("TagValue") ?? "") },
+            typedKey: page.typed("tag-key"), typedValue: page.typed("tag-value"), isCustomers: isCustomers)
+    }
+
+    func change(_ action: String) async throws(ConsoleFailure) -> KeyChange {
+        let form = page.visit.request.form
+        let key = form["tag-key"] ?? ""
+        switch action {
+        case "set":
+            let tag = JSONObject(["TagKey": .string(key), "TagValue": .string(form["tag-value"] ?? "")])
+            try await page.kms(.tagResource, ["Tags": .array([.object(tag)])])
+            return .done("The tag is set.", goingTo: page.path(.tags))
+        case "remove":
+            try await page.kms(.untagResource, ["TagKeys": .array([.string(key)])])
+            return .done("The tag is removed.", goingTo: page.path(.tags))
+        default: throw .unknownAction
+        }
+    }
+}

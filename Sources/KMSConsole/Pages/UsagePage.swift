@@ -1,0 +1,70 @@
+import KMSEngine
+import KMSModel
+
+/// How much a region is used: keys beside the quotas, and calls of the last days.
+struct UsagePage: Sendable {
+    private static let days = 30
+
+    let visit: Visit
+
+    private struct Quota: Sendable {
+        let name: String
+        let used: Int
+        let limit: Int
+    }
+
+    private struct Count: Sendable {
+        let name: String
+        let count: Int
+    }
+
+    private struct Content: Sendable {
+        let quotas: [Quota]
+        let states: [Count]
+        let specs: [Count]
+        let plot: Plot?
+        let isCut: Bool
+        /// Why there is no plot.
+        let refusal: String?
+    }
+
+    func respond() async throws(ConsoleFailure) -> ConsoleResponse {
+        try await visit.kms(.listKeys, JSONObject(["Limit": .number("1")]))
+        let withAliases = (try? await visit.kms(.listAliases, JSONObject(["Limit": .number("1")]))) != nil
+        let keys = await visit.engine.pipeline.keyOverviews(
+            for: visit.caller, from: visit.request.client, withAliases: withAliases
+        ).filter { $0.details?.manager != .aws }
+        var (plot, isCut, refusal): (Plot?, Bool, String?) = (nil, false, nil)
+        do throws(ConsoleFailure) {
+            let trail = try await visit.audit(AuditQuery(countsUseOnly: true), limit: 0, days: Self.days)
+            plot = Plot(trail.counts, of: "Uses of keys each day, the last \(Self.days) days")
+            isCut = trail.isCut
+        } catch {
+            refusal = "\(error.code): \(error.message)"
+        }
+        let content = Content(
+            quotas: quotas(of: keys), states: Self.counts(keys.map { $0.details?.state.rawValue ?? "not shown" }),
+            specs: Self.counts(keys.compactMap { $0.details?.spec.rawValue }), plot: plot, isCut: isCut,
+            refusal: refusal)
+        return visit.page(.usage, "Usage and quotas", at: .usage, content)
+    }
+
+    private func quotas(of keys: [KeyOverview]) -> [Quota] {
+        let quotas = visit.engine.pipeline.quotas
+        return [
+            Quota(name: "Customer managed keys", used: keys.count, limit: quotas.keysPerRealm),
+            Quota(
+                name: "Aliases of the key that has most", used: keys.map(\.aliases.count).max() ?? 0,
+                limit: quotas.aliasesPerKey),
+            Quota(
+                name: "Tags of the key that has most", used: keys.compactMap(\.tags?.count).max() ?? 0,
+                limit: quotas.tagsPerKey),
+        ]
+    }
+
+    /// How often each name is there, the most frequent first.
+    private static func counts(_ names: [String]) -> [Count] {
+        Dictionary(grouping: names, by: \.self).map { Count(name: $0.key, count: $0.value.count) }
+            .sorted { ($1.count, $0.name) < ($0.count, $1.name) }
+    }
+}

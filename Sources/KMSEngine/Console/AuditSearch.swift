@@ -1,0 +1,127 @@
+import Foundation
+import KMSModel
+
+/// A search of the audit log, as it goes backwards through the lines.
+struct AuditSearch {
+    private let query: AuditQuery
+    private let account: [UInt8]
+    private let region: String
+    private let key: [UInt8]?
+    private let limit: Int
+    /// The places of the days that are counted.
+    private let days: [String: Int]
+    /// The first day that is counted.
+    private let firstDay: String?
+    var findings = AuditTrail.Findings()
+    /// Whether nothing older can be of use.
+    private(set) var isDone = false
+
+    init(_ query: AuditQuery, account: AccountID, region: Region, limit: Int, days: Int, now: Date) {
+        self.query = query
+        self.account = Array("\"recipientAccountId\":\"\(account)\"".utf8)
+        self.region = region.description
+        key = query.key.map { Array($0.utf8) }
+        self.limit = limit
+        findings.counts = (0..<days).map { day in
+            AuditTrail.DayCount(date: String(UTCTime(now.adding(days: day + 1 - days)).iso8601.prefix(10)))
+        }
+        self.days = Dictionary(
+            findings.counts.enumerated().map { ($0.element.date, $0.offset) }, uniquingKeysWith: { first, _ in first })
+        firstDay = findings.counts.first?.date
+    }
+
+    /// Looks at whole lines, the last one first.
+    mutating func look(at lines: ArraySlice<UInt8>) {
+        for line in lines.split(separator: 0x0A).reversed() where !isDone {
+            // Most lines are ruled out without being read as JSON.
+            guard line.contains(account), key.map(line.contains) ?? true,
+                case .object(let record)? = try? JSONParser.parse(line)
+            else { continue }
+            look(at: AuditEvent(record))
+        }
+    }
+
+    private mutating func look(at event: AuditEvent) {
+        if let from = query.from, event.time < from { isDone = true }
+        if limit == findings.events.count, firstDay.map({ event.time < $0 }) ?? true { isDone = true }
+        guard !isDone, admits(event) else { return }
+        if findings.events.count < limit { findings.events.append(event) }
+        if findings.events.count == limit, days.isEmpty { isDone = true }
+        guard !query.countsUseOnly || event.isUse, let place = days[String(event.time.prefix(10))] else { return }
+        if event.errorCode == nil { findings.counts[place].succeeded += 1 } else { findings.counts[place].refused += 1 }
+    }
+
+    private func admits(_ event: AuditEvent) -> Bool {
+        guard event.record.text("awsRegion") == region || event.source.hasPrefix("iam.") else { return false }
+        if let principal = query.principal, !event.principal.lowercased().contains(principal.lowercased()) {
+            return false
+        }
+        if let name = query.name, !event.name.lowercased().hasPrefix(name.lowercased()) { return false }
+        if let key = query.key, !event.resources.contains(where: { $0.contains(key) }) { return false }
+        // The last day is included.
+        if let to = query.to, event.time.prefix(to.count) > to { return false }
+        switch query.outcome {
+        case .succeeded?: return event.errorCode == nil
+        case .denied?: return event.errorCode == "AccessDenied"
+        case .failed?: return event.errorCode != nil && event.errorCode != "AccessDenied"
+        case nil: return true
+        }
+    }
+}
+
+extension AuditEvent {
+    /// Whether it is of cryptography with a key.
+    var isUse: Bool {
+        OperationName.named(name).flatMap(Catalogue.operation)?.description.usage != nil
+    }
+
+    /// Takes a record apart.
+    init(_ record: JSONObject) {
+        let identity = record.object("userIdentity")
+        time = record.text("eventTime") ?? ""
+        name = record.text("eventName") ?? ""
+        source = record.text("eventSource") ?? ""
+        principal =
+            identity?.text("arn") ?? identity?.text("invokedBy") ?? identity?.text("accountId")
+            ?? identity?.text("principalId") ?? ""
+        errorCode = record.text("errorCode")
+        errorMessage = record.text("errorMessage")
+        address = record.text("sourceIPAddress") ?? ""
+        id = record.text("eventID") ?? ""
+        if case .array(let values)? = record["resources"] {
+            resources = values.compactMap { value in
+                if case .object(let resource) = value { resource.text("ARN") } else { nil }
+            }
+        } else {
+            resources = []
+        }
+        self.record = record
+    }
+}
+
+extension JSONObject {
+    fileprivate func text(_ name: String) -> String? {
+        if case .string(let text)? = self[name] { text } else { nil }
+    }
+
+    fileprivate func object(_ name: String) -> JSONObject? {
+        if case .object(let object)? = self[name] { object } else { nil }
+    }
+}
+
+extension ArraySlice<UInt8> {
+    /// Whether `other`, which is not empty, stands somewhere in it.
+    fileprivate func contains(_ other: [UInt8]) -> Bool {
+        guard let first = other.first else { return true }
+        return withUnsafeBufferPointer { bytes in
+            var start = 0
+            while bytes.count - start >= other.count,
+                let place = bytes[start...].firstIndex(of: first), bytes.count - place >= other.count
+            {
+                if bytes[place..<place + other.count].elementsEqual(other) { return true }
+                start = place + 1
+            }
+            return false
+        }
+    }
+}

@@ -1,0 +1,135 @@
+import Foundation
+import Glibc
+package import KMSModel
+
+/// What is looked for in the audit log; all of it has to be so.
+package struct AuditQuery: Sendable {
+    /// How a call ended.
+    package enum Outcome: String, Sendable {
+        case succeeded, denied, failed
+    }
+
+    /// A part of the caller's ARN.
+    var principal: String?
+    /// The operation, or its beginning.
+    var name: String?
+    /// The identifier or the ARN of a key that the call was about.
+    var key: String?
+    /// The first and the last day, or moment, as ISO 8601 writes it.
+    var from: String?
+    var to: String?
+    var outcome: Outcome?
+    /// Whether only the use of keys is counted, and not what administers or looks at them.
+    var countsUseOnly: Bool
+
+    package init(
+        principal: String? = nil, name: String? = nil, key: String? = nil, from: String? = nil, to: String? = nil,
+        outcome: Outcome? = nil, countsUseOnly: Bool = false
+    ) {
+        self.countsUseOnly = countsUseOnly
+        self.principal = principal
+        self.name = name
+        self.key = key
+        self.from = from
+        self.to = to
+        self.outcome = outcome
+    }
+}
+
+/// One record of the audit log.
+package struct AuditEvent: Sendable {
+    /// `yyyy-MM-ddTHH:mm:ssZ`.
+    package let time: String
+    package let name: String
+    package let source: String
+    /// The caller's ARN, or the service or account that stands in its place.
+    package let principal: String
+    package let errorCode: String?
+    package let errorMessage: String?
+    /// The ARNs that the call was about.
+    package let resources: [String]
+    package let address: String
+    package let id: String
+    /// All of the record.
+    package let record: JSONObject
+}
+
+/// Reads the audit log backwards, the newest record first.
+///
+/// It reads no more than a bounded part of the log, on a thread of its own, one reader at a time: a search makes nobody wait
+/// but other searches.
+package struct AuditTrail: Sendable {
+    /// How much of the log one search reads at most, and how much at once, in bytes.
+    private static let (mostBytes, pieceSize) = (64 << 20, 1 << 20)
+
+    /// What a search found.
+    package struct Findings: Sendable {
+        /// The newest first.
+        package var events: [AuditEvent] = []
+        /// How many calls there were on each of the last days, the earliest first.
+        package var counts: [DayCount] = []
+        /// Whether there may be older records that were not read.
+        package var isCut = false
+    }
+
+    /// The calls of a day.
+    package struct DayCount: Sendable {
+        /// `yyyy-MM-dd`.
+        package let date: String
+        package var succeeded = 0
+        package var refused = 0
+    }
+
+    private let file: URL
+    private let readers = DispatchQueue(label: "audit-trail")
+
+    init(file: URL) { self.file = file }
+
+    /// Searches the records of an account in a region.
+    ///
+    /// - Parameters:
+    ///   - limit: How many records are returned at most.
+    ///   - days: How many days up to `now` are counted.
+    /// - Throws: ``AuditFailure`` when the log cannot be read.
+    func search(
+        _ query: AuditQuery, account: AccountID, region: Region, limit: Int, days: Int, now: Date
+    ) async throws(AuditFailure) -> Findings {
+        let search = AuditSearch(query, account: account, region: region, limit: limit, days: days, now: now)
+        let result: Result<Findings, AuditFailure> = await withCheckedContinuation { continuation in
+            readers.async { [file] in
+                continuation.resume(returning: Result { () throws(AuditFailure) in try Self.read(file, for: search) })
+            }
+        }
+        return try result.get()
+    }
+
+    private static func read(_ file: URL, for search: AuditSearch) throws(AuditFailure) -> Findings {
+        let descriptor = open(file.path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw AuditFailure("Cannot open the audit log to read it.") }
+        defer { close(descriptor) }
+        var search = search
+        var end = lseek(descriptor, 0, SEEK_END)
+        var read = 0
+        /// What stands before the first line feed of the piece that was read last.
+        var rest: [UInt8] = []
+        while end > 0, !search.isDone {
+            guard read < mostBytes else {
+                search.findings.isCut = true
+                break
+            }
+            let count = Int(min(end, off_t(pieceSize)))
+            var piece = [UInt8](repeating: 0, count: count)
+            guard pread(descriptor, &piece, count, end - off_t(count)) == count else {
+                throw AuditFailure("Cannot read the audit log.")
+            }
+            end -= off_t(count)
+            read += count
+            piece += rest
+            let first = end == 0 ? 0 : (piece.firstIndex(of: 0x0A).map { $0 + 1 } ?? piece.count)
+            rest = Array(piece[..<first])
+            search.look(at: piece[first...])
+        }
+        if end > 0 { search.findings.isCut = true }
+        return search.findings
+    }
+}

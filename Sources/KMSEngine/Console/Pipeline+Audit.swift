@@ -1,0 +1,48 @@
+package import KMSAccess
+import KMSIdentity
+package import KMSModel
+
+extension Pipeline {
+    /// What policies are asked before the log is read.
+    private static let lookUp: ActionName = "cloudtrail:LookupEvents"
+
+    /// Searches the audit log of the caller's account and region, and keeps a record of that.
+    ///
+    /// - Parameters:
+    ///   - limit: How many records are returned at most.
+    ///   - days: How many days up to now are counted.
+    /// - Throws: ``KMSError``: `AccessDeniedException` for who is not allowed `cloudtrail:LookupEvents`,
+    ///   `KMSInternalException`.
+    package func lookUpEvents(
+        _ query: AuditQuery, limit: Int, days: Int, by caller: Caller, from client: Client, requestID: String
+    ) async throws(KMSError) -> AuditTrail.Findings {
+        let now = clock.now
+        var record = AuditRecord(
+            time: now, eventSource: "cloudtrail.amazonaws.com", eventName: "LookupEvents", eventID: RequestID.make(),
+            region: caller.region, account: caller.principal.account,
+            origin: .call(caller, client: client, requestID: requestID))
+        record.showsResources = false
+        let question = AccessQuestion(
+            caller: .principal(caller.principal), action: Self.lookUp, resource: .outsideKeyPolicies("*"),
+            crossesAccounts: false,
+            request: RequestCircumstances(caller: caller, client: client, now: now, identities: identities))
+        let decision = question.decision(under: nil, policies: identities.policies(of: caller))
+        var refusal: KMSError?
+        if case .denied(let denial) = decision {
+            refusal = .accessDenied(question, because: denial, in: caller.partition)
+        }
+        record.outcome = refusal.map(AuditRecord.Failure.init)
+        do throws(AuditFailure) {
+            try await audit.append(record.line(), durably: false)
+        } catch {
+            throw KMSError(.kmsInternal, "The request could not be recorded.")
+        }
+        if let refusal { throw refusal }
+        do throws(AuditFailure) {
+            return try await trail.search(
+                query, account: caller.principal.account, region: caller.region, limit: limit, days: days, now: now)
+        } catch {
+            throw KMSError(.kmsInternal, "The audit log cannot be read.")
+        }
+    }
+}
