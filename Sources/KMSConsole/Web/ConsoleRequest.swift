@@ -22,6 +22,7 @@ package struct ConsoleRequest: Sendable {
     package let fetchSite: String?
     /// The header `Host`.
     package let host: String?
+    /// Who is at the other end.
     package let client: Client
 
     /// Reads a request.

@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 import Glibc
 package import KMSModel
 
@@ -40,15 +40,21 @@ package struct AuditQuery: Sendable {
 package struct AuditEvent: Sendable {
     /// `yyyy-MM-ddTHH:mm:ssZ`.
     package let time: String
+    /// The operation.
     package let name: String
+    /// The service, as CloudTrail names it.
     package let source: String
     /// The caller's ARN, or the service or account that stands in its place.
     package let principal: String
+    /// Why the call failed; nil after a success.
     package let errorCode: String?
+    /// The sentence of the refusal.
     package let errorMessage: String?
     /// The ARNs that the call was about.
     package let resources: [String]
+    /// Where the call came from.
     package let address: String
+    /// The record's own identifier.
     package let id: String
     /// All of the record.
     package let record: JSONObject
@@ -76,14 +82,17 @@ package struct AuditTrail: Sendable {
     package struct DayCount: Sendable {
         /// `yyyy-MM-dd`.
         package let date: String
-        package var succeeded = 0
-        package var refused = 0
+        /// Those that were answered.
+    package var succeeded = 0
+        /// Those that were refused or failed.
+    package var refused = 0
     }
 
     private let file: URL
     private let readers = DispatchQueue(label: "audit-trail")
 
-    init(file: URL) { self.file = file }
+    /// - Parameter file: The log that `AuditLog` writes.
+    package init(file: URL) { self.file = file }
 
     /// Searches the records of an account in a region.
     ///
@@ -91,7 +100,7 @@ package struct AuditTrail: Sendable {
     ///   - limit: How many records are returned at most.
     ///   - days: How many days up to `now` are counted.
     /// - Throws: ``AuditFailure`` when the log cannot be read.
-    func search(
+    package func search(
         _ query: AuditQuery, account: AccountID, region: Region, limit: Int, days: Int, now: Date
     ) async throws(AuditFailure) -> Findings {
         let search = AuditSearch(query, account: account, region: region, limit: limit, days: days, now: now)

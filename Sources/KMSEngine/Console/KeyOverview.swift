@@ -16,13 +16,21 @@ package struct KeyOverview: Sendable {
 
     /// A part of a key's metadata.
     package struct Details: Sendable {
+        /// The condition that the key is in.
         package let state: KeyState
+        /// What kind of key material it is.
         package let spec: KeySpec
+        /// What the key may be used for.
         package let usage: KeyUsage
+        /// Where the key's material comes from.
         package let origin: KeyOrigin
+        /// Who administers the key.
         package let manager: KeyManager
+        /// Whether related keys of other regions may share its material.
         package let isMultiRegion: Bool
+        /// When it was made.
         package let creationDate: Date
+        /// The text that the customer gave it.
         package let description: String
     }
 }
