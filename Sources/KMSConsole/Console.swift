@@ -79,6 +79,7 @@ package struct Console: Sendable {
         switch visit.request.path[1] {
         case "keys" where rest.isEmpty: return try await KeyListPage(visit, .keys).respond()
         case "managed" where rest.isEmpty: return try await KeyListPage(visit, .managed).respond()
+        case "create" where rest.isEmpty: return await CreateKeyPage(visit).respond()
         default: return nil
         }
     }

@@ -10,6 +10,15 @@ struct Templates: Sendable {
         case keys
         case confirmDeletions = "confirm-deletions"
         case key
+        case createBegin = "create-begin"
+        case createEnd = "create-end"
+        case createPeople = "create-people"
+        case createKind = "create-kind"
+        case createLabels = "create-labels"
+        case createAdministrators = "create-administrators"
+        case createUsers = "create-users"
+        case createReview = "create-review"
+        case createUnnamed = "create-unnamed"
 
         fileprivate var source: [UInt8] {
             switch self {
@@ -20,6 +29,15 @@ struct Templates: Sendable {
             case .keys: PackageResources.keys_mustache
             case .confirmDeletions: PackageResources.confirm_deletions_mustache
             case .key: PackageResources.key_mustache
+            case .createBegin: PackageResources.create_begin_mustache
+            case .createEnd: PackageResources.create_end_mustache
+            case .createPeople: PackageResources.create_people_mustache
+            case .createKind: PackageResources.create_kind_mustache
+            case .createLabels: PackageResources.create_labels_mustache
+            case .createAdministrators: PackageResources.create_administrators_mustache
+            case .createUsers: PackageResources.create_users_mustache
+            case .createReview: PackageResources.create_review_mustache
+            case .createUnnamed: PackageResources.create_unnamed_mustache
             }
         }
     }
