@@ -83,6 +83,7 @@ package struct Console: Sendable {
         case "usage" where rest.isEmpty: return try await UsagePage(visit: visit).respond()
         case "audit" where rest.isEmpty: return try await AuditPage(visit: visit).respond()
         case "managed" where rest.isEmpty: return try await KeyListPage(visit, .managed).respond()
+        case "create" where rest.isEmpty: return await CreateKeyPage(visit).respond()
         default: return nil
         }
     }

@@ -125,6 +125,8 @@ struct Visit: Sendable {
     }
 
     private static func object(in body: [UInt8]) throws(ConsoleFailure) -> JSONObject {
+        // An operation without output answers with nothing at all.
+        guard !body.isEmpty else { return JSONObject() }
         guard case .object(let object)? = try? JSONParser.parse(body) else {
             throw ConsoleFailure(KMSError(.kmsInternal))
         }

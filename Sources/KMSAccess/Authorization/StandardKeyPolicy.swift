@@ -6,19 +6,23 @@ package enum StandardKeyPolicy {
     ///
     /// Source: KMS Developer Guide, "Default key policy".
     package static func `default`(for account: AccountID, in partition: Partition) -> String {
-        let statement = JSONObject([
+        let document = JSONObject([
+            "Version": .string(PolicyDocument.Version.current.rawValue),
+            "Id": .string("key-default-1"),
+            "Statement": .array([.object(delegation(to: account, in: partition))]),
+        ])
+        return PolicyText.print(.object(document))
+    }
+
+    /// What lets the account's own policies decide.
+    static func delegation(to account: AccountID, in partition: Partition) -> JSONObject {
+        JSONObject([
             "Sid": .string("Enable IAM User Permissions"),
             "Effect": .string("Allow"),
             "Principal": .object(JSONObject(["AWS": .string(Principal.root(account).arn(in: partition))])),
             "Action": .string("kms:*"),
             "Resource": .string("*"),
         ])
-        let document = JSONObject([
-            "Version": .string(PolicyDocument.Version.current.rawValue),
-            "Id": .string("key-default-1"),
-            "Statement": .array([.object(statement)]),
-        ])
-        return PolicyText.print(.object(document))
     }
 
     /// The policy of a key that an AWS service has in an account.

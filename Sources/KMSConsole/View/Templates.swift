@@ -26,6 +26,15 @@ struct Templates: Sendable {
         case events
         case audit
         case usage
+        case createBegin = "create-begin"
+        case createEnd = "create-end"
+        case createPeople = "create-people"
+        case createKind = "create-kind"
+        case createLabels = "create-labels"
+        case createAdministrators = "create-administrators"
+        case createUsers = "create-users"
+        case createReview = "create-review"
+        case createUnnamed = "create-unnamed"
 
         fileprivate var source: [UInt8] {
             switch self {
@@ -52,6 +61,15 @@ struct Templates: Sendable {
             case .events: PackageResources.events_mustache
             case .audit: PackageResources.audit_mustache
             case .usage: PackageResources.usage_mustache
+            case .createBegin: PackageResources.create_begin_mustache
+            case .createEnd: PackageResources.create_end_mustache
+            case .createPeople: PackageResources.create_people_mustache
+            case .createKind: PackageResources.create_kind_mustache
+            case .createLabels: PackageResources.create_labels_mustache
+            case .createAdministrators: PackageResources.create_administrators_mustache
+            case .createUsers: PackageResources.create_users_mustache
+            case .createReview: PackageResources.create_review_mustache
+            case .createUnnamed: PackageResources.create_unnamed_mustache
             }
         }
     }
