@@ -79,6 +79,8 @@ package struct Console: Sendable {
         switch visit.request.path[1] {
         case "keys" where rest.isEmpty: return try await KeyListPage(visit, .keys).respond()
         case "managed" where rest.isEmpty: return try await KeyListPage(visit, .managed).respond()
+        case "access": return try await AccessPages(visit: visit).respond(to: rest)
+        case "explain" where rest.isEmpty: return await ExplainPage(visit: visit).respond()
         default: return nil
         }
     }

@@ -10,6 +10,14 @@ struct Templates: Sendable {
         case keys
         case confirmDeletions = "confirm-deletions"
         case key
+        case accessList = "access-list"
+        case accessCreation = "access-create"
+        case accessSubject = "access-subject"
+        case accessRefusal = "access-refusal"
+        case accessPolicy = "access-policy"
+        case accessInline = "access-inline"
+        case accessKey = "access-key"
+        case explain
 
         fileprivate var source: [UInt8] {
             switch self {
@@ -20,6 +28,14 @@ struct Templates: Sendable {
             case .keys: PackageResources.keys_mustache
             case .confirmDeletions: PackageResources.confirm_deletions_mustache
             case .key: PackageResources.key_mustache
+            case .accessList: PackageResources.access_list_mustache
+            case .accessCreation: PackageResources.access_create_mustache
+            case .accessSubject: PackageResources.access_subject_mustache
+            case .accessRefusal: PackageResources.access_refusal_mustache
+            case .accessPolicy: PackageResources.access_policy_mustache
+            case .accessInline: PackageResources.access_inline_mustache
+            case .accessKey: PackageResources.access_key_mustache
+            case .explain: PackageResources.explain_mustache
             }
         }
     }

@@ -53,5 +53,5 @@ extension Visit {
 
 extension Visit.Place {
     /// The parts that the menu has.
-    fileprivate static let shown: [Self] = [.keys, .managed]
+    fileprivate static let shown: [Self] = [.keys, .managed, .access, .explain]
 }
