@@ -56,7 +56,9 @@ struct AccessSubject: Sendable {
     /// What a request says to be about it.
     var members: [String: String] { [kind.reference: id] }
 
-    /// Where it is shown. It stands in the query, because a name may be two dots, which browsers take out of paths.
+    /// Where it is shown.
+    ///
+    /// The name stands in the query, because a name may be two dots, which browsers take out of paths.
     func path(in visit: Visit) -> String { "\(visit.base)/access/\(kind.rawValue)?id=\(id.inQuery)" }
 
     /// Where one of its inline policies is edited, or a new one written.

@@ -13,8 +13,8 @@ struct AccessParts: Sendable {
     /// Groups of a user, or members of a group.
     struct Members: Sendable {
         let title: String
-        /// What one of them is.
-        let other: String
+        /// What the field for one more is called.
+        let label: String
         let list: AccessSection<AccessLink>
         let suggestions: [String]
     }
@@ -123,13 +123,13 @@ extension Visit {
         switch subject.kind {
         case .user:
             return AccessParts.Members(
-                title: "Groups", other: "group",
+                title: "Groups", label: "Add to a group",
                 list: await section("ListGroupsForUser", "Groups", subject.members, link(.group)),
                 suggestions: await suggestions(of: .group, "GroupName"))
         case .group:
             let users = answer.list("Users").compactMap(link(.user))
             return AccessParts.Members(
-                title: "Members", other: "user",
+                title: "Members", label: "Add a user",
                 list: AccessSection(rows: users, next: next(of: answer, subject)),
                 suggestions: await suggestions(of: .user, "UserName"))
         case .role, .policy: return nil

@@ -19,6 +19,8 @@ struct AccessSubjectPage: Sendable {
         /// Where the page's forms are sent.
         let here: String
         let facts: [Fact]
+        /// Where the decisions on a user or a role are explained.
+        let explanation: String?
         let obstacles: String
         let parts: AccessParts
         let typed: Typed
@@ -71,7 +73,10 @@ struct AccessSubjectPage: Sendable {
         let name = found.text(kind.nameMember) ?? subject.id
         let content = Content(
             noun: kind.rawValue, list: list, listName: kind.title, here: subject.path(in: visit),
-            facts: facts(found), obstacles: kind.obstacles,
+            facts: facts(found),
+            explanation: kind.canBeBounded
+                ? found.text("Arn").map { "\(visit.base)/explain?principal=\($0.inQuery)" } : nil,
+            obstacles: kind.obstacles,
             parts: await AccessParts(of: subject, found, answer, visit),
             typed: Typed(
                 attach: form["attach"] ?? "", join: form["join"] ?? "", tag: form["tag"] ?? "",

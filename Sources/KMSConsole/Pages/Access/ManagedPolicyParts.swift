@@ -13,6 +13,8 @@ struct ManagedPolicyParts: Sendable {
     struct Text: Sendable {
         let version: String
         let text: String
+        /// Whether a new version is to be in force at once.
+        let isForced: Bool
         /// Why it is not shown.
         let refusal: Alert?
     }
@@ -38,12 +40,15 @@ struct ManagedPolicyParts: Sendable {
 extension Visit {
     fileprivate func text(of policy: AccessSubject, _ version: String) async -> ManagedPolicyParts.Text {
         let typed = request.form["document"]
+        let isForced = typed == nil || request.form.has("as-default")
         do throws(ConsoleFailure) {
             let answer = try await iam("GetPolicyVersion", policy.members.merging(["VersionId": version]) { $1 })
             let stored = answer["PolicyVersion"]?.document("Document").map(PolicyLayout.readable)
-            return ManagedPolicyParts.Text(version: version, text: typed ?? stored ?? "", refusal: nil)
+            return ManagedPolicyParts.Text(
+                version: version, text: typed ?? stored ?? "", isForced: isForced, refusal: nil)
         } catch {
-            return ManagedPolicyParts.Text(version: version, text: typed ?? "", refusal: Alert(error))
+            return ManagedPolicyParts.Text(
+                version: version, text: typed ?? "", isForced: isForced, refusal: Alert(error))
         }
     }
 
