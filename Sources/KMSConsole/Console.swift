@@ -84,6 +84,8 @@ package struct Console: Sendable {
         case "audit" where rest.isEmpty: return try await AuditPage(visit: visit).respond()
         case "managed" where rest.isEmpty: return try await KeyListPage(visit, .managed).respond()
         case "create" where rest.isEmpty: return await CreateKeyPage(visit).respond()
+        case "access": return try await AccessPages(visit: visit).respond(to: rest)
+        case "explain" where rest.isEmpty: return await ExplainPage(visit: visit).respond()
         default: return nil
         }
     }

@@ -32,7 +32,7 @@ struct SignInPages: Sendable {
     /// Sends the browser to the sign-in, and from there back to where it was going.
     func ask(for request: ConsoleRequest) -> ConsoleResponse {
         let goal = request.isPost ? nil : Self.destination(request.target)
-        return .seeOther("/console/sign-in" + (goal.map { "?to=" + Self.escaped($0) } ?? ""))
+        return .seeOther("/console/sign-in" + (goal.map { "?to=" + $0.inQuery } ?? ""))
     }
 
     /// Ends a session.
@@ -116,9 +116,5 @@ struct SignInPages: Sendable {
             target.utf8.starts(with: "/console/".utf8) && target.utf8.count <= 2048
             && target.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "\\") }
         return isPath && !target.hasPrefix("/console/sign-") ? target : nil
-    }
-
-    private static func escaped(_ text: String) -> String {
-        text.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
     }
 }

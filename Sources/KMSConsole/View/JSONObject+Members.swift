@@ -47,8 +47,11 @@ struct Moment: Sendable {
 }
 
 extension Moment {
-    init(_ date: Date) {
-        iso = UTCTime(date).iso8601
+    init(_ date: Date) { self.init(iso: UTCTime(date).iso8601) }
+
+    /// A moment as IAM writes it.
+    init(iso: String) {
+        self.iso = iso
         text = iso.prefix(10) + " " + iso.dropFirst(11).prefix(5) + " UTC"
     }
 }

@@ -35,6 +35,14 @@ struct Templates: Sendable {
         case createUsers = "create-users"
         case createReview = "create-review"
         case createUnnamed = "create-unnamed"
+        case accessList = "access-list"
+        case accessCreation = "access-create"
+        case accessSubject = "access-subject"
+        case accessRefusal = "access-refusal"
+        case accessPolicy = "access-policy"
+        case accessInline = "access-inline"
+        case accessKey = "access-key"
+        case explain
 
         fileprivate var source: [UInt8] {
             switch self {
@@ -70,6 +78,14 @@ struct Templates: Sendable {
             case .createUsers: PackageResources.create_users_mustache
             case .createReview: PackageResources.create_review_mustache
             case .createUnnamed: PackageResources.create_unnamed_mustache
+            case .accessList: PackageResources.access_list_mustache
+            case .accessCreation: PackageResources.access_create_mustache
+            case .accessSubject: PackageResources.access_subject_mustache
+            case .accessRefusal: PackageResources.access_refusal_mustache
+            case .accessPolicy: PackageResources.access_policy_mustache
+            case .accessInline: PackageResources.access_inline_mustache
+            case .accessKey: PackageResources.access_key_mustache
+            case .explain: PackageResources.explain_mustache
             }
         }
     }

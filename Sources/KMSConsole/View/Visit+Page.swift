@@ -5,7 +5,7 @@ import KMSModel
 extension Visit {
     /// A part of the console, and what its path ends with.
     enum Place: String, CaseIterable {
-        case keys, managed, explain, audit, usage, access
+        case keys, managed, access, explain, audit, usage
 
         fileprivate var name: String {
             switch self {
@@ -26,7 +26,7 @@ extension Visit {
         frame.visitor = Frame.Visitor(
             arn: caller.principal.arn(in: caller.partition), account: caller.principal.account.description,
             region: caller.region.description, formToken: session.formToken,
-            places: Place.shown.map {
+            places: Place.allCases.map {
                 Frame.Place(name: $0.name, href: "\(base)/\($0.rawValue)", isCurrent: $0 == place)
             },
             regions: engine.signIn.regions(for: caller).map {
@@ -49,9 +49,4 @@ extension Visit {
         notices.leave(notice)
         return .seeOther(path)
     }
-}
-
-extension Visit.Place {
-    /// The parts that the menu has.
-    fileprivate static let shown: [Self] = [.keys, .managed, .audit, .usage]
 }

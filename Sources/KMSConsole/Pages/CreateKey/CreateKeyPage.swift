@@ -73,7 +73,7 @@ struct CreateKeyPage: Sendable {
         guard plan.origin == .external else { return visit.done("The key \(name) was created.", goingTo: key) }
         return visit.done(
             "The key \(name) was created. It cannot be used before its key material is imported, here.",
-            goingTo: "\(key)/import")
+            goingTo: "\(key)/material")
     }
 
     /// Shows what the API says where it can be put right.
