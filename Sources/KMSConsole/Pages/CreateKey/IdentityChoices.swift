@@ -47,25 +47,10 @@ struct IdentityChoices: Sendable {
                     note: entry.text("Path").flatMap { $0 == "/" ? nil : $0 })
             }
             return Group(
-                name: name, id: kind, choices: choices, refusal: nil, isCut: answer.text("IsTruncated") == "true")
+                name: name, id: kind, choices: choices, refusal: nil, isCut: answer.flag("IsTruncated"))
         } catch {
             return Group(
                 name: name, id: kind, choices: [], refusal: "\(error.code): \(error.message)", isCut: false)
         }
-    }
-}
-
-extension QueryValue {
-    private func member(_ name: String) -> QueryValue? {
-        guard case .structure(let members) = self else { return nil }
-        return members.first { $0.name == name }?.value
-    }
-
-    fileprivate func text(_ name: String) -> String? {
-        if case .text(let text)? = member(name) { text } else { nil }
-    }
-
-    fileprivate func list(_ name: String) -> [QueryValue] {
-        if case .list(let values)? = member(name) { values } else { [] }
     }
 }
