@@ -83,9 +83,9 @@ package struct AuditTrail: Sendable {
         /// `yyyy-MM-dd`.
         package let date: String
         /// Those that were answered.
-    package var succeeded = 0
+        package var succeeded = 0
         /// Those that were refused or failed.
-    package var refused = 0
+        package var refused = 0
     }
 
     private let file: URL
