@@ -96,6 +96,7 @@ struct FirstAccount {
             export AWS_ACCESS_KEY_ID=\(credential.accessKeyID)
             export AWS_SECRET_ACCESS_KEY=\(secret)
 
+            In a browser: \(endpoint)/console, with the same access key.
             Keep a copy of \(path)/root.key in a safe place: without it no key in the store can be opened.
             """
         )
