@@ -206,6 +206,9 @@ let package = Package(
             dependencies: ["KMSServer", .product(name: "NIOCore", package: "swift-nio")],
             swiftSettings: strict
         ),
+        .testTarget(
+            name: "KMSConsoleTests", dependencies: ["KMSConsole", "KMSEngine", "KMSModel"], swiftSettings: strict
+        ),
         // The built program, driven by the real clients.
         .testTarget(name: "AcceptanceTests", exclude: ["Scripts"], swiftSettings: strict),
     ]

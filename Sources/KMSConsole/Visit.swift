@@ -111,6 +111,8 @@ struct Visit: Sendable {
     }
 
     private static func object(in body: [UInt8]) throws(ConsoleFailure) -> JSONObject {
+        // Operations that have nothing to tell answer nothing.
+        guard !body.isEmpty else { return JSONObject() }
         guard case .object(let object)? = try? JSONParser.parse(body) else {
             throw ConsoleFailure(KMSError(.kmsInternal))
         }

@@ -27,6 +27,7 @@ struct Frame: Sendable {
     let title: String
     let stylesheet: String
     let script: String
+    let icon: String
     /// Nil before anybody has signed in.
     var visitor: Visitor?
     /// What was just done.

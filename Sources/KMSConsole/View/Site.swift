@@ -6,6 +6,7 @@ struct Site: Sendable {
     let templates: Templates
     private let stylesheet: Asset
     private let script: Asset
+    private let icon: Asset
 
     private struct Asset: Sendable {
         let name: String
@@ -26,16 +27,17 @@ struct Site: Sendable {
         templates = try Templates()
         stylesheet = Asset(PackageResources.console_css, "css", type: "text/css; charset=utf-8")
         script = Asset(PackageResources.console_js, "js", type: "text/javascript; charset=utf-8")
+        icon = Asset(PackageResources.console_svg, "svg", type: "image/svg+xml")
     }
 
     /// The file of this name.
     func asset(_ name: String) -> ConsoleResponse? {
-        [stylesheet, script].first { $0.name == name }.map { .asset($0.bytes, type: $0.type) }
+        [stylesheet, script, icon].first { $0.name == name }.map { .asset($0.bytes, type: $0.type) }
     }
 
     /// The frame of a page that nobody has to sign in for.
     func frame(_ title: String) -> Frame {
-        Frame(title: title, stylesheet: stylesheet.path, script: script.path)
+        Frame(title: title, stylesheet: stylesheet.path, script: script.path, icon: icon.path)
     }
 }
 
