@@ -285,7 +285,10 @@ def pages_are_good_to_look_at_and_to_hear(world):
         browser.open("/console/sign-in").inspect("sign-in")
         browser.sign_in(path=place("pictures")).inspect("keys")
         browser.tick(f"Choose {keys[0]}", f"Choose {keys[1]}").press("Schedule deletion…").inspect("schedule-deletion")
+        kms.describe_key(KeyId="alias/aws/sqs")
         browser.open(f"/console/{region}/managed").inspect("managed-keys")
+        equal(browser.rows("Alias"), ["alias/aws/sqs"])
+        equal(browser.elements("//input[@type='checkbox'] | //fieldset"), [], "nothing can be done to AWS's keys")
         browser.open("/console/nowhere").inspect("not-found")
 
 
