@@ -24,8 +24,8 @@ TEST_FLAGS ?=
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks
 
 # The project's own Python environment, unless the machine's Python has everything.
-PYTHON_PACKAGES := awscli boto3 cryptography
-PYTHON_MODULES := awscli, boto3, botocore, cryptography.hazmat.primitives.asymmetric.mldsa
+PYTHON_PACKAGES := awscli boto3 cryptography selenium axe-selenium-python
+PYTHON_MODULES := awscli, boto3, botocore, cryptography.hazmat.primitives.asymmetric.mldsa, selenium, axe_selenium_python
 PYTHON = $(shell test -x .venv/bin/python3 && echo .venv/bin/python3 || echo python3)
 
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
@@ -78,11 +78,14 @@ install-system-libraries:
 	pkg-config --exists sqlite3 2>/dev/null || missing+=(libsqlite3-dev); \
 	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi
 
+# Debian's chromium comes without any font to write with.
 # Terraform is in no registry that this could install it from; without it its test is skipped, and says so.
 install-test-tools:
 	@$(APT_INSTALL); missing=(); \
 	command -v python3 >/dev/null || missing+=(python3); \
 	command -v openssl >/dev/null || missing+=(openssl); \
+	command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core); \
+	command -v chromedriver >/dev/null || missing+=(chromium-driver); \
 	if ! python3 -c 'import $(PYTHON_MODULES)' 2>/dev/null && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then \
 		missing+=(python3-venv); fi; \
 	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi; \

@@ -18,7 +18,7 @@ struct ConsoleFailure: Error, Sendable {
     }
 
     init(_ error: KMSError) {
-        let status = error.code == .accessDenied ? 403 : error.code == .notFound ? 404 : 400
+        let status = error.code == .accessDenied ? 403 : error.code == .notFound ? 404 : error.code.httpStatus
         self.init(error.code.rawValue, error.message ?? "", status: status)
     }
 
@@ -125,7 +125,7 @@ struct Visit: Sendable {
     }
 
     private static func object(in body: [UInt8]) throws(ConsoleFailure) -> JSONObject {
-        // An operation without output answers with nothing at all.
+        // Operations that have nothing to tell answer nothing.
         guard !body.isEmpty else { return JSONObject() }
         guard case .object(let object)? = try? JSONParser.parse(body) else {
             throw ConsoleFailure(KMSError(.kmsInternal))

@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import KMSConsole
 import KMSEngine
+import KMSModel
 import NIOCore
 
 /// The console as HTTP has it.
@@ -27,6 +28,11 @@ enum ConsoleEndpoint {
             client: client)
         guard let read else { return response(ConsoleResponse(status: 400)) }
         return response(await console.respond(to: read))
+    }
+
+    /// The answer to a request that was not received whole.
+    static func refusal(_ error: KMSError) -> Response {
+        response(ConsoleResponse(status: error.code.httpStatus))
     }
 
     /// Over HTTP/2 a browser may send each cookie by itself (RFC 9113, section 8.2.3).

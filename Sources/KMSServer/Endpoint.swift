@@ -41,7 +41,8 @@ package struct Endpoint: HTTPResponder {
         do throws(KMSError) {
             body = try await collect(request.body, reserving: &reserved)
         } catch {
-            return JSONProtocol.error(error, requestID)
+            return ConsoleEndpoint.isFor(request)
+                ? ConsoleEndpoint.refusal(error) : JSONProtocol.error(error, requestID)
         }
         let signed = SignedRequest(request.head, body: body)
         let client = Client(

@@ -65,7 +65,9 @@ struct Settings {
     }
 
     /// Variables of this prefix that the tests and the Makefile use; they are not options.
-    private static let reserved: Set<String> = ["CHATELAINE_BINARY", "CHATELAINE_TERRAFORM_MIRROR"]
+    private static let reserved: Set<String> = [
+        "CHATELAINE_BINARY", "CHATELAINE_SCREENSHOTS", "CHATELAINE_TERRAFORM_MIRROR",
+    ]
 
     private static func values(inFile path: String) throws -> [AbsoluteConfigKey: ConfigValue] {
         guard let bytes = FileManager.default.contents(atPath: path) else {

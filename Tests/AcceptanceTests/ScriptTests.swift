@@ -20,11 +20,25 @@ extension AcceptanceTests {
             "sessions", "signatures",
             "signing", "states", "sts", "tags", "ten_years", "upgrade",
         ]
+        /// Those that visit the console with a browser.
+        static let visits = ["console_key", "console_keys", "console_sign_in"]
         /// What the scripts share.
-        static let modules = ["granting", "harness", "peers", "principals", "raw", "server", "violations", "wrapping"]
+        static let modules = [
+            "browser", "granting", "harness", "peers", "principals", "raw", "server", "violations", "visitor",
+            "wrapping",
+        ]
 
         @Test(.needs(.python), .timeLimit(.minutes(6)), arguments: scripts)
         func `clients find what the API promises`(script: String) async throws {
+            try await run(script)
+        }
+
+        @Test(.needs(.python), .needs(.browser), .timeLimit(.minutes(6)), arguments: visits)
+        func `people find what the console promises`(script: String) async throws {
+            try await run(script)
+        }
+
+        private func run(_ script: String) async throws {
             let python = try #require(Tool.python.path, Tool.python.need)
             let program = ExternalProgram(
                 path: python,
@@ -39,7 +53,7 @@ extension AcceptanceTests {
         func `every script is run`() throws {
             let files = try FileManager.default.contentsOfDirectory(atPath: Repository.scripts.path)
             let names = files.filter { $0.hasSuffix(".py") }.map { String($0.dropLast(3)) }
-            #expect(Set(names) == Set(Self.scripts + Self.modules))
+            #expect(Set(names) == Set(Self.scripts + Self.visits + Self.modules))
         }
     }
 }

@@ -6,6 +6,7 @@ enum Tool: String {
     case terraform
     case aws
     case python = "python3"
+    case browser = "chromium"
 
     /// Where the program is, in the project's own Python environment or on the search path; nil when it is not usable.
     var path: String? {
@@ -13,6 +14,7 @@ enum Tool: String {
         case .terraform: Self.terraformPath
         case .aws: Self.awsPath
         case .python: Self.pythonPath
+        case .browser: Self.browserPath
         }
     }
 
@@ -22,6 +24,7 @@ enum Tool: String {
         case .terraform: "terraform, or a mirror of its AWS provider, is not on this machine"
         case .aws: "the AWS CLI is not on this machine"
         case .python: "python3 with boto3 and cryptography is not on this machine"
+        case .browser: "chromium, its driver, or Selenium and axe for Python are not on this machine"
         }
     }
 
@@ -29,6 +32,11 @@ enum Tool: String {
     private static let awsPath = find("aws")
     private static let pythonPath = find("python3").flatMap { path in
         imports(["boto3", "botocore", "cryptography"], with: path) ? path : nil
+    }
+
+    private static let browserPath = find("chromedriver") != nil && driverIsKnown ? find("chromium") : nil
+    private static var driverIsKnown: Bool {
+        pythonPath.map { imports(["selenium", "axe_selenium_python"], with: $0) } ?? false
     }
 
     private static func find(_ name: String) -> String? {

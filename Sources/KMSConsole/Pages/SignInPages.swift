@@ -50,16 +50,18 @@ struct SignInPages: Sendable {
         else {
             return form(for: request, ConsoleFailure("FormExpired", "The form was too old. Try again.", status: 403))
         }
-        guard limiter.admits(request.client.address, at: now) else {
+        guard limiter.admit(request.client.address, at: now) else {
             let text = "Too many attempts to sign in have failed. Wait for half a minute."
             return form(for: request, ConsoleFailure("TooManyRequests", text, status: 429))
         }
         do {
-            return try await begin(request)
+            let response = try await begin(request)
+            limiter.giveBack(request.client.address)
+            return response
         } catch let failure as AuthenticationFailure {
-            limiter.noteFailure(of: request.client.address, at: now)
             return form(for: request, Self.sentence(for: failure))
         } catch {
+            limiter.giveBack(request.client.address)
             return form(for: request, ConsoleFailure(KMSError(.kmsInternal, "The sign-in could not be recorded.")))
         }
     }

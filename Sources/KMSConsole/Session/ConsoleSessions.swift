@@ -1,6 +1,6 @@
-import Foundation
-import KMSCrypto
-import KMSModel
+package import Foundation
+package import KMSCrypto
+package import KMSModel
 import Synchronization
 
 /// Who is signed in.
@@ -8,10 +8,11 @@ import Synchronization
 /// In memory: a restart signs everybody out. Sessions are found by the hash of what the browser has, so that the time of
 /// looking tells nothing of those that are there. What a session may do is asked anew with each request: it holds nothing but
 /// which credentials it was begun with.
-final class ConsoleSessions: Sendable {
+package final class ConsoleSessions: Sendable {
     /// How long a session lasts, and how long it lasts unused, in seconds.
-    static let (longest, longestIdle): (TimeInterval, TimeInterval) = (12 * 3600, 3600)
-    private static let mostSessions = 10_000
+    package static let (longest, longestIdle): (TimeInterval, TimeInterval) = (12 * 3600, 3600)
+    /// How many sessions there are at once.
+    package static let mostSessions = 10_000
 
     private struct Entry {
         var session: ConsoleSession
@@ -26,11 +27,13 @@ final class ConsoleSessions: Sendable {
 
     private let entries = Mutex<[[UInt8]: Entry]>([:])
 
+    package init() {}
+
     /// Begins a session.
     ///
     /// - Returns: What the browser shows from then on.
     /// - Throws: ``CryptoFailure``.
-    func begin(_ session: ConsoleSession) throws(CryptoFailure) -> String {
+    package func begin(_ session: ConsoleSession) throws(CryptoFailure) -> String {
         let name = try ConsoleToken.make()
         entries.withLock { entries in
             if entries.count >= Self.mostSessions {
@@ -48,7 +51,7 @@ final class ConsoleSessions: Sendable {
     }
 
     /// The session that a browser shows, if it is not over; it is in use then.
-    func session(_ name: String, at now: Date) -> ConsoleSession? {
+    package func session(_ name: String, at now: Date) -> ConsoleSession? {
         entries.withLock { entries -> ConsoleSession? in
             let place = ConsoleToken.place(of: name)
             guard let entry = entries[place] else { return nil }
@@ -62,17 +65,17 @@ final class ConsoleSessions: Sendable {
     }
 
     /// Ends a session.
-    func end(_ name: String) {
+    package func end(_ name: String) {
         entries.withLock { $0[ConsoleToken.place(of: name)] = nil }
     }
 
     /// Keeps a sentence for the next page.
-    func leave(_ notice: String, in name: String) {
+    package func leave(_ notice: String, in name: String) {
         entries.withLock { $0[ConsoleToken.place(of: name)]?.notice = notice }
     }
 
     /// Takes the sentence that was kept.
-    func takeNotice(of name: String) -> String? {
+    package func takeNotice(of name: String) -> String? {
         entries.withLock { entries in
             let place = ConsoleToken.place(of: name)
             defer { entries[place]?.notice = nil }
@@ -82,15 +85,25 @@ final class ConsoleSessions: Sendable {
 }
 
 /// What a browser was signed in with.
-struct ConsoleSession: Sendable {
-    let accessKeyID: String
+package struct ConsoleSession: Sendable {
+    /// The access key whose secret was shown.
+    package let accessKeyID: String
     /// What came with temporary credentials.
-    let securityToken: String?
+    package let securityToken: String?
     /// What every form must bring back.
-    let formToken: String
+    package let formToken: String
     /// The region that the visitor begins in.
-    let home: Region
-    let begin: Date
+    package let home: Region
+    /// When the session began.
+    package let begin: Date
+
+    package init(accessKeyID: String, securityToken: String?, formToken: String, home: Region, begin: Date) {
+        self.accessKeyID = accessKeyID
+        self.securityToken = securityToken
+        self.formToken = formToken
+        self.home = home
+        self.begin = begin
+    }
 }
 
 /// Texts that nobody can guess.

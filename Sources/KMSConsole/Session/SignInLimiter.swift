@@ -1,12 +1,15 @@
-import Foundation
+package import Foundation
 import Synchronization
 
 /// Slows down whoever guesses: of each address some attempts to sign in may fail, and then one more every while.
-final class SignInLimiter: Sendable {
+///
+/// An attempt is counted before it is looked at, and given back when it succeeds: of many at once no more are looked at than
+/// of as many one after the other.
+package final class SignInLimiter: Sendable {
     /// How many attempts may fail at once, and how long it takes until one more may, in seconds.
-    private static let (burst, interval): (Double, TimeInterval) = (10, 30)
+    package static let (burst, interval): (Double, TimeInterval) = (10, 30)
     /// How many addresses are remembered.
-    private static let mostAddresses = 10_000
+    package static let mostAddresses = 10_000
 
     private struct Allowance {
         var left: Double
@@ -15,22 +18,29 @@ final class SignInLimiter: Sendable {
 
     private let allowances = Mutex<[String: Allowance]>([:])
 
-    /// Whether an attempt from this address is looked at now.
-    func admits(_ address: String, at now: Date) -> Bool {
-        allowances.withLock { Self.left(of: $0[Self.network(of: address)], at: now) >= 1 }
-    }
+    package init() {}
 
-    /// Counts a failure.
-    func noteFailure(of address: String, at now: Date) {
+    /// Whether an attempt from this address is looked at now; if so it counts as one that fails.
+    package func admit(_ address: String, at now: Date) -> Bool {
         let network = Self.network(of: address)
-        allowances.withLock { allowances in
+        return allowances.withLock { allowances in
             if allowances.count >= Self.mostAddresses, allowances[network] == nil {
                 allowances = allowances.filter { Self.left(of: $0.value, at: now) < Self.burst }
                 // Whoever has so many addresses cannot be slowed down by them.
                 if allowances.count >= Self.mostAddresses { allowances.removeAll(keepingCapacity: true) }
             }
             let left = Self.left(of: allowances[network], at: now)
-            allowances[network] = Allowance(left: max(0, left - 1), date: now)
+            guard left >= 1 else { return false }
+            allowances[network] = Allowance(left: left - 1, date: now)
+            return true
+        }
+    }
+
+    /// Takes back that an attempt counted as one that fails.
+    package func giveBack(_ address: String) {
+        allowances.withLock { allowances in
+            guard let allowance = allowances[Self.network(of: address)] else { return }
+            allowances[Self.network(of: address)]?.left = min(Self.burst, allowance.left + 1)
         }
     }
 

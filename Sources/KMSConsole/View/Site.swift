@@ -26,8 +26,8 @@ struct Site: Sendable {
     init() throws {
         templates = try Templates()
         stylesheet = Asset(PackageResources.console_css, "css", type: "text/css; charset=utf-8")
-        icon = Asset(PackageResources.icon_svg, "svg", type: "image/svg+xml")
         script = Asset(PackageResources.console_js, "js", type: "text/javascript; charset=utf-8")
+        icon = Asset(PackageResources.console_svg, "svg", type: "image/svg+xml")
     }
 
     /// The file of this name.

@@ -1,9 +1,9 @@
 import Mustache
 
 /// The pages' templates, which are in the program itself.
-struct Templates: Sendable {
+package struct Templates: Sendable {
     /// What a page is made of.
-    enum Name: String, CaseIterable {
+    package enum Name: String, CaseIterable {
         case layout, alert
         case signIn = "sign-in"
         case failure
@@ -93,7 +93,7 @@ struct Templates: Sendable {
     private let library: MustacheLibrary
 
     /// - Throws: What the parser says of a template that is none: a defect of this program, which its tests find.
-    init() throws {
+    package init() throws {
         MustacheContentTypes.register(EscapedHTML(), named: EscapedHTML.name)
         var templates: [String: MustacheTemplate] = [:]
         for name in Name.allCases {
@@ -105,7 +105,7 @@ struct Templates: Sendable {
     }
 
     /// The page that a model's stored properties make.
-    func render(_ name: Name, _ model: some Sendable) -> String {
+    package func render(_ name: Name, _ model: some Sendable) -> String {
         library.render(model, withTemplate: name.rawValue) ?? ""
     }
 }
@@ -116,10 +116,14 @@ struct Templates: Sendable {
 /// the browser's quotation mark.
 ///
 /// Source: HTML Living Standard, "Serializing HTML fragments", and apostrophes besides.
-struct EscapedHTML: MustacheContentType {
-    static let name = "CONSOLE"
+package struct EscapedHTML: MustacheContentType {
+    /// How templates say that their texts are escaped by this.
+    package static let name = "CONSOLE"
 
-    func escapeText(_ text: String) -> String {
+    package init() {}
+
+    /// The text as it may stand between tags, and in an attribute between quotation marks of either kind.
+    package func escapeText(_ text: String) -> String {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.utf8.count)
         for byte in text.utf8 {

@@ -22,7 +22,7 @@ package struct ConsoleRequest: Sendable {
     package let fetchSite: String?
     /// The header `Host`.
     package let host: String?
-    /// Who is at the other end.
+    /// Who is at the other end of the connection.
     package let client: Client
 
     /// Reads a request.
@@ -67,14 +67,15 @@ package struct ConsoleRequest: Sendable {
     /// Whether the browser says that a page of another site has sent the form.
     ///
     /// Older browsers say nothing, and programs neither: then the token of the form decides alone.
-    var isCrossSite: Bool {
+    package var isCrossSite: Bool {
         if let fetchSite, fetchSite != "same-origin", fetchSite != "none" { return true }
-        guard let origin, let host else { return false }
+        guard let origin else { return false }
+        guard let host else { return true }
         return origin != "http://\(host)" && origin != "https://\(host)"
     }
 
     /// Whether the browser has the page by TLS: what it says of the page's origin holds behind a proxy too.
-    var isSecure: Bool { origin?.hasPrefix("https://") == true }
+    package var isSecure: Bool { origin?.hasPrefix("https://") == true }
 }
 
 /// The fields of a form or a query, in the order in which they were sent.
@@ -88,19 +89,20 @@ package struct FormFields: Sendable {
     }
 
     /// The first field of this name; texts of several lines come with line feeds alone.
-    subscript(name: String) -> String? {
-        pairs.first { $0.name == name }?.value.replacingOccurrences(of: "\r\n", with: "\n")
+    package subscript(name: String) -> String? {
+        pairs.first { $0.name == name }?.value.replacingOccurrences(
+            of: "\r\n", with: "\n", options: .literal)
     }
 
     /// The text of a field without white space around it; nil when there is nothing else.
-    func text(_ name: String) -> String? {
+    package func text(_ name: String) -> String? {
         let text = self[name]?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
         return text.isEmpty ? nil : text
     }
 
     /// All fields of this name.
-    func all(_ name: String) -> [String] { pairs.filter { $0.name == name }.map(\.value) }
+    package func all(_ name: String) -> [String] { pairs.filter { $0.name == name }.map(\.value) }
 
     /// Whether a box is ticked.
-    func has(_ name: String) -> Bool { pairs.contains { $0.name == name } }
+    package func has(_ name: String) -> Bool { pairs.contains { $0.name == name } }
 }

@@ -16,22 +16,43 @@ package struct KeyOverview: Sendable {
 
     /// A part of a key's metadata.
     package struct Details: Sendable {
-        /// The condition that the key is in.
+        /// The state at the time of the request.
         package let state: KeyState
-        /// What kind of key material it is.
+        /// What kind of key it is.
         package let spec: KeySpec
-        /// What the key may be used for.
+        /// What it is for.
         package let usage: KeyUsage
-        /// Where the key's material comes from.
+        /// Where its material is from.
         package let origin: KeyOrigin
-        /// Who administers the key.
+        /// Who administers it.
         package let manager: KeyManager
-        /// Whether related keys of other regions may share its material.
+        /// Whether it can have replicas in other regions.
         package let isMultiRegion: Bool
         /// When it was made.
         package let creationDate: Date
-        /// The text that the customer gave it.
+        /// What was written about it.
         package let description: String
+
+        package init(
+            state: KeyState, spec: KeySpec, usage: KeyUsage, origin: KeyOrigin, manager: KeyManager,
+            isMultiRegion: Bool, creationDate: Date, description: String
+        ) {
+            self.state = state
+            self.spec = spec
+            self.usage = usage
+            self.origin = origin
+            self.manager = manager
+            self.isMultiRegion = isMultiRegion
+            self.creationDate = creationDate
+            self.description = description
+        }
+    }
+
+    package init(keyID: KeyID, details: Details?, aliases: [String], tags: [Tag]?) {
+        self.keyID = keyID
+        self.details = details
+        self.aliases = aliases
+        self.tags = tags
     }
 }
 

@@ -209,7 +209,7 @@ class Browser:
         """Has the page at this width in pixels, and in the light or dark theme."""
         self.driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": WIDTHS[width], "deviceScaleFactor": 1, "mobile": False},
+            {"width": width, "height": WIDTHS[width], "deviceScaleFactor": 1, "mobile": width < 600},
         )
         self.driver.execute_cdp_cmd(
             "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]}
@@ -231,7 +231,9 @@ class Browser:
         return self
 
     def picture(self, name):
+        # axe scrolls to what it looks at.
         width, height = self.driver.execute_script(
+            "for (const part of document.querySelectorAll('.scroll')) part.scrollLeft = 0; scrollTo(0, 0);"
             "const e = document.documentElement; return [e.clientWidth, Math.max(e.scrollHeight, innerHeight)]"
         )
         taken = self.driver.execute_cdp_cmd(

@@ -76,7 +76,9 @@ struct BulkChange: Sendable {
             try await visit.kms(
                 .tagResource, JSONObject(["KeyId": .string(key), "Tags": .array([.object(tag)])]))
         case "delete":
-            let days = form.text("days").flatMap { Int($0) } ?? 30
+            guard let days = form.text("days").flatMap({ Int($0) }) else {
+                throw ConsoleFailure("ValidationException", "Choose how many days the waiting period has.")
+            }
             try await visit.kms(
                 .scheduleKeyDeletion,
                 JSONObject(["KeyId": .string(key), "PendingWindowInDays": .number(String(days))]))

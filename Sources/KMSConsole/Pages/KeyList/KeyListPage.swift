@@ -57,7 +57,7 @@ struct KeyListPage: Sendable {
         let withAliases = (try? await visit.kms(.listAliases, JSONObject(["Limit": .number("1")]))) != nil
         let all = await visit.engine.pipeline.keyOverviews(
             for: visit.caller, from: visit.request.client, withAliases: withAliases
-        ).filter { $0.details?.manager != (place == .keys ? .aws : .customer) }
+        ).filter { ($0.details?.manager == .aws) == (place == .managed) }
         let found = query.sorted(all.filter(query.admits))
         let pages = max(1, (found.count + Self.pageSize - 1) / Self.pageSize)
         let page = min(query.page, pages)

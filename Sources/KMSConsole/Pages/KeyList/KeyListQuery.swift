@@ -1,14 +1,17 @@
 import Foundation
-import KMSEngine
+package import KMSEngine
 import KMSModel
 
 /// What a list of keys is searched for, and in which order it stands.
-struct KeyListQuery: Sendable {
+package struct KeyListQuery: Sendable {
     /// What the fields of the search show.
-    struct Fields: Sendable {
-        let search: String
-        let state: String
-        let sort: String
+    package struct Fields: Sendable {
+        /// The words, as they were typed.
+        package let search: String
+        /// The state that the keys are in; empty for any.
+        package let state: String
+        /// The column, behind a hyphen where the order is descending.
+        package let sort: String
     }
 
     /// The head of a column that can be sorted by.
@@ -18,6 +21,8 @@ struct KeyListQuery: Sendable {
         /// How `aria-sort` says it.
         let order: String
         let arrow: String
+        /// The class of a column that narrow screens do without.
+        let rank: String?
     }
 
     private enum Order: String, CaseIterable {
@@ -33,6 +38,14 @@ struct KeyListQuery: Sendable {
             case .created: "Created"
             }
         }
+
+        var rank: String? {
+            switch self {
+            case .alias, .id, .state: nil
+            case .spec, .created: "secondary"
+            case .usage: "minor"
+            }
+        }
     }
 
     /// The words that all have to be found, in lower case.
@@ -42,24 +55,26 @@ struct KeyListQuery: Sendable {
     private var order: Order
     private var isDescending: Bool
     /// From 1.
-    var page: Int
+    package var page: Int
 
-    init(_ fields: FormFields) {
+    /// Reads a query; what makes no sense in it is as if it was not there.
+    package init(_ fields: FormFields) {
         search = String((fields.text("q") ?? "").prefix(200))
         words = search.lowercased().split(separator: " ").map(String.init)
-        state = fields.text("state") ?? ""
+        state = fields.text("state").flatMap { KeyState(rawValue: $0) }?.rawValue ?? ""
         let sort = fields.text("sort") ?? Order.alias.rawValue
         isDescending = sort.hasPrefix("-")
         order = Order(rawValue: sort.drop { $0 == "-" }.description) ?? .alias
         page = max(1, fields.text("page").flatMap { Int($0) } ?? 1)
     }
 
-    var fields: Fields { Fields(search: search, state: state, sort: sort) }
+    /// What the fields of the search show.
+    package var fields: Fields { Fields(search: search, state: state, sort: sort) }
 
     private var sort: String { (isDescending ? "-" : "") + order.rawValue }
 
     /// The query of a URL, with its question mark; empty for the list as it is at first.
-    var text: String {
+    package var text: String {
         var items: [URLQueryItem] = []
         if !search.isEmpty { items.append(URLQueryItem(name: "q", value: search)) }
         if !state.isEmpty { items.append(URLQueryItem(name: "state", value: state)) }
@@ -81,7 +96,8 @@ struct KeyListQuery: Sendable {
             return Column(
                 name: order.name, href: path(next),
                 order: isCurrent ? (isDescending ? "descending" : "ascending") : "none",
-                arrow: isCurrent ? (isDescending ? "▼" : "▲") : "")
+                arrow: isCurrent ? (isDescending ? "▼" : "▲") : "",
+                rank: order.rank)
         }
     }
 
@@ -89,7 +105,7 @@ struct KeyListQuery: Sendable {
 
     /// Whether the key is one of those that are searched for: each word is in its names, its identifier, its description, or
     /// a tag, which is written `key=value`.
-    func admits(_ key: KeyOverview) -> Bool {
+    package func admits(_ key: KeyOverview) -> Bool {
         guard state.isEmpty || key.details?.state.rawValue == state else { return false }
         guard !words.isEmpty else { return true }
         let texts =
@@ -100,7 +116,7 @@ struct KeyListQuery: Sendable {
     }
 
     /// The keys in order; those that have nothing to be sorted by come last.
-    func sorted(_ keys: [KeyOverview]) -> [KeyOverview] {
+    package func sorted(_ keys: [KeyOverview]) -> [KeyOverview] {
         let named = keys.map { (key: $0, name: name(of: $0)) }
         return named.sorted { left, right in
             guard left.name != right.name else { return left.key.keyID < right.key.keyID }

@@ -1,0 +1,113 @@
+import KMSConsole
+import KMSEngine
+import Testing
+
+struct ConsoleRequestTests {
+    private static func request(
+        path: String = "/console", query: String = "", body: String = "", cookies: String? = nil,
+        origin: String? = nil, fetchSite: String? = nil, host: String? = "kms.test:4599"
+    ) -> ConsoleRequest? {
+        ConsoleRequest(
+            isPost: true, path: path, query: query, body: Array(body.utf8), cookies: cookies, origin: origin,
+            fetchSite: fetchSite, host: host, client: Client(address: "127.0.0.1", userAgent: nil, referer: nil))
+    }
+
+    @Test(arguments: [
+        ("/console", []), ("/console/", []), ("/console/us-east-1/keys", ["us-east-1", "keys"]),
+        ("/console//keys", ["keys"]), ("/console/a%2Fb", ["a/b"]), ("/console/%C3%A9", ["é"]),
+    ])
+    func `a path is its decoded parts`(path: String, parts: [String]) {
+        #expect(Self.request(path: path)?.path == parts)
+    }
+
+    @Test func `the target is what the browser asked for`() {
+        #expect(Self.request(path: "/console/a%2Fb")?.target == "/console/a%2Fb")
+        #expect(Self.request(path: "/console/a", query: "b=%20")?.target == "/console/a?b=%20")
+    }
+
+    @Test func `what cannot be read is no request`() {
+        #expect(Self.request(path: "/console/%FF") == nil)
+        #expect(Self.request(query: "a=%") == nil)
+        #expect(Self.request(body: "a=%") == nil)
+    }
+
+    @Test(arguments: [
+        (nil, [:]), ("", [:]), ("a=b", ["a": "b"]), ("a=b; c=d", ["a": "b", "c": "d"]),
+        ("a=b;c=d", ["a": "b", "c": "d"]),
+        ("a=1; a=2", ["a": "1"]), ("a=b=c", ["a": "b=c"]), ("a=", ["a": ""]), ("a; b=c", ["b": "c"]),
+    ])
+    func `cookies go by their names`(header: String?, cookies: [String: String]) {
+        #expect(Self.request(cookies: header)?.cookies == cookies)
+    }
+
+    struct Sender: Sendable, CustomTestStringConvertible {
+        var origin: String?
+        var fetchSite: String?
+        var host: String? = "kms.test:4599"
+        let isCrossSite: Bool
+        var testDescription: String {
+            "origin \(origin ?? "none"), fetch site \(fetchSite ?? "none"), host \(host ?? "none")"
+        }
+    }
+
+    static let senders = [
+        Sender(isCrossSite: false),
+        Sender(origin: "http://kms.test:4599", fetchSite: "same-origin", isCrossSite: false),
+        // A proxy in front of the server has the certificate.
+        Sender(origin: "https://kms.test:4599", isCrossSite: false),
+        Sender(fetchSite: "none", isCrossSite: false),
+        Sender(fetchSite: "same-origin", isCrossSite: false),
+        Sender(fetchSite: "same-site", isCrossSite: true),
+        Sender(fetchSite: "cross-site", isCrossSite: true),
+        Sender(fetchSite: "", isCrossSite: true),
+        Sender(origin: "http://kms.test:4599", fetchSite: "cross-site", isCrossSite: true),
+        Sender(origin: "http://evil.test", isCrossSite: true),
+        Sender(origin: "http://evil.test", fetchSite: "same-origin", isCrossSite: true),
+        Sender(origin: "http://kms.test", isCrossSite: true),
+        Sender(origin: "http://kms.test:4599.evil.test", isCrossSite: true),
+        Sender(origin: "http://evil.test/kms.test:4599", isCrossSite: true),
+        Sender(origin: "null", isCrossSite: true),
+        Sender(origin: "", isCrossSite: true),
+        Sender(origin: "ftp://kms.test:4599", isCrossSite: true),
+        Sender(origin: "http://evil.test", host: nil, isCrossSite: true),
+    ]
+
+    @Test(arguments: senders)
+    func `a browser tells where a form is from`(sender: Sender) {
+        let request = Self.request(origin: sender.origin, fetchSite: sender.fetchSite, host: sender.host)
+        #expect(request?.isCrossSite == sender.isCrossSite)
+    }
+
+    @Test(arguments: [("https://kms.test:4599", true), ("http://kms.test:4599", false), (nil, false), ("https", false)])
+    func `the origin tells of TLS`(origin: String?, isSecure: Bool) {
+        #expect(Self.request(origin: origin)?.isSecure == isSecure)
+    }
+}
+
+struct FormFieldsTests {
+    private let fields = FormFields("a=1&b=+x%0D%0Ay%0A+&a=2&c=+&d=%0D%0A%CC%81".utf8)
+
+    @Test func `fields are found by their names`() {
+        #expect(fields?["a"] == "1")
+        #expect(fields?.all("a") == ["1", "2"])
+        #expect(fields?.has("c") == true)
+        #expect(fields?["z"] == nil)
+        #expect(fields?.all("z") == [])
+        #expect(fields?.has("z") == false)
+    }
+
+    @Test func `lines end as the rest of the program ends them`() {
+        #expect(fields?["b"] == " x\ny\n ")
+        #expect(fields?["d"] == "\n\u{301}")
+    }
+
+    @Test func `a text has no white space around it, and is something`() {
+        #expect(fields?.text("b") == "x\ny")
+        #expect(fields?.text("c") == nil)
+        #expect(fields?.text("z") == nil)
+    }
+
+    @Test func `what cannot be read is none`() {
+        #expect(FormFields("a=%zz".utf8) == nil)
+    }
+}

@@ -1,0 +1,82 @@
+import Foundation
+import KMSConsole
+import KMSModel
+import Testing
+
+struct ConsoleSessionsTests {
+    private let sessions = ConsoleSessions()
+    private let start = Date(timeIntervalSince1970: 1_800_000_000)
+
+    private func begin(_ accessKeyID: String = "AKIAIOSFODNN7EXAMPLE", after seconds: TimeInterval = 0) throws -> String
+    {
+        let home = try #require(Region("us-east-1"))
+        return try sessions.begin(
+            ConsoleSession(
+                accessKeyID: accessKeyID, securityToken: nil, formToken: "token", home: home, begin: start + seconds))
+    }
+
+    @Test func `a session is found by its name and by no other`() throws {
+        let (name, other) = (try begin(), try begin("AKIAI44QH8DHBEXAMPLE"))
+        #expect(name != other)
+        #expect(name.utf8.count == 64)
+        #expect(sessions.session(name, at: start)?.accessKeyID == "AKIAIOSFODNN7EXAMPLE")
+        #expect(sessions.session(other, at: start)?.accessKeyID == "AKIAI44QH8DHBEXAMPLE")
+        for wrong in ["", name.uppercased(), String(name.dropLast()), name + "0"] where wrong != name {
+            #expect(sessions.session(wrong, at: start) == nil)
+        }
+    }
+
+    @Test func `a session that ended is none`() throws {
+        let (name, other) = (try begin(), try begin())
+        sessions.end(name)
+        #expect(sessions.session(name, at: start) == nil)
+        #expect(sessions.session(other, at: start) != nil)
+    }
+
+    @Test func `a session ends when it is not used`() throws {
+        let name = try begin()
+        let idle = ConsoleSessions.longestIdle
+        #expect(sessions.session(name, at: start + idle - 1) != nil)
+        #expect(sessions.session(name, at: start + 2 * idle - 2) != nil)
+        #expect(sessions.session(name, at: start + 3 * idle) == nil)
+        // It stays over, whatever the clock does.
+        #expect(sessions.session(name, at: start) == nil)
+    }
+
+    @Test func `a session ends however much it is used`() throws {
+        let name = try begin()
+        for time in stride(from: 0, to: ConsoleSessions.longest, by: ConsoleSessions.longestIdle / 2) {
+            #expect(sessions.session(name, at: start + time) != nil)
+        }
+        #expect(sessions.session(name, at: start + ConsoleSessions.longest) == nil)
+    }
+
+    @Test func `of too many sessions the one goes that was used longest ago`() throws {
+        let names = try (0..<ConsoleSessions.mostSessions).map { _ in try begin() }
+        #expect(sessions.session(names[0], at: start + 1) != nil)
+        for name in names.dropFirst(2) { _ = sessions.session(name, at: start + 1) }
+        let last = try begin(after: 2)
+        #expect(sessions.session(names[1], at: start + 2) == nil)
+        #expect((names + [last]).count { sessions.session($0, at: start + 2) != nil } == ConsoleSessions.mostSessions)
+    }
+
+    @Test func `sessions that are over make room first`() throws {
+        let old = try (1..<ConsoleSessions.mostSessions).map { _ in try begin() }
+        let later = ConsoleSessions.longestIdle
+        let kept = try begin(after: later)
+        let new = try begin(after: later)
+        #expect(sessions.session(kept, at: start + later) != nil)
+        #expect(sessions.session(new, at: start + later) != nil)
+        #expect(sessions.session(old[0], at: start) == nil)
+    }
+
+    @Test func `a sentence is for the next page of its session`() throws {
+        let (name, other) = (try begin(), try begin())
+        sessions.leave("Done.", in: name)
+        #expect(sessions.takeNotice(of: other) == nil)
+        #expect(sessions.takeNotice(of: name) == "Done.")
+        #expect(sessions.takeNotice(of: name) == nil)
+        sessions.leave("Done.", in: "nobody")
+        #expect(sessions.takeNotice(of: "nobody") == nil)
+    }
+}
