@@ -207,7 +207,8 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
-            name: "KMSConsoleTests", dependencies: ["KMSModel", "KMSAccess", "KMSConsole", "KMSEngine"], swiftSettings: strict
+            name: "KMSConsoleTests", dependencies: ["KMSModel", "KMSAccess", "KMSConsole", "KMSEngine"],
+            swiftSettings: strict
         ),
         // The built program, driven by the real clients.
         .testTarget(name: "AcceptanceTests", exclude: ["Scripts"], swiftSettings: strict),
