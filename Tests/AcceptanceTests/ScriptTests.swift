@@ -20,8 +20,6 @@ extension AcceptanceTests {
             "sessions", "signatures",
             "signing", "states", "sts", "tags", "ten_years", "upgrade",
         ]
-        /// Those that visit the console with a browser.
-        static let visits = ["console_key", "console_keys", "console_sign_in"]
         /// What the scripts share.
         static let modules = [
             "browser", "granting", "harness", "peers", "principals", "raw", "server", "violations", "visitor",
@@ -30,30 +28,28 @@ extension AcceptanceTests {
 
         @Test(.needs(.python), .timeLimit(.minutes(6)), arguments: scripts)
         func `clients find what the API promises`(script: String) async throws {
-            try await run(script)
-        }
-
-        @Test(.needs(.python), .needs(.browser), .timeLimit(.minutes(6)), arguments: visits)
-        func `people find what the console promises`(script: String) async throws {
-            try await run(script)
-        }
-
-        private func run(_ script: String) async throws {
-            let python = try #require(Tool.python.path, Tool.python.need)
-            let program = ExternalProgram(
-                path: python,
-                environment: ["CHATELAINE_BINARY": Repository.binary, "PYTHONDONTWRITEBYTECODE": "1"]
-            )
-            let file = Repository.scripts.appendingPathComponent("\(script).py").path
-            let result = try await program.run([file], timeout: .seconds(300))
-            #expect(result.exitCode == 0, "\(result.transcript)")
+            try await Script.run(script)
         }
 
         @Test
         func `every script is run`() throws {
             let files = try FileManager.default.contentsOfDirectory(atPath: Repository.scripts.path)
             let names = files.filter { $0.hasSuffix(".py") }.map { String($0.dropLast(3)) }
-            #expect(Set(names) == Set(Self.scripts + Self.visits + Self.modules))
+            #expect(Set(names) == Set(Self.scripts + ConsoleTests.scripts + Self.modules))
         }
+    }
+}
+
+/// A program that finds out something about the built server, and ends with 0 when all is well.
+enum Script {
+    static func run(_ name: String) async throws {
+        let python = try #require(Tool.python.path, Tool.python.need)
+        let program = ExternalProgram(
+            path: python,
+            environment: ["CHATELAINE_BINARY": Repository.binary, "PYTHONDONTWRITEBYTECODE": "1"]
+        )
+        let file = Repository.scripts.appendingPathComponent("\(name).py").path
+        let result = try await program.run([file], timeout: .seconds(300))
+        #expect(result.exitCode == 0, "\(result.transcript)")
     }
 }

@@ -33,7 +33,7 @@ struct UsagePage: Sendable {
         let withAliases = (try? await visit.kms(.listAliases, JSONObject(["Limit": .number("1")]))) != nil
         let keys = await visit.engine.pipeline.keyOverviews(
             for: visit.caller, from: visit.request.client, withAliases: withAliases
-        ).filter { $0.details?.manager != .aws }
+        ) { $0.details?.manager != .aws }
         var (plot, isCut, refusal): (Plot?, Bool, String?) = (nil, false, nil)
         do throws(ConsoleFailure) {
             let trail = try await visit.audit(AuditQuery(countsUseOnly: true), limit: 0, days: Self.days)

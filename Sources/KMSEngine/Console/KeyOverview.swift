@@ -60,15 +60,17 @@ extension Pipeline {
     /// How many keys are looked at before others get their turn.
     private static let pieceOfKeys = 500
 
-    /// All keys of the caller's account and region, to search and sort them: each as DescribeKey and ListResourceTags would
+    /// The keys of the caller's account and region, to search and sort them: each as DescribeKey and ListResourceTags would
     /// answer, decided in the same way.
     ///
     /// Nothing is recorded: whoever shows a key calls those operations for it. That the caller may list keys at all has to be
     /// known before.
     ///
-    /// - Parameter withAliases: Whether the caller may list aliases.
+    /// - Parameters:
+    ///   - withAliases: Whether the caller may list aliases.
+    ///   - isWanted: Asked about each key, whether it is returned.
     package func keyOverviews(
-        for caller: Caller, from client: Client, withAliases: Bool
+        for caller: Caller, from client: Client, withAliases: Bool, where isWanted: (KeyOverview) -> Bool
     ) async -> [KeyOverview] {
         var context = context(of: caller, from: client, at: clock.now)
         var overviews: [KeyOverview] = []
@@ -76,7 +78,10 @@ extension Pipeline {
         while true {
             let ids = directory.keyIDs(in: context.realm, after: last, limit: Self.pieceOfKeys)
             guard let end = ids.last else { return overviews }
-            for id in ids { overviews.append(overview(of: id, withAliases, in: &context)) }
+            for id in ids {
+                let overview = overview(of: id, withAliases, in: &context)
+                if isWanted(overview) { overviews.append(overview) }
+            }
             last = end
             await Task.yield()
         }

@@ -55,10 +55,15 @@ struct KeyListPage: Sendable {
     private func list(_ outcome: BulkChange.Outcome?) async throws(ConsoleFailure) -> ConsoleResponse {
         try await visit.kms(.listKeys, JSONObject(["Limit": .number("1")]))
         let withAliases = (try? await visit.kms(.listAliases, JSONObject(["Limit": .number("1")]))) != nil
-        let all = await visit.engine.pipeline.keyOverviews(
-            for: visit.caller, from: visit.request.client, withAliases: withAliases
-        ).filter { ($0.details?.manager == .aws) == (place == .managed) }
-        let found = query.sorted(all.filter(query.admits))
+        var total = 0
+        let found = query.sorted(
+            await visit.engine.pipeline.keyOverviews(
+                for: visit.caller, from: visit.request.client, withAliases: withAliases
+            ) { key in
+                guard (key.details?.manager == .aws) == (place == .managed) else { return false }
+                total += 1
+                return query.admits(key)
+            })
         let pages = max(1, (found.count + Self.pageSize - 1) / Self.pageSize)
         let page = min(query.page, pages)
         var rows: [Row] = []
@@ -66,7 +71,7 @@ struct KeyListPage: Sendable {
             rows.append(await row(overview))
         }
         let content = Content(
-            isCustomers: place == .keys, rows: rows, count: found.count, total: all.count, query: query.fields,
+            isCustomers: place == .keys, rows: rows, count: found.count, total: total, query: query.fields,
             columns: query.columns(path: { path($0) }),
             states: Choice.list(KeyState.allCases.map { ($0.rawValue, $0.rawValue) }, chosen: query.fields.state),
             previous: page > 1 ? path(page: page - 1) : nil, next: page < pages ? path(page: page + 1) : nil,
