@@ -46,7 +46,7 @@ package struct Console: Sendable {
             visit = made
         } catch {
             // The access key is gone or inactive, or the session of a role is over.
-            return signIn.end(name)
+            return signIn.end(name, refusing: request)
         }
         guard request.path.count > 1 else { return .seeOther("\(visit.base)/keys") }
         do throws(ConsoleFailure) {
@@ -93,6 +93,11 @@ package struct Console: Sendable {
     /// Whether a form was made by this server for this session, and sent from a page of it.
     private func isGenuine(_ request: ConsoleRequest, _ session: ConsoleSession) -> Bool {
         !request.isCrossSite && ConsoleToken.areEqual(request.form["token"] ?? "", session.formToken)
+    }
+
+    /// The answer to a request that cannot be read, or that is none of the console's.
+    package func refusal(_ status: Int, _ message: String) -> ConsoleResponse {
+        failure(ConsoleFailure("BadRequest", message, status: status), nil)
     }
 
     private func notFound(_ visit: Visit?) -> ConsoleResponse {

@@ -10,6 +10,9 @@ enum ConsoleEndpoint {
     /// Where the console is.
     private static let path = "/console"
 
+    /// The largest form, in bytes: a policy of the greatest size, every byte of it escaped, and what stands beside it.
+    private static let largestForm = 1 << 18
+
     /// Whether a request is for the console.
     static func isFor(_ request: Request) -> Bool {
         let path = request.uri.path
@@ -19,20 +22,29 @@ enum ConsoleEndpoint {
     /// Answers a request with what the console says.
     static func answer(_ request: Request, _ body: [UInt8], _ client: Client, by console: Console) async -> Response {
         guard request.method == .get || request.method == .post else {
-            return response(ConsoleResponse(status: 405, headers: [("allow", "GET, POST")]))
+            var answer = console.refusal(405, "Pages are asked for by GET, and forms are sent by POST.")
+            answer.headers.append(("allow", "GET, POST"))
+            return response(answer)
         }
+        guard body.count <= largestForm else { return response(tooLarge(console)) }
         let read = ConsoleRequest(
             isPost: request.method == .post, path: request.uri.path, query: request.uri.query ?? "",
             body: request.method == .post ? body : [], cookies: cookies(of: request),
             origin: request.headers[.origin], fetchSite: request.headers[.fetchSite], host: request.head.authority,
             client: client)
-        guard let read else { return response(ConsoleResponse(status: 400)) }
+        guard let read else { return response(console.refusal(400, "The request cannot be read.")) }
         return response(await console.respond(to: read))
     }
 
     /// The answer to a request that was not received whole.
-    static func refusal(_ error: KMSError) -> Response {
-        response(ConsoleResponse(status: error.code.httpStatus))
+    static func refusal(_ error: KMSError, by console: Console) -> Response {
+        response(
+            error.code == .requestEntityTooLarge
+                ? tooLarge(console) : console.refusal(error.code.httpStatus, error.message ?? "Try again."))
+    }
+
+    private static func tooLarge(_ console: Console) -> ConsoleResponse {
+        console.refusal(413, "The form is larger than any that a page here sends.")
     }
 
     /// Over HTTP/2 a browser may send each cookie by itself (RFC 9113, section 8.2.3).

@@ -42,7 +42,7 @@ package struct Endpoint: HTTPResponder {
             body = try await collect(request.body, reserving: &reserved)
         } catch {
             return ConsoleEndpoint.isFor(request)
-                ? ConsoleEndpoint.refusal(error) : JSONProtocol.error(error, requestID)
+                ? ConsoleEndpoint.refusal(error, by: console) : JSONProtocol.error(error, requestID)
         }
         let signed = SignedRequest(request.head, body: body)
         let client = Client(

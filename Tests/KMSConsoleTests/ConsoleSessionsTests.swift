@@ -7,12 +7,15 @@ struct ConsoleSessionsTests {
     private let sessions = ConsoleSessions()
     private let start = Date(timeIntervalSince1970: 1_800_000_000)
 
-    private func begin(_ accessKeyID: String = "AKIAIOSFODNN7EXAMPLE", after seconds: TimeInterval = 0) throws -> String
-    {
+    private func begin(
+        _ accessKeyID: String = "AKIAIOSFODNN7EXAMPLE", of owner: String = UUID().uuidString,
+        after seconds: TimeInterval = 0
+    ) throws -> String {
         let home = try #require(Region("us-east-1"))
         return try sessions.begin(
             ConsoleSession(
-                accessKeyID: accessKeyID, securityToken: nil, formToken: "token", home: home, begin: start + seconds))
+                accessKeyID: accessKeyID, owner: owner, securityToken: nil, formToken: "token", home: home,
+                begin: start + seconds))
     }
 
     @Test func `a session is found by its name and by no other`() throws {
@@ -49,6 +52,14 @@ struct ConsoleSessionsTests {
             #expect(sessions.session(name, at: start + time) != nil)
         }
         #expect(sessions.session(name, at: start + ConsoleSessions.longest) == nil)
+    }
+
+    @Test func `who has too many sessions loses the one of them that was used longest ago`() throws {
+        let other = try begin(of: "other")
+        let names = try (0..<ConsoleSessions.mostOfOne).map { try begin(of: "one", after: TimeInterval($0)) }
+        let last = try begin(of: "one", after: 60)
+        #expect(sessions.session(names[0], at: start + 60) == nil)
+        for name in names.dropFirst() + [last, other] { #expect(sessions.session(name, at: start + 60) != nil) }
     }
 
     @Test func `of too many sessions the one goes that was used longest ago`() throws {

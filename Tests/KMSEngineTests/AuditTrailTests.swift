@@ -65,9 +65,30 @@ struct AuditTrailTests {
         #expect(try await search(Self.log, row.query).events.map(\.id) == row.expected)
     }
 
-    @Test func `no more are returned than asked for`() async throws {
+    @Test func `no more are returned than asked for, and the rest comes page by page`() async throws {
         let found = try await search(Self.log, AuditQuery(), limit: 2)
-        #expect(found.events.map(\.id) == ["1", "20"])
+        #expect(found.events.map(\.id) == ["1", "20"] && found.hasMore)
+        let next = try await search(Self.log, AuditQuery(skip: 4), limit: 2)
+        #expect(next.events.map(\.id) == ["80", "90"] && !next.hasMore)
+        let earlier = try await search(Self.log, AuditQuery(until: "2027-01-14T03:00:00Z"), limit: 2)
+        #expect(earlier.events.map(\.id) == ["30", "60"])
+        let changes = try await search(Self.log, AuditQuery(omitsReads: true))
+        #expect(changes.events.map(\.id) == ["1", "20", "30", "60", "80", "90"], "none is marked as a read")
+    }
+
+    /// What a caller chooses is recorded too, and can look like a member of the record.
+    @Test func `no account gets records into another's trail`() async throws {
+        let forged = Line(account: "444455556666", who: "user/eve", padding: 1).text.replacing(
+            #""pad":"x""#, with: #""encryptionContext":{"recipientAccountId":"111122223333"}"#)
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("trail-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Data((forged + Line(age: 1).text).utf8).write(to: file)
+        let found = try await AuditTrail(file: file).search(
+            AuditQuery(), account: try #require(AccountID("111122223333")),
+            region: try #require(Region("eu-central-1")),
+            limit: 10, days: 3, now: Self.now)
+        #expect(found.events.map(\.id) == ["1"])
+        #expect(found.counts.map(\.succeeded).reduce(0, +) == 1)
     }
 
     @Test func `the calls of the last days are counted, also behind the records that are returned`() async throws {

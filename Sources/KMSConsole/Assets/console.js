@@ -1,9 +1,6 @@
 // The console works without this; it only saves some clicks.
 "use strict";
 document.documentElement.classList.add("scripted");
-for (const select of document.querySelectorAll("select[data-submit]")) {
-  select.addEventListener("change", () => select.form.submit());
-}
 for (const box of document.querySelectorAll("input[data-all]")) {
   box.addEventListener("change", () => {
     for (const other of box.form.querySelectorAll(`input[type=checkbox][name="${box.dataset.all}"]`)) {
@@ -12,6 +9,8 @@ for (const box of document.querySelectorAll("input[data-all]")) {
   });
 }
 for (const button of document.querySelectorAll("button[data-copy]")) {
+  // Browsers give the clipboard to pages of this machine, and to pages that came by TLS.
+  button.hidden = !navigator.clipboard;
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
     button.textContent = "Copied";

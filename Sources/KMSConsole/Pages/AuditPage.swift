@@ -35,6 +35,8 @@ struct AuditRow: Sendable {
 /// The audit log of the account, searched.
 struct AuditPage: Sendable {
     private static let pageSize = 100
+    /// How far back pages go; a narrower search goes further.
+    private static let mostSkipped = 100_000
 
     let visit: Visit
 
@@ -47,15 +49,19 @@ struct AuditPage: Sendable {
         let from: String
         let to: String
         let outcomes: [Choice]
-        let count: Int
+        let first: Int
+        let last: Int
+        let older: String?
     }
 
     func respond() async throws(ConsoleFailure) -> ConsoleResponse {
         let fields = visit.request.query
+        let skip = max(0, min(Self.mostSkipped, fields.text("skip").flatMap { Int($0) } ?? 0))
         let query = AuditQuery(
             principal: fields.text("who"), name: fields.text("name"), key: fields.text("key"),
             from: fields.text("from"), to: fields.text("to"),
-            outcome: fields.text("outcome").flatMap(AuditQuery.Outcome.init))
+            outcome: fields.text("outcome").flatMap(AuditQuery.Outcome.init),
+            until: fields.text("until"), skip: skip)
         let trail = try await visit.audit(query, limit: Self.pageSize, days: 0)
         let outcomes = [("", "Any"), ("succeeded", "Succeeded"), ("denied", "Denied"), ("failed", "Failed otherwise")]
         return visit.page(
@@ -65,6 +71,17 @@ struct AuditPage: Sendable {
                 name: fields["name"] ?? "", key: fields["key"] ?? "", from: fields["from"] ?? "",
                 to: fields["to"] ?? "",
                 outcomes: Choice.list(outcomes.map { ($0.0, $0.1) }, chosen: fields["outcome"] ?? ""),
-                count: trail.events.count))
+                first: trail.events.isEmpty ? 0 : skip + 1, last: skip + trail.events.count,
+                older: trail.hasMore ? older(than: trail.events.first, skipping: skip + Self.pageSize) : nil))
+    }
+
+    /// The path of the page behind this one: of the log as it was when the first page was shown.
+    private func older(than first: AuditEvent?, skipping count: Int) -> String {
+        let fields = visit.request.query
+        var parts = ["skip=\(count)", "until=\((fields.text("until") ?? first?.time ?? "").inQuery)"]
+        for name in ["who", "name", "key", "from", "to", "outcome"] {
+            if let text = fields.text(name) { parts.append("\(name)=\(text.inQuery)") }
+        }
+        return "\(visit.base)/audit?" + parts.joined(separator: "&")
     }
 }

@@ -26,19 +26,47 @@ struct SignInPages: Sendable {
         let token: String
         let accessKeyID: String
         let destination: String
-        let hasEnded: Bool
+        /// Why somebody is here who was signed in.
+        let notice: String?
     }
 
     /// Sends the browser to the sign-in, and from there back to where it was going.
     func ask(for request: ConsoleRequest) -> ConsoleResponse {
-        let goal = request.isPost ? nil : Self.destination(request.target)
-        return .seeOther("/console/sign-in" + (goal.map { "?to=" + $0.inQuery } ?? ""))
+        .seeOther(Self.path(request.isPost ? .lost : nil, returningTo: request.target))
     }
 
-    /// Ends a session.
-    func end(_ name: String) -> ConsoleResponse {
+    /// Ends a session because its visitor wants that.
+    func end(_ name: String) -> ConsoleResponse { end(name, Self.path(.signedOut, returningTo: nil)) }
+
+    /// Ends a session whose credentials are not good any more.
+    func end(_ name: String, refusing request: ConsoleRequest) -> ConsoleResponse {
+        end(name, Self.path(.refused, returningTo: request.target))
+    }
+
+    private func end(_ name: String, _ path: String) -> ConsoleResponse {
         sessions.end(name)
-        return .seeOther("/console/sign-in?ended=1").setting(Console.sessionCookie, to: nil, isSecure: false)
+        return .seeOther(path).setting(Console.sessionCookie, to: nil, isSecure: false)
+    }
+
+    /// Why somebody has to sign in who was signed in before.
+    private enum Reason: String {
+        case signedOut, lost, refused
+
+        var sentence: String {
+            switch self {
+            case .signedOut: "You are signed out."
+            case .lost:
+                "Your session has ended. What you sent was not done: go back in your browser to copy what you typed."
+            case .refused: "Your access key, or the session of your role, is not valid any more."
+            }
+        }
+    }
+
+    private static func path(_ reason: Reason?, returningTo target: String?) -> String {
+        let fields =
+            (reason.map { ["ended=\($0.rawValue)"] } ?? [])
+            + (target.flatMap(destination).map { ["to=\($0.inQuery)"] } ?? [])
+        return "/console/sign-in" + (fields.isEmpty ? "" : "?") + fields.joined(separator: "&")
     }
 
     /// Shows the form, or takes it.
@@ -76,14 +104,19 @@ struct SignInPages: Sendable {
         let caller = try await engine.signIn.signIn(
             accessKeyID, secret: SecretBytes(copying: secret.utf8), token: token, from: request.client)
         let session = ConsoleSession(
-            accessKeyID: accessKeyID, securityToken: token, formToken: try ConsoleToken.make(), home: caller.region,
-            begin: engine.signIn.time)
+            accessKeyID: accessKeyID, owner: Self.owner(caller.principal), securityToken: token,
+            formToken: try ConsoleToken.make(), home: caller.region, begin: engine.signIn.time)
         let goal = request.form["to"].flatMap(Self.destination) ?? "/console/\(caller.region)/keys"
         // A session that was there before was perhaps somebody else's.
         if let previous = request.cookies[Console.sessionCookie] { sessions.end(previous) }
         return .seeOther(goal)
             .setting(Console.sessionCookie, to: try sessions.begin(session), isSecure: request.isSecure)
             .setting(Self.formCookie, to: nil, isSecure: request.isSecure)
+    }
+
+    /// Sessions of a role are all of one owner, whatever they are called.
+    private static func owner(_ principal: Principal) -> String {
+        principal.id?.description ?? principal.account.description
     }
 
     private func form(for request: ConsoleRequest, _ failure: ConsoleFailure?) -> ConsoleResponse {
@@ -94,7 +127,7 @@ struct SignInPages: Sendable {
         let content = Content(
             token: Self.token(for: cookie), accessKeyID: request.form["access-key-id"] ?? "",
             destination: (request.form["to"] ?? request.query["to"]).flatMap(Self.destination) ?? "",
-            hasEnded: request.query.has("ended"))
+            notice: request.isPost ? nil : request.query["ended"].flatMap(Reason.init)?.sentence)
         let screen = Screen(frame: site.frame("Sign in"), alert: failure.map(Alert.init), content: content)
         return ConsoleResponse.page(site.templates.render(.signIn, screen), status: failure?.status ?? 200)
             .setting(Self.formCookie, to: cookie, isSecure: request.isSecure)

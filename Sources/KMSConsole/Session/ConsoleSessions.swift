@@ -13,6 +13,8 @@ package final class ConsoleSessions: Sendable {
     package static let (longest, longestIdle): (TimeInterval, TimeInterval) = (12 * 3600, 3600)
     /// How many sessions there are at once.
     package static let mostSessions = 10_000
+    /// How many sessions one user, role or root user has at most: nobody makes others lose theirs.
+    package static let mostOfOne = 20
 
     private struct Entry {
         var session: ConsoleSession
@@ -38,6 +40,10 @@ package final class ConsoleSessions: Sendable {
         entries.withLock { entries in
             if entries.count >= Self.mostSessions {
                 entries = entries.filter { !$0.value.isOver(at: session.begin) }
+            }
+            let own = entries.filter { $0.value.session.owner == session.owner }
+            if own.count >= Self.mostOfOne, let oldest = own.min(by: { $0.value.lastUse < $1.value.lastUse })?.key {
+                entries[oldest] = nil
             }
             // The one that was used longest ago makes room.
             if entries.count >= Self.mostSessions,
@@ -88,6 +94,8 @@ package final class ConsoleSessions: Sendable {
 package struct ConsoleSession: Sendable {
     /// The access key whose secret was shown.
     package let accessKeyID: String
+    /// The user, the role or the account that it is of.
+    package let owner: String
     /// What came with temporary credentials.
     package let securityToken: String?
     /// What every form must bring back.
@@ -97,8 +105,11 @@ package struct ConsoleSession: Sendable {
     /// When the session began.
     package let begin: Date
 
-    package init(accessKeyID: String, securityToken: String?, formToken: String, home: Region, begin: Date) {
+    package init(
+        accessKeyID: String, owner: String, securityToken: String?, formToken: String, home: Region, begin: Date
+    ) {
         self.accessKeyID = accessKeyID
+        self.owner = owner
         self.securityToken = securityToken
         self.formToken = formToken
         self.home = home

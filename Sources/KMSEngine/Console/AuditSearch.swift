@@ -4,7 +4,9 @@ import KMSModel
 /// A search of the audit log, as it goes backwards through the lines.
 struct AuditSearch {
     private let query: AuditQuery
-    private let account: [UInt8]
+    private let account: String
+    /// What every record of the account has somewhere; others can have it too.
+    private let accountMark: [UInt8]
     private let region: String
     private let key: [UInt8]?
     private let limit: Int
@@ -15,10 +17,12 @@ struct AuditSearch {
     var findings = AuditTrail.Findings()
     /// Whether nothing older can be of use.
     private(set) var isDone = false
+    private var skipped = 0
 
     init(_ query: AuditQuery, account: AccountID, region: Region, limit: Int, days: Int, now: Date) {
         self.query = query
-        self.account = Array("\"recipientAccountId\":\"\(account)\"".utf8)
+        self.account = account.description
+        accountMark = Array(self.account.utf8)
         self.region = region.description
         key = query.key.map { Array($0.utf8) }
         self.limit = limit
@@ -34,7 +38,7 @@ struct AuditSearch {
     mutating func look(at lines: ArraySlice<UInt8>) {
         for line in lines.split(separator: 0x0A).reversed() where !isDone {
             // Most lines are ruled out without being read as JSON.
-            guard line.contains(account), key.map(line.contains) ?? true,
+            guard line.contains(accountMark), key.map(line.contains) ?? true,
                 case .object(let record)? = try? JSONParser.parse(line)
             else { continue }
             look(at: AuditEvent(record))
@@ -43,15 +47,23 @@ struct AuditSearch {
 
     private mutating func look(at event: AuditEvent) {
         if let from = query.from, event.time < from { isDone = true }
-        if limit == findings.events.count, firstDay.map({ event.time < $0 }) ?? true { isDone = true }
+        if findings.hasMore || limit == 0, firstDay.map({ event.time < $0 }) ?? false { isDone = true }
         guard !isDone, admits(event) else { return }
-        if findings.events.count < limit { findings.events.append(event) }
-        if findings.events.count == limit, days.isEmpty { isDone = true }
+        if skipped < query.skip {
+            skipped += 1
+        } else if findings.events.count < limit {
+            findings.events.append(event)
+        } else {
+            findings.hasMore = true
+        }
+        if findings.hasMore, days.isEmpty { isDone = true }
         guard !query.countsUseOnly || event.isUse, let place = days[String(event.time.prefix(10))] else { return }
         if event.errorCode == nil { findings.counts[place].succeeded += 1 } else { findings.counts[place].refused += 1 }
     }
 
     private func admits(_ event: AuditEvent) -> Bool {
+        // What a caller chose, such as an encryption context, can look like a member of the record.
+        guard event.record.text("recipientAccountId") == account else { return false }
         guard event.record.text("awsRegion") == region || event.source.hasPrefix("iam.") else { return false }
         if let principal = query.principal, !event.principal.lowercased().contains(principal.lowercased()) {
             return false
@@ -60,6 +72,8 @@ struct AuditSearch {
         if let key = query.key, !event.resources.contains(where: { $0.contains(key) }) { return false }
         // The last day is included.
         if let to = query.to, event.time.prefix(to.count) > to { return false }
+        if let until = query.until, event.time > until { return false }
+        if query.omitsReads, event.record["readOnly"] == .bool(true), !event.isUse { return false }
         switch query.outcome {
         case .succeeded?: return event.errorCode == nil
         case .denied?: return event.errorCode == "AccessDenied"

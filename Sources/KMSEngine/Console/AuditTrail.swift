@@ -1,6 +1,7 @@
 package import Foundation
 import Glibc
 package import KMSModel
+import Synchronization
 
 /// What is looked for in the audit log; all of it has to be so.
 package struct AuditQuery: Sendable {
@@ -19,13 +20,23 @@ package struct AuditQuery: Sendable {
     var from: String?
     var to: String?
     var outcome: Outcome?
+    /// Nothing later than this moment, so that pages of a search stay what they were while the log grows.
+    var until: String?
+    /// How many records are passed over.
+    var skip: Int
+    /// Whether what only looks at keys is left out.
+    var omitsReads: Bool
     /// Whether only the use of keys is counted, and not what administers or looks at them.
     var countsUseOnly: Bool
 
     package init(
         principal: String? = nil, name: String? = nil, key: String? = nil, from: String? = nil, to: String? = nil,
-        outcome: Outcome? = nil, countsUseOnly: Bool = false
+        outcome: Outcome? = nil, until: String? = nil, skip: Int = 0, omitsReads: Bool = false,
+        countsUseOnly: Bool = false
     ) {
+        self.until = until
+        self.skip = skip
+        self.omitsReads = omitsReads
         self.countsUseOnly = countsUseOnly
         self.principal = principal
         self.name = name
@@ -64,7 +75,7 @@ package struct AuditEvent: Sendable {
 ///
 /// It reads no more than a bounded part of the log, on a thread of its own, one reader at a time: a search makes nobody wait
 /// but other searches.
-package struct AuditTrail: Sendable {
+package final class AuditTrail: Sendable {
     /// How much of the log one search reads at most, and how much at once, in bytes.
     private static let (mostBytes, pieceSize) = (64 << 20, 1 << 20)
 
@@ -74,7 +85,9 @@ package struct AuditTrail: Sendable {
         package var events: [AuditEvent] = []
         /// How many calls there were on each of the last days, the earliest first.
         package var counts: [DayCount] = []
-        /// Whether there may be older records that were not read.
+        /// Whether more was found than returned.
+        package var hasMore = false
+        /// Whether there are older records that were not read.
         package var isCut = false
     }
 
@@ -88,6 +101,10 @@ package struct AuditTrail: Sendable {
         package var refused = 0
     }
 
+    /// How many searches may wait for those before them.
+    private static let mostWaiting = 8
+
+    private let waiting = Mutex(0)
     private let file: URL
     private let readers = DispatchQueue(label: "audit-trail")
 
@@ -99,11 +116,18 @@ package struct AuditTrail: Sendable {
     /// - Parameters:
     ///   - limit: How many records are returned at most.
     ///   - days: How many days up to `now` are counted.
-    /// - Throws: ``AuditFailure`` when the log cannot be read.
+    /// - Throws: ``AuditFailure`` when the log cannot be read, or too many others wait to read it.
     package func search(
         _ query: AuditQuery, account: AccountID, region: Region, limit: Int, days: Int, now: Date
     ) async throws(AuditFailure) -> Findings {
         let search = AuditSearch(query, account: account, region: region, limit: limit, days: days, now: now)
+        let isAdmitted = waiting.withLock { waiting in
+            guard waiting < Self.mostWaiting else { return false }
+            waiting += 1
+            return true
+        }
+        guard isAdmitted else { throw AuditFailure("Too many searches of the audit log are waiting.") }
+        defer { waiting.withLock { $0 -= 1 } }
         let result: Result<Findings, AuditFailure> = await withCheckedContinuation { continuation in
             readers.async { [file] in
                 continuation.resume(returning: Result { () throws(AuditFailure) in try Self.read(file, for: search) })
@@ -138,7 +162,6 @@ package struct AuditTrail: Sendable {
             rest = Array(piece[..<first])
             search.look(at: piece[first...])
         }
-        if end > 0 { search.findings.isCut = true }
         return search.findings
     }
 }

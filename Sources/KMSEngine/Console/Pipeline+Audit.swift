@@ -12,7 +12,7 @@ extension Pipeline {
     ///   - limit: How many records are returned at most.
     ///   - days: How many days up to now are counted.
     /// - Throws: ``KMSError``: `AccessDeniedException` for who is not allowed `cloudtrail:LookupEvents`,
-    ///   `KMSInternalException`.
+    ///   `ThrottlingException` when the log cannot be read now, `KMSInternalException`.
     package func lookUpEvents(
         _ query: AuditQuery, limit: Int, days: Int, by caller: Caller, from client: Client, requestID: String
     ) async throws(KMSError) -> AuditTrail.Findings {
@@ -42,7 +42,7 @@ extension Pipeline {
             return try await trail.search(
                 query, account: caller.principal.account, region: caller.region, limit: limit, days: days, now: now)
         } catch {
-            throw KMSError(.kmsInternal, "The audit log cannot be read.")
+            throw KMSError(.throttling, error.description)
         }
     }
 }

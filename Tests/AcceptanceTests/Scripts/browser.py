@@ -15,6 +15,7 @@ import tempfile
 
 import axe_selenium_python.axe
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -127,7 +128,8 @@ class Browser:
         """Does what brings another page, and waits until that is there."""
         page = self.driver.find_element(By.TAG_NAME, "html")
         act()
-        wait = WebDriverWait(self.driver, PATIENCE, poll_frequency=0.05)
+        wait = WebDriverWait(
+            self.driver, PATIENCE, poll_frequency=0.05, ignored_exceptions=[WebDriverException])
         wait.until(expected_conditions.staleness_of(page))
         wait.until(lambda driver: driver.execute_script("return document.readyState") == "complete")
 
@@ -194,9 +196,7 @@ class Browser:
         return self
 
     def choose_region(self, name):
-        """A script of the page goes to the region as soon as it is chosen."""
-        self.leaves(lambda: self.choose("Region", name))
-        return self
+        return self.choose("Region", name).press("Go")
 
     def tick(self, *labels):
         for label in labels:

@@ -171,6 +171,7 @@ def key_material_is_imported_step_by_step(world):
         holds("InvalidCiphertextException" in browser.alert, browser.alert)
         browser.type("Encrypted key material (Base64)", base64.b64encode(sealed).decode()).press("Import key material")
         equal(described(world, key)["KeyState"], "Enabled")
+        browser.tick("Until the same material is imported again, nothing can be decrypted with this key.")
         browser.press("Delete key material")
         equal(described(world, key)["KeyState"], "PendingImport")
 

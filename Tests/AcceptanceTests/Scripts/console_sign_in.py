@@ -140,7 +140,7 @@ def a_session_ends_on_the_server(world):
     visitor, other = signed_in(world), signed_in(world)
     old = dict(visitor.cookies)
     page = visitor.post("/console/sign-out", {"token": visitor.get(KEYS).token})
-    equal((page.location, SESSION in visitor.cookies), (f"{SIGN_IN}?ended=1", False))
+    equal((page.location, SESSION in visitor.cookies), (f"{SIGN_IN}?ended=signedOut", False))
     visitor.cookies = old
     holds(not visitor.is_signed_in, "the old cookie is worth nothing")
     holds(other.is_signed_in, "another session of the same access key goes on")
@@ -153,6 +153,37 @@ def a_session_ends_on_the_server(world):
     for value in ("", "0" * 64, "x"):
         other.cookies = {SESSION: value}
         holds(not other.is_signed_in, f"a cookie that nobody was given: {value!r}")
+
+
+@scenario
+def what_was_sent_too_late_is_said_to_be_lost(world):
+    visitor = signed_in(world)
+    token = visitor.get(KEYS).token
+    visitor.cookies = {}
+    page = visitor.post(KEYS, {"token": token, "action": "disable"})
+    holds("ended=lost" in page.location and "to=" in page.location, page.location)
+    holds("What you sent was not done" in visitor.get(page.location).text, "and where to find what was typed")
+    page = visitor.sign_in(to=KEYS)
+    equal(page.location, KEYS, "from where it goes on")
+
+
+@scenario
+def nobody_ends_the_sessions_of_others(world):
+    root, user = signed_in(world), make_user(world)
+    sessions = [signed_in(world, user) for _ in range(22)]
+    holds(not sessions[0].is_signed_in and not sessions[1].is_signed_in, "the oldest of one that has too many")
+    holds(all(visitor.is_signed_in for visitor in sessions[2:]) and root.is_signed_in, "all others")
+
+
+@scenario
+def a_form_is_no_larger_than_any_page_sends(world):
+    visitor = signed_in(world)
+    token = visitor.get(KEYS).token
+    page = visitor.post("/console/us-east-1/create", {"token": token, "account": "1" * (1 << 18)}, 413)
+    holds("larger than any" in page.text, page.text)
+    accounts = " ".join(f"{number:012}" for number in range(1, 10_000))
+    page = visitor.post("/console/us-east-1/create", {"token": token, "step": "4", "go": "next", "account": accounts}, 400)
+    holds(len(page.text) < 100_000, f"{len(page.text)} characters in answer to a form of {len(accounts)}")
 
 
 @scenario

@@ -77,6 +77,7 @@ extension KeyPlan {
     static let mostTags = 50
 
     private static func problem(with names: [String], in realm: Realm) -> String? {
+        if names.count > mostNamed { return "No more than \(mostNamed) can be named." }
         for name in names {
             switch try? PolicyPrincipal(aws: name, in: realm.region.partition) {
             case .user(let account, _, _), .role(let account, _, _), .roleSession(let account, _, _):
@@ -89,6 +90,7 @@ extension KeyPlan {
     }
 
     private func accountProblem(in realm: Realm) -> String? {
+        if accounts.count > Self.mostNamed { return "No more than \(Self.mostNamed) can be named." }
         for text in accounts {
             guard let account = AccountID(text) else { return "\(text) is no account: those have 12 digits." }
             if account == realm.account { return "\(text) is this account; give only others." }

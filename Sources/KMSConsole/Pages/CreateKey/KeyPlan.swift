@@ -61,11 +61,12 @@ package struct KeyPlan: Sendable, Equatable {
         description = form.text("description") ?? ""
         tags = zip(form.all("tag-key"), form.all("tag-value"))
             .map { Tag(key: Self.trimmed($0), value: Self.trimmed($1)) }
-            .filter { !$0.key.isEmpty || !$0.value.isEmpty }
+            .filter { !$0.key.isEmpty || !$0.value.isEmpty }.prefix(Self.mostTags + 1).map(\.self)
         administrators = Self.names(form, "administrator")
         administratorsMayDelete = form.has("deletion")
         users = Self.names(form, "user")
-        accounts = Self.distinct(form.all("account").flatMap { Self.words($0, apart: " ,;\t\r\n") })
+        accounts = Self.distinct(
+            form.all("account").flatMap { Self.words($0, apart: " ,;\t\r\n") }, most: Self.mostNamed)
         policy = form.text("policy") == nil ? nil : form["policy"]
     }
 
@@ -82,16 +83,20 @@ package struct KeyPlan: Sendable, Equatable {
 
     /// Whatever is ticked in a list, and whatever is typed, one after the other.
     private static func names(_ form: FormFields, _ field: String) -> [String] {
-        distinct(form.all(field) + form.all("\(field)-arns").flatMap { words($0, apart: " \t\r\n") })
+        distinct(form.all(field) + form.all("\(field)-arns").flatMap { words($0, apart: " \t\r\n") }, most: mostNamed)
     }
 
     private static func words(_ text: String, apart separators: String) -> [String] {
         text.unicodeScalars.split { separators.unicodeScalars.contains($0) }.map(String.init)
     }
 
-    private static func distinct(_ texts: [String]) -> [String] {
+    /// The most users, roles and accounts of one step: a policy has no room for as many.
+    static let mostNamed = 1000
+
+    /// The texts, each once; of too many one more than there may be.
+    private static func distinct(_ texts: [String], most: Int) -> [String] {
         var seen: Set<String> = []
-        return texts.filter { seen.insert($0).inserted }
+        return Array(texts.filter { seen.insert($0).inserted }.prefix(most + 1))
     }
 
     private static func trimmed(_ text: String) -> String { text.trimmingCharacters(in: .whitespacesAndNewlines) }

@@ -24,7 +24,7 @@ struct ActivityTab: KeyTab {
 
     func content() async throws(ConsoleFailure) -> Content {
         let trail = try await page.visit.audit(
-            AuditQuery(key: key.text("Arn"), countsUseOnly: true), limit: 25, days: Self.days)
+            AuditQuery(key: key.text("Arn"), omitsReads: true, countsUseOnly: true), limit: 25, days: Self.days)
         return Content(
             events: trail.events.map(AuditRow.init),
             plot: Plot(trail.counts, of: "Uses of the key each day, the last \(Self.days) days"), isCut: trail.isCut,

@@ -42,6 +42,6 @@ struct CryptographyTab: KeyTab {
             type: isPair ? "Asymmetric" : "Symmetric", spec: key.text("KeySpec") ?? "",
             usage: Wording.usage(key.text("KeyUsage") ?? ""), origin: Wording.origin(key.text("Origin") ?? ""),
             algorithms: lists.flatMap { key.texts($0) }, material: key.text("CurrentKeyMaterialId"),
-            publicKey: publicKey, download: "\(page.visit.base)/keys/\(page.id)/public-key", refusal: refusal)
+            publicKey: publicKey, download: "\(page.path)/public-key", refusal: refusal)
     }
 }

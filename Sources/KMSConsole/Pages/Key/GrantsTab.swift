@@ -81,7 +81,9 @@ struct GrantsTab: KeyTab {
             ])
             if let retiring = form.text("retiring") { members.append("RetiringPrincipal", .string(retiring)) }
             if let name = form.text("name") { members.append("Name", .string(name)) }
-            let pairs = PairLines.pairs(in: form["context"] ?? "")
+            let pairs = TextLines.pairs(in: form["context"] ?? "").map {
+                JSONObject.Member(name: $0.name, value: .string($0.value))
+            }
             if !pairs.isEmpty {
                 members.append(
                     "Constraints", .object(JSONObject(["EncryptionContextSubset": .object(JSONObject(pairs))])))
@@ -89,19 +91,6 @@ struct GrantsTab: KeyTab {
             let answer = try await page.visit.kms(.createGrant, members)
             return .done("The grant \(answer.text("GrantId") ?? "") is made.", goingTo: page.path(.grants))
         default: throw .unknownAction
-        }
-    }
-}
-
-/// Pairs as people type them: a line for each, `key=value`.
-enum PairLines {
-    static func pairs(in text: String) -> [JSONObject.Member] {
-        text.split(separator: "\n").compactMap { line in
-            let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let key = parts[0].trimmingCharacters(in: .whitespaces)
-            guard !key.isEmpty else { return nil }
-            let value = parts.count > 1 ? parts[1].trimmingCharacters(in: .whitespaces) : ""
-            return JSONObject.Member(name: key, value: .string(value))
         }
     }
 }

@@ -31,7 +31,10 @@ struct KeyDeletion: KeyTab {
         guard form.has("confirmed") else {
             throw ConsoleFailure("ConfirmationNeeded", "Nothing was done. Confirm that the data may be lost.")
         }
-        try await page.kms(.scheduleKeyDeletion, ["PendingWindowInDays": .number(form.text("days") ?? "30")])
+        guard let days = form.text("days").flatMap({ Int($0) }) else {
+            throw ConsoleFailure("ValidationException", "Choose a waiting period of 7 to 30 days.")
+        }
+        try await page.kms(.scheduleKeyDeletion, ["PendingWindowInDays": .number(String(days))])
         return .done("The deletion is scheduled. It can be canceled until then.", goingTo: page.path(.general))
     }
 }

@@ -1,3 +1,4 @@
+import KMSAccess
 import KMSModel
 
 /// One key: what it is, and what can be done with it.
@@ -43,6 +44,12 @@ struct KeyPage: Sendable {
     func respond(_ name: String?) async throws(ConsoleFailure) -> ConsoleResponse? {
         let answer = try await visit.kms(.describeKey, JSONObject(["KeyId": .string(id)]))
         let key = answer.object("KeyMetadata") ?? JSONObject()
+        // By an alias its parts could not all be asked for.
+        if let own = key.text("KeyId"), own != id, !visit.request.isPost,
+            key.text("AWSAccountId") == visit.caller.principal.account.description
+        {
+            return .seeOther("\(visit.base)/keys/\(own)" + (name.map { "/\($0.inPath)" } ?? ""))
+        }
         if name == "public-key" { return try await publicKey(of: key) }
         if name == "delete" { return try await show(KeyDeletion(self, key), nil, key) }
         guard let tab = Tab(rawValue: name ?? Tab.general.rawValue), tab.isOf(key) else { return nil }
@@ -61,7 +68,10 @@ struct KeyPage: Sendable {
     }
 
     /// The path of a part of the page.
-    func path(_ tab: Tab) -> String { "\(visit.base)/keys/\(id)/\(tab.rawValue)" }
+    func path(_ tab: Tab) -> String { "\(path)/\(tab.rawValue)" }
+
+    /// The path of the page itself.
+    var path: String { "\(visit.base)/keys/\(id.inPath)" }
 
     /// Calls an operation on the key.
     @discardableResult
@@ -110,7 +120,7 @@ struct KeyPage: Sendable {
     private func head(_ key: JSONObject, _ tab: Tab?) async -> KeyHead {
         let aliases = (try? await kms(.listAliases, ["Limit": .number("1")]))?.objects("Aliases") ?? []
         return KeyHead(
-            key, alias: aliases.first?.text("AliasName"), path: "\(visit.base)/keys/\(id)",
+            key, alias: aliases.first?.text("AliasName"), path: path,
             tabs: Tab.allCases.filter { $0.isOf(key) }.map { other in
                 Frame.Place(name: other.name, href: path(other), isCurrent: other == tab)
             })

@@ -100,6 +100,10 @@ struct MaterialTab: KeyTab {
             try await importMaterial()
             return .done("The key material is imported. The key can be used.", goingTo: page.path(.material))
         case "delete":
+            guard form.has("lost") else {
+                throw ConsoleFailure(
+                    "ConfirmationNeeded", "Nothing was done. Confirm that nothing can be decrypted then.")
+            }
             try await page.kms(.deleteImportedKeyMaterial)
             return .done(
                 "The key material is deleted. The key cannot be used until the same material is imported again.",
