@@ -37,9 +37,6 @@ struct Visit: Sendable {
     let site: Site
     let notices: Notices
 
-    /// The server's own time.
-    var now: Date { engine.signIn.now }
-
     /// Where the pages of the region are.
     var base: String { "/console/\(caller.region)" }
 
@@ -58,19 +55,6 @@ struct Visit: Sendable {
         switch answer {
         case .success(let body): return try Self.object(in: body)
         case .failure(let error): throw ConsoleFailure(error)
-        }
-    }
-
-    /// Calls an operation of KMS in another region.
-    ///
-    /// - Throws: ``ConsoleFailure``.
-    func at(_ region: Region) throws(ConsoleFailure) -> Visit {
-        do throws(AuthenticationFailure) {
-            let caller = try engine.signIn.caller(session.accessKeyID, token: session.securityToken, in: region)
-            return Visit(
-                request: request, session: session, caller: caller, engine: engine, site: site, notices: notices)
-        } catch {
-            throw ConsoleFailure(error.code.rawValue, error.message(for: .kms))
         }
     }
 

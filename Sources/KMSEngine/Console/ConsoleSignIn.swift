@@ -27,9 +27,6 @@ package struct ConsoleSignIn: Sendable {
     /// What people's sessions are measured with: the real time, also where the server's clock runs ahead of it.
     package var time: Date { clock.signingTime }
 
-    /// The server's own time.
-    package var now: Date { clock.now }
-
     /// Whoever has these credentials, once the secret is known to be the access key's own and the record is kept.
     ///
     /// A failure is recorded where the access key is one of an account.

@@ -152,6 +152,12 @@ def grants_are_made_and_revoked(world):
         equal(world.kms().list_grants(KeyId=key)["Grants"], [])
 
 
+def sealed_material(pem):
+    """Key material that nobody knows, encrypted under a wrapping key."""
+    oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+    return base64.b64encode(serialization.load_pem_public_key(pem.encode()).encrypt(os.urandom(32), oaep)).decode()
+
+
 @scenario
 def key_material_is_imported_step_by_step(world):
     key = world.key(Origin="EXTERNAL")["KeyId"]
@@ -163,14 +169,21 @@ def key_material_is_imported_step_by_step(world):
         browser.choose("Wrapping key spec", "RSA_2048").choose("Wrapping algorithm", "RSAES_OAEP_SHA_256")
         browser.press("Get wrapping key")
         pem = browser.element("//pre[@aria-label='Wrapping key']").text
-        wrapping = serialization.load_pem_public_key(pem.encode())
-        sealed = wrapping.encrypt(
-            os.urandom(32), padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None))  # fmt: skip
+        sealed = sealed_material(pem)
         browser.inspect("key-material")
         browser.type("Encrypted key material (Base64)", base64.b64encode(b"x" * 256).decode()).press("Import key material")
         holds("InvalidCiphertextException" in browser.alert, browser.alert)
-        browser.type("Encrypted key material (Base64)", base64.b64encode(sealed).decode()).press("Import key material")
+        browser.type("Encrypted key material (Base64)", sealed).press("Import key material")
         equal(described(world, key)["KeyState"], "Enabled")
+        first = described(world, key)["CurrentKeyMaterialId"]
+        browser.choose("Wrapping key spec", "RSA_2048").press("Get wrapping key")
+        pem = browser.element("//pre[@aria-label='Wrapping key']").text
+        browser.type("Encrypted key material (Base64)", sealed_material(pem))
+        browser.tick("This is new key material, which the next rotation takes into use").press("Import key material")
+        holds("The next rotation takes it into use" in browser.notice, browser.notice)
+        equal(described(world, key)["CurrentKeyMaterialId"], first, "not before")
+        browser.open(page(key, "rotation")).press("Rotate now").open(page(key, "material"))
+        holds(described(world, key)["CurrentKeyMaterialId"] != first, "the new key material is in use")
         browser.tick("Until the same material is imported again, nothing can be decrypted with this key.")
         browser.press("Delete key material")
         equal(described(world, key)["KeyState"], "PendingImport")

@@ -119,6 +119,8 @@ def several_keys_are_changed_at_once(world):
         equal(browser.alert, f"KMSInvalidStateException {second}: arn:aws:kms:{region}:{FIRST.number}:key/{second} "
               "is not pending deletion.")  # fmt: skip
         equal(states(world, region, keys), ["Disabled"] * 3)
+        ticked = [browser.field(f"Choose {key}").is_selected() for key in keys]
+        equal(ticked, [False, True, False], "what was refused can be tried again")
 
 
 @scenario

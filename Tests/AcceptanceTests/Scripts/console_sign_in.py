@@ -234,7 +234,7 @@ def a_form_must_be_of_this_session_and_of_this_server(world):
     # The token in the address is none of the form.
     visitor.post(f"{KEYS}?token={token}", {"action": "disable", "key": key}, 403)
     for headers in ({}, {"origin": f"http://{host}", "sec_fetch_site": "same-origin"}):
-        visitor.post(KEYS, {**change, "action": "disable"}, 200, **headers)
+        visitor.post(KEYS, {**change, "action": "disable"}, 303, **headers)
         equal(world.kms().describe_key(KeyId=key)["KeyMetadata"]["KeyState"], "Disabled", f"{headers}")
 
 

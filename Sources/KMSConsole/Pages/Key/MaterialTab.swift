@@ -33,6 +33,7 @@ struct MaterialTab: KeyTab {
         let algorithms: [Choice]
         let parameters: Parameters?
         let material: String
+        let isNew: Bool
         let expires: Bool
         let end: String
     }
@@ -50,7 +51,8 @@ struct MaterialTab: KeyTab {
             algorithms: Choice.list(
                 WrappingAlgorithm.allCases.filter { $0 != .rsaesPKCS1 }.map { ($0.rawValue, $0.rawValue) },
                 chosen: form["algorithm"] ?? Self.usual(for: key)),
-            parameters: parameters(answer), material: form["material"] ?? "", expires: form.has("expires"),
+            parameters: parameters(answer), material: form["material"] ?? "", isNew: form.has("new"),
+            expires: form.has("expires"),
             end: form["end"] ?? "")
     }
 
@@ -98,7 +100,11 @@ struct MaterialTab: KeyTab {
         case "wrapping-key": return try download()
         case "import":
             try await importMaterial()
-            return .done("The key material is imported. The key can be used.", goingTo: page.path(.material))
+            let notice =
+                form.has("new")
+                ? "The new key material is imported. The next rotation takes it into use."
+                : "The key material is imported. The key can be used."
+            return .done(notice, goingTo: page.path(.material))
         case "delete":
             guard form.has("lost") else {
                 throw ConsoleFailure(
@@ -128,6 +134,7 @@ struct MaterialTab: KeyTab {
             "KeyId": .string(page.id), "ImportToken": .string(form.text("import-token") ?? ""),
             "EncryptedKeyMaterial": .string((form["material"] ?? "").filter { !$0.isWhitespace }),
         ])
+        if form.has("new") { members.append("ImportType", .string(ImportType.newKeyMaterial.rawValue)) }
         if form.has("expires") {
             guard let end = FormDate.seconds(form.text("end") ?? "") else {
                 throw ConsoleFailure(

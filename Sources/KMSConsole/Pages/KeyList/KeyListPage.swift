@@ -17,6 +17,8 @@ struct KeyListPage: Sendable {
 
     struct Row: Sendable {
         let id: String
+        /// Whether it is ticked: what was refused can be tried again.
+        let isChosen: Bool
         let href: String
         let alias: String?
         /// How many names there are beside the first.
@@ -42,6 +44,8 @@ struct KeyListPage: Sendable {
         let here: String
         let base: String
         let outcome: BulkChange.Outcome?
+        let typedTagKey: String
+        let typedTagValue: String
     }
 
     /// Shows the list, or does what is to be done to the keys that are ticked.
@@ -49,7 +53,9 @@ struct KeyListPage: Sendable {
         guard visit.request.isPost else { return try await list(nil) }
         let change = BulkChange(visit)
         if change.needsConfirmation { return change.confirmation(returningTo: path(page: query.page)) }
-        return try await list(await change.make())
+        let outcome = await change.make()
+        guard outcome.failures.isEmpty, let done = outcome.done else { return try await list(outcome) }
+        return visit.done(done, goingTo: path(page: query.page))
     }
 
     private func list(_ outcome: BulkChange.Outcome?) async throws(ConsoleFailure) -> ConsoleResponse {
@@ -66,29 +72,31 @@ struct KeyListPage: Sendable {
             })
         let pages = max(1, (found.count + Self.pageSize - 1) / Self.pageSize)
         let page = min(query.page, pages)
+        let refused = Set(outcome?.failures.map(\.key) ?? [])
         var rows: [Row] = []
         for overview in found.dropFirst((page - 1) * Self.pageSize).prefix(Self.pageSize) {
-            rows.append(await row(overview))
+            rows.append(await row(overview, isChosen: refused.contains(overview.keyID.description)))
         }
         let content = Content(
             isCustomers: place == .keys, rows: rows, count: found.count, total: total, query: query.fields,
             columns: query.columns(path: { path($0) }),
             states: Choice.list(KeyState.allCases.map { ($0.rawValue, $0.rawValue) }, chosen: query.fields.state),
             previous: page > 1 ? path(page: page - 1) : nil, next: page < pages ? path(page: page + 1) : nil,
-            here: path(page: page), base: visit.base, outcome: outcome)
+            here: path(page: page), base: visit.base, outcome: outcome,
+            typedTagKey: visit.request.form["tag-key"] ?? "", typedTagValue: visit.request.form["tag-value"] ?? "")
         let title = place == .keys ? "Customer managed keys" : "AWS managed keys"
         return visit.page(.keys, title, at: place, content)
     }
 
     /// What is shown of a key is asked for and recorded as for any other caller.
-    private func row(_ overview: KeyOverview) async -> Row {
+    private func row(_ overview: KeyOverview, isChosen: Bool) async -> Row {
         let id = overview.keyID.description
         let key = JSONObject(["KeyId": .string(id)])
         let metadata = (try? await visit.kms(.describeKey, key))?.object("KeyMetadata")
         let tags = overview.tags == nil ? nil : try? await visit.kms(.listResourceTags, key)
         let state = metadata?.text("KeyState") ?? "not shown"
         return Row(
-            id: id, href: "\(visit.base)/keys/\(id)", alias: overview.aliases.first,
+            id: id, isChosen: isChosen, href: "\(visit.base)/keys/\(id)", alias: overview.aliases.first,
             moreAliases: overview.aliases.count > 1 ? overview.aliases.count - 1 : nil, state: state,
             isEnabled: state == KeyState.enabled.rawValue, spec: metadata?.text("KeySpec") ?? "",
             usage: metadata?.text("KeyUsage").map(Wording.usage) ?? "",
