@@ -22,7 +22,13 @@ struct RequestCircumstances: ConditionSource {
 
     func steps(toFind key: ConditionKey) -> Int {
         // Each of the tags of the caller and of the session is looked at.
-        if case .principalTag = key { 2 * Form.mostTags * EvaluationBudget.stepsPerPair } else { 0 }
+        switch key {
+        case .principalTag: 2 * Form.mostTags * EvaluationBudget.stepsPerPair
+        // They are put together anew each time.
+        case .named(.principalARN), .named(.currentTime), .named(.epochTime), .named(.tokenIssueTime), .named(.userID):
+            EvaluationBudget.longLookUp
+        default: 0
+        }
     }
 
     private func values(of name: ConditionKey.Name) -> ConditionValues {

@@ -30,15 +30,20 @@ struct RequestConditions: ConditionSource {
     }
 
     func steps(toFind key: ConditionKey) -> Int {
+        // A member is found by looking at all that the request has, which nobody has counted yet.
+        let reading = context.body.members.count * EvaluationBudget.stepsPerPair
         switch key {
-        case .encryptionContext: return contextSize * EvaluationBudget.stepsPerPair
-        case .named(.encryptionContextKeys): return contextSize * EvaluationBudget.stepsPerEntry
-        case .requestTag, .resourceTag, .named(.tagKeys): return tagCount * EvaluationBudget.stepsPerEntry
-        case .named(.grantOperations): return count(of: "Operations") * EvaluationBudget.stepsPerEntry
+        case .encryptionContext: return reading + contextSize * EvaluationBudget.stepsPerPair
+        case .named(.encryptionContextKeys): return reading + contextSize * EvaluationBudget.stepsPerEntry
+        case .requestTag, .resourceTag, .named(.tagKeys):
+            return reading + tagCount * EvaluationBudget.stepsPerEntry
+        case .named(.grantOperations): return reading + count(of: "Operations") * EvaluationBudget.stepsPerEntry
         case .named(.resourceAliases):
             // Each is looked up and becomes a text.
             guard let key = self.key else { return 0 }
             return context.directory.aliasCount(of: key.arn) * 2 * EvaluationBudget.stepsPerEntry
+        case .named(let name) where !name.rawValue.utf8.starts(with: "aws:".utf8):
+            return reading + EvaluationBudget.longLookUp
         case .named, .principalTag, .identityResourceTag, .unknown: return circumstances.steps(toFind: key)
         }
     }

@@ -161,6 +161,27 @@ def honest_policies_do_not_run_out(world):
 
 
 @scenario
+def members_that_no_request_has_make_no_difference(world):
+    wire, extra = Wire(world.endpoint), ",".join(f'"x{number:05}":0' for number in range(20_000))
+    times = {}
+    for name in ("kms:RequestAlias", "kms:EncryptionContext:a"):
+        tests = {"Null": {key: "true" for key in spellings(name, 800)}, "StringEquals": {"aws:EpochTime": "x"}}
+        statement = {**deny("*", "kms:Encrypt"), "Condition": tests}
+        for what, policy in (("none", {}), (name, {"Policy": compact(allow(FIRST.root), statement)})):
+            body = f'{{"KeyId":"{world.key(**policy)["KeyId"]}","Plaintext":"eA==",{extra}}}'.encode()
+            best = 9
+            for _ in range(5):
+                sent = wire.headers("Encrypt")
+                sent["Authorization"] = sign("POST", "/", sent, body, FIRST)
+                began = time.perf_counter()
+                equal(wire.send(sent, body).status, 200)
+                best = min(best, time.perf_counter() - began)
+            times[what] = best
+        holds(times[name] < times["none"] + BOUND / 2, f"{name}: {times}")
+    wire.close()
+
+
+@scenario
 def patterns_of_resources_are_compared_at_once(world):
     user = make_user(world, may("iam:*"))
     for _ in range(10):

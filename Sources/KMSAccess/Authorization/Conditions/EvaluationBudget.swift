@@ -10,7 +10,7 @@ package struct EvaluationBudget {
     /// What copying one entry of a list takes.
     package static let stepsPerEntry = 64
     /// From how many steps on a value is kept that was looked up.
-    private static let longLookUp = 256
+    package static let longLookUp = 256
 
     /// How many steps are left.
     private(set) var steps: Int
@@ -40,12 +40,12 @@ package struct EvaluationBudget {
     /// - Throws: ``Undecidable`` when there is not enough left to look.
     mutating func values(of key: ConditionKey, in source: any ConditionSource) throws(Undecidable) -> ConditionValues {
         try spend(Self.stepsOfAnything)
+        if !known.isEmpty, let values = known[key] { return values }
         let count = source.steps(toFind: key)
         guard count >= Self.longLookUp else {
             try spend(count)
             return source.values(of: key)
         }
-        if let values = known[key] { return values }
         try spend(count)
         let values = source.values(of: key)
         known[key] = values
