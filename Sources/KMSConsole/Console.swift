@@ -3,7 +3,6 @@ import KMSAccess
 import KMSCrypto
 package import KMSEngine
 import KMSModel
-import Logging
 
 /// The console: from a browser's request to a page.
 ///

@@ -22,6 +22,9 @@ struct ConsoleFailure: Error, Sendable {
         self.init(error.code.rawValue, error.message ?? "", status: status)
     }
 
+    /// Both in one line, where there is no room for more.
+    var sentence: String { "\(code): \(message)" }
+
     /// Whether the caller may not do what was asked.
     var isDenial: Bool { status == 403 }
 }
@@ -92,6 +95,17 @@ struct Visit: Sendable {
             throw ConsoleFailure(error)
         }
         return try Self.object(in: answer)
+    }
+
+    /// The keys of the region that are wanted, as far as the visitor may see them.
+    ///
+    /// - Throws: ``ConsoleFailure`` for who may not list keys.
+    func keyOverviews(where isWanted: (KeyOverview) -> Bool) async throws(ConsoleFailure) -> [KeyOverview] {
+        let one = JSONObject(["Limit": .number("1")])
+        try await kms(.listKeys, one)
+        let withAliases = (try? await kms(.listAliases, one)) != nil
+        return await engine.pipeline.keyOverviews(
+            for: caller, from: request.client, withAliases: withAliases, where: isWanted)
     }
 
     /// Searches the audit log.

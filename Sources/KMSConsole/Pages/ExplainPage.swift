@@ -83,12 +83,8 @@ struct ExplainPage: Sendable {
         for (member, field) in texts {
             if let text = fields.text(field) { question.append(member, .string(text)) }
         }
-        let context = TextLines.pairs(in: fields["context"] ?? "")
-        if !context.isEmpty {
-            question.append(
-                "EncryptionContext",
-                .object(JSONObject(context.map { JSONObject.Member(name: $0.name, value: .string($0.value)) })))
-        }
+        let context = TextLines.object(in: fields["context"] ?? "")
+        if !context.members.isEmpty { question.append("EncryptionContext", .object(context)) }
         if let text = fields.text("request") {
             guard let request = try? JSONParser.parse(text.utf8) else {
                 throw ConsoleFailure("ValidationException", "The further members of the request are not JSON.")

@@ -29,18 +29,14 @@ struct UsagePage: Sendable {
     }
 
     func respond() async throws(ConsoleFailure) -> ConsoleResponse {
-        try await visit.kms(.listKeys, JSONObject(["Limit": .number("1")]))
-        let withAliases = (try? await visit.kms(.listAliases, JSONObject(["Limit": .number("1")]))) != nil
-        let keys = await visit.engine.pipeline.keyOverviews(
-            for: visit.caller, from: visit.request.client, withAliases: withAliases
-        ) { $0.details?.manager != .aws }
+        let keys = try await visit.keyOverviews { $0.details?.manager != .aws }
         var (plot, isCut, refusal): (Plot?, Bool, String?) = (nil, false, nil)
         do throws(ConsoleFailure) {
             let trail = try await visit.audit(AuditQuery(countsUseOnly: true), limit: 0, days: Self.days)
             plot = Plot(trail.counts, of: "Uses of keys each day, the last \(Self.days) days")
             isCut = trail.isCut
         } catch {
-            refusal = "\(error.code): \(error.message)"
+            refusal = error.sentence
         }
         let content = Content(
             quotas: quotas(of: keys), states: Self.counts(keys.map { $0.details?.state.rawValue ?? "not shown" }),

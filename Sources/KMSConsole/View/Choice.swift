@@ -6,6 +6,11 @@ struct Choice: Sendable {
     /// What is said about it, if anything.
     var note: String?
 
+    /// How long the deletion of a key can be waited for (KMS API Reference, ScheduleKeyDeletion).
+    static func waitingPeriods(chosen: String) -> [Choice] {
+        list((7...30).map { (String($0), "\($0) days") }, chosen: chosen)
+    }
+
     /// The choices of a list of values and names.
     static func list(_ values: [(value: String, name: String)], chosen: String?) -> [Choice] {
         values.map { Choice(value: $0.value, name: $0.name, isChosen: $0.value == chosen) }

@@ -102,24 +102,8 @@ extension AuditEvent {
         errorMessage = record.text("errorMessage")
         address = record.text("sourceIPAddress") ?? ""
         id = record.text("eventID") ?? ""
-        if case .array(let values)? = record["resources"] {
-            resources = values.compactMap { value in
-                if case .object(let resource) = value { resource.text("ARN") } else { nil }
-            }
-        } else {
-            resources = []
-        }
+        resources = record.objects("resources").compactMap { $0.text("ARN") }
         self.record = record
-    }
-}
-
-extension JSONObject {
-    fileprivate func text(_ name: String) -> String? {
-        if case .string(let text)? = self[name] { text } else { nil }
-    }
-
-    fileprivate func object(_ name: String) -> JSONObject? {
-        if case .object(let object)? = self[name] { object } else { nil }
     }
 }
 

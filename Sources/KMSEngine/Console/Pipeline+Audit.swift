@@ -22,15 +22,7 @@ extension Pipeline {
             region: caller.region, account: caller.principal.account,
             origin: .call(caller, client: client, requestID: requestID))
         record.showsResources = false
-        let question = AccessQuestion(
-            caller: .principal(caller.principal), action: Self.lookUp, resource: .outsideKeyPolicies("*"),
-            crossesAccounts: false,
-            request: RequestCircumstances(caller: caller, client: client, now: now, identities: identities))
-        let decision = question.decision(under: nil, policies: identities.policies(of: caller))
-        var refusal: KMSError?
-        if case .denied(let denial) = decision {
-            refusal = .accessDenied(question, because: denial, in: caller.partition)
-        }
+        let refusal = refusal(of: caller, client, doing: Self.lookUp, to: "*")
         record.outcome = refusal.map(AuditRecord.Failure.init)
         do throws(AuditFailure) {
             try await audit.append(record.line(), durably: false)

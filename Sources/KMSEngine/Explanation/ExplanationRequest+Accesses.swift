@@ -23,7 +23,7 @@ extension ExplanationRequest {
     func accesses(with resolver: KeyResolver) throws(KMSError) -> Accesses {
         switch operation.name {
         case .listRetirableGrants:
-            guard let principal = text("RetiringPrincipal") else { throw Self.missing("RetiringPrincipal") }
+            guard let principal = body.text("RetiringPrincipal") else { throw Self.missing("RetiringPrincipal") }
             return Accesses(needed: [Access(action, on: .identity(principal))])
         case .createKey: return Accesses(needed: [Access(action, on: .account)] + tagging)
         case .replicateKey:
@@ -31,7 +31,9 @@ extension ExplanationRequest {
             return Accesses(needed: [key, Access("kms:CreateKey", on: .account)] + tagging)
         case .updatePrimaryRegion:
             let key = try key(with: resolver)
-            let successor = text("PrimaryRegion").flatMap(Region.init).flatMap { resolver.relative(of: key, in: $0) }
+            let successor = body.text("PrimaryRegion").flatMap(Region.init).flatMap {
+                resolver.relative(of: key, in: $0)
+            }
             let keys = [key] + [successor].compactMap(\.self).filter { $0.arn != key.arn }
             return Accesses(needed: keys.map { Access(action, on: .key($0, checksState: false)) })
         case .retireGrant: return Accesses(needed: [try retirement(with: resolver)])
@@ -55,14 +57,14 @@ extension ExplanationRequest {
     private func key(with resolver: KeyResolver) throws(KMSError) -> KeySnapshot {
         let member =
             action == "kms:ReEncryptFrom" ? "SourceKeyId" : action == "kms:ReEncryptTo" ? "DestinationKeyId" : "KeyId"
-        guard let identifier = keyID ?? text(member) else { throw Self.missing(member) }
+        guard let identifier = keyID ?? body.text(member) else { throw Self.missing(member) }
         return try resolver.key(identifier, for: operation.doing(action))
     }
 
     /// The form of the grant's identifier is looked at first, as the request does: of a key of another account nothing else
     /// may be told.
     private func retirement(with resolver: KeyResolver) throws(KMSError) -> Access {
-        guard let id = text("GrantId") else { throw Self.missing("GrantId") }
+        guard let id = body.text("GrantId") else { throw Self.missing("GrantId") }
         guard GrantID(id) != nil else { throw KMSError(.invalidGrantId, "Invalid grant ID '\(id)'") }
         let key = try key(with: resolver)
         return Access(action, on: .grant(key, try resolver.grant(id, on: key, for: operation)))
@@ -79,7 +81,7 @@ extension ExplanationRequest {
                 accesses.append(Access(action, on: .key(old, checksState: false)))
             }
         }
-        if let identifier = keyID ?? text("TargetKeyId") {
+        if let identifier = keyID ?? body.text("TargetKeyId") {
             let key = try resolver.key(identifier, for: operation)
             accesses.append(Access(action, on: .key(key, checksState: false)))
         }
@@ -92,14 +94,10 @@ extension ExplanationRequest {
         guard operation.name == .reEncrypt else { return [] }
         let isFrom = action == "kms:ReEncryptFrom"
         let other: ActionName = isFrom ? "kms:ReEncryptTo" : "kms:ReEncryptFrom"
-        guard let name = text(isFrom ? "DestinationKeyId" : "SourceKeyId"),
+        guard let name = body.text(isFrom ? "DestinationKeyId" : "SourceKeyId"),
             let key = try? resolver.key(name, for: operation.doing(other))
         else { return [] }
         return [Access(other, on: .key(key, checksState: false))]
-    }
-
-    private func text(_ member: String) -> String? {
-        if case .string(let text)? = body[member] { text } else { nil }
     }
 
     private static func missing(_ member: String) -> KMSError {

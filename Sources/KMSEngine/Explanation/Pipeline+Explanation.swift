@@ -103,13 +103,19 @@ extension Pipeline {
         guard case .string(let text)? = principal else { return }
         let arn =
             ExplanationRequest.principal(text, asker, identities)?.policyARN(in: asker.partition) ?? text
+        if let refusal = refusal(of: asker, client, doing: Self.action, to: arn) { throw refusal }
+    }
+
+    /// Why the caller's own account does not let it do what no key policy is asked about; nil when it does.
+    func refusal(of caller: Caller, _ client: Client, doing action: ActionName, to resource: String) -> KMSError? {
         let circumstances = RequestCircumstances(
-            caller: asker, client: client, now: clock.now, identities: identities)
+            caller: caller, client: client, now: clock.now, identities: identities)
         let question = AccessQuestion(
-            caller: .principal(asker.principal), action: Self.action, resource: .outsideKeyPolicies(arn),
+            caller: .principal(caller.principal), action: action, resource: .outsideKeyPolicies(resource),
             crossesAccounts: false, request: circumstances)
-        if case .denied(let denial) = question.decision(under: nil, policies: identities.policies(of: asker)) {
-            throw .accessDenied(question, because: denial, in: asker.partition)
+        guard case .denied(let denial) = question.decision(under: nil, policies: identities.policies(of: caller)) else {
+            return nil
         }
+        return .accessDenied(question, because: denial, in: caller.partition)
     }
 }

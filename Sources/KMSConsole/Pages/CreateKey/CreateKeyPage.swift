@@ -80,7 +80,7 @@ struct CreateKeyPage: Sendable {
     private func refuse(_ plan: KeyPlan, _ failure: ConsoleFailure) async -> ConsoleResponse {
         switch failure.code {
         case KMSError.Code.malformedPolicyDocument.rawValue, KMSError.Code.invalidArn.rawValue:
-            await show(.review, plan, ["policy": "\(failure.code): \(failure.message)"], alert: failure)
+            await show(.review, plan, ["policy": failure.sentence], alert: failure)
         case KMSError.Code.tag.rawValue:
             await show(.labels, plan, ["tags": failure.message], alert: failure)
         default: await show(.review, plan, alert: failure)

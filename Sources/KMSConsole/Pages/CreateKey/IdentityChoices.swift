@@ -50,7 +50,7 @@ struct IdentityChoices: Sendable {
                 name: name, id: kind, choices: choices, refusal: nil, isCut: answer.flag("IsTruncated"))
         } catch {
             return Group(
-                name: name, id: kind, choices: [], refusal: "\(error.code): \(error.message)", isCut: false)
+                name: name, id: kind, choices: [], refusal: error.sentence, isCut: false)
         }
     }
 }

@@ -4,13 +4,7 @@ import KMSModel
 struct AliasesTab: KeyTab {
     static let template = Templates.Name.keyAliases
 
-    private let page: KeyPage
-    private let isCustomers: Bool
-
-    init(_ page: KeyPage, _ key: JSONObject) {
-        self.page = page
-        isCustomers = key.text("KeyManager") == KeyManager.customer.rawValue
-    }
+    let page: KeyPage
 
     struct Alias: Sendable {
         let name: String
@@ -21,7 +15,6 @@ struct AliasesTab: KeyTab {
     struct Content: Sendable {
         let aliases: [Alias]
         let typedName: String
-        let isCustomers: Bool
     }
 
     func content() async throws(ConsoleFailure) -> Content {
@@ -31,7 +24,7 @@ struct AliasesTab: KeyTab {
                 Alias(
                     name: alias.text("AliasName") ?? "", arn: alias.text("AliasArn") ?? "",
                     creation: alias.date("CreationDate").map(Moment.init))
-            }, typedName: page.typed("alias"), isCustomers: isCustomers)
+            }, typedName: page.typed("alias"))
     }
 
     func change(_ action: String) async throws(ConsoleFailure) -> KeyChange {

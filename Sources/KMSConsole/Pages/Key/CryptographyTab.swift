@@ -34,7 +34,7 @@ struct CryptographyTab: KeyTab {
                 publicKey = PEM.text(
                     of: try await page.kms(.getPublicKey).text("PublicKey") ?? "", labeled: "PUBLIC KEY")
             } catch {
-                refusal = "\(error.code): \(error.message)"
+                refusal = error.sentence
             }
         }
         let lists = ["EncryptionAlgorithms", "SigningAlgorithms", "KeyAgreementAlgorithms", "MacAlgorithms"]

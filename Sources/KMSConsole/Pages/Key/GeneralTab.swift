@@ -22,7 +22,6 @@ struct GeneralTab: KeyTab {
         let validTo: Moment?
         let lastUse: LastUse?
         let description: String
-        let isCustomers: Bool
     }
 
     func content() async throws(ConsoleFailure) -> Content {
@@ -31,8 +30,7 @@ struct GeneralTab: KeyTab {
             usage: Wording.usage(key.text("KeyUsage") ?? ""), spec: key.text("KeySpec") ?? "",
             origin: Wording.origin(key.text("Origin") ?? ""), isMultiRegion: key.flag("MultiRegion"),
             validTo: key.date("ValidTo").map(Moment.init), lastUse: await LastUse(of: page),
-            description: page.typed("description", else: key.text("Description") ?? ""),
-            isCustomers: key.text("KeyManager") == KeyManager.customer.rawValue)
+            description: page.typed("description", else: key.text("Description") ?? ""))
     }
 
     func change(_ action: String) async throws(ConsoleFailure) -> KeyChange {

@@ -81,12 +81,9 @@ struct GrantsTab: KeyTab {
             ])
             if let retiring = form.text("retiring") { members.append("RetiringPrincipal", .string(retiring)) }
             if let name = form.text("name") { members.append("Name", .string(name)) }
-            let pairs = TextLines.pairs(in: form["context"] ?? "").map {
-                JSONObject.Member(name: $0.name, value: .string($0.value))
-            }
-            if !pairs.isEmpty {
-                members.append(
-                    "Constraints", .object(JSONObject(["EncryptionContextSubset": .object(JSONObject(pairs))])))
+            let pairs = TextLines.object(in: form["context"] ?? "")
+            if !pairs.members.isEmpty {
+                members.append("Constraints", .object(JSONObject(["EncryptionContextSubset": .object(pairs)])))
             }
             let answer = try await page.visit.kms(.createGrant, members)
             return .done("The grant \(answer.text("GrantId") ?? "") is made.", goingTo: page.path(.grants))

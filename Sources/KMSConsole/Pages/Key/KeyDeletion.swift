@@ -20,9 +20,8 @@ struct KeyDeletion: KeyTab {
     }
 
     func content() async throws(ConsoleFailure) -> Content {
-        let days = (7...30).map { (value: String($0), name: "\($0) days") }
         return Content(
-            days: Choice.list(days, chosen: page.typed("days", else: "30")), lastUse: await LastUse(of: page),
+            days: Choice.waitingPeriods(chosen: page.typed("days", else: "30")), lastUse: await LastUse(of: page),
             creation: key.date("CreationDate").map(Moment.init), back: page.path(.general))
     }
 

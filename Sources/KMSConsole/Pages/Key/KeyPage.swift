@@ -55,10 +55,10 @@ struct KeyPage: Sendable {
         guard let tab = Tab(rawValue: name ?? Tab.general.rawValue), tab.isOf(key) else { return nil }
         switch tab {
         case .general: return try await show(GeneralTab(self, key), tab, key)
-        case .policy: return try await show(PolicyTab(self, key), tab, key)
+        case .policy: return try await show(PolicyTab(page: self), tab, key)
         case .cryptography: return try await show(CryptographyTab(self, key), tab, key)
-        case .tags: return try await show(TagsTab(self, key), tab, key)
-        case .aliases: return try await show(AliasesTab(self, key), tab, key)
+        case .tags: return try await show(TagsTab(page: self), tab, key)
+        case .aliases: return try await show(AliasesTab(page: self), tab, key)
         case .rotation: return try await show(RotationTab(self, key), tab, key)
         case .grants: return try await show(GrantsTab(self, key), tab, key)
         case .material: return try await show(MaterialTab(self, key), tab, key)
@@ -187,6 +187,8 @@ struct KeyHead: Sendable {
     let arn: String
     let path: String
     let state: String
+    /// Whether the customer administers the key, and not an AWS service.
+    let isCustomers: Bool
     let isEnabled: Bool
     let canEnable: Bool
     let canDelete: Bool
@@ -201,7 +203,7 @@ struct KeyHead: Sendable {
         arn = key.text("Arn") ?? ""
         self.path = path
         state = key.text("KeyState") ?? ""
-        let isCustomers = key.text("KeyManager") == KeyManager.customer.rawValue
+        isCustomers = key.text("KeyManager") == KeyManager.customer.rawValue
         let isDeleted = state == KeyState.pendingDeletion.rawValue || state == KeyState.pendingReplicaDeletion.rawValue
         isEnabled = isCustomers && state == KeyState.enabled.rawValue
         canEnable = isCustomers && state == KeyState.disabled.rawValue

@@ -4,20 +4,13 @@ import KMSModel
 struct PolicyTab: KeyTab {
     static let template = Templates.Name.keyPolicy
 
-    private let page: KeyPage
-    private let key: JSONObject
-
-    init(_ page: KeyPage, _ key: JSONObject) {
-        self.page = page
-        self.key = key
-    }
+    let page: KeyPage
 
     struct Content: Sendable {
         let groups: [PolicyReading.Group]
         let policy: String
         let rows: Int
         let isBypassing: Bool
-        let isCustomers: Bool
     }
 
     func content() async throws(ConsoleFailure) -> Content {
@@ -26,8 +19,7 @@ struct PolicyTab: KeyTab {
         return Content(
             groups: PolicyReading.groups(of: stored), policy: shown,
             rows: min(40, max(12, shown.split(separator: "\n", omittingEmptySubsequences: false).count + 1)),
-            isBypassing: page.visit.request.form.has("bypass"),
-            isCustomers: key.text("KeyManager") == KeyManager.customer.rawValue)
+            isBypassing: page.visit.request.form.has("bypass"))
     }
 
     func change(_ action: String) async throws(ConsoleFailure) -> KeyChange {

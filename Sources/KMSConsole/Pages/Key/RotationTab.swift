@@ -21,7 +21,6 @@ struct RotationTab: KeyTab {
     struct Content: Sendable {
         let isOn: Bool
         let isAutomatic: Bool
-        let isCustomers: Bool
         let period: String
         let next: Moment?
         let creation: Moment?
@@ -34,7 +33,6 @@ struct RotationTab: KeyTab {
         let period = status.number("RotationPeriodInDays").map { String(Int($0)) } ?? "365"
         return Content(
             isOn: status.flag("KeyRotationEnabled"), isAutomatic: key.text("Origin") == KeyOrigin.awsKMS.rawValue,
-            isCustomers: key.text("KeyManager") == KeyManager.customer.rawValue,
             period: page.typed("period", else: period), next: status.date("NextRotationDate").map(Moment.init),
             creation: key.date("CreationDate").map(Moment.init),
             rotations: history.reversed().compactMap { rotation in

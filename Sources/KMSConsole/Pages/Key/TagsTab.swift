@@ -4,13 +4,7 @@ import KMSModel
 struct TagsTab: KeyTab {
     static let template = Templates.Name.keyTags
 
-    private let page: KeyPage
-    private let isCustomers: Bool
-
-    init(_ page: KeyPage, _ key: JSONObject) {
-        self.page = page
-        isCustomers = key.text("KeyManager") == KeyManager.customer.rawValue
-    }
+    let page: KeyPage
 
     struct Tag: Sendable {
         let key: String
@@ -21,14 +15,13 @@ struct TagsTab: KeyTab {
         let tags: [Tag]
         let typedKey: String
         let typedValue: String
-        let isCustomers: Bool
     }
 
     func content() async throws(ConsoleFailure) -> Content {
         let answer = try await page.kms(.listResourceTags, ["Limit": .number("50")])
         return Content(
             tags: answer.objects("Tags").map { Tag(key: $0.text("TagKey") ?? "", value: $0.text("TagValue") ?? "") },
-            typedKey: page.typed("tag-key"), typedValue: page.typed("tag-value"), isCustomers: isCustomers)
+            typedKey: page.typed("tag-key"), typedValue: page.typed("tag-value"))
     }
 
     func change(_ action: String) async throws(ConsoleFailure) -> KeyChange {

@@ -39,10 +39,9 @@ struct BulkChange: Sendable {
 
     /// The page that asks.
     func confirmation(returningTo path: String) -> ConsoleResponse {
-        let days = (7...30).map { (value: String($0), name: "\($0) days") }
         return visit.page(
             .confirmDeletions, "Schedule key deletion", at: .keys,
-            Confirmation(keys: keys, action: path, back: path, days: Choice.list(days, chosen: "30")))
+            Confirmation(keys: keys, action: path, back: path, days: Choice.waitingPeriods(chosen: "30")))
     }
 
     /// Does it to each of the keys.

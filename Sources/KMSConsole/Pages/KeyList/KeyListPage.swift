@@ -59,13 +59,9 @@ struct KeyListPage: Sendable {
     }
 
     private func list(_ outcome: BulkChange.Outcome?) async throws(ConsoleFailure) -> ConsoleResponse {
-        try await visit.kms(.listKeys, JSONObject(["Limit": .number("1")]))
-        let withAliases = (try? await visit.kms(.listAliases, JSONObject(["Limit": .number("1")]))) != nil
         var total = 0
         let found = query.sorted(
-            await visit.engine.pipeline.keyOverviews(
-                for: visit.caller, from: visit.request.client, withAliases: withAliases
-            ) { key in
+            try await visit.keyOverviews { key in
                 guard (key.details?.manager == .aws) == (place == .managed) else { return false }
                 total += 1
                 return query.admits(key)
