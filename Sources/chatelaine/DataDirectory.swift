@@ -13,9 +13,11 @@ import Logging
 struct DataDirectory {
     static let standard = "chatelaine-data"
 
+    let path: String
     let store: SQLiteStore
     let audit: AuditLog
     let engine: Engine
+    private let lock: DirectoryLock
     private let logger: Logger
     /// Whether nobody has an account in it yet.
     var isNew: Bool { engine.identities.accounts.isEmpty }
@@ -33,6 +35,8 @@ struct DataDirectory {
         guard mkdir(directory.path, 0o700) == 0 || errno == EEXIST else {
             throw CommandFailure.operation("cannot create \(path): \(String(cString: strerror(errno)))")
         }
+        self.path = path
+        lock = try await DirectoryLock(path)
         let rootKey = try Self.openRootKey(
             FileSeal(path: directory.appendingPathComponent("root.key").path),
             mayCreate: !FileManager.default.fileExists(atPath: storePath)
@@ -67,6 +71,7 @@ struct DataDirectory {
             // Nothing that was committed depends on it.
             logger.warning("The store did not close cleanly", metadata: ["reason": "\(error)"])
         }
+        lock.release()
     }
 
     private static func openRootKey(_ seal: FileSeal, mayCreate: Bool) throws -> RootKey {
