@@ -17,6 +17,8 @@ struct DataDirectory {
     let store: SQLiteStore
     let audit: AuditLog
     let engine: Engine
+    /// Where the root key is had from.
+    let seal: any Seal
     private let lock: DirectoryLock
     private let logger: Logger
     /// Whether nobody has an account in it yet.
@@ -37,8 +39,10 @@ struct DataDirectory {
         }
         self.path = path
         lock = try await DirectoryLock(path)
+        let seal = FileSeal(path: directory.appendingPathComponent("root.key").path)
+        self.seal = seal
         let rootKey = try Self.openRootKey(
-            FileSeal(path: directory.appendingPathComponent("root.key").path),
+            seal,
             mayCreate: !FileManager.default.fileExists(atPath: storePath)
         )
         do throws(StoreError) {
@@ -58,6 +62,24 @@ struct DataDirectory {
         } catch {
             throw CommandFailure(error, path: path)
         }
+    }
+
+    /// Opens the data directory that the options name, which must be there, for `work`.
+    static func use(_ data: DataOptions, _ work: (DataDirectory) async throws -> Void) async throws {
+        let settings = try Settings(config: data.config)
+        try ProcessHardening.apply()
+        let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw CommandFailure.operation("there is no data directory \(path)")
+        }
+        let directory = try await DataDirectory(path: path, logger: Logger.chatelaine(.warning))
+        do {
+            try await work(directory)
+        } catch {
+            await directory.close()
+            throw error
+        }
+        await directory.close()
     }
 
     /// Makes everything durable that is not yet, and lets go of the directory.

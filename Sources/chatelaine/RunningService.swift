@@ -38,8 +38,11 @@ struct RunningService: Service {
         ) { [address, announce] port in
             await announce(address.url(port: port))
         }
-        let control = try await ControlSocket(in: data.path, [], logger: logger)
-        try await ServiceGroup(services: [data.engine.housekeeping, control, server], logger: logger).run()
+        let control = try await ControlSocket(in: data.path, [data.rotateRootCommand], logger: logger)
+        let rotation = RootRotationService(data: data, logger: logger)
+        try await ServiceGroup(
+            services: [data.engine.housekeeping, rotation, control, server], logger: logger
+        ).run()
     }
 
     private func doWhatIsOverdue() async {
