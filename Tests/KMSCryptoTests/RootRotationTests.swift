@@ -47,6 +47,7 @@ struct RootRotationTests {
         #expect(try keyring.renewed(renewed) == nil)
         let restarted = try await restarted(succession)
         #expect(try restarted.decryptedBytes(ciphertext, with: renewed) == Sample.plaintext)
+        restarted.forget(material.key)
         #expect(throws: CryptoFailure.damagedRecord) { try restarted.decryptedBytes(ciphertext, with: material) }
         var damaged = material
         damaged.wrapped = material.wrapped?.flipped(at: 30)
