@@ -97,15 +97,34 @@ struct Visit: Sendable {
         return try Self.object(in: answer)
     }
 
-    /// The keys of the region that are wanted, as far as the visitor may see them.
+    /// Makes something of all keys of the region, as far as the visitor may see them; there may be very many.
     ///
-    /// - Throws: ``ConsoleFailure`` for who may not list keys.
-    func keyOverviews(where isWanted: (KeyOverview) -> Bool) async throws(ConsoleFailure) -> [KeyOverview] {
+    /// - Throws: ``ConsoleFailure`` for who may not list keys, and when too many others are at it.
+    func keys<Summary: Sendable>(
+        withQuotaUse: Bool = false, _ summarize: @escaping @Sendable (KeyOverviews) -> Summary
+    ) async throws(ConsoleFailure) -> Summary {
         let one = JSONObject(["Limit": .number("1")])
         try await kms(.listKeys, one)
         let withAliases = (try? await kms(.listAliases, one)) != nil
-        return await engine.pipeline.keyOverviews(
-            for: caller, from: request.client, withAliases: withAliases, where: isWanted)
+        do throws(KMSError) {
+            return try await engine.pipeline.summary(
+                ofKeysSeenBy: caller, from: request.client, withAliases: withAliases, withQuotaUse: withQuotaUse,
+                summarize)
+        } catch {
+            throw ConsoleFailure(error)
+        }
+    }
+
+    /// How much the account uses of IAM's quotas.
+    ///
+    /// - Throws: ``ConsoleFailure``.
+    func identityUsage() async throws(ConsoleFailure) -> IdentityUsage {
+        do throws(KMSError) {
+            return try await engine.pipeline.identityUsage(
+                by: caller, from: request.client, requestID: RequestID.make())
+        } catch {
+            throw ConsoleFailure(error)
+        }
     }
 
     /// Searches the audit log.

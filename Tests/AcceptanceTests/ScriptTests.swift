@@ -23,8 +23,8 @@ extension AcceptanceTests {
         ]
         /// What the scripts share.
         static let modules = [
-            "browser", "granting", "harness", "peers", "principals", "raw", "server", "violations", "visitor",
-            "wrapping",
+            "browser", "cli", "granting", "harness", "peers", "principals", "raw", "server", "violations", "visitor",
+            "wizard", "wrapping",
         ]
 
         @Test(.needs(.python), .timeLimit(.minutes(6)), arguments: scripts)

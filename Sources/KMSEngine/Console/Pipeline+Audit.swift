@@ -16,23 +16,13 @@ extension Pipeline {
     package func lookUpEvents(
         _ query: AuditQuery, limit: Int, days: Int, by caller: Caller, from client: Client, requestID: String
     ) async throws(KMSError) -> AuditTrail.Findings {
-        let now = clock.now
-        var record = AuditRecord(
-            time: now, eventSource: "cloudtrail.amazonaws.com", eventName: "LookupEvents", eventID: RequestID.make(),
-            region: caller.region, account: caller.principal.account,
-            origin: .call(caller, client: client, requestID: requestID))
-        record.showsResources = false
         let refusal = refusal(of: caller, client, doing: Self.lookUp, to: "*")
-        record.outcome = refusal.map(AuditRecord.Failure.init)
-        do throws(AuditFailure) {
-            try await audit.append(record.line(), durably: false)
-        } catch {
-            throw KMSError(.kmsInternal, "The request could not be recorded.")
-        }
-        if let refusal { throw refusal }
+        try await keepRecord(
+            of: "LookupEvents", at: "cloudtrail.amazonaws.com", refusal, caller, client, requestID)
         do throws(AuditFailure) {
             return try await trail.search(
-                query, account: caller.principal.account, region: caller.region, limit: limit, days: days, now: now)
+                query, account: caller.principal.account, region: caller.region, limit: limit, days: days,
+                now: clock.now)
         } catch {
             throw KMSError(.throttling, error.description)
         }

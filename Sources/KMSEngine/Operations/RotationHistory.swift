@@ -141,7 +141,7 @@ extension KeyFamily {
 }
 
 extension MaterialRecord {
-    fileprivate var wasRotatedOnDemand: Bool {
+    var wasRotatedOnDemand: Bool {
         if case .rotated(_, by: .onDemand) = stage { true } else { false }
     }
 }

@@ -27,7 +27,7 @@ package struct Pipeline: Sendable {
     let keyring: Keyring
     private let policies: PolicyRules
     private let regions: HostedRegions
-    private let slowWork = SlowWork()
+    let slowWork = SlowWork()
     /// How many there may be of each resource.
     package let quotas: ResourceQuotas
     private let journal: UseJournal
