@@ -18,7 +18,7 @@ extension AcceptanceTests {
             "message_authentication",
             "multi_region", "pagination", "policies", "query_protocol", "races", "rotation", "session_tokens",
             "sessions", "signatures",
-            "signing", "states", "sts", "tags", "ten_years", "upgrade",
+            "signing", "states", "sts", "tags", "ten_years", "throttling", "upgrade",
         ]
         /// What the scripts share.
         static let modules = [

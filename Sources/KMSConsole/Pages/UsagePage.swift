@@ -1,3 +1,4 @@
+import KMSAccess
 import KMSEngine
 import KMSModel
 
@@ -6,6 +7,7 @@ struct UsagePage: Sendable {
     private static let days = 30
 
     let visit: Visit
+    private var realm: Realm { Realm(account: visit.caller.principal.account, region: visit.caller.region) }
 
     private struct Quota: Sendable {
         let name: String
@@ -20,6 +22,7 @@ struct UsagePage: Sendable {
 
     private struct Content: Sendable {
         let quotas: [Quota]
+        let requests: RequestQuotas
         let states: [Count]
         let specs: [Count]
         let plot: Plot?
@@ -39,14 +42,15 @@ struct UsagePage: Sendable {
             refusal = error.sentence
         }
         let content = Content(
-            quotas: quotas(of: keys), states: Self.counts(keys.map { $0.details?.state.rawValue ?? "not shown" }),
+            quotas: quotas(of: keys), requests: RequestQuotas(visit.engine.pipeline.quotas.throttle.use(of: realm)),
+            states: Self.counts(keys.map { $0.details?.state.rawValue ?? "not shown" }),
             specs: Self.counts(keys.compactMap { $0.details?.spec.rawValue }), plot: plot, isCut: isCut,
             refusal: refusal)
         return visit.page(.usage, "Usage and quotas", at: .usage, content)
     }
 
     private func quotas(of keys: [KeyOverview]) -> [Quota] {
-        let quotas = visit.engine.pipeline.quotas
+        let quotas = visit.engine.pipeline.quotas.resources(of: realm.account)
         return [
             Quota(name: "Customer managed keys", used: keys.count, limit: quotas.keysPerRealm),
             Quota(
@@ -54,7 +58,7 @@ struct UsagePage: Sendable {
                 limit: quotas.aliasesPerKey),
             Quota(
                 name: "Tags of the key that has most", used: keys.compactMap(\.tags?.count).max() ?? 0,
-                limit: quotas.tagsPerKey),
+                limit: ResourceQuotas.tagsPerKey),
         ]
     }
 
