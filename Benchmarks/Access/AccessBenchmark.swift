@@ -4,9 +4,7 @@ import KMSAccess
 import KMSEngine
 import KMSModel
 
-/// What one decision costs beside one AES-256-GCM seal of 32 bytes.
-///
-/// So is what it costs to hold a request to the quotas of its account.
+/// What one decision, and holding a request to the quotas of its account, cost beside one AES-256-GCM seal of 32 bytes.
 ///
 /// All are measured in one run, in rounds that take turns, and the medians are compared. The question is made anew for
 /// each decision, and the nonce for each seal.
