@@ -53,12 +53,12 @@ struct Visit: Sendable {
     {
         var writer = JSONWriter()
         writer.value(.object(members))
-        let answer = await engine.pipeline.answer(
-            writer.bytes, for: operation, by: caller, from: request.client, requestID: RequestID.make())
-        switch answer {
-        case .success(let body): return try Self.object(in: body)
-        case .failure(let error): throw ConsoleFailure(error)
+        let body = try await again { () async throws(KMSError) in
+            try await engine.pipeline.answer(
+                writer.bytes, for: operation, by: caller, from: request.client, requestID: RequestID.make()
+            ).get()
         }
+        return try Self.object(in: body)
     }
 
     /// Calls an operation of IAM.
@@ -133,11 +133,25 @@ struct Visit: Sendable {
     func audit(
         _ query: AuditQuery, limit: Int, days: Int
     ) async throws(ConsoleFailure) -> AuditTrail.Findings {
-        do throws(KMSError) {
-            return try await engine.pipeline.lookUpEvents(
+        try await again { () async throws(KMSError) in
+            try await engine.pipeline.lookUpEvents(
                 query, limit: limit, days: days, by: caller, from: request.client, requestID: RequestID.make())
-        } catch {
-            throw ConsoleFailure(error)
+        }
+    }
+
+    /// How long it waits before it does anew what came too fast.
+    private static let waits: [Duration] = [.milliseconds(250), .milliseconds(500), .seconds(1)]
+
+    /// Does a call, and does it again a little later when it comes too fast for the account's quotas, as AWS's SDKs do.
+    private func again<Value>(_ call: () async throws(KMSError) -> Value) async throws(ConsoleFailure) -> Value {
+        var waits = Self.waits[...]
+        while true {
+            do throws(KMSError) {
+                return try await call()
+            } catch {
+                guard error.code == .throttling, let wait = waits.popFirst() else { throw ConsoleFailure(error) }
+                try? await Task.sleep(for: wait)
+            }
         }
     }
 

@@ -6,7 +6,7 @@ extension AcceptanceTests {
     struct ConsoleTests {
         static let scripts = [
             "console_access", "console_audit", "console_create", "console_explain", "console_key", "console_keys",
-            "console_regions", "console_sign_in",
+            "console_quotas", "console_regions", "console_sign_in",
         ]
 
         @Test(.needs(.python), .needs(.browser), .timeLimit(.minutes(6)), arguments: scripts)

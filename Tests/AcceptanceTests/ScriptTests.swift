@@ -19,7 +19,7 @@ extension AcceptanceTests {
             "multi_region", "pagination", "policies", "query_protocol", "races", "root_rotation", "rotation",
             "session_tokens",
             "sessions", "signatures",
-            "signing", "states", "sts", "tags", "ten_years", "upgrade",
+            "signing", "states", "sts", "tags", "ten_years", "throttling", "upgrade",
         ]
         /// What the scripts share.
         static let modules = [

@@ -97,10 +97,7 @@ final class FairLine: Sendable {
         }
         switch answer {
         case .done(let result): return result
-        case .refused:
-            throw KMSError(
-                .throttling, "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls."
-            )
+        case .refused: throw .throttled
         case .dropped: throw KMSError(StoreError.unavailable("the server is shutting down"))
         }
     }

@@ -44,8 +44,8 @@ extension QuotaSection {
             rows: [Row(name: "Customer managed keys", holder: nil, used: census.count, limit: quotas.keysPerRealm)]
                 + rows(.grants, "Grants of one key", quotas.grantsPerKey)
                 + rows(.aliases, "Aliases of one key", quotas.aliasesPerKey)
-                + rows(.tags, "Tags of one key", quotas.tagsPerKey)
-                + rows(.policySize, "Key policy as it is kept, in bytes", PolicyDocument.maximumByteCount)
+                + rows(.tags, "Tags of one key", ResourceQuotas.tagsPerKey)
+                + rows(.policySize, "Key policy as it is kept, in bytes", quotas.policyByteCount)
                 + rows(.rotationsOnDemand, "Rotations of one key on demand", quotas.rotationsOnDemandPerKey))
     }
 

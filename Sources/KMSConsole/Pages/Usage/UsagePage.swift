@@ -1,3 +1,4 @@
+import KMSAccess
 import KMSEngine
 import KMSModel
 
@@ -14,6 +15,7 @@ struct UsagePage: Sendable {
 
     private struct Content: Sendable {
         let sections: [QuotaSection]
+        let requests: RequestQuotas
         let states: [Count]
         let specs: [Count]
         let plot: Plot?
@@ -32,13 +34,15 @@ struct UsagePage: Sendable {
         } catch {
             refusal = error.sentence
         }
+        let quotas = visit.engine.pipeline.quotas
+        let realm = Realm(account: visit.caller.principal.account, region: visit.caller.region)
         let sections = [
-            QuotaSection.keys(census, visit.engine.pipeline.quotas, in: visit),
+            QuotaSection.keys(census, quotas.resources(of: realm.account), in: visit),
             await QuotaSection.identities(in: visit),
         ]
         let states = census.states.map { ($0.key ?? "not shown", $0.value) }
         let content = Content(
-            sections: sections, states: Self.counts(states),
+            sections: sections, requests: RequestQuotas(quotas.throttle.use(of: realm)), states: Self.counts(states),
             specs: Self.counts(census.specs.map { ($0.key, $0.value) }),
             plot: plot, isCut: isCut, plotRefusal: refusal)
         return visit.page(.usage, "Usage and quotas", at: .usage, content)
