@@ -40,6 +40,9 @@ struct DomainKeys: Sendable {
     /// Wraps root keys, of which one is replacing another, and what outlives them.
     var rootKeys: SymmetricKey { derive(purpose: "root key", name: "") }
 
+    /// Encrypts backups.
+    var backups: SymmetricKey { derive(purpose: "backup", name: "") }
+
     /// Makes identifiers of imported material; they are the same in every region.
     var materialIdentifiers: SymmetricKey { derive(purpose: "material identifier", name: "") }
 
