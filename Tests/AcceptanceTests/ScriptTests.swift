@@ -9,21 +9,23 @@ extension AcceptanceTests {
             "access", "access_accounts", "access_conditions", "access_grants", "access_keys", "access_limits",
             "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "bounded", "clock", "commands",
             "conditions",
-            "connections", "data_key_pairs", "data_keys", "delegation", "deletion", "durability", "encryption",
+            "connections", "crowds", "data_key_pairs", "data_keys", "delegation", "deletion", "durability",
+            "encryption",
             "envelope",
             "explain", "grant_ends", "grants", "hardening", "identifiers", "identities", "identity_audit",
             "identity_documents",
             "identity_limits", "identity_lists", "identity_policies", "imports", "key_agreement", "key_pair_encryption",
             "key_pair_imports", "key_specs", "keys", "lifecycle_kills", "lookalikes", "managed_keys",
             "message_authentication",
-            "multi_region", "pagination", "policies", "query_protocol", "races", "rotation", "session_tokens",
+            "monitoring", "multi_region", "pagination", "policies", "proxies", "query_protocol", "races", "rotation",
+            "session_tokens",
             "sessions", "signatures",
-            "signing", "states", "sts", "tags", "ten_years", "upgrade",
+            "signing", "states", "sts", "tags", "ten_years", "tls", "upgrade",
         ]
         /// What the scripts share.
         static let modules = [
-            "browser", "granting", "harness", "peers", "principals", "raw", "server", "violations", "visitor",
-            "wrapping",
+            "browser", "certificates", "granting", "harness", "http2", "peers", "principals", "raw", "server",
+            "violations", "visitor", "wrapping",
         ]
 
         @Test(.needs(.python), .timeLimit(.minutes(6)), arguments: scripts)

@@ -74,8 +74,8 @@ package struct ConsoleRequest: Sendable {
         return origin != "http://\(host)" && origin != "https://\(host)"
     }
 
-    /// Whether the browser has the page by TLS: what it says of the page's origin holds behind a proxy too.
-    package var isSecure: Bool { origin?.hasPrefix("https://") == true }
+    /// Whether the browser has the page by TLS: what it says of the page's origin holds also behind a proxy that is not known.
+    package var isSecure: Bool { client.isSecure || origin?.hasPrefix("https://") == true }
 }
 
 /// The fields of a form or a query, in the order in which they were sent.
