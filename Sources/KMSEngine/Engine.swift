@@ -24,6 +24,10 @@ package struct Engine: Sendable {
     package let accounts: AccountRegistry
     /// Everybody of every account.
     package let identities: IdentityDirectory
+    /// What monitoring will want to know.
+    package let metrics: Metrics
+    /// Tells monitoring how things are.
+    package let monitoring: Monitoring
 
     /// Why an engine cannot start.
     package enum StartFailure: Error, Sendable {
@@ -42,8 +46,9 @@ package struct Engine: Sendable {
     /// - Parameter randomness: Where new key material comes from; tests inject material that they know.
     package init(
         store: any Store, rootKey: RootKey, randomness: any RandomSource = SystemRandomness(), audit: AuditLog,
-        configuration: EngineConfiguration = EngineConfiguration(), logger: Logger
+        configuration: EngineConfiguration = EngineConfiguration(), metrics: Metrics = Metrics(), logger: Logger
     ) async throws(StartFailure) {
+        let store = MeteredStore(store: store, metrics: metrics)
         let keyring: Keyring
         do throws(CryptoFailure) {
             keyring = try Keyring(rootKey: rootKey, randomness: randomness)
@@ -80,16 +85,16 @@ package struct Engine: Sendable {
             authenticator: authenticator, directory: directory, identities: identities, ledger: ledger, turns: turns,
             keyring: keyring, policies: policies, regions: configuration.regions, quotas: quotas,
             journal: journal,
-            managedKeys: managedKeys, audit: audit, outbox: outbox, clock: clock, logger: logger
+            managedKeys: managedKeys, audit: audit, outbox: outbox, clock: clock, metrics: metrics, logger: logger
         )
         let housekeeping = Housekeeping(
             directory: directory, ledger: ledger, turns: turns, keyring: keyring, managedKeys: managedKeys,
-            journal: journal, outbox: outbox, clock: clock, logger: logger
+            journal: journal, outbox: outbox, clock: clock, metrics: metrics, logger: logger
         )
         self.housekeeping = housekeeping
         identity = IdentityService(
             authenticator: authenticator, identities: identities, ledger: ledger, turns: turns, keyring: keyring,
-            audit: audit, outbox: outbox, clock: clock, logger: logger
+            audit: audit, outbox: outbox, clock: clock, metrics: metrics, logger: logger
         )
         signIn = ConsoleSignIn(
             authenticator: authenticator, identities: identities, directory: directory, audit: audit, clock: clock)
@@ -102,6 +107,9 @@ package struct Engine: Sendable {
             progress,
             Rewrapping(directory: directory, identities: identities, ledger: ledger, turns: turns, keyring: keyring),
             clock: clock, logger: logger)
+        self.metrics = metrics
+        monitoring = Monitoring(
+            metrics: metrics, directory: directory, store: store, audit: audit, clock: clock)
         accounts = AccountRegistry(store: store, identities: identities, keyring: keyring, clock: clock)
     }
 }

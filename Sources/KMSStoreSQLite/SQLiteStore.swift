@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
 import GRDB
+import Glibc
 import KMSModel
 package import KMSStore
 import Synchronization
@@ -87,7 +88,7 @@ package final class SQLiteStore: Store {
 
     package func copy(to path: String) async throws(StoreError) {
         // SQLite would take a file that is there, if it is empty; its mode would be what somebody else chose.
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw .unavailable("cannot create \(path): \(String(cString: strerror(errno)))")
         }

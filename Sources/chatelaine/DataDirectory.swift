@@ -29,7 +29,8 @@ struct DataDirectory {
     /// - Throws: ``CommandFailure``: a directory, a root key, a store or an audit log that cannot be opened. Nothing is
     ///   created in a directory that holds a store without its root key.
     init(
-        path: String, configuration: EngineConfiguration = EngineConfiguration(), logger: Logger
+        path: String, configuration: EngineConfiguration = EngineConfiguration(), metrics: Metrics = Metrics(),
+        logger: Logger
     ) async throws {
         self.logger = logger
         let directory = URL(fileURLWithPath: path, isDirectory: true)
@@ -51,13 +52,15 @@ struct DataDirectory {
             throw CommandFailure.operation("cannot open the store \(storePath): \(error)")
         }
         do throws(AuditFailure) {
-            audit = try AuditLog(directory: directory.appendingPathComponent("audit", isDirectory: true))
+            audit = try AuditLog(
+                directory: directory.appendingPathComponent("audit", isDirectory: true), metrics: metrics)
         } catch {
             throw CommandFailure.operation(error.description)
         }
         do throws(Engine.StartFailure) {
             engine = try await Engine(
-                store: store, rootKey: rootKey, audit: audit, configuration: configuration, logger: logger
+                store: store, rootKey: rootKey, audit: audit, configuration: configuration, metrics: metrics,
+                logger: logger
             )
         } catch {
             throw CommandFailure(error, path: path)

@@ -27,13 +27,15 @@ package final class AuditLog: Sendable {
     /// Held while a line is written, so that lines stand one behind the other; not while the file is synced.
     private let file: Mutex<Int32>
     private let pending = Mutex(Pending())
+    private let metrics: Metrics
     private let signal = DispatchSemaphore(value: 0)
     private let closed = DispatchSemaphore(value: 0)
 
     /// Opens or creates the file `audit.jsonl` in `directory`, which is created when missing, both for the owner only.
     ///
     /// - Throws: ``AuditFailure`` when that cannot be done.
-    package init(directory: URL) throws(AuditFailure) {
+    package init(directory: URL, metrics: Metrics = Metrics()) throws(AuditFailure) {
+        self.metrics = metrics
         url = directory.appendingPathComponent("audit.jsonl")
         let path = url.path
         guard mkdir(directory.path, 0o700) == 0 || errno == EEXIST else {
@@ -52,7 +54,9 @@ package final class AuditLog: Sendable {
     ///
     /// - Throws: ``AuditFailure`` when it could not be written: then the call that it records must not be answered as done.
     package func append(_ line: [UInt8], durably: Bool) async throws(AuditFailure) {
-        try file.withLock { file throws(AuditFailure) in try Self.write(line, to: file) }
+        try metered(metrics.auditAppends) { () throws(AuditFailure) in
+            try file.withLock { file throws(AuditFailure) in try Self.write(line, to: file) }
+        }
         guard durably else { return }
         let result = await withCheckedContinuation { (waiter: Waiter) in
             let isClosed = pending.withLock { pending in
@@ -62,6 +66,23 @@ package final class AuditLog: Sendable {
             if isClosed { waiter.resume(returning: .failure(.closed)) } else { signal.signal() }
         }
         try result.get()
+    }
+
+    /// Finds out, after a failure, whether there is room again beside the file and the disk takes it; that waits for the disk.
+    ///
+    /// - Throws: ``AuditFailure``.
+    func probe() throws(AuditFailure) {
+        guard file.withLock({ $0 >= 0 }) else { throw .closed }
+        let path = url.deletingLastPathComponent().appendingPathComponent(".probe").path
+        let probe = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard probe >= 0 else { throw .system("create a file beside the audit log") }
+        defer {
+            _ = Glibc.close(probe)
+            unlink(path)
+        }
+        let piece = [UInt8](repeating: 0, count: 65_536)
+        try Self.write(piece, to: probe)
+        guard fdatasync(probe) == 0 else { throw .system("sync a file beside the audit log") }
     }
 
     /// Syncs the file and closes it.
@@ -91,13 +112,29 @@ package final class AuditLog: Sendable {
             }
             if !group.waiters.isEmpty {
                 let descriptor = file.withLock { $0 }
-                let result: Result<Void, AuditFailure> =
-                    fdatasync(descriptor) == 0 ? .success(()) : .failure(.system("sync the audit log"))
+                let result = Result { () throws(AuditFailure) in
+                    try metered(metrics.auditSyncs) { () throws(AuditFailure) in
+                        guard fdatasync(descriptor) == 0 else { throw .system("sync the audit log") }
+                    }
+                }
                 for waiter in group.waiters { waiter.resume(returning: result) }
             }
             guard !group.isClosed else { break }
         }
         closed.signal()
+    }
+
+    private func metered(
+        _ metrics: DurabilityMetrics, _ work: () throws(AuditFailure) -> Void
+    ) throws(AuditFailure) {
+        let watch = Stopwatch()
+        do throws(AuditFailure) {
+            try work()
+            metrics.succeeded(watch)
+        } catch {
+            metrics.failed()
+            throw error
+        }
     }
 
     // MARK: File

@@ -1,4 +1,3 @@
-package import Foundation
 import Glibc
 package import KMSCrypto
 
