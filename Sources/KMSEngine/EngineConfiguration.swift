@@ -10,6 +10,8 @@ package struct EngineConfiguration: Sendable {
     package var managedKeyRotationPeriodInDays = ManagedKeys.defaultRotationPeriodInDays
     /// How many there may be of each resource.
     package var quotas = ResourceQuotas()
+    /// Whether the console answers to the names of this machine only, as where everybody knows the credentials.
+    package var isForThisMachineOnly = false
 
     package init() {}
 }

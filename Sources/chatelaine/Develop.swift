@@ -41,6 +41,7 @@ struct Develop: AsyncParsableCommand {
         let address = try ListenAddress(settings.value("listen", flag: server.listen) ?? ListenAddress.standard)
         let logger = try Logger.chatelaine(settings.logLevel(flag: server.logLevel))
         var configuration = try settings.engine(server)
+        configuration.isForThisMachineOnly = true
         configuration.isClockControllable = try Self.isControllable(settings.value("clock", flag: clock))
         let credentials = try credentials(settings)
         try ProcessHardening.apply()

@@ -68,7 +68,7 @@ struct KeyListPage: Sendable {
             })
         let pages = max(1, (found.count + Self.pageSize - 1) / Self.pageSize)
         let page = min(query.page, pages)
-        let refused = Set(outcome?.failures.map(\.key) ?? [])
+        let refused = Set(outcome?.failures.map(\.key) ?? (visit.isShownAgain ? visit.request.form.all("key") : []))
         var rows: [Row] = []
         for overview in found.dropFirst((page - 1) * Self.pageSize).prefix(Self.pageSize) {
             rows.append(await row(overview, isChosen: refused.contains(overview.keyID.description)))
