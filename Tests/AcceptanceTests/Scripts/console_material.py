@@ -83,18 +83,33 @@ def all_material_is_listed_deleted_and_brought_back(world):
     equal((state(world, key), material_rows(visitor.get(page(key)).text)[first][0]), ("Enabled", "imported"))
 
 
-@scenario
-def what_the_key_can_do_after_an_import_is_said(world):
-    key = world.key(Origin="EXTERNAL")["KeyId"]
-    material, _ = bring(world, key)
-    world.kms().disable_key(KeyId=key)
-    visitor = signed_in(world)
-    given = world.kms().get_parameters_for_import(KeyId=key, WrappingAlgorithm="RSAES_OAEP_SHA_256", WrappingKeySpec="RSA_2048")
+def send(world, visitor, key, material):
+    """Imports key material on the key's page, with parameters that the API gave; the text of the page that follows."""
+    given = world.kms().get_parameters_for_import(
+        KeyId=key, WrappingAlgorithm="RSAES_OAEP_SHA_256", WrappingKeySpec="RSA_2048")  # fmt: skip
     form = {"action": "import", "import-token": base64.b64encode(given["ImportToken"]).decode(), "ends": "never",
             "material": base64.b64encode(wrapped(given["PublicKey"], material)).decode()}  # fmt: skip
     visitor.post(page(key), {**form, "token": visitor.get(page(key)).token})
-    text = visitor.get(page(key)).text
-    holds("The key is disabled: enable it to use it." in text, text)
+    return visitor.get(page(key)).text
+
+
+@scenario
+def what_the_key_can_do_after_an_import_is_said(world):
+    key = world.key(Origin="EXTERNAL")["KeyId"]
+    old, first = bring(world, key)
+    new, second = bring(world, key, kind="NEW_KEY_MATERIAL")
+    world.kms().rotate_key_on_demand(KeyId=key)
+    visitor = signed_in(world)
+    holds("The import enables it" not in visitor.get(page(key)).text, "an enabled key")
+    world.kms().disable_key(KeyId=key)
+    holds("This key is disabled. The import enables it" in visitor.get(page(key)).text, "a disabled key")
+    holds("The key was disabled: the import has enabled it." in (text := send(world, visitor, key, new)), text)
+    for id in (first, second):
+        world.kms().delete_imported_key_material(KeyId=key, KeyMaterialId=id)
+    text = send(world, visitor, key, old)
+    holds("The key cannot be used before its other key material is imported too." in text, text)
+    equal(state(world, key), "PendingImport")
+    holds("The key can be used." in (text := send(world, visitor, key, new)), text)
 
 
 @scenario

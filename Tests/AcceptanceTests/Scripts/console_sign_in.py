@@ -360,7 +360,7 @@ def the_audit_log_has_who_came_in_and_who_did_not(world):
     searcher = signed_in(world)
     for region in ("us-east-1", OTHER_REGION):
         text = searcher.get(f"/console/{region}/audit?name=ConsoleLogin&who={user.name}").text
-        equal((text.count("Failed authentication</span>"), text.count(">Succeeded<")), (1, 1), f"found in {region}")
+        equal((text.count("Failed authentication</span>"), text.count('good">Succeeded<')), (1, 1), f"found in {region}")
     [(outcome, record)] = logins(world, session.access_key_id)
     equal((outcome, record["userIdentity"]["arn"]), ("Success", session.arn))
     log = (world.data / "audit" / "audit.jsonl").read_text(encoding="utf-8") + world.server.log_text()

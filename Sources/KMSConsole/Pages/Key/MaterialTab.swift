@@ -32,6 +32,7 @@ struct MaterialTab: KeyTab {
         let materials: KeyMaterials
         /// Whether the state of the key lets material in.
         let canImport: Bool
+        let isDisabled: Bool
         /// The material that is to come back, if it is said which.
         let again: String?
         let specs: [Choice]
@@ -47,6 +48,7 @@ struct MaterialTab: KeyTab {
     }
 
     private var form: FormFields { page.visit.request.form }
+    private var isDisabled: Bool { key.text("KeyState") == KeyState.disabled.rawValue }
 
     func content() async throws(ConsoleFailure) -> Content { try await content(after: nil) }
 
@@ -56,7 +58,8 @@ struct MaterialTab: KeyTab {
         let parameters = parameters(answer)
         let again = materials.missing(form.text("material-id") ?? page.visit.request.query.text("again"))
         return Content(
-            materials: materials, canImport: ImportStates.contains(key.text("KeyState")), again: again,
+            materials: materials, canImport: ImportStates.contains(key.text("KeyState")), isDisabled: isDisabled,
+            again: again,
             specs: wrapping.specs(chosen: form["spec"]), algorithms: wrapping.algorithms(chosen: form["algorithm"]),
             parameters: parameters, token: parameters?.token ?? form["import-token"] ?? "",
             material: form["material"] ?? "", canBeNew: again == nil && materials.canHaveMore, isNew: form.has("new"),
@@ -170,17 +173,17 @@ struct MaterialTab: KeyTab {
         return end
     }
 
-    /// What is said of an import that was done: the key may still not be usable.
+    /// What is said of an import that was done, and of what the key can do now.
     private func noticeOfImport() async -> String {
-        if form.has("new"), form.text("material-id") == nil {
-            return "The new key material is imported. The next rotation takes it into use."
-        }
+        let isNew = form.has("new") && form.text("material-id") == nil
+        let text =
+            isNew
+            ? "The new key material is imported. The next rotation takes it into use." : "The key material is imported."
         return switch await state() {
-        case .enabled?: "The key material is imported. The key can be used."
-        case .disabled?: "The key material is imported. The key is disabled: enable it to use it."
-        case .pendingImport?:
-            "The key material is imported. The key cannot be used before its other key material is imported too."
-        default: "The key material is imported."
+        case .enabled? where isDisabled: "\(text) The key was disabled: the import has enabled it."
+        case .enabled? where !isNew: "\(text) The key can be used."
+        case .pendingImport?: "\(text) The key cannot be used before its other key material is imported too."
+        default: text
         }
     }
 

@@ -12,7 +12,7 @@ struct Replica: Sendable {
         else { return [] }
         let id = key.text("KeyId") ?? ""
         return configuration.objects("ReplicaKeys").compactMap { $0.text("Region") }.map {
-            Replica(region: $0, href: "/console/\($0.inPath)/keys/\(id.inPath)")
+            Replica(region: $0, href: "/console/\($0)/keys/\(id)")
         }
     }
 }
