@@ -27,19 +27,19 @@ package struct Console: Sendable {
 
     /// Answers a request.
     package func respond(to request: ConsoleRequest) async -> ConsoleResponse {
+        if engine.isForThisMachineOnly, !LoopbackHost.includes(request.host ?? "") {
+            return failure(.foreignHost(request.host), nil)
+        }
         if request.path.first == "assets" { return site.asset(request.path.dropFirst().first ?? "") ?? notFound(nil) }
         if request.path == ["sign-in"] { return await signIn.respond(to: request) }
         guard let name = Self.sessionCookie.value(in: request),
             let session = sessions.session(name, at: engine.signIn.time)
         else { return signIn.ask(for: request) }
-        if request.isPost, !isGenuine(request, session) {
-            return failure(
-                ConsoleFailure(
-                    "FormExpired", "The form is not of this session. Nothing was changed. Open the page again.",
-                    status: 403), nil)
-        }
+        let objection = request.isPost ? objection(to: request, session) : nil
+        let kept = objection == nil ? nil : KeptForm(request)
+        if let objection, kept?.mark != FormToken.mark(of: session.owner) { return failure(objection, nil) }
         if request.path == ["sign-out"], request.isPost { return signIn.end(name) }
-        let visit: Visit
+        var visit: Visit
         do throws(AuthenticationFailure) {
             guard let made = try self.visit(request, session, name) else { return notFound(nil) }
             visit = made
@@ -49,6 +49,17 @@ package struct Console: Sendable {
         }
         if request.path == ["region"] { return await RegionSwitch(visit: visit).respond() }
         guard request.path.count > 1 else { return .seeOther("\(visit.base)/keys") }
+        if let kept {
+            visit = visit.showing(kept.fields, saying: .expiredFormShown)
+        } else if request.isPost {
+            return await session.sentForms.answer(to: request) { [visit] in await answer(visit) }
+        } else if let kept = session.keptForm.take(for: request.target) {
+            visit = visit.showing(kept.form.fields, saying: kept.failure)
+        }
+        return await answer(visit)
+    }
+
+    private func answer(_ visit: Visit) async -> ConsoleResponse {
         do throws(ConsoleFailure) {
             return try await page(visit) ?? notFound(visit)
         } catch {
@@ -90,9 +101,13 @@ package struct Console: Sendable {
         }
     }
 
-    /// Whether a form was made by this server for this session, and sent from a page of it.
-    private func isGenuine(_ request: ConsoleRequest, _ session: ConsoleSession) -> Bool {
-        !request.isCrossSite && ConsoleToken.areEqual(request.form["token"] ?? "", session.formToken)
+    /// Why a form is not taken: nil for one that was made by this server for this session, and sent from a page of it.
+    private func objection(to request: ConsoleRequest, _ session: ConsoleSession) -> ConsoleFailure? {
+        if request.isCrossSite { return .foreignForm(request) }
+        guard let token = FormToken(request.form["token"] ?? ""),
+            ConsoleToken.areEqual(token.session, session.formToken)
+        else { return .expiredForm }
+        return nil
     }
 
     /// The answer to a request that cannot be read, or that is none of the console's.

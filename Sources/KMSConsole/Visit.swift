@@ -19,7 +19,8 @@ struct ConsoleFailure: Error, Sendable {
 
     init(_ error: KMSError) {
         let status = error.code == .accessDenied ? 403 : error.code == .notFound ? 404 : error.code.httpStatus
-        self.init(error.code.rawValue, error.message ?? "", status: status)
+        let said = error.message ?? ""
+        self.init(error.code.rawValue, said.isEmpty ? Self.sentence(for: error.code) : said, status: status)
     }
 
     /// Both in one line, where there is no room for more.
@@ -39,6 +40,10 @@ struct Visit: Sendable {
     let engine: Engine
     let site: Site
     let notices: Notices
+    /// Whether the page is to show what a form has sent that was not done; see ``KeptForm``.
+    var isShownAgain = false
+    /// Why that was not done, if the page is to say it.
+    var refusal: ConsoleFailure?
 
     /// Where the pages of the region are.
     var base: String { "/console/\(caller.region)" }

@@ -22,6 +22,8 @@ package struct Engine: Sendable {
     package let rootRotation: RootRotation
     /// Makes accounts and root access keys.
     package let accounts: AccountRegistry
+    /// As ``EngineConfiguration/isForThisMachineOnly``.
+    package let isForThisMachineOnly: Bool
     /// Everybody of every account.
     package let identities: IdentityDirectory
     /// What monitoring will want to know.
@@ -63,6 +65,7 @@ package struct Engine: Sendable {
             configuration.isClockControllable
             ? ControllableClock(ahead: ClockService.lead(in: contents.settings[ClockService.setting])) : nil
         let clock: any Clock = controllable ?? SystemClock()
+        isForThisMachineOnly = configuration.isForThisMachineOnly
         identities = IdentityDirectory()
         do throws(StoreError) { try identities.load(contents) } catch { throw .store(error) }
 

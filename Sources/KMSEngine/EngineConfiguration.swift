@@ -10,6 +10,8 @@ package struct EngineConfiguration: Sendable {
     package var managedKeyRotationPeriodInDays = ManagedKeys.defaultRotationPeriodInDays
     /// What accounts may have, and how often they may ask.
     package var quotas = QuotaSettings()
+    /// Whether the console answers to the names of this machine only, as where everybody knows the credentials.
+    package var isForThisMachineOnly = false
 
     package init() {}
 }

@@ -45,6 +45,7 @@ struct Develop: AsyncParsableCommand {
             server.listen, transport, reach: .loopback(because: "everybody knows the credentials of dev"),
             metrics: metrics, logger: logger)
         var configuration = try settings.engine(server, quotas: .unlimited)
+        configuration.isForThisMachineOnly = true
         configuration.isClockControllable = try Self.isControllable(settings.value("clock", flag: clock))
         let credentials = try credentials(settings)
         try ProcessHardening.apply()

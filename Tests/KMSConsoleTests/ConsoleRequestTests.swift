@@ -62,7 +62,9 @@ struct ConsoleRequestTests {
         Sender(fetchSite: "", isCrossSite: true),
         Sender(origin: "http://kms.test:4599", fetchSite: "cross-site", isCrossSite: true),
         Sender(origin: "http://evil.test", isCrossSite: true),
-        Sender(origin: "http://evil.test", fetchSite: "same-origin", isCrossSite: true),
+        // A proxy has passed on another host than the browser's.
+        Sender(origin: "http://kms.test", fetchSite: "same-origin", isCrossSite: false),
+        Sender(origin: "http://evil.test", fetchSite: "none", isCrossSite: true),
         Sender(origin: "http://kms.test", isCrossSite: true),
         Sender(origin: "http://kms.test:4599.evil.test", isCrossSite: true),
         Sender(origin: "http://evil.test/kms.test:4599", isCrossSite: true),
@@ -76,6 +78,14 @@ struct ConsoleRequestTests {
     func `a browser tells where a form is from`(sender: Sender) {
         let request = Self.request(origin: sender.origin, fetchSite: sender.fetchSite, host: sender.host)
         #expect(request?.isCrossSite == sender.isCrossSite)
+    }
+
+    /// Silence is no word for a page of this server.
+    @Test(arguments: senders)
+    func `only a browser that says so has the form from here`(sender: Sender) {
+        let request = Self.request(origin: sender.origin, fetchSite: sender.fetchSite, host: sender.host)
+        let saysSo = sender.fetchSite == "same-origin" || sender.fetchSite == nil && sender.origin != nil
+        #expect(request?.isFromHere == (saysSo && !sender.isCrossSite))
     }
 
     @Test(arguments: [("https://kms.test:4599", true), ("http://kms.test:4599", false), (nil, false), ("https", false)])

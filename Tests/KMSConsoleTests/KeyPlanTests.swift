@@ -67,6 +67,16 @@ struct KeyPlanTests {
         }
     }
 
+    @Test(arguments: ["", " \r\n\t"])
+    func `an emptied policy is no choice of the standard one`(text: String) throws {
+        let emptied = try plan(with: ["policy": text])
+        #expect(emptied.firstProblem(upTo: .review, in: try realm())?.problems.keys.sorted() == ["policy"])
+        #expect(try plan(with: [:]).firstProblem(upTo: .review, in: realm()) == nil)
+        var anew = emptied
+        anew.forgetPolicy()
+        #expect(anew.firstProblem(upTo: .review, in: try realm()) == nil)
+    }
+
     @Test func `rows without anything are no tags`() throws {
         let plan = try plan(with: [
             "tag-key": "", "tag-value": "", "tag-key": " team ", "tag-value": "", "tag-key": "", "tag-value": "lost",

@@ -19,7 +19,21 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
 // A chosen file becomes the Base64 text that the form sends.
 for (const input of document.querySelectorAll("input[type=file][data-into]")) {
   input.addEventListener("change", async () => {
-    const bytes = new Uint8Array(await input.files[0].arrayBuffer());
+    const file = input.files[0];
+    const most = Number(input.dataset.most);
+    input.setCustomValidity(file && file.size > most ? `${file.name} has more than ${most} bytes.` : "");
+    if (!file || !input.reportValidity()) return;
+    const bytes = new Uint8Array(await file.arrayBuffer());
     document.getElementById(input.dataset.into).value = btoa(String.fromCharCode(...bytes));
+  });
+}
+// What is sent once is not sent twice by a second press. A moment later, because a button that is off is not sent itself;
+// and not for long, because a download leaves the page as it is.
+for (const form of document.querySelectorAll("form[method=post]")) {
+  form.addEventListener("submit", () => {
+    const buttons = [...form.querySelectorAll("button:enabled")];
+    const turn = (off) => { for (const button of buttons) button.disabled = off; };
+    setTimeout(() => turn(true));
+    setTimeout(() => turn(false), 5000);
   });
 }

@@ -33,16 +33,17 @@ struct ExplainPage: Sendable {
     }
 
     /// What was sent: by the form, or by a link.
-    private var fields: FormFields { visit.request.isPost ? visit.request.form : visit.request.query }
+    private var fields: FormFields { visit.hasForm ? visit.request.form : visit.request.query }
 
     /// Shows the form, and the answer to it once there is a question.
     func respond() async -> ConsoleResponse {
         var answer: ExplainedDecision?
         var failure: ConsoleFailure?
         let action = action
+        let isAsked = visit.request.isPost || fields.text("principal") != nil && fields.text("action") != nil
         if let problem = action.problem, fields.text("principal") != nil {
             failure = ConsoleFailure("ValidationException", problem)
-        } else if visit.request.isPost || fields.text("principal") != nil && fields.text("action") != nil {
+        } else if isAsked, !visit.isShownAgain {
             do throws(ConsoleFailure) {
                 answer = ExplainedDecision(try await visit.explain(try question()))
             } catch {
@@ -101,7 +102,7 @@ struct ExplainPage: Sendable {
         for (member, field) in texts {
             if let text = fields.text(field) { question.append(member, .string(text)) }
         }
-        let context = TextLines.object(in: fields["context"] ?? "")
+        let context = try TextLines.object(in: fields["context"] ?? "", of: "the encryption context")
         if !context.members.isEmpty { question.append("EncryptionContext", .object(context)) }
         if let text = fields.text("request") {
             guard let request = try? JSONParser.parse(text.utf8) else {

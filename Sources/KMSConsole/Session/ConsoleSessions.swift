@@ -153,6 +153,10 @@ package struct ConsoleSession: Sendable {
     package let home: Region
     /// When the session began.
     package let begin: Date
+    /// The forms that were sent lately.
+    package let sentForms = SentForms()
+    /// The form that is to be shown again.
+    let keptForm = KeptFormPlace()
 
     package init(
         accessKeyID: String, owner: String, securityToken: String?, formToken: String, home: Region, begin: Date

@@ -1,46 +1,59 @@
 package import Foundation
 import Synchronization
 
-/// Slows down whoever guesses: of each address some attempts to sign in may fail, and then one more every while.
+/// Counts who guesses: of each address some attempts to sign in with an access key may fail, and then one more every while.
 ///
-/// An attempt is counted before it is looked at, and given back when it succeeds: of many at once no more are looked at than
-/// of as many one after the other.
+/// An attempt is counted before it is looked at, and given back when it succeeds: of many at once no more fail than of as
+/// many one after the other. Whoever has the secret is let in all the same: nobody can lock others out, not even from behind
+/// the same proxy, and a secret of AWS's length is not found by trying.
 package final class SignInLimiter: Sendable {
     /// How many attempts may fail at once, and how long it takes until one more may, in seconds.
     package static let (burst, interval): (Double, TimeInterval) = (10, 30)
-    /// How many addresses are remembered.
-    package static let mostAddresses = 10_000
+    /// How many pairs of an address and an access key are remembered.
+    package static let mostPairs = 10_000
 
     private struct Allowance {
         var left: Double
         var date: Date
     }
 
-    private let allowances = Mutex<[String: Allowance]>([:])
+    private struct Pair: Hashable {
+        let network: String
+        let accessKeyID: String
+
+        /// What is longer than an access key can be counts by its beginning, so that it takes no more room.
+        init(_ address: String, _ accessKeyID: String) {
+            network = SignInLimiter.network(of: address)
+            self.accessKeyID = String(accessKeyID.prefix(128))
+        }
+    }
+
+    private let allowances = Mutex<[Pair: Allowance]>([:])
 
     package init() {}
 
-    /// Whether an attempt from this address is looked at now; if so it counts as one that fails.
-    package func admit(_ address: String, at now: Date) -> Bool {
-        let network = Self.network(of: address)
+    /// Whether another attempt from this address with this access key may fail now; if so it counts as one that does.
+    package func admit(_ address: String, _ accessKeyID: String, at now: Date) -> Bool {
+        let pair = Pair(address, accessKeyID)
         return allowances.withLock { allowances in
-            if allowances.count >= Self.mostAddresses, allowances[network] == nil {
+            if allowances.count >= Self.mostPairs, allowances[pair] == nil {
                 allowances = allowances.filter { Self.left(of: $0.value, at: now) < Self.burst }
-                // Whoever has so many addresses cannot be slowed down by them.
-                if allowances.count >= Self.mostAddresses { allowances.removeAll(keepingCapacity: true) }
+                // Whoever has so many addresses, or makes up so many access keys, cannot be counted by them.
+                if allowances.count >= Self.mostPairs { allowances.removeAll(keepingCapacity: true) }
             }
-            let left = Self.left(of: allowances[network], at: now)
+            let left = Self.left(of: allowances[pair], at: now)
             guard left >= 1 else { return false }
-            allowances[network] = Allowance(left: left - 1, date: now)
+            allowances[pair] = Allowance(left: left - 1, date: now)
             return true
         }
     }
 
     /// Takes back that an attempt counted as one that fails.
-    package func giveBack(_ address: String) {
+    package func giveBack(_ address: String, _ accessKeyID: String) {
+        let pair = Pair(address, accessKeyID)
         allowances.withLock { allowances in
-            guard let allowance = allowances[Self.network(of: address)] else { return }
-            allowances[Self.network(of: address)]?.left = min(Self.burst, allowance.left + 1)
+            guard let allowance = allowances[pair] else { return }
+            allowances[pair]?.left = min(Self.burst, allowance.left + 1)
         }
     }
 

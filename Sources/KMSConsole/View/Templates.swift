@@ -35,7 +35,6 @@ package struct Templates: Sendable {
         case createAdministrators = "create-administrators"
         case createUsers = "create-users"
         case createReview = "create-review"
-        case createUnnamed = "create-unnamed"
         case accessList = "access-list"
         case accessCreation = "access-create"
         case accessSubject = "access-subject"
@@ -79,7 +78,6 @@ package struct Templates: Sendable {
             case .createAdministrators: PackageResources.create_administrators_mustache
             case .createUsers: PackageResources.create_users_mustache
             case .createReview: PackageResources.create_review_mustache
-            case .createUnnamed: PackageResources.create_unnamed_mustache
             case .accessList: PackageResources.access_list_mustache
             case .accessCreation: PackageResources.access_create_mustache
             case .accessSubject: PackageResources.access_subject_mustache

@@ -25,7 +25,7 @@ extension Visit {
         frame.notice = notices.take()
         frame.visitor = Frame.Visitor(
             arn: caller.principal.arn(in: caller.partition), account: caller.principal.account.description,
-            region: caller.region.description, formToken: session.formToken,
+            region: caller.region.description, formToken: FormToken.page(of: session.formToken),
             places: Place.allCases.map {
                 Frame.Place(name: $0.name, href: "\(base)/\($0.rawValue)", isCurrent: $0 == place)
             },
@@ -40,6 +40,7 @@ extension Visit {
         _ template: Templates.Name, _ title: String, at place: Place?, alert: ConsoleFailure? = nil,
         _ content: some Sendable
     ) -> ConsoleResponse {
+        let alert = alert ?? refusal
         let screen = Screen(frame: frame(title, at: place), alert: alert.map(Alert.init), content: content)
         return .page(site.templates.render(template, screen), status: alert?.status ?? 200)
     }

@@ -5,7 +5,7 @@ import KMSModel
 /// A request of a browser, as the console sees it.
 package struct ConsoleRequest: Sendable {
     /// Whether the request may change something; the only other method is GET.
-    package let isPost: Bool
+    package private(set) var isPost: Bool
     /// The parts of the path behind `/console`, decoded.
     package let path: [String]
     /// The path and the query as they came.
@@ -13,7 +13,7 @@ package struct ConsoleRequest: Sendable {
     /// What stands behind the question mark.
     package let query: FormFields
     /// What a form has sent.
-    package let form: FormFields
+    package private(set) var form: FormFields
     /// The browser's cookies by their names.
     package let cookies: [String: String]
     /// The header `Origin`: the scheme, name and port of the page that the form is on.
@@ -66,12 +66,32 @@ package struct ConsoleRequest: Sendable {
 
     /// Whether the browser says that a page of another site has sent the form.
     ///
-    /// Older browsers say nothing, and programs neither: then the token of the form decides alone.
+    /// What it says of the page's site holds behind a proxy too, which may pass on another host. Older browsers say nothing,
+    /// those that have the page without TLS name its origin alone, and programs say neither: then the token of the form
+    /// decides.
     package var isCrossSite: Bool {
-        if let fetchSite, fetchSite != "same-origin", fetchSite != "none" { return true }
-        guard let origin else { return false }
-        guard let host else { return true }
-        return origin != "http://\(host)" && origin != "https://\(host)"
+        switch fetchSite {
+        case "same-origin"?: false
+        case nil, "none"?: origin.map { !isOwn($0) } ?? false
+        default: true
+        }
+    }
+
+    /// Whether the browser says that a page of this server has sent the form; it may also say nothing.
+    package var isFromHere: Bool {
+        fetchSite == "same-origin" || fetchSite == nil && origin.map { isOwn($0) } ?? false
+    }
+
+    private func isOwn(_ origin: String) -> Bool {
+        guard let host else { return false }
+        return origin == "http://\(host)" || origin == "https://\(host)"
+    }
+
+    /// The request for the page that a form is on, with what was typed into it: nothing is to be done.
+    func showing(_ form: FormFields) -> Self {
+        var request = self
+        (request.isPost, request.form) = (false, form)
+        return request
     }
 
     /// Whether the browser has the page by TLS, as far as it says so; what it says holds behind a proxy too.
@@ -94,7 +114,9 @@ package struct ConsoleRequest: Sendable {
 
 /// The fields of a form or a query, in the order in which they were sent.
 package struct FormFields: Sendable {
-    private let pairs: [(name: String, value: String)]
+    let pairs: [(name: String, value: String)]
+
+    init(_ pairs: [(name: String, value: String)]) { self.pairs = pairs }
 
     /// Returns nil for what cannot be read.
     package init?(_ bytes: some Collection<UInt8>) {

@@ -64,7 +64,9 @@ struct AuditSearch {
     private func admits(_ event: AuditEvent) -> Bool {
         // What a caller chose, such as an encryption context, can look like a member of the record.
         guard event.record.text("recipientAccountId") == account else { return false }
-        guard event.record.text("awsRegion") == region || event.source.hasPrefix("iam.") else { return false }
+        // Users and roles, and who signs in, are of the whole account.
+        let isOfAccount = event.source.hasPrefix("iam.") || event.source == ConsoleSignIn.eventSource
+        guard isOfAccount || event.record.text("awsRegion") == region else { return false }
         if let principal = query.principal, !event.principal.lowercased().contains(principal.lowercased()) {
             return false
         }

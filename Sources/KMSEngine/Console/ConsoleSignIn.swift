@@ -31,17 +31,20 @@ package struct ConsoleSignIn: Sendable {
     ///
     /// A failure is recorded where the access key is one of an account.
     ///
-    /// - Parameter token: What came with temporary credentials.
+    /// - Parameters:
+    ///   - token: What came with temporary credentials.
+    ///   - isRecorded: Whether a failure is; whoever tries without end would fill the log with them.
     /// - Throws: ``AuthenticationFailure``: `unrecognizedClient`, `expiredToken`, `signatureMismatch`; ``AuditFailure``.
     package func signIn(
-        _ accessKeyID: String, secret: SecretBytes, token: String?, from client: Client
+        _ accessKeyID: String, secret: SecretBytes, token: String?, from client: Client,
+        recordingFailure isRecorded: Bool = true
     ) async throws -> Caller {
         let caller: Caller
         do throws(AuthenticationFailure) {
             caller = try authenticator.caller(
                 signingInWith: accessKeyID, secret: secret, token: token, at: clock.now, in: firstRegion)
         } catch {
-            try await keepFailure(error, of: accessKeyID, client)
+            if isRecorded { try await keepFailure(error, of: accessKeyID, client) }
             throw error
         }
         let home = home(of: caller)
@@ -94,7 +97,8 @@ package struct ConsoleSignIn: Sendable {
             let region = identities.partition(of: principal.account).flatMap(firstRegion)
         else { return }
         let caller = Caller(principal: principal, accessKeyID: accessKeyID, region: region)
-        try await keep(caller, client, failure: KMSError(failure.code, "Failed authentication"))
+        // Where the account's successes are looked for too.
+        try await keep(home(of: caller), client, failure: KMSError(failure.code, "Failed authentication"))
     }
 
     /// Source: AWS CloudTrail User Guide, "AWS Management Console sign-in events".

@@ -1,7 +1,7 @@
 import Foundation
 import KMSAccess
 import KMSCrypto
-import KMSModel
+package import KMSModel
 import KMSStore
 
 // Key material that the customer makes and brings.
@@ -227,7 +227,7 @@ extension KeySpec {
     ///
     /// Source: KMS Developer Guide, "Select a wrapping public key spec" and "Select a wrapping algorithm", corrected by what
     /// AWS was seen to refuse.
-    fileprivate func canBeImported(
+    package func canBeImported(
         by algorithm: WrappingAlgorithm, to wrappingKey: WrappingKeySpec, in partition: Partition
     ) -> Bool {
         guard (algorithm == .sm2PKE) == (wrappingKey == .sm2) else { return false }

@@ -158,6 +158,8 @@ def an_inline_policy_is_written_mended_changed_and_deleted(world):
         browser.open(subject("user", user.name)).follow("own")
         delete(browser, "policy")
         equal(iam.list_user_policies(UserName=user.name)["PolicyNames"], [])
+        long = make_user(world, may("kms:*"), name="n" * 64)
+        browser.open(f"{BASE}/access/user/inline?id={long.name}&policy=own").inspect("inline-policy-long-name")
 
 
 @scenario

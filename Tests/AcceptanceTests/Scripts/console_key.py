@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from browser import visiting
 from harness import FIRST, OTHER_REGION, REGION, advance, allow, deny, equal, holds, policy, run, scenario, settled
 from principals import make_user, may
+from visitor import signed_in
 
 DELEGATING = {"Sid": "Enable IAM User Permissions", **allow(FIRST.root)}
 MARKUP = "\"><script>alert(1)</script>\"\u0301 onmouseover=alert(2) x='\u0301"
@@ -31,6 +32,9 @@ def a_key_is_described_disabled_and_enabled(world):
     with visiting(world) as browser:
         browser.sign_in(path=page(key))
         equal(browser.heading, "alias/shown")
+        equal(len([b for b in browser.elements("//button[@data-copy]") if b.is_displayed()]), 1, "this machine has a clipboard")
+        browser.driver.execute_script("document.querySelector('button[data-copy]').hidden = true")
+        equal([b for b in browser.elements("//button[@data-copy]") if b.is_displayed()], [], "what is hidden is not shown")
         for text in (described(world, key)["Arn"], "SYMMETRIC_DEFAULT", "Encrypt and decrypt", "Single-Region", "Encrypt, 20"):
             holds(text in browser.text, text)
         browser.type("Description", MARKUP).press("Change description")
@@ -62,6 +66,45 @@ def a_deletion_is_confirmed_scheduled_and_canceled(world):
         holds(f"{metadata['DeletionDate']:%Y-%m-%d}" in browser.text, "the day is said")
         browser.press("Cancel deletion")
         equal(described(world, key)["KeyState"], "Disabled")
+
+
+@scenario
+def a_refused_last_use_is_not_taken_for_none(world):
+    key = world.key()["KeyId"]
+    world.kms().encrypt(KeyId=key, Plaintext=b"x")
+    blind = signed_in(world, make_user(world, may(["kms:DescribeKey", "kms:ScheduleKeyDeletion"])))
+    for part in ("general", "delete"):
+        text = blind.get(page(key, part)).text
+        holds("not known to have been used" not in text and "kms:GetKeyLastUsage" in text, f"{part}: {text}")
+    unused = signed_in(world).get(page(world.key()["KeyId"], "delete")).text
+    holds("not known to have been used" in unused, unused)
+
+
+@scenario
+def what_cannot_be_deleted_says_why(world):
+    visitor, key = signed_in(world), world.key()["KeyId"]
+    world.kms().schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    managed = described(world, "alias/aws/s3")["KeyId"]
+    for one, reason in ((key, "scheduled already"), (managed, "nobody can have them deleted")):
+        text = visitor.get(page(one, "delete")).text
+        holds(reason in text and "Waiting period" not in text and 'name="confirmed"' not in text, text)
+
+
+@scenario
+def a_primary_waits_for_its_replicas(world):
+    key = world.key(MultiRegion=True)["KeyId"]
+    world.kms().replicate_key(KeyId=key, ReplicaRegion=OTHER_REGION)
+    settled(world, key, OTHER_REGION)
+    visitor, path = signed_in(world), page(key, "delete")
+    text = visitor.get(path).text
+    holds("waits until the last of them is deleted" in text and f"/console/{OTHER_REGION}/keys/{key}" in text, text)
+    form = {"token": visitor.get(path).token, "action": "delete", "days": "9", "confirmed": "on"}
+    visitor.post(path, form)
+    equal(described(world, key)["KeyState"], "PendingReplicaDeletion")
+    text = visitor.get(page(key)).text
+    holds("9 days after the last of its replicas is" in text and f">{OTHER_REGION}</a>" in text, text)
+    replica = visitor.get(page(key, "delete", OTHER_REGION)).text
+    holds("waits until" not in replica, "a replica waits for nothing")
 
 
 @scenario
@@ -164,8 +207,6 @@ def key_material_is_imported_step_by_step(world):
     with visiting(world) as browser:
         browser.sign_in(path=page(key, "material"))
         holds("waiting for key material" in browser.text, browser.text)
-        browser.choose("Wrapping key spec", "SM2").press("Get wrapping key")
-        holds(browser.alert, "a spec that goes with no such algorithm is refused in AWS's words")
         browser.choose("Wrapping key spec", "RSA_2048").choose("Wrapping algorithm", "RSAES_OAEP_SHA_256")
         browser.press("Get wrapping key")
         pem = browser.element("//pre[@aria-label='Wrapping key']").text

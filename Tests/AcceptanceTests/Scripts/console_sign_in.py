@@ -70,9 +70,22 @@ def what_was_typed_is_kept_but_no_secret(world):
         equal(browser.field("Access key ID").get_attribute("value"), FIRST.access_key_id)
         equal(browser.field("Secret access key").get_attribute("value"), "")
         holds("wrong-secret" not in browser.driver.page_source, "the secret is not sent back")
+        equal(browser.elements("//details[@open]"), [], "nothing is open that was not needed")
         browser.inspect("sign-in-failed")
         browser.type("Secret access key", FIRST.secret_access_key).press("Sign in")
         equal(browser.path, KEYS)
+
+
+@scenario
+def temporary_credentials_are_typed_once(world):
+    user = make_user(world, may("kms:*"))
+    session = assume(world, user, make_role(world, user))
+    with visiting(world) as browser:
+        browser.sign_in(another(session, secret_access_key="wrong-secret"))
+        equal(browser.field("Session token").get_attribute("value"), session.session_token)
+        holds("wrong-secret" not in browser.driver.page_source, "the secret is not sent back")
+        browser.type("Secret access key", session.secret_access_key).press("Sign in")
+        holds(session.arn in browser.text, browser.text)
 
 
 @scenario
@@ -110,9 +123,22 @@ def ten_guesses_are_all_for_a_while(world):
         statuses = list(pool.map(guess, range(60)))
     holds(10 <= statuses.count(403) <= 11, f"ten are looked at, also of many at once: {statuses}")
     equal(set(statuses), {403, 429}, "statuses")
-    # Whoever knows the secret has to wait too; elsewhere nobody does.
-    equal(guesser.sign_in(user, status=429).alert[0], "TooManyRequests")
+    equal(guesser.sign_in(bad, status=429).alert[0], "TooManyRequests")
+    recorded = [outcome for outcome, _ in logins(world, user.access_key_id)]
+    equal(recorded, ["Failure"] * statuses.count(403), "no more failures are recorded than are counted")
+    # Whoever knows the secret is kept out by nobody, here as elsewhere.
+    signed_in(world, user, "127.0.0.3")
     signed_in(world, user, "127.0.0.4")
+
+
+@scenario
+def made_up_access_keys_are_nobodys_failures(world):
+    user, guesser = make_user(world), Visitor(world, "127.0.0.6")
+    for number in range(30):
+        made_up = another(user, access_key_id=f"AKIA{number:016}")
+        equal(guesser.sign_in(made_up, status=403).alert, WRONG)
+    equal(guesser.sign_in(another(user, secret_access_key="slip"), status=403).alert, WRONG, "the first slip of a user's")
+    signed_in(world, user, "127.0.0.6")
 
 
 @scenario
@@ -187,7 +213,7 @@ def what_was_sent_too_late_is_said_to_be_lost(world):
     visitor.cookies = {}
     page = visitor.post(KEYS, {"token": token, "action": "disable"})
     holds("ended=lost" in page.location and "to=" in page.location, page.location)
-    holds("What you sent was not done" in visitor.get(page.location).text, "and where to find what was typed")
+    holds("What you sent was not done" in visitor.get(page.location).text, "what became of it")
     page = visitor.sign_in(to=KEYS)
     equal(page.location, KEYS, "from where it goes on")
 
@@ -252,7 +278,7 @@ def a_form_must_be_of_this_session_and_of_this_server(world):
         refused.append((change, {"sec_fetch_site": site, "origin": f"http://{host}"}))
     for form, headers in refused:
         page = visitor.post(KEYS, form, 403, **headers)
-        equal(page.alert[0], "FormExpired", f"{form} {headers}")
+        equal(page.alert[0], "WrongOrigin" if headers else "FormExpired", f"{form} {headers}")
         equal(world.kms().describe_key(KeyId=key)["KeyMetadata"]["KeyState"], "Enabled", f"{form} {headers}")
         visitor.post("/console/sign-out", form, 403, **headers)
     holds(visitor.is_signed_in, "nobody was signed out")
@@ -269,7 +295,7 @@ def nobody_is_signed_in_by_another_site(world):
     host = visitor.host
     for headers in ({"origin": "http://evil.example"}, {"origin": "null"}, {"sec_fetch_site": "cross-site"},
                     {"sec_fetch_site": "same-site", "origin": f"http://{host}"}):  # fmt: skip
-        equal(visitor.sign_in(status=403, **headers).alert[0], "FormExpired", f"{headers}")
+        equal(visitor.sign_in(status=403, **headers).alert[0], "WrongOrigin", f"{headers}")
     stranger = Visitor(world)
     for form in (visitor.form(token=""), visitor.form(token=stranger.get(SIGN_IN).token)):
         equal(visitor.post(SIGN_IN, form, 403).alert[0], "FormExpired")
@@ -355,6 +381,11 @@ def the_audit_log_has_who_came_in_and_who_did_not(world):
         equal((record["sourceIPAddress"], record["recipientAccountId"]), ("127.0.0.1", user.number))
     equal(good["userAgent"], "Somebody's browser")
     equal(("errorCode" in good, bad["errorMessage"]), (False, "Failed authentication"))
+    equal(bad["awsRegion"], good["awsRegion"], "both are looked for in one place")
+    searcher = signed_in(world)
+    for region in ("us-east-1", OTHER_REGION):
+        text = searcher.get(f"/console/{region}/audit?name=ConsoleLogin&who={user.name}").text
+        equal((text.count("Failed authentication</span>"), text.count('good">Succeeded<')), (1, 1), f"found in {region}")
     [(outcome, record)] = logins(world, session.access_key_id)
     equal((outcome, record["userIdentity"]["arn"]), ("Success", session.arn))
     log = (world.data / "audit" / "audit.jsonl").read_text(encoding="utf-8") + world.server.log_text()

@@ -39,7 +39,7 @@ struct AccessCreationPage: Sendable {
     func respond() async throws(ConsoleFailure) -> ConsoleResponse {
         guard visit.request.isPost else { return await show(nil) }
         do throws(ConsoleFailure) {
-            let answer = try await visit.iam("Create\(kind.word)", members)[kind.word]
+            let answer = try await visit.iam("Create\(kind.word)", try members())[kind.word]
             let id = answer?.text(kind == .policy ? "Arn" : kind.nameMember) ?? ""
             let name = answer?.text(kind.nameMember) ?? ""
             return visit.done(
@@ -51,7 +51,7 @@ struct AccessCreationPage: Sendable {
     }
 
     /// What the form says; a field that is left empty is none.
-    private var members: [String: String] {
+    private func members() throws(ConsoleFailure) -> [String: String] {
         var members = [kind.nameMember: form.text("name") ?? ""]
         members["Path"] = form.text("path")
         if isDescribed { members["Description"] = form.text("description") }
@@ -62,7 +62,7 @@ struct AccessCreationPage: Sendable {
         }
         if kind == .policy { members["PolicyDocument"] = form["document"] ?? "" }
         guard kind.canBeTagged else { return members }
-        for (index, tag) in TextLines.pairs(in: form["tags"] ?? "").enumerated() {
+        for (index, tag) in try TextLines.pairs(in: form["tags"] ?? "", of: "the tags").enumerated() {
             members["Tags.member.\(index + 1).Key"] = tag.name
             members["Tags.member.\(index + 1).Value"] = tag.value
         }

@@ -27,6 +27,7 @@ struct InlinePolicyPage: Sendable {
     ///
     /// - Throws: ``ConsoleFailure``.
     func respond() async throws(ConsoleFailure) -> ConsoleResponse {
+        if visit.isShownAgain { return show(form["document"] ?? "", nil) }
         guard visit.request.isPost else {
             guard let stored else { return show(PolicyExamples.document(for: visit.caller), nil) }
             let answer = try await visit.iam("Get\(word)Policy", members(stored))

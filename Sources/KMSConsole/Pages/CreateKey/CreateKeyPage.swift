@@ -15,11 +15,12 @@ struct CreateKeyPage: Sendable {
 
     /// Shows the first step, or takes a step's answers.
     func respond() async -> ConsoleResponse {
-        guard visit.request.isPost else { return await show(.kind, KeyPlan()) }
+        guard visit.hasForm else { return await show(.kind, KeyPlan()) }
         let form = visit.request.form
         let step = form["step"].flatMap { Int($0) }.flatMap(KeyPlan.Step.init) ?? .kind
         var plan = KeyPlan(form)
         if form["go"] == "policy" || plan.policy == plan.standardPolicy(in: realm) { plan.forgetPolicy() }
+        if visit.isShownAgain { return await show(step, plan) }
         switch form["go"] {
         case "back": return await show(step.previous, plan)
         case "rows", "policy", "filter": return await show(step, plan)
@@ -34,19 +35,14 @@ struct CreateKeyPage: Sendable {
     private func check(
         _ plan: KeyPlan, upTo step: KeyPlan.Step, then goOn: () async -> ConsoleResponse
     ) async -> ConsoleResponse {
-        guard let found = plan.firstProblem(upTo: step, in: realm) else { return await goOn() }
+        var found = plan.firstProblem(upTo: step, in: realm)
+        if found == nil { found = await visit.problem(with: plan, at: step) }
+        guard let found else { return await goOn() }
         let alert = ConsoleFailure("Not yet", "Something on this page has to be changed first.")
         return await show(found.step, plan, found.problems, alert: alert)
     }
 
     // MARK: The last step
-
-    private struct Unnamed: Sendable {
-        let href: String
-        let id: String
-        let alias: String
-        let base: String
-    }
 
     private func create(_ plan: KeyPlan) async -> ConsoleResponse {
         let id: String
@@ -66,9 +62,7 @@ struct CreateKeyPage: Sendable {
                 try await visit.kms(
                     .createAlias, JSONObject(["AliasName": .string(alias), "TargetKeyId": .string(id)]))
             } catch {
-                let content = Unnamed(href: key, id: id, alias: alias, base: visit.base)
-                return visit.page(
-                    .createUnnamed, "The key was created without its alias", at: .keys, alert: error, content)
+                return leave(id, withoutAlias: alias, error)
             }
         }
         let name = plan.alias.isEmpty ? id : AliasName.prefix + plan.alias
@@ -78,9 +72,21 @@ struct CreateKeyPage: Sendable {
             goingTo: "\(key)/material")
     }
 
+    /// The page of the key that is there, where another name can be given to it.
+    private func leave(_ id: String, withoutAlias alias: String, _ failure: ConsoleFailure) -> ConsoleResponse {
+        let path = "\(visit.base)/keys/\(id)/aliases"
+        // The page where it is said is itself as it should be.
+        let said = ConsoleFailure(failure.code, failure.message, status: 200)
+        visit.session.keptForm.keep(KeptForm(target: path, fields: [("alias", alias)]), saying: said)
+        return visit.done(
+            "The key \(id) was created without its alias, because \(alias) was refused. Give it another one here.",
+            goingTo: path)
+    }
+
     /// Shows what the API says where it can be put right.
     private func refuse(_ plan: KeyPlan, _ failure: ConsoleFailure) async -> ConsoleResponse {
-        switch failure.code {
+        let failure = await visit.locating(failure, inPolicy: plan.policy ?? plan.standardPolicy(in: realm) ?? "")
+        return switch failure.code {
         case KMSError.Code.malformedPolicyDocument.rawValue, KMSError.Code.invalidArn.rawValue:
             await show(.review, plan, ["policy": failure.sentence], alert: failure)
         case KMSError.Code.tag.rawValue:

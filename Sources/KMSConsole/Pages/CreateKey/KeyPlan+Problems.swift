@@ -16,7 +16,10 @@ extension KeyPlan {
         case .users:
             PlanProblems("user", Self.problem(with: users, in: realm))
                 .merging(PlanProblems("account", accountProblem(in: realm))) { first, _ in first }
-        case .review: [:]
+        case .review:
+            PlanProblems(
+                "policy",
+                hasBlankPolicy ? "A key has a policy. Nothing was created: this is what was chosen, as a policy." : nil)
         }
     }
 

@@ -49,6 +49,8 @@ package struct KeyPlan: Sendable, Equatable {
     package private(set) var accounts: [String] = []
     /// The policy, if somebody has written another than the one that the answers make.
     package private(set) var policy: String?
+    /// Whether the field of the policy came back without any text.
+    package private(set) var hasBlankPolicy = false
 
     /// The answers before anything was asked.
     package init() {}
@@ -68,6 +70,7 @@ package struct KeyPlan: Sendable, Equatable {
         accounts = Self.distinct(
             form.all("account").flatMap { Self.words($0, apart: " ,;\t\r\n") }, most: Self.mostNamed)
         policy = form.text("policy") == nil ? nil : form["policy"]
+        hasBlankPolicy = policy == nil && form.has("policy")
     }
 
     /// In the first step each key type has its own choice of usages, and each usage its own of specs, so that whatever is
@@ -102,7 +105,7 @@ package struct KeyPlan: Sendable, Equatable {
     private static func trimmed(_ text: String) -> String { text.trimmingCharacters(in: .whitespacesAndNewlines) }
 
     /// Takes the policy that the answers make.
-    package mutating func forgetPolicy() { policy = nil }
+    package mutating func forgetPolicy() { (policy, hasBlankPolicy) = (nil, false) }
 }
 
 extension KeyPlan {

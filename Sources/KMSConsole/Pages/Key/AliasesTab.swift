@@ -40,9 +40,21 @@ struct AliasesTab: KeyTab {
                 .updateAlias, JSONObject(["AliasName": .string(name), "TargetKeyId": .string(page.id)]))
             return .done("\(name) points to this key now.", goingTo: page.path(.aliases))
         case "delete":
+            try await checkTarget(of: name)
             try await page.visit.kms(.deleteAlias, JSONObject(["AliasName": .string(name)]))
             return .done("\(name) is deleted. The key itself is as it was.", goingTo: page.path(.aliases))
         default: throw .unknownAction
         }
+    }
+
+    /// Refuses to delete an alias that has come to another key since the page was shown.
+    ///
+    /// Whoever may not see where it leads is left to what DeleteAlias says.
+    private func checkTarget(of name: String) async throws(ConsoleFailure) {
+        let found = try? await page.visit.kms(.describeKey, JSONObject(["KeyId": .string(name)]))
+        guard let other = found?.object("KeyMetadata")?.text("KeyId"), other != page.id else { return }
+        throw ConsoleFailure(
+            "AliasMoved",
+            "\(name) points to the key \(other) now. It was not deleted: that can be done on that key's page.")
     }
 }

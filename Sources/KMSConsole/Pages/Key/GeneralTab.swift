@@ -20,7 +20,7 @@ struct GeneralTab: KeyTab {
         let origin: String
         let isMultiRegion: Bool
         let validTo: Moment?
-        let lastUse: LastUse?
+        let lastUse: LastUse
         let description: String
     }
 
@@ -51,26 +51,5 @@ struct GeneralTab: KeyTab {
             return .done("The deletion is canceled. The key is disabled: enable it to use it again.", goingTo: path)
         default: throw .unknownAction
         }
-    }
-}
-
-/// When a key was last used, and for what.
-struct LastUse: Sendable {
-    let operation: String
-    let moment: Moment
-
-    /// Nil for a key that was not used, or whose use the visitor may not see.
-    init?(of page: KeyPage) async {
-        guard let answer = try? await page.kms(.getKeyLastUsage) else { return nil }
-        self.init(answer)
-    }
-
-    /// Reads an answer of GetKeyLastUsage; nil when it tells of no use.
-    init?(_ answer: JSONObject) {
-        guard let use = answer.object("KeyLastUsage"), let operation = use.text("Operation"),
-            let date = use.date("Timestamp")
-        else { return nil }
-        self.operation = operation
-        moment = Moment(date)
     }
 }

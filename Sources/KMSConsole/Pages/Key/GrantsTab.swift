@@ -81,7 +81,7 @@ struct GrantsTab: KeyTab {
             ])
             if let retiring = form.text("retiring") { members.append("RetiringPrincipal", .string(retiring)) }
             if let name = form.text("name") { members.append("Name", .string(name)) }
-            let pairs = TextLines.object(in: form["context"] ?? "")
+            let pairs = try TextLines.object(in: form["context"] ?? "", of: "the encryption context")
             if !pairs.members.isEmpty {
                 members.append("Constraints", .object(JSONObject(["EncryptionContextSubset": .object(pairs)])))
             }

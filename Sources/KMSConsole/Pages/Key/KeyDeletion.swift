@@ -13,16 +13,35 @@ struct KeyDeletion: KeyTab {
     }
 
     struct Content: Sendable {
+        /// Why the key is not deleted from here.
+        let obstacle: String?
         let days: [Choice]
-        let lastUse: LastUse?
+        let lastUse: LastUse
         let creation: Moment?
+        /// Those that have to be gone before the key can go.
+        let replicas: [Replica]
+        let hasReplicas: Bool
         let back: String
     }
 
     func content() async throws(ConsoleFailure) -> Content {
+        let replicas = Replica.all(of: key)
         return Content(
-            days: Choice.waitingPeriods(chosen: page.typed("days", else: "30")), lastUse: await LastUse(of: page),
-            creation: key.date("CreationDate").map(Moment.init), back: page.path(.general))
+            obstacle: obstacle, days: Choice.waitingPeriods(chosen: page.typed("days", else: "30")),
+            lastUse: await LastUse(of: page),
+            creation: key.date("CreationDate").map(Moment.init), replicas: replicas,
+            hasReplicas: !replicas.isEmpty, back: page.path(.general))
+    }
+
+    private var obstacle: String? {
+        guard key.text("KeyManager") == KeyManager.customer.rawValue else {
+            return "AWS managed keys are of the service that uses them: nobody can have them deleted."
+        }
+        switch key.text("KeyState").flatMap(KeyState.init) {
+        case .pendingDeletion?, .pendingReplicaDeletion?:
+            return "The deletion of this key is scheduled already. It can be canceled, and then scheduled anew."
+        default: return nil
+        }
     }
 
     func change(_ action: String) async throws(ConsoleFailure) -> KeyChange {

@@ -45,7 +45,7 @@ struct KeyPage: Sendable {
         let answer = try await visit.kms(.describeKey, JSONObject(["KeyId": .string(id)]))
         let key = answer.object("KeyMetadata") ?? JSONObject()
         // By an alias its parts could not all be asked for.
-        if let own = key.text("KeyId"), own != id, !visit.request.isPost,
+        if let own = key.text("KeyId"), own != id, !visit.hasForm,
             key.text("AWSAccountId") == visit.caller.principal.account.description
         {
             return .seeOther("\(visit.base)/keys/\(own)" + (name.map { "/\($0.inPath)" } ?? ""))
@@ -85,7 +85,7 @@ struct KeyPage: Sendable {
 
     /// What a field shows: what was typed when the form comes back, or else what is there.
     func typed(_ field: String, else value: String = "") -> String {
-        visit.request.isPost ? visit.request.form[field] ?? value : value
+        visit.hasForm ? visit.request.form[field] ?? value : value
     }
 
     // MARK: Parts
@@ -194,6 +194,8 @@ struct KeyHead: Sendable {
     let canDelete: Bool
     let canCancel: Bool
     let deletion: Moment?
+    /// What a primary key waits for before its own waiting period begins.
+    let wait: ReplicaWait?
     let tabs: [Frame.Place]
     let place: Visit.Place
 
@@ -210,6 +212,7 @@ struct KeyHead: Sendable {
         canDelete = isCustomers && !isDeleted
         canCancel = isCustomers && isDeleted
         deletion = key.date("DeletionDate").map(Moment.init)
+        wait = ReplicaWait(key)
         self.tabs = tabs
         place = isCustomers ? .keys : .managed
     }

@@ -1,7 +1,10 @@
 import Foundation
+import KMSAccess
+import KMSEngine
 import KMSModel
 
-/// The import of key material, step by step: the wrapping key, then the material that was encrypted under it.
+/// The key material that a key has from outside, and its import step by step: the wrapping key, then the material that was
+/// encrypted under it.
 struct MaterialTab: KeyTab {
     static let template = Templates.Name.keyMaterial
     /// The longest file that is handed back to the browser, in bytes of Base64.
@@ -15,7 +18,7 @@ struct MaterialTab: KeyTab {
         self.key = key
     }
 
-    /// What the material is to be encrypted with, as long as the guide lasts.
+    /// What the material is to be encrypted with, as long as the page is open.
     struct Parameters: Sendable {
         let publicKey: String
         let token: String
@@ -26,40 +29,44 @@ struct MaterialTab: KeyTab {
     }
 
     struct Content: Sendable {
-        let state: String
-        let isPresent: Bool
-        let validTo: Moment?
+        let materials: KeyMaterials
+        /// Whether the state of the key lets material in.
+        let canImport: Bool
+        let isDisabled: Bool
+        /// The material that is to come back, if it is said which.
+        let again: String?
         let specs: [Choice]
         let algorithms: [Choice]
         let parameters: Parameters?
+        let token: String
         let material: String
+        /// Whether what is imported can be further material.
+        let canBeNew: Bool
         let isNew: Bool
-        let expires: Bool
+        let ends: [Choice]
         let end: String
     }
 
     private var form: FormFields { page.visit.request.form }
+    private var isDisabled: Bool { key.text("KeyState") == KeyState.disabled.rawValue }
 
     func content() async throws(ConsoleFailure) -> Content { try await content(after: nil) }
 
     func content(after answer: JSONObject?) async throws(ConsoleFailure) -> Content {
-        let isPending = key.text("KeyState") == KeyState.pendingImport.rawValue
+        let materials = await KeyMaterials(of: page, key)
+        let wrapping = WrappingChoices(for: key, in: page.visit.caller.partition)
+        let parameters = parameters(answer)
+        let again = materials.missing(form.text("material-id") ?? page.visit.request.query.text("again"))
         return Content(
-            state: key.text("KeyState") ?? "", isPresent: !isPending, validTo: key.date("ValidTo").map(Moment.init),
-            specs: Choice.list(
-                WrappingKeySpec.allCases.map { ($0.rawValue, $0.rawValue) }, chosen: form["spec"] ?? "RSA_4096"),
-            algorithms: Choice.list(
-                WrappingAlgorithm.allCases.filter { $0 != .rsaesPKCS1 }.map { ($0.rawValue, $0.rawValue) },
-                chosen: form["algorithm"] ?? Self.usual(for: key)),
-            parameters: parameters(answer), material: form["material"] ?? "", isNew: form.has("new"),
-            expires: form.has("expires"),
+            materials: materials, canImport: ImportStates.contains(key.text("KeyState")), isDisabled: isDisabled,
+            again: again,
+            specs: wrapping.specs(chosen: form["spec"]), algorithms: wrapping.algorithms(chosen: form["algorithm"]),
+            parameters: parameters, token: parameters?.token ?? form["import-token"] ?? "",
+            material: form["material"] ?? "", canBeNew: again == nil && materials.canHaveMore, isNew: form.has("new"),
+            ends: Choice.list(
+                [("never", "It does not end"), ("at", "It ends by itself at this time")],
+                chosen: form["ends"] ?? "never"),
             end: form["end"] ?? "")
-    }
-
-    /// What a key of 32 bytes can be wrapped with by itself; others need a key that wraps more.
-    private static func usual(for key: JSONObject) -> String {
-        key.text("KeySpec") == KeySpec.symmetricDefault.rawValue
-            ? WrappingAlgorithm.rsaesOAEPSHA256.rawValue : WrappingAlgorithm.rsaAESKeyWrapSHA256.rawValue
     }
 
     /// New parameters that were asked for, or those that the form brings back when it was refused.
@@ -70,8 +77,8 @@ struct MaterialTab: KeyTab {
                 answer.text("PublicKey") ?? "", answer.text("ImportToken") ?? "",
                 answer.date("ParametersValidTo").map { Moment($0).text } ?? "", algorithm)
         }
-        guard page.visit.request.isPost, form["action"] == "import" else { return nil }
-        return Self.parameters(form["public-key"] ?? "", form["import-token"] ?? "", form["valid-to"] ?? "", algorithm)
+        guard form["action"] == "import", let publicKey = form.text("public-key") else { return nil }
+        return Self.parameters(publicKey, form["import-token"] ?? "", form["valid-to"] ?? "", algorithm)
     }
 
     private static func parameters(
@@ -87,6 +94,8 @@ struct MaterialTab: KeyTab {
             pem: PEM.text(of: publicKey, labeled: "PUBLIC KEY"), command: command)
     }
 
+    // MARK: Changes
+
     func change(_ action: String) async throws(ConsoleFailure) -> KeyChange {
         switch action {
         case "begin":
@@ -97,49 +106,46 @@ struct MaterialTab: KeyTab {
                         "WrappingAlgorithm": .string(form["algorithm"] ?? ""),
                         "WrappingKeySpec": .string(form["spec"] ?? ""),
                     ]))
-        case "wrapping-key": return try download()
+        case "wrapping-key":
+            let text = try file("public-key").text
+            return .answer(
+                .download(
+                    Array(PEM.text(of: text, labeled: "PUBLIC KEY").utf8), as: "wrapping-key.pem",
+                    type: "application/x-pem-file"))
+        case "import-token":
+            return .answer(
+                .download(try file("import-token").bytes, as: "import-token.bin", type: "application/octet-stream"))
         case "import":
             try await importMaterial()
-            let notice =
-                form.has("new")
-                ? "The new key material is imported. The next rotation takes it into use."
-                : "The key material is imported. The key can be used."
-            return .done(notice, goingTo: page.path(.material))
+            return .done(await noticeOfImport(), goingTo: page.path(.material))
         case "delete":
-            guard form.has("lost") else {
-                throw ConsoleFailure(
-                    "ConfirmationNeeded", "Nothing was done. Confirm that nothing can be decrypted then.")
-            }
-            try await page.kms(.deleteImportedKeyMaterial)
-            return .done(
-                "The key material is deleted. The key cannot be used until the same material is imported again.",
-                goingTo: page.path(.material))
+            return .done(try await deleteMaterial(), goingTo: page.path(.material))
         default: throw .unknownAction
         }
     }
 
-    private func download() throws(ConsoleFailure) -> KeyChange {
-        let text = form["public-key"] ?? ""
-        guard text.utf8.count <= Self.longestFile, Base64.decode(text) != nil else {
-            throw ConsoleFailure("ValidationException", "This is no wrapping key.")
+    /// A file that the form brings, to be saved.
+    private func file(_ field: String) throws(ConsoleFailure) -> (text: String, bytes: [UInt8]) {
+        let text = form[field] ?? ""
+        guard text.utf8.count <= Self.longestFile, let bytes = Base64.decode(text) else {
+            throw ConsoleFailure("ValidationException", "This is no file of this page.")
         }
-        return .answer(
-            .download(
-                Array(PEM.text(of: text, labeled: "PUBLIC KEY").utf8), as: "wrapping-key.pem",
-                type: "application/x-pem-file"))
+        return (text, bytes)
     }
 
     private func importMaterial() async throws(ConsoleFailure) {
         var members = JSONObject([
-            "KeyId": .string(page.id), "ImportToken": .string(form.text("import-token") ?? ""),
+            "KeyId": .string(page.id),
+            "ImportToken": .string((form["import-token"] ?? "").filter { !$0.isWhitespace }),
             "EncryptedKeyMaterial": .string((form["material"] ?? "").filter { !$0.isWhitespace }),
         ])
-        if form.has("new") { members.append("ImportType", .string(ImportType.newKeyMaterial.rawValue)) }
-        if form.has("expires") {
-            guard let end = FormDate.seconds(form.text("end") ?? "") else {
-                throw ConsoleFailure(
-                    "ValidationException", "Write the end of the key material as 2027-12-31 or 2027-12-31T18:00.")
-            }
+        if let again = form.text("material-id") {
+            members.append("ImportType", .string(ImportType.existingKeyMaterial.rawValue))
+            members.append("KeyMaterialId", .string(again))
+        } else if form.has("new") {
+            members.append("ImportType", .string(ImportType.newKeyMaterial.rawValue))
+        }
+        if let end = try end() {
             members.append("ExpirationModel", .string(ExpirationModel.expires.rawValue))
             members.append("ValidTo", .number(String(end)))
         } else {
@@ -147,16 +153,57 @@ struct MaterialTab: KeyTab {
         }
         try await page.visit.kms(.importKeyMaterial, members)
     }
-}
 
-/// Moments as browsers send them (HTML Living Standard, "local date and time string"), taken as UTC.
-enum FormDate {
-    /// Seconds since 1970; nil for what is no date.
-    static func seconds(_ text: String) -> Int? {
-        let parts = text.split(separator: "T", maxSplits: 1)
-        guard let date = parts.first else { return nil }
-        let time = parts.count > 1 ? parts[1].prefix(5) : "00:00"
-        guard let moment = try? Date("\(date)T\(time):00Z", strategy: .iso8601) else { return nil }
-        return Int(moment.timeIntervalSince1970)
+    /// When the material ends, in seconds since 1970; nil when it does not.
+    private func end() throws(ConsoleFailure) -> Int? {
+        let typed = form.text("end")
+        guard form["ends"] == "at" else {
+            guard typed == nil else {
+                throw ConsoleFailure(
+                    "ValidationException",
+                    "Nothing was imported. A time is written at which the key material ends, but it is chosen that it does "
+                        + "not end.")
+            }
+            return nil
+        }
+        guard let end = FormDate.seconds(typed ?? "") else {
+            throw ConsoleFailure(
+                "ValidationException", "Write the end of the key material as 2027-12-31 or 2027-12-31T18:00.")
+        }
+        return end
+    }
+
+    /// What is said of an import that was done, and of what the key can do now.
+    private func noticeOfImport() async -> String {
+        let isNew = form.has("new") && form.text("material-id") == nil
+        let text =
+            isNew
+            ? "The new key material is imported. The next rotation takes it into use." : "The key material is imported."
+        return switch await state() {
+        case .enabled? where isDisabled: "\(text) The key was disabled: the import has enabled it."
+        case .enabled? where !isNew: "\(text) The key can be used."
+        case .pendingImport?: "\(text) The key cannot be used before its other key material is imported too."
+        default: text
+        }
+    }
+
+    private func deleteMaterial() async throws(ConsoleFailure) -> String {
+        guard form.has("lost") else {
+            throw ConsoleFailure(
+                "ConfirmationNeeded", "Nothing was done. Confirm that nothing can be decrypted then.")
+        }
+        if let named = form.text("material-id") {
+            try await page.kms(.deleteImportedKeyMaterial, ["KeyMaterialId": .string(named)])
+        } else {
+            try await page.kms(.deleteImportedKeyMaterial)
+        }
+        guard await state() == .pendingImport else { return "The key material is deleted." }
+        return "The key material is deleted. The key cannot be used until the same material is imported again."
+    }
+
+    /// The state that the key has now; nil when the visitor may not see it.
+    private func state() async -> KeyState? {
+        let answer = try? await page.kms(.describeKey)
+        return answer?.object("KeyMetadata")?.text("KeyState").flatMap(KeyState.init)
     }
 }

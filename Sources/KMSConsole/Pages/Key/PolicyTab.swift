@@ -24,12 +24,17 @@ struct PolicyTab: KeyTab {
 
     func change(_ action: String) async throws(ConsoleFailure) -> KeyChange {
         let form = page.visit.request.form
-        try await page.kms(
-            .putKeyPolicy,
-            [
-                "PolicyName": .string("default"), "Policy": .string(form["policy"] ?? ""),
-                "BypassPolicyLockoutSafetyCheck": .bool(form.has("bypass")),
-            ])
+        let text = form["policy"] ?? ""
+        do throws(ConsoleFailure) {
+            try await page.kms(
+                .putKeyPolicy,
+                [
+                    "PolicyName": .string("default"), "Policy": .string(text),
+                    "BypassPolicyLockoutSafetyCheck": .bool(form.has("bypass")),
+                ])
+        } catch {
+            throw await page.visit.locating(error, inPolicy: text)
+        }
         return .done("The key policy is changed.", goingTo: page.path(.policy))
     }
 }
@@ -104,7 +109,8 @@ enum PolicyReading {
             conditions: conditions)
     }
 
-    private static func principals(of statement: JSONObject) -> [String] {
+    /// Whom a statement names, also those that it is not about.
+    static func principals(of statement: JSONObject) -> [String] {
         switch statement["Principal"] ?? statement["NotPrincipal"] {
         case .object(let kinds)?: kinds.members.flatMap { texts($0.value) }
         case let value?: texts(value)

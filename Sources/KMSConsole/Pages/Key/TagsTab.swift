@@ -26,14 +26,16 @@ struct TagsTab: KeyTab {
 
     func change(_ action: String) async throws(ConsoleFailure) -> KeyChange {
         let form = page.visit.request.form
-        let key = form["tag-key"] ?? ""
         switch action {
         case "set":
-            let tag = JSONObject(["TagKey": .string(key), "TagValue": .string(form["tag-value"] ?? "")])
+            // White space around what is typed is a slip; a tag that begins with some can be removed all the same.
+            let tag = JSONObject([
+                "TagKey": .string(form.text("tag-key") ?? ""), "TagValue": .string(form.text("tag-value") ?? ""),
+            ])
             try await page.kms(.tagResource, ["Tags": .array([.object(tag)])])
             return .done("The tag is set.", goingTo: page.path(.tags))
         case "remove":
-            try await page.kms(.untagResource, ["TagKeys": .array([.string(key)])])
+            try await page.kms(.untagResource, ["TagKeys": .array([.string(form["tag-key"] ?? "")])])
             return .done("The tag is removed.", goingTo: page.path(.tags))
         default: throw .unknownAction
         }

@@ -37,7 +37,7 @@ struct DoomedKey: Sendable {
         aliases = names?.objects("Aliases").compactMap { $0.text("AliasName") } ?? []
         hasMoreAliases = names?.flag("Truncated") ?? false
         let use = found == nil ? nil : try? await visit.kms(.getKeyLastUsage, key)
-        lastUse = use.flatMap(LastUse.init)
+        lastUse = use.map(LastUse.init)
         isUseShown = use != nil
     }
 }

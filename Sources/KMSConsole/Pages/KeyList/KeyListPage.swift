@@ -63,7 +63,7 @@ struct KeyListPage: Sendable {
             query.page(of: keys.lazy.filter { ($0.details?.manager == .aws) == isManaged }, size: Self.pageSize)
         }
         let page = found.number
-        let refused = Set(outcome?.failures.map(\.key) ?? [])
+        let refused = Set(outcome?.failures.map(\.key) ?? (visit.isShownAgain ? visit.request.form.all("key") : []))
         var rows: [Row] = []
         for overview in found.keys {
             rows.append(await row(overview, isChosen: refused.contains(overview.keyID.description)))
