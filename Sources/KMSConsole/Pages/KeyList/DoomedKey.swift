@@ -11,9 +11,8 @@ struct DoomedKey: Sendable {
     let hasMoreAliases: Bool
     /// Nil for a key that the visitor may not look at, or that is not there.
     let metadata: Metadata?
+    /// Nil when the visitor may not know it.
     let lastUse: LastUse?
-    /// Whether the visitor may know when it was used, if it was.
-    let isUseShown: Bool
 
     struct Metadata: Sendable {
         let description: String
@@ -38,6 +37,5 @@ struct DoomedKey: Sendable {
         hasMoreAliases = names?.flag("Truncated") ?? false
         let use = found == nil ? nil : try? await visit.kms(.getKeyLastUsage, key)
         lastUse = use.map(LastUse.init)
-        isUseShown = use != nil
     }
 }
