@@ -18,22 +18,36 @@ package struct Endpoint: HTTPResponder {
     /// It must admit a policy of 131,072 characters and an attestation document of 262,144 bytes in base64.
     package static let largestBody = 1 << 20
 
-    private let json: JSONProtocol
-    private let query: QueryProtocol
-    private let console: Console
+    /// The APIs of an engine, and the console over them.
+    private struct Services {
+        let json: JSONProtocol
+        let query: QueryProtocol
+        let console: Console
+    }
+
+    /// Nil while the server is sealed.
+    private let services: Services?
     private let bodies = BodyAllowance()
 
-    /// The endpoint of `engine`'s APIs, and of the console over them.
+    /// The endpoint of `engine`'s APIs, and of the console over them; of a server that is sealed when there is no engine.
     ///
     /// - Throws: When the console cannot be made: a defect of this program.
-    package init(engine: Engine) throws {
-        console = try Console(engine: engine)
-        json = JSONProtocol(pipeline: engine.pipeline, clock: engine.clockService)
-        query = QueryProtocol(identity: engine.identity)
+    package init(engine: Engine?) throws {
+        services = try engine.map { engine in
+            Services(
+                json: JSONProtocol(pipeline: engine.pipeline, clock: engine.clockService),
+                query: QueryProtocol(identity: engine.identity), console: try Console(engine: engine))
+        }
     }
 
     /// Answers one request; nothing that it does wrong is an error here.
     package func respond(to request: Request, context: ConnectionContext) async throws -> Response {
+        guard let services else { return SealedAnswer.response(to: request, RequestID.make()) }
+        return await respond(to: request, context, services)
+    }
+
+    private func respond(to request: Request, _ context: ConnectionContext, _ services: Services) async -> Response {
+        let (json, query, console) = (services.json, services.query, services.console)
         let requestID = RequestID.make()
         var reserved = 0
         defer { bodies.giveBack(reserved) }

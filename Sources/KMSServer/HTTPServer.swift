@@ -17,11 +17,12 @@ package struct HTTPServer: Service {
     private let application: Application<Endpoint>
 
     /// - Parameters:
+    ///   - engine: What answers; nil while there is no root key to answer with, and everything is answered so.
     ///   - descriptors: How many descriptors the process may have open; most of them are for connections.
     ///   - onReady: Called with the port once the server answers.
     /// - Throws: As ``Endpoint/init(engine:)``.
     package init(
-        engine: Engine, host: String, port: Int, descriptors: Int, logger: Logger,
+        engine: Engine?, host: String, port: Int, descriptors: Int, logger: Logger,
         onReady: @escaping @Sendable (Int) async -> Void
     ) throws {
         var logger = logger

@@ -18,6 +18,7 @@ struct AccountCommand: ParsableCommand {
             abstract: "Make an account, and an access key for its root user, which is shown only now.")
 
         @OptionGroup var data: DataOptions
+        @OptionGroup var seal: SealOptions
 
         @Option(help: "Its number, twelve digits (default: a random one).")
         var account: String?
@@ -26,7 +27,7 @@ struct AccountCommand: ParsableCommand {
         var partition = Partition.aws.rawValue
 
         mutating func run() async throws {
-            try await AccountCommand.onDirectory(data) { directory in
+            try await AccountCommand.onDirectory(data, seal) { directory in
                 let account = try account.map(AccountCommand.parsed) ?? FirstAccount.randomNumber()
                 guard !directory.engine.identities.hosts(account) else {
                     throw CommandFailure.operation("there is an account \(account) already")
@@ -44,12 +45,13 @@ struct AccountCommand: ParsableCommand {
             abstract: "Make another access key for the root user of an account, for when all are lost.")
 
         @OptionGroup var data: DataOptions
+        @OptionGroup var seal: SealOptions
 
         @Option(help: "The account's number.")
         var account: String
 
         mutating func run() async throws {
-            try await AccountCommand.onDirectory(data) { directory in
+            try await AccountCommand.onDirectory(data, seal) { directory in
                 let account = try AccountCommand.parsed(account)
                 guard directory.engine.identities.hosts(account) else {
                     throw CommandFailure.operation("there is no account \(account)")
@@ -64,9 +66,10 @@ struct AccountCommand: ParsableCommand {
             abstract: "List the accounts and their partitions, a line for each.")
 
         @OptionGroup var data: DataOptions
+        @OptionGroup var seal: SealOptions
 
         mutating func run() async throws {
-            try await AccountCommand.onDirectory(data) { directory in
+            try await AccountCommand.onDirectory(data, seal) { directory in
                 let identities = directory.engine.identities
                 for account in identities.accounts {
                     announce("\(account) \(identities.partition(of: account)?.rawValue ?? "")")
@@ -84,15 +87,16 @@ struct AccountCommand: ParsableCommand {
 
     /// Opens the data directory, which must be there, for `work`.
     fileprivate static func onDirectory(
-        _ data: DataOptions, _ work: (DataDirectory) async throws -> Void
+        _ data: DataOptions, _ seal: SealOptions, _ work: (DataDirectory) async throws -> Void
     ) async throws {
         let settings = try Settings(config: data.config)
+        let secrets = try SealSecrets(seal, settings)
         try ProcessHardening.apply()
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
-        guard FileManager.default.fileExists(atPath: path) else {
-            throw CommandFailure.operation("there is no data directory \(path)")
-        }
-        let directory = try await DataDirectory(path: path, logger: Logger.chatelaine(.warning))
+        let logger = Logger.chatelaine(.warning)
+        let sealed = try await SealedDirectory(path, mayCreate: false)
+        let directory = try await DataDirectory(
+            sealed, try await sealed.open(with: secrets, logger: logger), logger: logger)
         do {
             try await work(directory)
         } catch {

@@ -1,4 +1,5 @@
 import Foundation
+import KMSCrypto
 import KMSEngine
 import KMSServer
 import Logging
@@ -38,7 +39,8 @@ struct RunningService: Service {
         ) { [address, announce] port in
             await announce(address.url(port: port))
         }
-        let control = try await ControlSocket(in: data.path, [], logger: logger)
+        let control = try await ControlSocket(
+            in: data.path, StatusCommand.commands(data.seal.kind), logger: logger)
         try await ServiceGroup(services: [data.engine.housekeeping, control, server], logger: logger).run()
     }
 

@@ -30,6 +30,9 @@ struct Settings {
         "partition": .text,
         "access-key-id": .text, "secret-access-key": .text, "credentials": .text, "clock": .text,
         "managed-key-rotation-days": .number,
+        // Seals.
+        "seal": .text, "passphrase-file": .text, "passphrase-fd": .number, "pin-file": .text, "pin-fd": .number,
+        "pkcs11-module": .text, "pkcs11-token": .text, "pkcs11-key": .text, "share-files": .list,
     ]
     /// The option that only says where the others are.
     private static let fileOption = "config"

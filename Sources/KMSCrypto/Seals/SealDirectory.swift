@@ -34,8 +34,12 @@ package struct SealDirectory: Sendable {
     /// Whether there is a document or a root key's file.
     package var isSealed: Bool { SealFile(path: documentPath).exists || fileSeal.exists }
 
-    /// Whether a root key's file stands beside a document: what a move to that document did not get to take away.
-    package var hasLeftover: Bool { SealFile(path: documentPath).exists && fileSeal.exists }
+    /// The paths of what a process that was stopped on the way has left: nothing opens the key by it, but it may be in there.
+    package var leftovers: [String] {
+        let document = SealFile(path: documentPath)
+        let replaced = document.exists && fileSeal.exists ? [fileSeal.file] : []
+        return (replaced + fileSeal.file.unfinished + document.unfinished).map(\.path).sorted()
+    }
 
     /// Makes `seal`, of this directory's document, the one that counts, and destroys what opened the key before.
     ///

@@ -84,31 +84,44 @@ struct SealFile: Sendable {
         if before >= 0 { _ = Self.overwrite(before) }
     }
 
-    /// Overwrites the file and takes it away, durably; one that is not there is no error.
+    /// Takes the file away, durably, and then overwrites it; one that is not there is no error.
+    ///
+    /// It loses its name first: half of a file must not be found under it, whenever the process dies.
     func destroy() throws(SealFailure) {
-        let file = unsafe Glibc.open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
-        guard file >= 0 else {
+        let unnamed = SealFile(path: "\(path).\(UUID().uuidString)")
+        guard unsafe rename(path, unnamed.path) == 0 else {
             if errno == ENOENT { return }
-            throw failure("overwrite")
+            throw failure("remove")
         }
+        try syncDirectory()
+        try unnamed.overwriteAndUnlink()
+    }
+
+    private func overwriteAndUnlink() throws(SealFailure) {
+        let file = unsafe Glibc.open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        guard file >= 0 else { throw failure("overwrite") }
         defer { close(file) }
         guard Self.overwrite(file) else { throw failure("overwrite") }
         guard unsafe unlink(path) == 0 else { throw failure("remove") }
         try syncDirectory()
     }
 
-    /// Destroys what processes that were killed while they wrote this file have left.
-    ///
-    /// Only for who has the directory to itself: another process may be writing.
-    func destroyUnfinished() throws(SealFailure) {
+    /// What processes that were killed while they wrote or destroyed this file have left.
+    var unfinished: [SealFile] {
         let url = URL(fileURLWithPath: path)
         let directory = url.deletingLastPathComponent()
         let prefix = url.lastPathComponent + "."
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []
-        for name in names where name.hasPrefix(prefix) && UUID(uuidString: String(name.dropFirst(prefix.count))) != nil
-        {
-            try SealFile(path: directory.appendingPathComponent(name).path).destroy()
-        }
+        return
+            names.filter { $0.hasPrefix(prefix) && UUID(uuidString: String($0.dropFirst(prefix.count))) != nil }
+            .map { SealFile(path: directory.appendingPathComponent($0).path) }
+    }
+
+    /// Destroys ``unfinished`` files.
+    ///
+    /// Only for who has the directory to itself: another process may be writing.
+    func destroyUnfinished() throws(SealFailure) {
+        for file in unfinished { try file.overwriteAndUnlink() }
     }
 
     private func write(_ content: [UInt8], to name: String) throws(SealFailure) {
