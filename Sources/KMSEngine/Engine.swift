@@ -18,13 +18,12 @@ package struct Engine: Sendable {
     package let clockService: ClockService?
     /// Does what time brings; it runs as a service.
     package let housekeeping: Housekeeping
+    /// Replaces the root key.
+    package let rootRotation: RootRotation
     /// Makes accounts and root access keys.
     package let accounts: AccountRegistry
     /// Everybody of every account.
     package let identities: IdentityDirectory
-
-    /// The store's setting that tells whether the root key is the one that it was made with.
-    private static let rootKeyCheck = "root-key.check"
 
     /// Why an engine cannot start.
     package enum StartFailure: Error, Sendable {
@@ -53,7 +52,7 @@ package struct Engine: Sendable {
         }
         let contents: StoreContents
         do throws(StoreError) { contents = try await store.contents() } catch { throw .store(error) }
-        try await Self.checkRootKey(keyring, contents, store)
+        let progress = try await RootKeyMarks.admit(keyring, contents, store)
 
         let controllable =
             configuration.isClockControllable
@@ -98,21 +97,10 @@ package struct Engine: Sendable {
                 authenticator: authenticator, clock: $0, store: store, housekeeping: housekeeping, audit: audit
             )
         }
+        rootRotation = RootRotation(
+            progress,
+            Rewrapping(directory: directory, identities: identities, ledger: ledger, turns: turns, keyring: keyring),
+            clock: clock, logger: logger)
         accounts = AccountRegistry(store: store, identities: identities, keyring: keyring, clock: clock)
-    }
-
-    private static func checkRootKey(
-        _ keyring: Keyring, _ contents: StoreContents, _ store: any Store
-    ) async throws(StartFailure) {
-        if let mark = contents.settings[rootKeyCheck] {
-            guard keyring.matches(check: mark) else { throw .wrongRootKey }
-            return
-        }
-        guard contents.keys.isEmpty, contents.accessKeys.isEmpty else { throw .unmarkedStore }
-        do throws(StoreError) {
-            _ = try await store.commit(Change([.setSetting(rootKeyCheck, keyring.makeCheck())]))
-        } catch {
-            throw .store(error)
-        }
     }
 }

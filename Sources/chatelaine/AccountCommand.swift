@@ -27,7 +27,7 @@ struct AccountCommand: ParsableCommand {
         var partition = Partition.aws.rawValue
 
         mutating func run() async throws {
-            try await AccountCommand.onDirectory(data, seal) { directory in
+            try await DataDirectory.use(data, seal) { directory in
                 let account = try account.map(AccountCommand.parsed) ?? FirstAccount.randomNumber()
                 guard !directory.engine.identities.hosts(account) else {
                     throw CommandFailure.operation("there is an account \(account) already")
@@ -51,7 +51,7 @@ struct AccountCommand: ParsableCommand {
         var account: String
 
         mutating func run() async throws {
-            try await AccountCommand.onDirectory(data, seal) { directory in
+            try await DataDirectory.use(data, seal) { directory in
                 let account = try AccountCommand.parsed(account)
                 guard directory.engine.identities.hosts(account) else {
                     throw CommandFailure.operation("there is no account \(account)")
@@ -69,7 +69,7 @@ struct AccountCommand: ParsableCommand {
         @OptionGroup var seal: SealOptions
 
         mutating func run() async throws {
-            try await AccountCommand.onDirectory(data, seal) { directory in
+            try await DataDirectory.use(data, seal) { directory in
                 let identities = directory.engine.identities
                 for account in identities.accounts {
                     announce("\(account) \(identities.partition(of: account)?.rawValue ?? "")")
@@ -83,27 +83,6 @@ struct AccountCommand: ParsableCommand {
             throw CommandFailure.configuration("\"\(text)\" is not an account: twelve digits")
         }
         return account
-    }
-
-    /// Opens the data directory, which must be there, for `work`.
-    fileprivate static func onDirectory(
-        _ data: DataOptions, _ seal: SealOptions, _ work: (DataDirectory) async throws -> Void
-    ) async throws {
-        let settings = try Settings(config: data.config)
-        let secrets = try SealSecrets(seal, settings)
-        try ProcessHardening.apply()
-        let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
-        let logger = Logger.chatelaine(.warning)
-        let sealed = try await SealedDirectory(path, mayCreate: false)
-        let directory = try await DataDirectory(
-            sealed, try await sealed.open(with: secrets, logger: logger), logger: logger)
-        do {
-            try await work(directory)
-        } catch {
-            await directory.close()
-            throw error
-        }
-        await directory.close()
     }
 
     /// - Parameter partition: Where the account is if it is new.

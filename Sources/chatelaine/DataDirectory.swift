@@ -17,7 +17,7 @@ struct DataDirectory {
     let store: SQLiteStore
     let audit: AuditLog
     let engine: Engine
-    /// Keeps the root key of the engine.
+    /// Where the root key is had from.
     let seal: any Seal
     private let lock: DirectoryLock
     private let logger: Logger
@@ -68,6 +68,27 @@ struct DataDirectory {
             audit.close()
             throw CommandFailure(error, path: path)
         }
+    }
+
+    /// Opens the data directory that the options name, which must be there, for `work`.
+    static func use(
+        _ data: DataOptions, _ seal: SealOptions, _ work: (DataDirectory) async throws -> Void
+    ) async throws {
+        let settings = try Settings(config: data.config)
+        let secrets = try SealSecrets(seal, settings)
+        try ProcessHardening.apply()
+        let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
+        let logger = Logger.chatelaine(.warning)
+        let sealed = try await SealedDirectory(path, mayCreate: false)
+        let directory = try await DataDirectory(
+            sealed, try await sealed.open(with: secrets, logger: logger), logger: logger)
+        do {
+            try await work(directory)
+        } catch {
+            await directory.close()
+            throw error
+        }
+        await directory.close()
     }
 
     /// Makes everything durable that is not yet, and lets go of the directory.

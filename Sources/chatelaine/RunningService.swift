@@ -40,8 +40,11 @@ struct RunningService: Service {
             await announce(address.url(port: port))
         }
         let control = try await ControlSocket(
-            in: data.path, StatusCommand.commands(data.seal.kind), logger: logger)
-        try await ServiceGroup(services: [data.engine.housekeeping, control, server], logger: logger).run()
+            in: data.path, StatusCommand.commands(data.seal.kind) + [data.rotateRootCommand], logger: logger)
+        let rotation = RootRotationService(data: data, logger: logger)
+        try await ServiceGroup(
+            services: [data.engine.housekeeping, rotation, control, server], logger: logger
+        ).run()
     }
 
     private func doWhatIsOverdue() async {

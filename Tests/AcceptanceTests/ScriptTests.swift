@@ -16,7 +16,8 @@ extension AcceptanceTests {
             "identity_limits", "identity_lists", "identity_policies", "imports", "key_agreement", "key_pair_encryption",
             "key_pair_imports", "key_specs", "keys", "lifecycle_kills", "lookalikes", "managed_keys",
             "message_authentication",
-            "multi_region", "pagination", "policies", "query_protocol", "races", "rotation", "seals", "session_tokens",
+            "multi_region", "pagination", "policies", "query_protocol", "races", "root_rotation", "rotation",
+            "seals", "session_tokens",
             "sessions", "signatures",
             "signing", "states", "sts", "tags", "ten_years", "unseal", "upgrade",
         ]

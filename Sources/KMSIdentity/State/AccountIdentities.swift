@@ -57,7 +57,7 @@ package struct AccountIdentities: Sendable {
     }
 
     /// The identifiers of all access keys.
-    var accessKeyIDs: some Sequence<String> { accessKeys.keys }
+    package var accessKeyIDs: some Sequence<String> { accessKeys.keys }
 
     /// The identifiers of all users, groups and roles.
     var principalIDs: some Sequence<UniqueID> { identities.keys }

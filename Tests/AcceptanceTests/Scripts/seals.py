@@ -314,6 +314,27 @@ def a_move_to_the_same_kind_changes_the_secret(world):
     holds(shares[1][30:60] not in shown, "a share is shown")
 
 
+@scenario
+def another_root_key_is_kept_by_the_same_seal(world):
+    directory = world.directory / "rotated"
+    directory.mkdir()
+    for name in KINDS:
+        sealed = Sealed(directory, name).encrypt()
+        file = sealed.data / ("root.key" if name == "file" else "seal.json")
+        before, shown = file.read_bytes(), done("seal", "show", "--data-dir", sealed.data)
+        # Nobody is asked again by a server that has its root key.
+        with running(sealed.serve()):
+            done("rotate-root", "--data-dir", sealed.data)
+        holds(file.read_bytes() != before, f"{file.name} has the old root key of {name}")
+        sealed.check()
+        done("rotate-root", "--end-sessions", "--data-dir", sealed.data, *sealed.kind.open())
+        equal(done("seal", "show", "--data-dir", sealed.data), shown, "the seal after a rotation")
+        sealed.check()
+        file.write_bytes(before)
+        with untouched(sealed.data):
+            refused(1, "is not the one that the store", "account", "list", "--data-dir", sealed.data, *sealed.kind.open())
+
+
 # Kills
 
 CALLS = {"fsync": "fsync,fdatasync", "link": "?link,?linkat", "rename": "?rename,?renameat,?renameat2",
