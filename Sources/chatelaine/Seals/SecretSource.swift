@@ -10,7 +10,7 @@ struct SecretSource: Sendable {
     let name: String
     let descriptor: Int32?
     let file: String?
-    /// Whether a person or systemd may be asked when nothing else was given.
+    /// What systemd knows it by; nil when it has no part in this.
     let credential: String?
 
     /// - Throws: ``CommandFailure`` for a number that is none, and for two places at once.
@@ -31,9 +31,6 @@ struct SecretSource: Sendable {
         }
         self.descriptor = number
     }
-
-    /// Whether a file or a descriptor was named.
-    var isGiven: Bool { descriptor != nil || file != nil }
 
     /// The secret, for which a person may be asked: never on an event loop.
     ///
