@@ -61,7 +61,8 @@ package struct Engine: Sendable {
         identities = IdentityDirectory()
         do throws(StoreError) { try identities.load(contents) } catch { throw .store(error) }
 
-        let policies = PolicyRules(identities: identities)
+        let quotas = Quotas(configuration.quotas)
+        let policies = PolicyRules(identities: identities, quotas: quotas)
         let directory = KeyDirectory()
         let outbox = AuditOutbox(audit)
         let ledger = Ledger(store: store, directory: directory, policies: policies, outbox: outbox)
@@ -77,7 +78,7 @@ package struct Engine: Sendable {
         let journal = UseJournal()
         pipeline = Pipeline(
             authenticator: authenticator, directory: directory, identities: identities, ledger: ledger, turns: turns,
-            keyring: keyring, policies: policies, regions: configuration.regions, quotas: configuration.quotas,
+            keyring: keyring, policies: policies, regions: configuration.regions, quotas: quotas,
             journal: journal,
             managedKeys: managedKeys, audit: audit, outbox: outbox, clock: clock, logger: logger
         )

@@ -20,6 +20,12 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "Days between rotations of AWS managed keys (default: 1095; AWS's own period is 365).")
     var managedKeyRotationDays: String?
 
+    @Option(help: "Request quotas: \"aws\" (default of serve) or \"unlimited\" (default of dev).")
+    var quotas: String?
+
+    @Option(help: "A JSON file with quotas of single accounts, or of all; see docs/quotas.md.")
+    var quotaOverrides: String?
+
     @Option(help: "What is written to standard error: trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 }

@@ -17,7 +17,9 @@ struct Serve: AsyncParsableCommand {
         let settings = try Settings(config: data.config)
         let address = try ListenAddress(settings.value("listen", flag: server.listen) ?? ListenAddress.standard)
         let logger = try Logger.chatelaine(settings.logLevel(flag: server.logLevel))
-        let (configuration, secrets) = (try settings.engine(server), try SealSecrets(seal, settings))
+        let (configuration, secrets) = (
+            try settings.engine(server, quotas: .aws), try SealSecrets(seal, settings)
+        )
         try ProcessHardening.apply()
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
         let sealed = try await SealedDirectory(path, mayCreate: true)

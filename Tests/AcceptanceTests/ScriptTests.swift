@@ -19,13 +19,13 @@ extension AcceptanceTests {
             "multi_region", "pagination", "policies", "query_protocol", "races", "root_rotation", "rotation",
             "seals", "session_tokens",
             "sessions", "signatures",
-            "signing", "states", "sts", "tags", "ten_years", "unseal", "upgrade",
+            "signing", "states", "sts", "tags", "ten_years", "throttling", "unseal", "upgrade",
         ]
         /// What the scripts share.
         static let modules = [
-            "browser", "granting", "harness", "peers", "principals", "raw", "sealing", "server", "violations",
+            "browser", "cli", "granting", "harness", "peers", "principals", "raw", "sealing", "server", "violations",
             "visitor",
-            "wrapping",
+            "wizard", "wrapping",
         ]
 
         @Test(.needs(.python), .timeLimit(.minutes(6)), arguments: scripts)

@@ -20,7 +20,9 @@ final class EngineHarness: Sendable {
     private let store: SQLiteStore
     private let audit: AuditLog
 
-    init(in directory: URL, randomness: any RandomSource = SystemRandomness()) async throws {
+    init(
+        in directory: URL, randomness: any RandomSource = SystemRandomness(), quotas: QuotaSettings = QuotaSettings()
+    ) async throws {
         self.directory = directory
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         let seal = FileSeal(path: directory.appendingPathComponent("root.key").path)
@@ -29,6 +31,7 @@ final class EngineHarness: Sendable {
         audit = try AuditLog(directory: directory.appendingPathComponent("audit"))
         var configuration = EngineConfiguration()
         configuration.isClockControllable = true
+        configuration.quotas = quotas
         engine = try await Engine(
             store: store, rootKey: try seal.open(), randomness: randomness, audit: audit, configuration: configuration,
             logger: Logger(label: "test")

@@ -12,27 +12,21 @@ extension Pipeline {
     ///   - limit: How many records are returned at most.
     ///   - days: How many days up to now are counted.
     /// - Throws: ``KMSError``: `AccessDeniedException` for who is not allowed `cloudtrail:LookupEvents`,
-    ///   `ThrottlingException` when the log cannot be read now, `KMSInternalException`.
+    ///   `ThrottlingException` when it is asked too often or the log cannot be read now, `KMSInternalException`.
     package func lookUpEvents(
         _ query: AuditQuery, limit: Int, days: Int, by caller: Caller, from client: Client, requestID: String
     ) async throws(KMSError) -> AuditTrail.Findings {
-        let now = clock.now
-        var record = AuditRecord(
-            time: now, eventSource: "cloudtrail.amazonaws.com", eventName: "LookupEvents", eventID: RequestID.make(),
-            region: caller.region, account: caller.principal.account,
-            origin: .call(caller, client: client, requestID: requestID))
-        record.showsResources = false
-        let refusal = refusal(of: caller, client, doing: Self.lookUp, to: "*")
-        record.outcome = refusal.map(AuditRecord.Failure.init)
-        do throws(AuditFailure) {
-            try await audit.append(record.line(), durably: false)
-        } catch {
-            throw KMSError(.kmsInternal, "The request could not be recorded.")
-        }
-        if let refusal { throw refusal }
+        let charge = QuotaCharge(.lookUpEvents, in: caller.region)
+        let isThrottled = quotas.throttle.refusal(of: [charge], to: caller.principal.account) != nil
+        let refusal =
+            isThrottled
+            ? KMSError(.throttling, "Rate exceeded") : refusal(of: caller, client, doing: Self.lookUp, to: "*")
+        try await keepRecord(
+            of: "LookupEvents", at: "cloudtrail.amazonaws.com", refusal, caller, client, requestID)
         do throws(AuditFailure) {
             return try await trail.search(
-                query, account: caller.principal.account, region: caller.region, limit: limit, days: days, now: now)
+                query, account: caller.principal.account, region: caller.region, limit: limit, days: days,
+                now: clock.now)
         } catch {
             throw KMSError(.throttling, error.description)
         }
