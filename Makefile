@@ -91,6 +91,7 @@ install-system-libraries:
 	pkg-config --exists libsodium 2>/dev/null || missing+=(libsodium-dev); \
 	pkg-config --exists libcrypto 2>/dev/null || missing+=(libssl-dev); \
 	pkg-config --exists sqlite3 2>/dev/null || missing+=(libsqlite3-dev); \
+	pkg-config --exists p11-kit-1 2>/dev/null || missing+=(libp11-kit-dev); \
 	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi
 
 # Debian's chromium comes without any font to write with.
@@ -102,6 +103,9 @@ install-test-tools:
 	command -v curl >/dev/null || missing+=(curl); \
 	command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core); \
 	command -v chromedriver >/dev/null || missing+=(chromium-driver); \
+	command -v softhsm2-util >/dev/null || missing+=(softhsm2); \
+	command -v pkcs11-tool >/dev/null || missing+=(opensc); \
+	command -v strace >/dev/null || missing+=(strace); \
 	if ! python3 -c 'import $(PYTHON_MODULES)' 2>/dev/null && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then \
 		missing+=(python3-venv); fi; \
 	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi; \

@@ -62,10 +62,15 @@ let package = Package(
             name: "KMSBoringSSL", dependencies: ["KMSModel", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: strict + [.strictMemorySafety()]
         ),
+        // Keys in tokens; only headers are needed to build it, because the module of a token is loaded when the program runs.
+        .systemLibrary(name: "CPKCS11", providers: [.apt(["libp11-kit-dev"])]),
+        .target(
+            name: "KMSPKCS11", dependencies: ["CPKCS11"], swiftSettings: strict + [.strictMemorySafety()]
+        ),
         .target(
             name: "KMSCrypto",
             dependencies: [
-                "KMSModel", "CSodium", "KMSLibcrypto", "KMSBoringSSL",
+                "KMSModel", "CSodium", "KMSLibcrypto", "KMSBoringSSL", "KMSPKCS11",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict + [.strictMemorySafety()]
@@ -181,6 +186,10 @@ let package = Package(
         ),
         .testTarget(
             name: "KMSBoringSSLTests", dependencies: ["KMSModel", "KMSBoringSSL", "TestVectors"], swiftSettings: strict
+        ),
+        .testTarget(
+            name: "KMSPKCS11Tests", dependencies: ["KMSPKCS11", "KMSCrypto", "KMSModel", "TestVectors"],
+            swiftSettings: strict
         ),
         // Reads the data of Tests/Vectors.
         .target(name: "TestVectors", dependencies: ["KMSModel"], path: "Tests/TestVectors", swiftSettings: strict),

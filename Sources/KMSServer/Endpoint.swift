@@ -19,39 +19,57 @@ package struct Endpoint: HTTPResponder {
     /// It must admit a policy of 131,072 characters and an attestation document of 262,144 bytes in base64.
     package static let largestBody = 1 << 20
 
-    private let json: JSONProtocol
-    private let query: QueryProtocol
-    private let console: Console
+    /// The APIs of an engine, and the console over them.
+    private struct Services {
+        let json: JSONProtocol
+        let query: QueryProtocol
+        let console: Console
+    }
+
+    /// Nil while the server is sealed.
+    private let services: Services?
     private let bodies = BodyAllowance()
     private let proxies: TrustedProxies
     private let metrics: TransportMetrics
     private let logger: Logger
 
-    /// The endpoint of `engine`'s APIs, and of the console over them.
+    /// The endpoint of `engine`'s APIs, and of the console over them; of a server that is sealed when there is no engine.
     ///
     /// - Parameter proxies: Whose word counts on where a request came from.
     /// - Throws: When the console cannot be made: a defect of this program.
-    package init(engine: Engine, proxies: TrustedProxies = .none, logger: Logger) throws {
+    package init(
+        engine: Engine?, metrics: TransportMetrics, proxies: TrustedProxies = .none, logger: Logger
+    ) throws {
         self.proxies = proxies
-        metrics = engine.metrics.transport
+        self.metrics = metrics
         self.logger = logger
-        console = try Console(engine: engine)
-        json = JSONProtocol(pipeline: engine.pipeline, clock: engine.clockService)
-        query = QueryProtocol(identity: engine.identity)
+        services = try engine.map { engine in
+            Services(
+                json: JSONProtocol(pipeline: engine.pipeline, clock: engine.clockService),
+                query: QueryProtocol(identity: engine.identity), console: try Console(engine: engine))
+        }
     }
 
     /// Answers one request; nothing that it does wrong is an error here.
     package func respond(to request: Request, context: ConnectionContext) async throws -> Response {
         let requestID = RequestID.make()
         metrics.requestBegan()
-        let response = await answer(request, from: context.peer, requestID)
+        let response =
+            if let services {
+                await answer(request, from: context.peer, requestID, by: services)
+            } else {
+                SealedAnswer.response(to: request, requestID)
+            }
         metrics.requestEnded(response.status.code)
         logger.debug(
             "Answered", metadata: ["request-id": "\(requestID)", "status": "\(response.status.code)"])
         return response
     }
 
-    private func answer(_ request: Request, from peer: Peer, _ requestID: String) async -> Response {
+    private func answer(
+        _ request: Request, from peer: Peer, _ requestID: String, by services: Services
+    ) async -> Response {
+        let (json, query, console) = (services.json, services.query, services.console)
         var reserved = 0
         defer { bodies.giveBack(reserved) }
         let body: [UInt8]

@@ -44,20 +44,23 @@ package struct HTTPServer: Service {
 
     private let application: Application<Endpoint>
 
-    /// - Parameter onReady: Called with the port once the server answers.
-    /// - Throws: As ``Endpoint/init(engine:proxies:logger:)``.
+    /// - Parameters:
+    ///   - engine: What answers; nil while there is no root key to answer with, and everything is answered so.
+    ///   - onReady: Called with the port once the server answers.
+    /// - Throws: As ``Endpoint/init(engine:metrics:proxies:logger:)``.
     package init(
-        engine: Engine, _ configuration: Configuration, logger: Logger,
+        engine: Engine?, metrics: Metrics, _ configuration: Configuration, logger: Logger,
         onReady: @escaping @Sendable (Int) async -> Void
     ) throws {
-        let endpoint = try Endpoint(engine: engine, proxies: configuration.proxies, logger: logger)
+        let endpoint = try Endpoint(
+            engine: engine, metrics: metrics.transport, proxies: configuration.proxies, logger: logger)
         let frameworkLogger = Self.frameworkLogger(logger)
         application = Application(
             responder: endpoint,
             server: HTTPServerBuilder { responder in
                 ConnectionSetup(
                     responder, configuration: Self.http1, certificates: configuration.certificates,
-                    metrics: engine.metrics.transport)
+                    metrics: metrics.transport)
             },
             configuration: .init(
                 address: .hostname(configuration.host, port: configuration.port), serverName: "Chatelaine",

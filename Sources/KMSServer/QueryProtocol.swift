@@ -51,7 +51,7 @@ struct QueryProtocol {
 
     // MARK: Form
 
-    private static func isForm(_ contentType: String?) -> Bool {
+    static func isForm(_ contentType: String?) -> Bool {
         contentType?.lowercased().hasPrefix("application/x-www-form-urlencoded") == true
     }
 
@@ -88,7 +88,7 @@ struct QueryProtocol {
         return error("InvalidAction", text, 400, api, requestID)
     }
 
-    private static func error(
+    static func error(
         _ code: String, _ message: String, _ status: Int, _ api: IdentityService.API, _ requestID: String
     ) -> Response {
         let details = QueryValue([

@@ -18,6 +18,7 @@ struct AccountCommand: ParsableCommand {
             abstract: "Make an account, and an access key for its root user, which is shown only now.")
 
         @OptionGroup var data: DataOptions
+        @OptionGroup var seal: SealOptions
 
         @Option(help: "Its number, twelve digits (default: a random one).")
         var account: String?
@@ -26,7 +27,7 @@ struct AccountCommand: ParsableCommand {
         var partition = Partition.aws.rawValue
 
         mutating func run() async throws {
-            try await DataDirectory.use(data) { directory in
+            try await DataDirectory.use(data, seal) { directory in
                 let account = try account.map(AccountCommand.parsed) ?? FirstAccount.randomNumber()
                 guard !directory.engine.identities.hosts(account) else {
                     throw CommandFailure.operation("there is an account \(account) already")
@@ -44,12 +45,13 @@ struct AccountCommand: ParsableCommand {
             abstract: "Make another access key for the root user of an account, for when all are lost.")
 
         @OptionGroup var data: DataOptions
+        @OptionGroup var seal: SealOptions
 
         @Option(help: "The account's number.")
         var account: String
 
         mutating func run() async throws {
-            try await DataDirectory.use(data) { directory in
+            try await DataDirectory.use(data, seal) { directory in
                 let account = try AccountCommand.parsed(account)
                 guard directory.engine.identities.hosts(account) else {
                     throw CommandFailure.operation("there is no account \(account)")
@@ -64,9 +66,10 @@ struct AccountCommand: ParsableCommand {
             abstract: "List the accounts and their partitions, a line for each.")
 
         @OptionGroup var data: DataOptions
+        @OptionGroup var seal: SealOptions
 
         mutating func run() async throws {
-            try await DataDirectory.use(data) { directory in
+            try await DataDirectory.use(data, seal) { directory in
                 let identities = directory.engine.identities
                 for account in identities.accounts {
                     announce("\(account) \(identities.partition(of: account)?.rawValue ?? "")")

@@ -57,7 +57,7 @@ struct Chatelaine: ParsableCommand {
         version: version,
         subcommands: [
             Initialize.self, Serve.self, Develop.self, AccountCommand.self, RotateRootCommand.self, ExplainCommand.self,
-            ClockCommand.self,
+            ClockCommand.self, SealCommand.self, UnsealCommand.self, StatusCommand.self,
         ]
     )
 }

@@ -24,58 +24,68 @@ struct DataDirectory {
     /// Whether nobody has an account in it yet.
     var isNew: Bool { engine.identities.accounts.isEmpty }
 
-    /// Opens the directory, which is created with a new root key when it does not exist.
+    /// Opens what is in a directory whose root key is had.
     ///
-    /// - Throws: ``CommandFailure``: a directory, a root key, a store or an audit log that cannot be opened. Nothing is
-    ///   created in a directory that holds a store without its root key.
+    /// - Throws: ``CommandFailure``: a store or an audit log that cannot be opened, or the root key of another store. What was
+    ///   opened is closed again, but the directory stays this process's.
     init(
-        path: String, configuration: EngineConfiguration = EngineConfiguration(), metrics: Metrics = Metrics(),
+        _ sealed: SealedDirectory, _ opened: OpenedSeal, configuration: EngineConfiguration = EngineConfiguration(),
+        metrics: Metrics = Metrics(),
         logger: Logger
     ) async throws {
         self.logger = logger
-        let directory = URL(fileURLWithPath: path, isDirectory: true)
-        let storePath = directory.appendingPathComponent("chatelaine.sqlite").path
-        guard mkdir(directory.path, 0o700) == 0 || errno == EEXIST else {
-            throw CommandFailure.operation("cannot create \(path): \(String(cString: strerror(errno)))")
-        }
-        self.path = path
-        lock = try await DirectoryLock(path)
-        let seal = FileSeal(path: directory.appendingPathComponent("root.key").path)
-        self.seal = seal
-        let rootKey = try Self.openRootKey(
-            seal,
-            mayCreate: !FileManager.default.fileExists(atPath: storePath)
-        )
+        (path, lock, seal) = (sealed.path, sealed.lock, opened.seal)
+        let store: SQLiteStore
         do throws(StoreError) {
-            store = try await SQLiteStore.open(in: directory.path)
+            store = try await SQLiteStore.open(in: sealed.path)
         } catch {
-            throw CommandFailure.operation("cannot open the store \(storePath): \(error)")
+            throw CommandFailure.operation("cannot open the store \(sealed.storePath): \(error)")
         }
+        self.store = store
+        do {
+            (audit, engine) = try await Self.start(store, opened.rootKey, path, configuration, metrics, logger)
+        } catch {
+            try? await store.close()
+            throw error
+        }
+    }
+
+    private static func start(
+        _ store: SQLiteStore, _ rootKey: RootKey, _ path: String, _ configuration: EngineConfiguration,
+        _ metrics: Metrics, _ logger: Logger
+    ) async throws -> (AuditLog, Engine) {
+        let audit: AuditLog
         do throws(AuditFailure) {
+            let directory = URL(fileURLWithPath: path, isDirectory: true)
             audit = try AuditLog(
                 directory: directory.appendingPathComponent("audit", isDirectory: true), metrics: metrics)
         } catch {
             throw CommandFailure.operation(error.description)
         }
         do throws(Engine.StartFailure) {
-            engine = try await Engine(
+            let engine = try await Engine(
                 store: store, rootKey: rootKey, audit: audit, configuration: configuration, metrics: metrics,
                 logger: logger
             )
+            return (audit, engine)
         } catch {
+            audit.close()
             throw CommandFailure(error, path: path)
         }
     }
 
     /// Opens the data directory that the options name, which must be there, for `work`.
-    static func use(_ data: DataOptions, _ work: (DataDirectory) async throws -> Void) async throws {
+    static func use(
+        _ data: DataOptions, _ seal: SealOptions, _ work: (DataDirectory) async throws -> Void
+    ) async throws {
         let settings = try Settings(config: data.config)
+        let secrets = try SealSecrets(seal, settings)
         try ProcessHardening.apply()
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
-        guard FileManager.default.fileExists(atPath: path) else {
-            throw CommandFailure.operation("there is no data directory \(path)")
-        }
-        let directory = try await DataDirectory(path: path, logger: Logger.chatelaine(.warning))
+        let logger = Logger.chatelaine(.warning)
+        let sealed = try await SealedDirectory(path, mayCreate: false)
+        let directory = try await DataDirectory(
+            sealed, try await sealed.open(with: secrets, logger: logger), logger: logger)
         do {
             try await work(directory)
         } catch {
@@ -97,15 +107,6 @@ struct DataDirectory {
             logger.warning("The store did not close cleanly", metadata: ["reason": "\(error)"])
         }
         lock.release()
-    }
-
-    private static func openRootKey(_ seal: FileSeal, mayCreate: Bool) throws -> RootKey {
-        do throws(SealFailure) {
-            if mayCreate, !seal.exists { try seal.create() }
-            return try seal.open()
-        } catch {
-            throw CommandFailure.operation(error.description)
-        }
     }
 }
 

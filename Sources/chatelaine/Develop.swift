@@ -52,9 +52,10 @@ struct Develop: AsyncParsableCommand {
         let given = settings.value("data-dir", flag: data.dataDir)
         let path = given ?? Self.temporaryPath()
         defer { if given == nil { try? FileManager.default.removeItem(atPath: path) } }
+        // Development has no use for a seal that somebody must open.
+        let sealed = try await SealedDirectory(path, mayCreate: true)
         let directory = try await DataDirectory(
-            path: path, configuration: configuration, metrics: metrics, logger: logger
-        )
+            sealed, try await sealed.openFile(), configuration: configuration, metrics: metrics, logger: logger)
         for credential in credentials { try await credential.register(in: directory) }
         let service = RunningService(data: directory, transport: transport, logger: logger) { url in
             announce("listening on \(url)")

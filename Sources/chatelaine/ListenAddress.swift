@@ -28,6 +28,11 @@ struct ListenAddress: Equatable {
         return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
     }
 
+    private init(host: String, port: Int) { (self.host, self.port) = (host, port) }
+
+    /// The same address, at the port that the system gave for it.
+    func bound(to port: Int) -> ListenAddress { ListenAddress(host: host, port: port) }
+
     /// The address as a URL, for people and clients.
     func url(port: Int, isSecure: Bool) -> String {
         let scheme = isSecure ? "https" : "http"

@@ -17,6 +17,7 @@ struct RotateRootCommand: AsyncParsableCommand {
     )
 
     @OptionGroup var data: DataOptions
+    @OptionGroup var seal: SealOptions
 
     @Flag(
         help: """
@@ -37,7 +38,7 @@ struct RotateRootCommand: AsyncParsableCommand {
             }
         }
         let endSessions = endSessions
-        try await DataDirectory.use(data) { directory in
+        try await DataDirectory.use(data, seal) { directory in
             let count = try await directory.rotateRoot(endingSessions: endSessions) { display.show($0) }
             Self.report(count, display)
         }

@@ -1,4 +1,5 @@
 import Foundation
+import KMSCrypto
 import KMSEngine
 import KMSServer
 import Logging
@@ -19,49 +20,30 @@ struct RunningService: Service {
     /// Serves until the process is asked to end, finishes the requests that are in flight, and closes the directory.
     func runUntilSignal() async throws {
         // In this order, so that the server ends before those who tell how it is.
-        let services: [any Service] = [monitor, transport.certificates, hangUp].compactMap(\.self) + [self]
+        let services = transport.companions(watching: data.engine.monitoring, logger: logger) + [self]
         let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         do {
             try await group.run()
         } catch {
             await data.close()
-            throw CommandFailure.operation(
-                "cannot serve on \(transport.address.host):\(transport.address.port)\(monitorText): \(error)")
+            throw CommandFailure.operation("cannot serve on \(transport.text): \(error)")
         }
         await data.close()
     }
-
-    private var monitorText: String {
-        transport.monitor.map { " and watch on \($0.host):\($0.port)" } ?? ""
-    }
-
-    private var monitor: (any Service)? {
-        transport.monitor.map { address in
-            MonitorServer(
-                data.engine.monitoring, version: Chatelaine.version, host: address.host,
-                port: address.port, logger: logger
-            ) { [logger] port in
-                logger.notice(
-                    "Health and metrics are shown", metadata: ["url": "\(address.url(port: port, isSecure: false))"])
-            }
-        }
-    }
-
-    private var hangUp: (any Service)? { transport.certificates.map(ReloadOnHangUp.init) }
 
     /// Does what is overdue, then serves.
     func run() async throws {
         try await withGracefulShutdownHandler {
             await doWhatIsOverdue()
             guard !Task.isShuttingDownGracefully else { return }
-            let configuration = HTTPServer.Configuration(
-                host: transport.address.host, port: transport.address.port, descriptors: DescriptorLimit.raise(),
-                certificates: transport.certificates, proxies: transport.proxies)
-            let server = try HTTPServer(engine: data.engine, configuration, logger: logger) { port in
+            let server = try HTTPServer(
+                engine: data.engine, metrics: data.engine.metrics, transport.configuration, logger: logger
+            ) { port in
                 data.engine.metrics.phase = .serving
                 await announce(transport.url(port: port))
             }
-            let control = try await ControlSocket(in: data.path, [data.rotateRootCommand], logger: logger)
+            let control = try await ControlSocket(
+                in: data.path, StatusCommand.commands(data.seal.kind) + [data.rotateRootCommand], logger: logger)
             let rotation = RootRotationService(data: data, logger: logger)
             try await ServiceGroup(
                 services: [data.engine.housekeeping, rotation, control, server], logger: logger

@@ -12,23 +12,47 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var data: DataOptions
     @OptionGroup var server: ServerOptions
     @OptionGroup var transport: TransportOptions
+    @OptionGroup var seal: SealOptions
 
     mutating func run() async throws {
         let settings = try Settings(config: data.config)
         let logger = try settings.logger(server)
+        let (configuration, secrets) = (
+            try settings.engine(server, quotas: .aws), try SealSecrets(seal, settings)
+        )
         try ProcessHardening.apply()
         let metrics = Metrics()
         let transport = try settings.transport(
             server.listen, transport, reach: .anywhere, metrics: metrics, logger: logger)
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
+        let sealed = try await SealedDirectory(path, mayCreate: true)
+        if case .shares(let scheme)? = try sealed.document()?.parameters, !secrets.hasShares {
+            let waiting = SealedService(
+                sealed: sealed, scheme: scheme, transport: transport, metrics: metrics, logger: logger
+            ) { opened in
+                try await DataDirectory(
+                    sealed, opened, configuration: configuration, metrics: metrics, logger: logger)
+            }
+            guard let unsealed = try await waiting.run() else { return }
+            return try await serve(unsealed.directory, on: unsealed.transport, settings, logger)
+        }
+        let opened = try await sealed.open(with: secrets, logger: logger)
         let directory = try await DataDirectory(
-            path: path, configuration: try settings.engine(server, quotas: .aws), metrics: metrics, logger: logger
-        )
+            sealed, opened, configuration: configuration, metrics: metrics, logger: logger)
+        try await serve(directory, on: transport, settings, logger)
+    }
+
+    private func serve(
+        _ directory: DataDirectory, on transport: Transport, _ settings: Settings, _ logger: Logger
+    ) async throws {
         let credential =
             directory.isNew
             ? try await FirstAccount.make(on: directory, in: settings.firstRegion(flag: server.regions)) : nil
         let service = RunningService(data: directory, transport: transport, logger: logger) { url in
-            if let credential { credential.show(endpoint: url, path: path) }
+            if let credential {
+                credential.show(endpoint: url, path: directory.path)
+                if directory.seal.kind == .file { announce(NewSeal.file.advice(for: directory.path)) }
+            }
             announce("listening on \(url)")
         }
         try await service.runUntilSignal()
@@ -42,19 +66,29 @@ struct Initialize: AsyncParsableCommand {
 
     @OptionGroup var data: DataOptions
 
+    @Option(help: "How the root key is kept: file, passphrase, pkcs11 or shares (default: file).")
+    var seal: String?
+
+    @OptionGroup var new: NewSealOptions
+    @OptionGroup var secrets: SealOptions
+
     mutating func run() async throws {
         let settings = try Settings(config: data.config)
+        let new = try NewSeal(settings.value("seal", flag: seal) ?? SealKind.file.rawValue, new, settings)
+        let secrets = try SealSecrets(secrets, settings)
         try ProcessHardening.apply()
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
-        let directory = try await DataDirectory(
-            path: path, logger: Logger.chatelaine(.warning)
-        )
+        let logger = Logger.chatelaine(.warning)
+        let sealed = try await SealedDirectory(path, mayCreate: true)
+        let opened = try await sealed.open(sealingAnew: new, with: secrets, logger: logger)
+        let directory = try await DataDirectory(sealed, opened, logger: logger)
         guard directory.isNew else {
             await directory.close()
             throw CommandFailure.operation("\(path) is a data directory already")
         }
         let credential = try await FirstAccount.make(on: directory, in: settings.firstRegion(flag: nil))
         credential.show(endpoint: "http://\(ListenAddress.standard)", path: path)
+        announce(new.advice(for: path))
         await directory.close()
     }
 }
@@ -100,7 +134,6 @@ struct FirstAccount {
             export AWS_SECRET_ACCESS_KEY=\(secret)
 
             In a browser: \(endpoint)/console, with the same access key.
-            Keep a copy of \(path)/root.key in a safe place: without it no key in the store can be opened.
             """
         )
     }

@@ -32,6 +32,9 @@ struct Settings {
         "partition": .text,
         "access-key-id": .text, "secret-access-key": .text, "credentials": .text, "clock": .text,
         "managed-key-rotation-days": .number,
+        // Seals.
+        "seal": .text, "passphrase-file": .text, "passphrase-fd": .number, "pin-file": .text, "pin-fd": .number,
+        "pkcs11-module": .text, "pkcs11-token": .text, "pkcs11-key": .text, "share-files": .list,
         "quotas": .text, "quota-overrides": .text,
         "tls-certificate": .text, "tls-key": .text, "tls-client-ca": .text, "tls-client-certificates": .text,
         "without-tls": .flag, "trusted-proxies": .list, "monitor-listen": .text, "log-format": .text,

@@ -3,6 +3,7 @@ import KMSAccess
 import KMSEngine
 import KMSServer
 import Logging
+import ServiceLifecycle
 
 /// The options that say how a serving command is reached, and by whom it is watched.
 struct TransportOptions: ParsableArguments {
@@ -30,7 +31,7 @@ struct TransportOptions: ParsableArguments {
 
 /// How a server is reached, and by whom it is watched.
 struct Transport {
-    let address: ListenAddress
+    var address: ListenAddress
     let certificates: Certificates?
     let proxies: TrustedProxies
     let monitor: ListenAddress?
@@ -45,6 +46,32 @@ struct Transport {
 
     /// Where the server is, once it has a port.
     func url(port: Int) -> String { address.url(port: port, isSecure: certificates != nil) }
+
+    /// Where it is to listen, in words.
+    var text: String {
+        "\(address.host):\(address.port)" + (monitor.map { " and watch on \($0.host):\($0.port)" } ?? "")
+    }
+
+    /// The listener for requests.
+    var configuration: HTTPServer.Configuration {
+        HTTPServer.Configuration(
+            host: address.host, port: address.port, descriptors: DescriptorLimit.raise(), certificates: certificates,
+            proxies: proxies)
+    }
+
+    /// What runs beside the listener for requests, and ends after it.
+    func companions(watching monitoring: Monitoring, logger: Logger) -> [any Service] {
+        let server = monitor.map { address in
+            MonitorServer(
+                monitoring, version: Chatelaine.version, host: address.host, port: address.port, logger: logger
+            ) { port in
+                logger.notice(
+                    "Health and metrics are shown", metadata: ["url": "\(address.url(port: port, isSecure: false))"])
+            }
+        }
+        let services: [(any Service)?] = [server, certificates, certificates.map(ReloadOnHangUp.init)]
+        return services.compactMap(\.self)
+    }
 }
 
 extension Settings {

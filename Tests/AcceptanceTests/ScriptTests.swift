@@ -18,13 +18,13 @@ extension AcceptanceTests {
             "key_pair_imports", "key_specs", "keys", "lifecycle_kills", "lookalikes", "managed_keys",
             "message_authentication",
             "monitoring", "multi_region", "pagination", "policies", "proxies", "query_protocol", "races",
-            "root_rotation", "rotation", "session_tokens", "sessions", "signatures", "signing", "states", "sts", "tags",
-            "ten_years", "throttling", "tls", "upgrade",
+            "root_rotation", "rotation", "seals", "session_tokens", "sessions", "signatures", "signing", "states", "sts",
+            "tags", "ten_years", "throttling", "tls", "unseal", "upgrade",
         ]
         /// What the scripts share.
         static let modules = [
-            "browser", "certificates", "cli", "granting", "harness", "http2", "peers", "principals", "raw", "server",
-            "violations", "visitor", "wizard", "wrapping",
+            "browser", "certificates", "cli", "granting", "harness", "http2", "peers", "principals", "raw", "sealing",
+            "server", "violations", "visitor", "wizard", "wrapping",
         ]
 
         @Test(.needs(.python), .timeLimit(.minutes(6)), arguments: scripts)

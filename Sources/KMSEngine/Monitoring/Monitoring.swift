@@ -7,16 +7,26 @@ package struct Monitoring: Sendable {
     /// How many keys have the end of their material shown, the first to end first.
     private static let mostExpiries = 100
 
+    /// What there is to tell of an engine.
+    private struct Subject: Sendable {
+        let directory: KeyDirectory
+        let clock: any Clock
+        let probe: Probe
+    }
+
     private let metrics: Metrics
-    private let directory: KeyDirectory
-    private let clock: any Clock
-    private let probe: Probe
+    private let subject: Subject?
 
     init(metrics: Metrics, directory: KeyDirectory, store: any Store, audit: AuditLog, clock: any Clock) {
         self.metrics = metrics
-        self.directory = directory
-        self.clock = clock
-        probe = Probe(store: store, audit: audit, metrics: metrics)
+        subject = Subject(
+            directory: directory, clock: clock, probe: Probe(store: store, audit: audit, metrics: metrics))
+    }
+
+    /// What a server tells that has no engine yet, because it waits for its root key.
+    package init(_ metrics: Metrics) {
+        self.metrics = metrics
+        subject = nil
     }
 
     /// Why the server cannot answer at present; nothing when it can.
@@ -25,7 +35,7 @@ package struct Monitoring: Sendable {
         case .starting: return ["starting"]
         case .sealed: return ["sealed"]
         case .ending: return ["ending"]
-        case .serving: return await probe.problems()
+        case .serving: return await subject?.probe.problems() ?? []
         }
     }
 
@@ -43,7 +53,7 @@ package struct Monitoring: Sendable {
         addRequests(to: &text)
         addTransport(to: &text)
         addDurability(to: &text)
-        addKeys(to: &text)
+        if let subject { addKeys(of: subject, to: &text) }
         ProcessStatistics.now.add(to: &text)
         return text.text
     }
@@ -111,7 +121,8 @@ package struct Monitoring: Sendable {
             metrics.conflictCount)
     }
 
-    private func addKeys(to text: inout Exposition) {
+    private func addKeys(of subject: Subject, to text: inout Exposition) {
+        let directory = subject.directory
         text.family("chatelaine_keys", .gauge, "Keys of all accounts and regions.")
         for (kind, count) in directory.counts.sorted(by: { $0.key < $1.key }) {
             let labels = [
@@ -120,7 +131,7 @@ package struct Monitoring: Sendable {
             ]
             text.sample("chatelaine_keys", labels, count)
         }
-        let now = clock.now
+        let now = subject.clock.now
         func seconds(to event: KeyCensus.Event) -> Double? {
             directory.next(event, limit: 1).first?.date.timeIntervalSince(now)
         }

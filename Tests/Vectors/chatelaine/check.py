@@ -11,9 +11,10 @@ import json
 import pathlib
 import sys
 
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes, keywrap, serialization
 from cryptography.hazmat.primitives.asymmetric import mldsa, padding
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -265,12 +266,148 @@ def check_session_tokens():
     return len(cases)
 
 
+# Seals
+
+
+def seal_binding(kind, parameters):
+    """What the root key of a seal's document is bound to: everything else in the document."""
+    def number(name):
+        return field(parameters[name].to_bytes(4, "big"))
+
+    def blob(name):
+        return field(base64.b64decode(parameters[name]))
+
+    head = field("chatelaine seal") + field(b"\x01") + field(kind)
+    if kind == "passphrase":
+        assert parameters["algorithm"] == "argon2id"
+        return head + number("passes") + number("memoryKiB") + blob("salt")
+    if kind == "pkcs11":
+        names = field(parameters["token"]) + field(parameters["key"]) + field(parameters["mechanism"])
+        return head + names + blob("wrappedSealingKey")
+    counts = bytes([parameters["shares"], parameters["threshold"]])
+    return head + field(bytes.fromhex(parameters["set"])) + field(counts)
+
+
+def seal_document(kind, parameters, sealing_key, nonce, root_key):
+    binding = seal_binding(kind, parameters)
+    wrapped = nonce + AESGCM(sealing_key).encrypt(nonce, root_key, binding)
+    document = {
+        "version": 1, "kind": kind, "parameters": parameters, "wrappedRootKey": base64.b64encode(wrapped).decode(),
+        "checksum": hashlib.sha256(binding + field(wrapped)).hexdigest()[:8],
+    }  # fmt: skip
+    return json.dumps(document, separators=(",", ":")) + "\n"
+
+
+def passphrase_key(passphrase, parameters):
+    """RFC 9106, with one lane."""
+    salt = base64.b64decode(parameters["salt"])
+    return Argon2id(
+        salt=salt, length=32, iterations=parameters["passes"], lanes=1, memory_cost=parameters["memoryKiB"]
+    ).derive(passphrase)
+
+
+def field_product(left, right):
+    """The product of two bytes as polynomials modulo x^8 + x^4 + x^3 + x + 1."""
+    product = 0
+    for bit in range(8):
+        product ^= (left << bit) if right >> bit & 1 else 0
+    for bit in range(14, 7, -1):
+        product ^= (0x11B << (bit - 8)) if product >> bit & 1 else 0
+    return product
+
+
+def field_quotient(left, right):
+    return next(value for value in range(256) if field_product(value, right) == left)
+
+
+def share_value(coefficients, point):
+    """The values of the polynomials at a point; the first coefficients are the secret."""
+    value = bytes(len(coefficients[0]))
+    for coefficient in reversed(coefficients):
+        value = bytes(field_product(old, point) ^ new for old, new in zip(value, coefficient))
+    return value
+
+
+def joined(values):
+    """The secret behind the values at points (Lagrange's interpolation at 0)."""
+    secret = bytes(32)
+    for point, value in values.items():
+        factor = 1
+        for other in values:
+            if other != point:
+                factor = field_product(factor, field_quotient(other, other ^ point))
+        secret = bytes(old ^ field_product(factor, new) for old, new in zip(secret, value))
+    return secret
+
+
+def share_text(set_name, threshold, index, value):
+    encoded = base64.b32encode(value).decode().rstrip("=").lower()
+    text = f"chatelaine-share-1-{set_name}-{threshold}-{index}-{encoded}"
+    return f"{text}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def check_document(case, kind, sealing_key):
+    parameters = json.loads(case["document"])["parameters"]
+    built = seal_document(kind, parameters, sealing_key, bytes.fromhex(case["nonce"]), bytes.fromhex(case["rootKey"]))
+    expect(case["name"], "the document", case["document"], built)
+    wrapped = base64.b64decode(json.loads(built)["wrappedRootKey"])
+    opened = AESGCM(sealing_key).decrypt(wrapped[:12], wrapped[12:], seal_binding(kind, parameters))
+    expect(case["name"], "the root key", case["rootKey"], opened.hex())
+    return parameters
+
+
+def check_passphrase_seals():
+    cases = load("seal-passphrase-v1.json", "rootKey", "passphrase", "salt", "nonce", "document")
+    for case in cases:
+        parameters = json.loads(case["document"])["parameters"]
+        expect(case["name"], "the salt", case["salt"], base64.b64decode(parameters["salt"]).hex())
+        check_document(case, "passphrase", passphrase_key(bytes.fromhex(case["passphrase"]), parameters))
+    return len(cases)
+
+
+def check_token_seals():
+    cases = load("seal-pkcs11-v1.json", "rootKey", "tokenKey", "sealingKey", "nonce", "document")
+    for case in cases:
+        sealing_key, token_key = bytes.fromhex(case["sealingKey"]), bytes.fromhex(case["tokenKey"])
+        parameters = check_document(case, "pkcs11", sealing_key)
+        wrapped = base64.b64decode(parameters["wrappedSealingKey"])
+        if parameters["mechanism"] == "AES_GCM":
+            opened = AESGCM(token_key).decrypt(wrapped[:12], wrapped[12:], None)
+        elif parameters["mechanism"] == "AES_KEY_WRAP_PAD":
+            opened = keywrap.aes_key_unwrap_with_padding(token_key, wrapped)
+        elif parameters["mechanism"] == "AES_KEY_WRAP":
+            opened = keywrap.aes_key_unwrap(token_key, wrapped)
+        else:
+            digest = {"RSA_OAEP_SHA1": hashes.SHA1, "RSA_OAEP_SHA256": hashes.SHA256}[parameters["mechanism"]]()
+            key = serialization.load_der_private_key(token_key, None)
+            opened = key.decrypt(wrapped, padding.OAEP(padding.MGF1(digest), digest, None))
+        expect(case["name"], "the sealing key", sealing_key.hex(), opened.hex())
+    return len(cases)
+
+
+def check_share_seals():
+    cases = load("seal-shares-v1.json", "rootKey", "coefficients", "set", "nonce", "document", "shares")
+    for case in cases:
+        coefficients = [bytes.fromhex(text) for text in case["coefficients"].split()]
+        parameters = check_document(case, "shares", coefficients[0])
+        expect(case["name"], "the set", case["set"], parameters["set"])
+        expect(case["name"], "the threshold", parameters["threshold"], len(coefficients))
+        points = range(1, parameters["shares"] + 1)
+        values = {point: share_value(coefficients, point) for point in points}
+        texts = [share_text(case["set"], len(coefficients), point, value) for point, value in values.items()]
+        expect(case["name"], "the shares", case["shares"].split(), texts)
+        last = dict(list(values.items())[-len(coefficients):])
+        expect(case["name"], "the sealing key", coefficients[0], joined(last))
+    return len(cases)
+
+
 def main():
     def root_key(case):
         return bytes.fromhex(case["rootKey"])
 
     count = check_root_keys() + check_domain_keys() + check_ciphertexts() + check_imports()
     count += check_key_pairs() + check_grant_tokens() + check_session_tokens()
+    count += check_passphrase_seals() + check_token_seals() + check_share_seals()
     count += check_wrapped(
         "wrapped-material-v1.json", "material", ["account", "region", "keyID", "materialID", "spec"],
         material_binding, lambda case: domain_key(root_key(case), "region", case["region"]),

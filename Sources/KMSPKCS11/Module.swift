@@ -1,0 +1,92 @@
+import CPKCS11
+import Glibc
+
+/// A PKCS#11 library, loaded and started.
+///
+/// It is never unloaded: some libraries leave threads and handlers behind that would then run into nothing.
+@safe final class Module {
+    private typealias FunctionList =
+        @convention(c) (
+            UnsafeMutablePointer<UnsafeMutablePointer<ck_function_list>?>?
+        ) -> ck_rv_t
+
+    let functions: ck_function_list
+    /// Whether this object has started the library, and not something else in the process.
+    private let isStarter: Bool
+
+    /// - Parameter path: An absolute path: the system's search for names is nobody's business here.
+    /// - Throws: ``TokenFailure/notLoadable(module:reason:)``, ``TokenFailure/notAModule(_:)``,
+    ///   ``TokenFailure/refused(function:code:)``.
+    init(_ path: String) throws(TokenFailure) {
+        guard path.hasPrefix("/") else {
+            throw .notLoadable(module: path, reason: "its path must begin with /")
+        }
+        guard let library = unsafe dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
+            let reason = unsafe dlerror().map { unsafe String(cString: $0) }
+            throw .notLoadable(module: path, reason: reason ?? "the system does not say why")
+        }
+        guard let symbol = unsafe dlsym(library, "C_GetFunctionList") else {
+            unsafe dlclose(library)
+            throw .notAModule(path)
+        }
+        let list = unsafe unsafeBitCast(symbol, to: FunctionList.self)
+        var functions: UnsafeMutablePointer<ck_function_list>?
+        guard unsafe list(&functions) == CKR_OK, let functions = unsafe functions,
+            unsafe functions.pointee.version.major == CRYPTOKI_VERSION_MAJOR
+        else { throw .notAModule(path) }
+        self.functions = unsafe functions.pointee
+        isStarter = try Self.start(unsafe functions.pointee)
+    }
+
+    private static func start(_ functions: ck_function_list) throws(TokenFailure) -> Bool {
+        var arguments = unsafe ck_c_initialize_args()
+        unsafe arguments.flags = UInt(CKF_OS_LOCKING_OK)
+        let code = unsafe functions.C_Initialize?(&arguments) ?? CKR_FUNCTION_NOT_SUPPORTED
+        guard code != CKR_CRYPTOKI_ALREADY_INITIALIZED else { return false }
+        guard code == CKR_OK else { throw .refused(function: "C_Initialize", code: code) }
+        return true
+    }
+
+    deinit { if isStarter { _ = functions.C_Finalize?(nil) } }
+
+    /// Fails unless a function answered that all is well.
+    static func check(_ function: StaticString, _ code: ck_rv_t?) throws(TokenFailure) {
+        let code = code ?? CKR_FUNCTION_NOT_SUPPORTED
+        guard code == CKR_OK else { throw .refused(function: "\(function)", code: code) }
+    }
+
+    /// The slot of the only token of this label, and what is known of the token.
+    ///
+    /// - Throws: ``TokenFailure/noToken(_:)``, ``TokenFailure/severalTokens(_:)``.
+    func slot(ofToken label: String) throws(TokenFailure) -> (ck_slot_id_t, ck_token_info) {
+        var found: [(ck_slot_id_t, ck_token_info)] = []
+        for slot in try slots() {
+            var info = ck_token_info()
+            // A token that was taken out meanwhile, or is not set up, is not the one.
+            guard unsafe functions.C_GetTokenInfo?(slot, &info) == CKR_OK,
+                info.flags & UInt(CKF_TOKEN_INITIALIZED) != 0, Self.label(of: info) == Array(label.utf8)
+            else { continue }
+            found.append((slot, info))
+        }
+        guard let first = found.first else { throw .noToken(label) }
+        guard found.count == 1 else { throw .severalTokens(label) }
+        return first
+    }
+
+    private func slots() throws(TokenFailure) -> [ck_slot_id_t] {
+        var count: UInt = 0
+        try Self.check("C_GetSlotList", unsafe functions.C_GetSlotList?(1, nil, &count))
+        // A token may have been put in meanwhile.
+        var slots = [ck_slot_id_t](repeating: 0, count: Int(clamping: min(count, 4096)) + 8)
+        count = UInt(slots.count)
+        try Self.check("C_GetSlotList", unsafe functions.C_GetSlotList?(1, &slots, &count))
+        return Array(slots.prefix(Int(clamping: count)))
+    }
+
+    /// The label of a token, which is padded with spaces.
+    private static func label(of info: ck_token_info) -> [UInt8] {
+        let padded = unsafe withUnsafeBytes(of: info.label) { unsafe Array($0) }
+        let end = padded.lastIndex { $0 != UInt8(ascii: " ") && $0 != 0 } ?? -1
+        return Array(padded[..<(end + 1)])
+    }
+}
