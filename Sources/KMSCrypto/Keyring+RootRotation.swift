@@ -89,6 +89,17 @@ extension Keyring {
         try renewed(wrappedSecret, binding: Wrapping.binding(ofSecret: accessKeyID, account: account)) { $0.identity }
     }
 
+    /// Whether the bytes of a generation of key material open as what the record says that they are.
+    package func opens(_ material: MaterialRecord) -> Bool {
+        (try? unsafe unwrap(material) { _ in () }) != nil
+    }
+
+    /// Whether the secret of an access key opens.
+    package func opens(_ wrappedSecret: [UInt8], accessKeyID: String, account: AccountID) -> Bool {
+        let binding = Wrapping.binding(ofSecret: accessKeyID, account: account)
+        return (try? unsafe open(wrappedSecret, binding: binding, under: { $0.identity }) { _ in () }) != nil
+    }
+
     private func renewed(
         _ wrapped: [UInt8], binding: [UInt8], _ key: (DomainKeys) -> SymmetricKey
     ) throws(CryptoFailure) -> [UInt8]? {

@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 import KMSAccess
 package import KMSCrypto
 package import KMSIdentity
@@ -18,6 +18,10 @@ package struct Engine: Sendable {
     package let clockService: ClockService?
     /// Does what time brings; it runs as a service.
     package let housekeeping: Housekeeping
+    /// Looks at everything that is stored.
+    package let verification: StoreVerification
+    private let keyring: Keyring
+    private let clock: any Clock
     /// Replaces the root key.
     package let rootRotation: RootRotation
     /// Makes accounts and root access keys.
@@ -106,6 +110,9 @@ package struct Engine: Sendable {
                 authenticator: authenticator, clock: $0, store: store, housekeeping: housekeeping, audit: audit
             )
         }
+        self.keyring = keyring
+        self.clock = clock
+        verification = StoreVerification(store: store, keyring: keyring)
         rootRotation = RootRotation(
             progress,
             Rewrapping(directory: directory, identities: identities, ledger: ledger, turns: turns, keyring: keyring),
@@ -114,5 +121,13 @@ package struct Engine: Sendable {
         monitoring = Monitoring(
             metrics: metrics, directory: directory, store: store, audit: audit, clock: clock)
         accounts = AccountRegistry(store: store, identities: identities, keyring: keyring, clock: clock)
+    }
+
+    /// The time, as requests see it.
+    package var now: Date { clock.now }
+
+    /// Lends the root key to what encrypts a backup under it.
+    package func withRootKey<Result>(_ body: (RootKey) async throws -> Result) async rethrows -> Result {
+        try await keyring.withRootKey(body)
     }
 }

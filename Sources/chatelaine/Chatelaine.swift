@@ -56,7 +56,7 @@ struct Chatelaine: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            Initialize.self, Serve.self, Develop.self, AccountCommand.self, RotateRootCommand.self, ExplainCommand.self,
+            Initialize.self, Serve.self, Develop.self, AccountCommand.self, BackupCommand.self, RestoreCommand.self, VerifyCommand.self, RotateRootCommand.self, ExplainCommand.self,
             ClockCommand.self, SealCommand.self, UnsealCommand.self, StatusCommand.self,
         ]
     )

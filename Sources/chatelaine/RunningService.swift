@@ -34,6 +34,7 @@ struct RunningService: Service {
     /// Does what is overdue, then serves.
     func run() async throws {
         try await withGracefulShutdownHandler {
+            data.engine.metrics.phase = .starting
             await doWhatIsOverdue()
             guard !Task.isShuttingDownGracefully else { return }
             let server = try HTTPServer(
@@ -43,7 +44,7 @@ struct RunningService: Service {
                 await announce(transport.url(port: port))
             }
             let control = try await ControlSocket(
-                in: data.path, StatusCommand.commands(data.seal.kind) + [data.rotateRootCommand], logger: logger)
+                in: data.path, StatusCommand.commands(data.seal.kind) + [data.rotateRootCommand, data.backupCommand, data.verifyCommand], logger: logger)
             let rotation = RootRotationService(data: data, logger: logger)
             try await ServiceGroup(
                 services: [data.engine.housekeeping, rotation, control, server], logger: logger

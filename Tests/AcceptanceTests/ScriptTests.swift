@@ -7,7 +7,7 @@ extension AcceptanceTests {
     struct ScriptTests {
         static let scripts = [
             "access", "access_accounts", "access_conditions", "access_grants", "access_keys", "access_limits",
-            "accounts", "aliases", "answers", "audit", "bad_input", "bad_requests", "bounded", "clock", "commands",
+            "accounts", "aliases", "answers", "audit", "backup", "bad_input", "bad_requests", "bounded", "clock", "commands",
             "conditions",
             "connections", "crowds", "data_key_pairs", "data_keys", "delegation", "deletion", "durability",
             "encryption",

@@ -106,6 +106,9 @@ package final class SealSecret: Sendable {
         }
     }
 
+    /// The secret as text, on its way to another process of the same user.
+    package func base64() -> String { unsafe withBytes { unsafe Base64.encode(Array($0)) } }
+
     /// Lends the bytes for the duration of `body`, which must not keep the pointer.
     func withBytes<Result, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result

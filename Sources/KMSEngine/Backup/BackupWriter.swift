@@ -35,22 +35,20 @@ package final class BackupWriter {
     ///
     /// - Parameters:
     ///   - name: Its path in the data directory.
+    ///   - file: Open for reading; it is read from its beginning, and not closed.
     ///   - onProgress: Called with the bytes that were read since the last call.
     /// - Throws: ``BackupFailure``.
     package func add(
-        _ name: String, at source: String, onProgress: (Int) -> Void
+        _ name: String, from file: Int32, onProgress: (Int) -> Void
     ) throws(BackupFailure) {
-        let file = open(source, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { throw .failing("open", source) }
-        defer { Glibc.close(file) }
         let end = lseek(file, 0, SEEK_END)
-        guard end >= 0, lseek(file, 0, SEEK_SET) == 0 else { throw .failing("read", source) }
+        guard end >= 0, lseek(file, 0, SEEK_SET) == 0 else { throw .failing("read", name) }
         try append(Self.bytes(of: UInt32(name.utf8.count)) + Array(name.utf8) + Self.bytes(of: UInt64(end)))
         var left = Int(end)
         var buffer = [UInt8](repeating: 0, count: BackupCipher.pieceByteCount)
         while left > 0 {
             let count = Glibc.read(file, &buffer, min(left, buffer.count))
-            guard count > 0 else { throw .failing("read", source) }
+            guard count > 0 else { throw .failing("read", name) }
             try append(buffer[..<count])
             left -= count
             onProgress(count)
