@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 import KMSAccess
 package import KMSCrypto
 package import KMSIdentity
@@ -22,9 +22,11 @@ package struct Engine: Sendable {
     package let accounts: AccountRegistry
     /// Everybody of every account.
     package let identities: IdentityDirectory
+    /// Where every call is recorded.
+    package let audit: AuditLog
 
     /// The store's setting that tells whether the root key is the one that it was made with.
-    private static let rootKeyCheck = "root-key.check"
+    static let rootKeyCheck = "root-key.check"
 
     /// Why an engine cannot start.
     package enum StartFailure: Error, Sendable {
@@ -34,15 +36,19 @@ package struct Engine: Sendable {
         /// The store holds records but not the mark of its root key.
         case unmarkedStore
         case crypto(CryptoFailure)
-        /// What the store keeps for the audit log could not be written there.
+        /// The stored key of the audit log does not open.
+        case auditKey(CryptoFailure)
+        /// The audit log cannot be opened, or what the store keeps for the audit log could not be written there.
         case audit(AuditFailure)
     }
 
     /// Reads the store and makes everything ready to answer.
     ///
-    /// - Parameter randomness: Where new key material comes from; tests inject material that they know.
+    /// - Parameters:
+    ///   - randomness: Where new key material comes from; tests inject material that they know.
+    ///   - auditDirectory: Where the audit log is, or is to be.
     package init(
-        store: any Store, rootKey: RootKey, randomness: any RandomSource = SystemRandomness(), audit: AuditLog,
+        store: any Store, rootKey: RootKey, randomness: any RandomSource = SystemRandomness(), auditDirectory: URL,
         configuration: EngineConfiguration = EngineConfiguration(), logger: Logger
     ) async throws(StartFailure) {
         let keyring: Keyring
@@ -62,9 +68,18 @@ package struct Engine: Sendable {
         identities = IdentityDirectory()
         do throws(StoreError) { try identities.load(contents) } catch { throw .store(error) }
 
+        let (chain, known) = try await Self.auditChain(keyring, contents, store)
+        do throws(AuditFailure) {
+            audit = try AuditLog(
+                directory: auditDirectory, chain: chain, note: known, configuration: configuration.audit, clock: clock,
+                logger: logger)
+        } catch {
+            throw .audit(error)
+        }
+
         let policies = PolicyRules(identities: identities)
         let directory = KeyDirectory()
-        let outbox = AuditOutbox(audit)
+        let outbox = AuditOutbox(audit, known: known)
         let ledger = Ledger(store: store, directory: directory, policies: policies, outbox: outbox)
         do throws(StoreError) { try ledger.load(contents) } catch { throw .store(error) }
         do throws(AuditFailure) { try await outbox.write(contents.auditLines) } catch { throw .audit(error) }
@@ -95,10 +110,17 @@ package struct Engine: Sendable {
             authenticator: authenticator, identities: identities, directory: directory, audit: audit, clock: clock)
         clockService = controllable.map {
             ClockService(
-                authenticator: authenticator, clock: $0, store: store, housekeeping: housekeeping, audit: audit
-            )
+                authenticator: authenticator, clock: $0, ledger: ledger, outbox: outbox, housekeeping: housekeeping)
         }
         accounts = AccountRegistry(store: store, identities: identities, keyring: keyring, clock: clock)
+    }
+
+    /// Ends what the engine does, once nothing is answered any more: what is not durable is made so, and the store is told how
+    /// far the audit log is.
+    package func finish() async {
+        try? await audit.sync()
+        await housekeeping.flush()
+        audit.close()
     }
 
     private static func checkRootKey(

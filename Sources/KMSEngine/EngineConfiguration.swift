@@ -10,6 +10,8 @@ package struct EngineConfiguration: Sendable {
     package var managedKeyRotationPeriodInDays = ManagedKeys.defaultRotationPeriodInDays
     /// How many there may be of each resource.
     package var quotas = ResourceQuotas()
+    /// How the audit log is kept.
+    package var audit = AuditConfiguration()
 
     package init() {}
 }

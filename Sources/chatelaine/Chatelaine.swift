@@ -55,6 +55,7 @@ struct Chatelaine: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             Initialize.self, Serve.self, Develop.self, AccountCommand.self, ExplainCommand.self, ClockCommand.self,
+            AuditCommand.self,
         ]
     )
 }

@@ -14,7 +14,6 @@ struct DataDirectory {
     static let standard = "chatelaine-data"
 
     let store: SQLiteStore
-    let audit: AuditLog
     let engine: Engine
     private let logger: Logger
     /// Whether nobody has an account in it yet.
@@ -28,28 +27,15 @@ struct DataDirectory {
         path: String, configuration: EngineConfiguration = EngineConfiguration(), logger: Logger
     ) async throws {
         self.logger = logger
-        let directory = URL(fileURLWithPath: path, isDirectory: true)
-        let storePath = directory.appendingPathComponent("chatelaine.sqlite").path
-        guard mkdir(directory.path, 0o700) == 0 || errno == EEXIST else {
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
             throw CommandFailure.operation("cannot create \(path): \(String(cString: strerror(errno)))")
         }
-        let rootKey = try Self.openRootKey(
-            FileSeal(path: directory.appendingPathComponent("root.key").path),
-            mayCreate: !FileManager.default.fileExists(atPath: storePath)
-        )
-        do throws(StoreError) {
-            store = try await SQLiteStore.open(in: directory.path)
-        } catch {
-            throw CommandFailure.operation("cannot open the store \(storePath): \(error)")
-        }
-        do throws(AuditFailure) {
-            audit = try AuditLog(directory: directory.appendingPathComponent("audit", isDirectory: true))
-        } catch {
-            throw CommandFailure.operation(error.description)
-        }
+        let (store, rootKey) = try await Self.openStore(at: path, mayCreate: true)
+        self.store = store
         do throws(Engine.StartFailure) {
             engine = try await Engine(
-                store: store, rootKey: rootKey, audit: audit, configuration: configuration, logger: logger
+                store: store, rootKey: rootKey, auditDirectory: Self.auditDirectory(in: path),
+                configuration: configuration, logger: logger
             )
         } catch {
             throw CommandFailure(error, path: path)
@@ -59,13 +45,37 @@ struct DataDirectory {
     /// Makes everything durable that is not yet, and lets go of the directory.
     func close() async {
         // Only now nothing is answered or done any more: what the log has, the next start need not write again.
-        await engine.housekeeping.flush()
-        audit.close()
+        await engine.finish()
         do throws(StoreError) {
             try await store.close()
         } catch {
             // Nothing that was committed depends on it.
             logger.warning("The store did not close cleanly", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    /// Where the audit log of the data directory at `path` is.
+    static func auditDirectory(in path: String) -> URL {
+        URL(fileURLWithPath: path, isDirectory: true).appendingPathComponent("audit", isDirectory: true)
+    }
+
+    /// Opens the store of the data directory at `path`, and the root key.
+    ///
+    /// - Parameter mayCreate: Whether both are made when there is no store.
+    /// - Throws: ``CommandFailure``.
+    static func openStore(
+        at path: String, mayCreate: Bool = false
+    ) async throws -> (store: SQLiteStore, rootKey: RootKey) {
+        let directory = URL(fileURLWithPath: path, isDirectory: true)
+        let storePath = directory.appendingPathComponent("chatelaine.sqlite").path
+        let isThere = FileManager.default.fileExists(atPath: storePath)
+        guard isThere || mayCreate else { throw CommandFailure.operation("there is no store in \(path)") }
+        let rootKey = try openRootKey(
+            FileSeal(path: directory.appendingPathComponent("root.key").path), mayCreate: !isThere)
+        do throws(StoreError) {
+            return (try await SQLiteStore.open(in: directory.path), rootKey)
+        } catch {
+            throw CommandFailure.operation("cannot open the store \(storePath): \(error)")
         }
     }
 
@@ -80,12 +90,13 @@ struct DataDirectory {
 }
 
 extension CommandFailure {
-    fileprivate init(_ failure: Engine.StartFailure, path: String) {
+    init(_ failure: Engine.StartFailure, path: String) {
         switch failure {
         case .store(let error): self = .operation("cannot read the store in \(path): \(error)")
         case .wrongRootKey: self = .operation("the root key is not the one that the store in \(path) was made with")
         case .unmarkedStore: self = .operation("the store in \(path) does not say which root key it was made with")
         case .crypto(let error): self = .operation("cannot use the root key: \(error)")
+        case .auditKey(let error): self = .operation("the key of the audit log in \(path) does not open: \(error)")
         case .audit(let error): self = .operation(error.description)
         }
     }

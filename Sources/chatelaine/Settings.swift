@@ -30,6 +30,7 @@ struct Settings {
         "partition": .text,
         "access-key-id": .text, "secret-access-key": .text, "credentials": .text, "clock": .text,
         "managed-key-rotation-days": .number,
+        "audit-file-size": .number, "audit-retention-days": .number, "audit-sync": .text,
     ]
     /// The option that only says where the others are.
     private static let fileOption = "config"
@@ -135,6 +136,7 @@ extension Settings {
             }
             configuration.managedKeyRotationPeriodInDays = days
         }
+        configuration.audit = try audit(options)
         return configuration
     }
 

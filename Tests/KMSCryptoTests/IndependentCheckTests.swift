@@ -28,7 +28,7 @@ struct IndependentCheckTests {
         .enabled(if: isContinuousBuild || python != nil, skipped), .timeLimit(.minutes(1)),
         arguments: [
             "root-key-v1.json", "domain-keys-v1.json", "wrapped-material-v1.json", "wrapped-secret-v1.json",
-            "ciphertext-v1.json", "import-v1.json",
+            "ciphertext-v1.json", "import-v1.json", "audit-chain-v1.json",
         ]
     )
     func `Python notices one changed digit`(file: String) throws {

@@ -1,11 +1,9 @@
 package import KMSAccess
 import KMSIdentity
 package import KMSModel
+import Logging
 
 extension Pipeline {
-    /// What policies are asked before the log is read.
-    private static let lookUp: ActionName = "cloudtrail:LookupEvents"
-
     /// Searches the audit log of the caller's account and region, and keeps a record of that.
     ///
     /// - Parameters:
@@ -16,25 +14,23 @@ extension Pipeline {
     package func lookUpEvents(
         _ query: AuditQuery, limit: Int, days: Int, by caller: Caller, from client: Client, requestID: String
     ) async throws(KMSError) -> AuditTrail.Findings {
-        let now = clock.now
-        var record = AuditRecord(
-            time: now, eventSource: "cloudtrail.amazonaws.com", eventName: "LookupEvents", eventID: RequestID.make(),
-            region: caller.region, account: caller.principal.account,
-            origin: .call(caller, client: client, requestID: requestID))
-        record.showsResources = false
+        var record = recordOfLookup(by: caller, from: client, requestID: requestID)
         let refusal = refusal(of: caller, client, doing: Self.lookUp, to: "*")
         record.outcome = refusal.map(AuditRecord.Failure.init)
-        do throws(AuditFailure) {
-            try await audit.append(record.line(), durably: false)
-        } catch {
-            throw KMSError(.kmsInternal, "The request could not be recorded.")
-        }
+        try await keep(record)
         if let refusal { throw refusal }
         do throws(AuditFailure) {
             return try await trail.search(
-                query, account: caller.principal.account, region: caller.region, limit: limit, days: days, now: now)
+                query, account: caller.principal.account, region: caller.region, limit: limit, days: days,
+                now: record.time)
         } catch {
             throw KMSError(.throttling, error.description)
         }
+    }
+
+    /// The refusal of a call whose record could not be kept.
+    func unrecorded(_ failure: AuditFailure) -> KMSError {
+        logger.critical("The audit log cannot be written", metadata: ["reason": "\(failure)"])
+        return KMSError(.kmsInternal, "The request could not be recorded.")
     }
 }

@@ -183,7 +183,7 @@ package struct IdentityService: Sendable {
 
     private func append(_ record: AuditRecord) async throws(QueryFailure) {
         try await written { () async throws(AuditFailure) in
-            try await audit.append(record.copies().flatMap { $0.line() }, durably: !record.isReadOnly)
+            try await audit.append(record.copies().flatMap { $0.line() }, record.isReadOnly ? .byPolicy : .now)
         }
     }
 

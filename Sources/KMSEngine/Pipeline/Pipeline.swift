@@ -35,9 +35,11 @@ package struct Pipeline: Sendable {
     let audit: AuditLog
     /// The same log, to be read.
     let trail: AuditTrail
+    /// How often that is done by LookupEvents.
+    let lookupRate = LookupRate()
     private let outbox: AuditOutbox
     let clock: any Clock
-    private let logger: Logger
+    let logger: Logger
 
     init(
         authenticator: Authenticator, directory: KeyDirectory, identities: IdentityDirectory, ledger: Ledger,
@@ -57,7 +59,7 @@ package struct Pipeline: Sendable {
         self.journal = journal
         self.managedKeys = managedKeys
         self.audit = audit
-        trail = AuditTrail(file: audit.url)
+        trail = AuditTrail(audit.files)
         self.outbox = outbox
         self.clock = clock
         self.logger = logger
@@ -100,11 +102,11 @@ package struct Pipeline: Sendable {
             if let kept = call.kept {
                 try await outbox.write([kept])
             } else {
-                try await audit.append(call.records.flatMap { $0.line() }, durably: !call.record.isReadOnly)
+                try await audit.append(
+                    call.records.flatMap { $0.line() }, call.record.isReadOnly ? .byPolicy : .now)
             }
         } catch {
-            logger.critical("The audit log cannot be written", metadata: ["reason": "\(error)"])
-            return .failure(KMSError(.kmsInternal, "The request could not be recorded."))
+            return .failure(unrecorded(error))
         }
         return result
     }

@@ -50,6 +50,7 @@ package actor Housekeeping: Service {
             var looks = 0
             while !Task.isCancelled {
                 await self.doWhatIsDue()
+                await self.writeRestOfAudit()
                 looks += 1
                 if looks.isMultiple(of: Self.looksBetweenFlushes) { await self.flush() }
                 try? await Task.sleep(for: self.interval)
@@ -62,9 +63,18 @@ package actor Housekeeping: Service {
     package func flush() async {
         await flushUse()
         do throws(StoreError) {
-            try await ledger.forgetWrittenLines()
+            try await ledger.noteAuditLog()
         } catch {
-            logger.error("Audit lines that were written are still kept", metadata: ["reason": "\(error)"])
+            logger.error("The store was not told how far the audit log is", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    /// Writes the records that the audit log did not take when their changes were made.
+    private func writeRestOfAudit() async {
+        do throws(AuditFailure) {
+            try await outbox.writeRest()
+        } catch {
+            logger.critical("The audit log cannot be written", metadata: ["reason": "\(error)"])
         }
     }
 

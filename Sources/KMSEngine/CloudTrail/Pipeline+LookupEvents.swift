@@ -1,0 +1,140 @@
+package import KMSAccess
+import KMSIdentity
+package import KMSModel
+
+extension Pipeline {
+    static let cloudTrail = "cloudtrail.amazonaws.com"
+    /// What policies are asked before the log is read.
+    static let lookUp: ActionName = "cloudtrail:LookupEvents"
+
+    /// Answers a request of CloudTrail's LookupEvents, and keeps its record before the answer leaves.
+    ///
+    /// - Returns: The output as JSON.
+    /// - Throws: ``KMSError``: of authentication, `AccessDeniedException`, `ThrottlingException`, `SerializationException`,
+    ///   and what LookupEvents declares.
+    package func lookUpEvents(
+        _ request: SignedRequest, from client: Client, requestID: String
+    ) async throws(KMSError) -> [UInt8] {
+        let caller: Caller
+        do throws(AuthenticationFailure) {
+            caller = try authenticator.verify(
+                request, expecting: .cloudTrail, at: clock.signingTime, serverTime: clock.now)
+        } catch {
+            throw KMSError(error)
+        }
+        let body =
+            request.body.isEmpty ? .object(JSONObject()) : try? JSONParser.parse(request.body, refusingDuplicates: true)
+        var record = recordOfLookup(by: caller, from: client, requestID: requestID)
+        let lookup: EventLookup?
+        var refusal: KMSError?
+        do throws(KMSError) {
+            lookup = try self.lookup(body, by: caller, from: client, &record)
+        } catch {
+            (lookup, refusal) = (nil, error)
+        }
+        record.outcome = refusal.map(AuditRecord.Failure.init)
+        try await keep(record)
+        if let refusal { throw refusal }
+        guard let lookup, case .object(let object)? = body else { return Self.output(EventLookup.Page(), token: nil) }
+        return try await page(of: lookup, object)
+    }
+
+    /// The search that a request asks for, once it may be made; nil when there is nothing to be found.
+    private func lookup(
+        _ body: JSONValue?, by caller: Caller, from client: Client, _ record: inout AuditRecord
+    ) throws(KMSError) -> EventLookup? {
+        let realm = Realm(account: caller.principal.account, region: caller.region)
+        guard lookupRate.admits(realm, at: clock.signingTime) else { throw KMSError(.throttling, "Rate exceeded") }
+        guard case .object(let object)? = body else { throw KMSError(.serialization) }
+        record.requestParameters = Self.recordedLookup.parameters(of: object)
+        if let refusal = refusal(of: caller, client, doing: Self.lookUp, to: "*") { throw refusal }
+        let request = try EventLookupRequest(object)
+        let position: AuditPosition? =
+            if let token = request.token {
+                try EventLookupRequest.position(in: token, of: object, by: realm.account, in: realm.region)
+            } else {
+                nil
+            }
+        guard !EventLookupRequest.wantsInsights(object) else { return nil }
+        return EventLookup(request, account: realm.account, region: realm.region, start: position, now: clock.now)
+    }
+
+    private func page(of lookup: EventLookup, _ body: JSONObject) async throws(KMSError) -> [UInt8] {
+        let page: EventLookup.Page
+        do throws(AuditFailure) {
+            page = try await trail.look(up: lookup)
+        } catch {
+            throw KMSError(.throttling, error.description)
+        }
+        let token = page.next.map {
+            EventLookupRequest.token(for: $0, of: body, by: lookup.account, in: lookup.region)
+        }
+        return Self.output(page, token: token)
+    }
+
+    private static func output(_ page: EventLookup.Page, token: String?) -> [UInt8] {
+        var writer = JSONWriter(capacity: 4096)
+        writer.object { writer in
+            writer.name("Events")
+            writer.array { writer in
+                for (record, text) in page.events { AuditEvent(record).write(to: &writer, text: text) }
+            }
+            if let token { writer.member("NextToken", token) }
+        }
+        return writer.bytes
+    }
+
+    // MARK: Records
+
+    private static let recordedLookup = RecordedCall.read(
+        "LookupAttributes", "StartTime", "EndTime", "EventCategory", "MaxResults", "NextToken")
+
+    /// The record of looking up events, as it begins.
+    func recordOfLookup(by caller: Caller, from client: Client, requestID: String) -> AuditRecord {
+        var record = AuditRecord(
+            time: clock.now, eventSource: Self.cloudTrail, eventName: "LookupEvents", eventID: RequestID.make(),
+            region: caller.region, account: caller.principal.account,
+            origin: .call(caller, client: client, requestID: requestID))
+        record.showsResources = false
+        return record
+    }
+
+    /// Keeps the record of a call that changes nothing.
+    ///
+    /// - Throws: ``KMSError`` with `KMSInternalException`.
+    func keep(_ record: AuditRecord) async throws(KMSError) {
+        do throws(AuditFailure) {
+            try await audit.append(record.line())
+        } catch {
+            throw unrecorded(error)
+        }
+    }
+}
+
+extension AuditEvent {
+    /// Writes the event as LookupEvents shows it.
+    ///
+    /// - Parameter text: The record as JSON.
+    fileprivate func write(to writer: inout JSONWriter, text: String) {
+        writer.object { writer in
+            writer.member("EventId", id)
+            writer.member("EventName", name)
+            writer.member("ReadOnly", record["readOnly"] == .bool(true) ? "true" : "false")
+            if let accessKeyID { writer.member("AccessKeyId", accessKeyID) }
+            writer.name("EventTime")
+            writer.integer(UTCTime.seconds(ofISO8601: time) ?? 0)
+            writer.member("EventSource", source)
+            if let userName { writer.member("Username", userName) }
+            writer.name("Resources")
+            writer.array { writer in
+                for resource in record.objects("resources") {
+                    writer.object { writer in
+                        writer.member("ResourceType", resource.text("type") ?? "")
+                        writer.member("ResourceName", resource.text("ARN") ?? "")
+                    }
+                }
+            }
+            writer.member("CloudTrailEvent", text)
+        }
+    }
+}
