@@ -3,6 +3,7 @@
 #   make serve     build a release and serve on 127.0.0.1:4599, with the data in ./chatelaine-data
 #   make test      build everything once, check it, and run all tests
 #   make bench     what a decision costs, requests per second beside an echo server, latency while RSA keys are made
+#   make bench-audit   what it costs to have every audit record on the disk before its answer
 #   make build, lint, format, generate, install-dependencies
 #
 # Flags for the server: make serve SERVE_FLAGS='--listen 127.0.0.1:4600'
@@ -10,7 +11,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: serve build test bench lint format generate clean
+.PHONY: serve build test bench bench-audit lint format generate clean
 .PHONY: install-dependencies install-system-libraries install-test-tools install-bench-tools
 
 # One configuration and one set of flags for every target, so that nothing is built twice: `swift test` would otherwise
@@ -53,6 +54,9 @@ bench: build install-bench-tools
 	$(PYTHON) Benchmarks/load.py
 	$(PYTHON) Benchmarks/slow_work.py
 
+bench-audit: build install-bench-tools
+	$(PYTHON) Benchmarks/audit_sync.py
+
 lint:
 	swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
 	$(PYTHON) scripts/check-sources.py
@@ -86,6 +90,7 @@ install-test-tools:
 	command -v openssl >/dev/null || missing+=(openssl); \
 	command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core); \
 	command -v chromedriver >/dev/null || missing+=(chromium-driver); \
+	command -v strace >/dev/null || missing+=(strace); \
 	if ! python3 -c 'import $(PYTHON_MODULES)' 2>/dev/null && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then \
 		missing+=(python3-venv); fi; \
 	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi; \

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import KMSCrypto
 import KMSEngine
+import KMSModel
 import KMSStore
 import KMSStoreSQLite
 
@@ -13,8 +14,9 @@ struct AuditCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Find every record that was removed, changed, moved or added, and say where.",
             discussion: """
-                The server must not be running: a data directory is one process's at a time. Nothing is changed. The exit \
-                code is 0 when the log is whole, and 1 when it is not or cannot be read.
+                A server that runs over the data directory does it itself, beside its work; without one the command reads \
+                the files. Nothing is changed. The exit code is 0 when the log is whole, and 1 when it is not or cannot be \
+                read.
                 """)
 
         @OptionGroup var data: DataOptions
@@ -23,39 +25,42 @@ struct AuditCommand: ParsableCommand {
             let settings = try Settings(config: data.config)
             try ProcessHardening.apply()
             let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
-            let report = try await Self.report(onLogIn: path)
-            for line in report.lines { announce(line) }
-            guard report.isWhole else { throw CommandFailure.operation("the audit log in \(path) is not whole") }
+            let progress = ProgressLine("verifying the audit log")
+            let answer = try await Self.askServer(of: path, progress)
+            let result = if let answer { answer } else { try await Self.verify(path, progress) }
+            progress.end()
+            for line in result.lines { announce(line) }
+            guard result.isWhole else { throw CommandFailure.operation("the audit log in \(path) is not whole") }
         }
 
-        private static func report(onLogIn path: String) async throws -> AuditReport {
-            let (store, rootKey) = try await DataDirectory.openStore(at: path)
-            do {
-                let report = try await verify(path, store, rootKey)
-                try? await store.close()
-                return report
-            } catch {
-                try? await store.close()
-                throw error
+        /// Nil when no server runs.
+        private static func askServer(of path: String, _ progress: ProgressLine) async throws -> AuditResult? {
+            let answer = try await ControlClient(in: path)?.send(ControlRequest(ControlCommand.auditVerify)) { step in
+                if let done = step.number("done"), let total = step.number("total") {
+                    progress.show(Int(done), of: Int(total))
+                }
             }
+            return answer.map(AuditResult.init)
         }
 
-        private static func verify(_ path: String, _ store: SQLiteStore, _ rootKey: RootKey) async throws -> AuditReport
-        {
+        private static func verify(_ path: String, _ progress: ProgressLine) async throws -> AuditResult {
+            let lock = try await DirectoryLock(path)
+            defer { lock.release() }
+            let (store, rootKey) = try await DataDirectory.openStore(at: path)
             let verification: AuditVerification?
             do throws(Engine.StartFailure) {
                 verification = try await AuditVerification.ofStoppedServer(
                     store, rootKey: rootKey, directory: DataDirectory.auditDirectory(in: path))
             } catch {
+                try? await store.close()
                 throw CommandFailure(error, path: path)
             }
+            try? await store.close()
             guard let verification else {
                 throw CommandFailure.operation("the audit log in \(path) is not chained: no server has begun that yet")
             }
-            let progress = ProgressLine("verifying the audit log")
-            defer { progress.end() }
             do throws(AuditFailure) {
-                return try verification.run { progress.show($0, of: $1) }
+                return AuditResult(try verification.run { progress.show($0, of: $1) })
             } catch {
                 throw CommandFailure.operation(error.description)
             }
@@ -63,23 +68,83 @@ struct AuditCommand: ParsableCommand {
     }
 }
 
-extension AuditReport {
-    /// What is to be told, a finding or a fact in each.
-    var lines: [String] {
-        var lines = findings.map(\.description)
-        if hasMoreFindings { lines.append("… and more") }
-        let records = "\(recordCount) records in \(fileCount) files"
-        if let sequences, let times {
-            lines.append(
+extension ControlCommand {
+    static let auditVerify = "audit verify"
+    private static let pause = Duration.milliseconds(200)
+
+    /// Verifies the audit log that the server writes.
+    static func auditVerification(of engine: Engine) -> ControlCommand {
+        enum Step: Sendable {
+            case progress(Int, Int)
+            case end(Result<AuditReport, AuditFailure>)
+        }
+        return ControlCommand(name: auditVerify) { _, progress in
+            let (steps, continuation) = AsyncStream<Step>.makeStream()
+            // Reading all of a log takes minutes: no event loop may wait for it.
+            let thread = Thread {
+                var last = ContinuousClock.now
+                let report = Result { () throws(AuditFailure) in
+                    try engine.auditVerification.run { done, total in
+                        guard ContinuousClock.now - last > pause else { return }
+                        last = .now
+                        continuation.yield(.progress(done, total))
+                    }
+                }
+                continuation.yield(.end(report))
+                continuation.finish()
+            }
+            thread.start()
+            for await step in steps {
+                switch step {
+                case .progress(let done, let total):
+                    await progress(JSONObject(["done": .number(String(done)), "total": .number(String(total))]))
+                case .end(.success(let report)): return AuditResult(report).object
+                case .end(.failure(let failure)): throw CommandFailure.operation(failure.description)
+                }
+            }
+            throw CommandFailure.operation("the audit log was not verified")
+        }
+    }
+}
+
+/// What a verification tells people.
+struct AuditResult {
+    /// A finding or a fact in each.
+    let lines: [String]
+    let isWhole: Bool
+
+    init(_ report: AuditReport) {
+        isWhole = report.isWhole
+        lines = report.findings.map(\.description) + Self.facts(of: report)
+    }
+
+    /// What a server answered.
+    init(_ object: JSONObject) {
+        isWhole = object.flag("isWhole")
+        lines = object.texts("lines")
+    }
+
+    /// What a server answers.
+    var object: JSONObject {
+        JSONObject(["isWhole": .bool(isWhole), "lines": .array(lines.map(JSONValue.string))])
+    }
+
+    private static func facts(of report: AuditReport) -> [String] {
+        var facts = report.hasMoreFindings ? ["… and more"] : []
+        let records = "\(report.recordCount) records in \(report.fileCount) files"
+        if let sequences = report.sequences, let times = report.times {
+            facts.append(
                 "\(records), from \(sequences.lowerBound) (\(times.first)) to \(sequences.upperBound) (\(times.last))")
         } else {
-            lines.append(records)
+            facts.append(records)
         }
-        if olderLineCount > 0 {
-            lines.append("\(olderLineCount) records are older than the chain, which ties all of them together")
+        if report.olderLineCount > 0 {
+            facts.append("\(report.olderLineCount) records are older than the chain, which ties all of them together")
         }
-        if endsWithHalfLine { lines.append("the last line is half a record: the server was killed while it wrote it") }
-        lines.append(isWhole ? "the audit log is whole" : "the audit log is NOT whole")
-        return lines
+        if report.endsWithHalfLine {
+            facts.append("the last line is half a record: the server was killed while it wrote it")
+        }
+        facts.append(report.isWhole ? "the audit log is whole" : "the audit log is NOT whole")
+        return facts
     }
 }

@@ -13,8 +13,10 @@ import Logging
 struct DataDirectory {
     static let standard = "chatelaine-data"
 
+    let path: String
     let store: SQLiteStore
     let engine: Engine
+    private let lock: DirectoryLock
     private let logger: Logger
     /// Whether nobody has an account in it yet.
     var isNew: Bool { engine.identities.accounts.isEmpty }
@@ -30,6 +32,8 @@ struct DataDirectory {
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
             throw CommandFailure.operation("cannot create \(path): \(String(cString: strerror(errno)))")
         }
+        self.path = path
+        lock = try await DirectoryLock(path)
         let (store, rootKey) = try await Self.openStore(at: path, mayCreate: true)
         self.store = store
         do throws(Engine.StartFailure) {
@@ -52,6 +56,7 @@ struct DataDirectory {
             // Nothing that was committed depends on it.
             logger.warning("The store did not close cleanly", metadata: ["reason": "\(error)"])
         }
+        lock.release()
     }
 
     /// Where the audit log of the data directory at `path` is.

@@ -38,7 +38,9 @@ struct RunningService: Service {
         ) { [address, announce] port in
             await announce(address.url(port: port))
         }
-        try await ServiceGroup(services: [data.engine.housekeeping, server], logger: logger).run()
+        let control = try await ControlSocket(
+            in: data.path, [.auditVerification(of: data.engine)], logger: logger)
+        try await ServiceGroup(services: [data.engine.housekeeping, control, server], logger: logger).run()
     }
 
     private func doWhatIsOverdue() async {

@@ -89,7 +89,8 @@ extension AuditFiles {
         return line.link.sequence
     }
 
-    private static func isSame(_ descriptor: Int32, _ file: URL) -> Bool {
+    /// Whether `file` is the one that is open.
+    static func isSame(_ descriptor: Int32, _ file: URL) -> Bool {
         var (mine, other) = (stat(), stat())
         return fstat(descriptor, &mine) == 0 && stat(file.path, &other) == 0 && mine.st_ino == other.st_ino
             && mine.st_dev == other.st_dev

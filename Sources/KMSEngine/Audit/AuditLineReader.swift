@@ -34,6 +34,9 @@ struct AuditLineReader: ~Copyable {
 
     deinit { close(descriptor) }
 
+    /// Whether `file` is what is read.
+    func reads(_ file: URL) -> Bool { AuditFiles.isSame(descriptor, file) }
+
     /// What comes next; nil at the end.
     ///
     /// - Throws: ``AuditFailure`` when the file cannot be read.

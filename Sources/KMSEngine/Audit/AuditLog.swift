@@ -41,6 +41,8 @@ package final class AuditLog: Sendable {
     /// The last record that is on the disk.
     private let durable: Mutex<ChainLink>
     private let pending = Mutex(Pending())
+    /// Whether the last record could not be written.
+    private let isFailing = Atomic(false)
     private let signal = DispatchSemaphore(value: 0)
     private let closed = DispatchSemaphore(value: 0)
 
@@ -87,12 +89,19 @@ package final class AuditLog: Sendable {
         let records = UnchainedRecords(lines)
         while true {
             let today = UTCTime.day(of: clock.now)
-            let isWritten = try tail.withLock { tail throws(AuditFailure) in
-                try tail.append(records, on: today, with: chain)
+            let isWritten: Bool
+            do throws(AuditFailure) {
+                isWritten = try tail.withLock { tail throws(AuditFailure) in
+                    try tail.append(records, on: today, with: chain)
+                }
+            } catch {
+                note(error)
+                throw error
             }
             if isWritten { break }
             await anotherFile()
         }
+        noteSuccess()
         switch durability {
         case .now: try await sync()
         case .byPolicy: if configuration.sync == .everyGroup { try await sync() }
@@ -122,6 +131,18 @@ package final class AuditLog: Sendable {
             }
             if isClosed { writer.resume() } else { signal.signal() }
         }
+    }
+
+    /// Says once that nothing can be recorded: every request would say it otherwise.
+    private func note(_ failure: AuditFailure) {
+        guard !pending.withLock({ $0.isClosed }), !isFailing.exchange(true, ordering: .relaxed) else { return }
+        logger.critical(
+            "The audit log cannot be written; until it can, requests are refused", metadata: ["reason": "\(failure)"])
+    }
+
+    private func noteSuccess() {
+        guard isFailing.load(ordering: .relaxed), isFailing.exchange(false, ordering: .relaxed) else { return }
+        logger.notice("The audit log can be written again")
     }
 
     /// The last record that would survive a power cut.
@@ -177,7 +198,7 @@ package final class AuditLog: Sendable {
         } catch {
             // What the system could not write it may have forgotten: nobody is told that a record is kept until it can.
             tail.withLock { $0.failure = error }
-            logger.critical("The audit log cannot be written", metadata: ["reason": "\(error)"])
+            note(error)
             return .failure(error)
         }
         tail.withLock { $0.failure = nil }

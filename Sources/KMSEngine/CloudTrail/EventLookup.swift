@@ -7,7 +7,7 @@ import KMSModel
 /// Source: CloudTrail API Reference, LookupEvents.
 struct EventLookup: Sendable {
     /// How much of the log a page may read, in bytes; a page may be empty and not the last, as CloudTrail's may.
-    private static let mostBytes = 32 << 20
+    private static let mostBytes = 128 << 20
     /// How much earlier than its place in the log the time of a call can be: it waits in turn, or makes a key.
     private static let longestCall: TimeInterval = 3600
     /// How far back events are found.

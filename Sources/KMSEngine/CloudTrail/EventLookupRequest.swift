@@ -27,6 +27,8 @@ struct EventLookupRequest: Sendable {
     let end: Date?
     /// How many events a page has at most.
     let limit: Int
+    /// Whether only insights are asked for: events of other services, of which there are none here.
+    let wantsInsights: Bool
     /// Where the page before ended, as it said; nil for the first page.
     let token: String?
 
@@ -39,8 +41,9 @@ struct EventLookupRequest: Sendable {
         if let start, let end, start > end {
             throw KMSError(.invalidTimeRange, "The start time must not be after the end time.")
         }
-        // Insights are events of other services; there are none here.
-        if let category = try Self.text("EventCategory", in: body), category != "insight" {
+        let category = try Self.text("EventCategory", in: body)
+        wantsInsights = category != nil
+        guard category ?? "insight" == "insight" else {
             throw KMSError(.invalidEventCategory, "The only event category that can be specified is insight.")
         }
         limit = try Self.limit(in: body)
@@ -105,9 +108,6 @@ struct EventLookupRequest: Sendable {
         default: throw KMSError(.serialization)
         }
     }
-
-    /// Whether only insights are asked for.
-    static func wantsInsights(_ body: JSONObject) -> Bool { body.text("EventCategory") == "insight" }
 
     // MARK: Token
 

@@ -22,41 +22,37 @@ extension Pipeline {
         } catch {
             throw KMSError(error)
         }
-        let body =
-            request.body.isEmpty ? .object(JSONObject()) : try? JSONParser.parse(request.body, refusingDuplicates: true)
         var record = recordOfLookup(by: caller, from: client, requestID: requestID)
-        let lookup: EventLookup?
-        var refusal: KMSError?
+        let result: Result<[UInt8], KMSError>
         do throws(KMSError) {
-            lookup = try self.lookup(body, by: caller, from: client, &record)
+            result = .success(try await found(request.body, by: caller, from: client, &record))
         } catch {
-            (lookup, refusal) = (nil, error)
+            record.outcome = AuditRecord.Failure(error)
+            result = .failure(error)
         }
-        record.outcome = refusal.map(AuditRecord.Failure.init)
         try await keep(record)
-        if let refusal { throw refusal }
-        guard let lookup, case .object(let object)? = body else { return Self.output(EventLookup.Page(), token: nil) }
-        return try await page(of: lookup, object)
+        return try result.get()
     }
 
-    /// The search that a request asks for, once it may be made; nil when there is nothing to be found.
-    private func lookup(
-        _ body: JSONValue?, by caller: Caller, from client: Client, _ record: inout AuditRecord
-    ) throws(KMSError) -> EventLookup? {
+    private func found(
+        _ bytes: [UInt8], by caller: Caller, from client: Client, _ record: inout AuditRecord
+    ) async throws(KMSError) -> [UInt8] {
         let realm = Realm(account: caller.principal.account, region: caller.region)
         guard lookupRate.admits(realm, at: clock.signingTime) else { throw KMSError(.throttling, "Rate exceeded") }
-        guard case .object(let object)? = body else { throw KMSError(.serialization) }
-        record.requestParameters = Self.recordedLookup.parameters(of: object)
+        let parsed = bytes.isEmpty ? .object(JSONObject()) : try? JSONParser.parse(bytes, refusingDuplicates: true)
+        guard case .object(let body)? = parsed else { throw KMSError(.serialization) }
+        record.requestParameters = Self.recordedLookup.parameters(of: body)
         if let refusal = refusal(of: caller, client, doing: Self.lookUp, to: "*") { throw refusal }
-        let request = try EventLookupRequest(object)
-        let position: AuditPosition? =
+        let request = try EventLookupRequest(body)
+        let start: AuditPosition? =
             if let token = request.token {
-                try EventLookupRequest.position(in: token, of: object, by: realm.account, in: realm.region)
+                try EventLookupRequest.position(in: token, of: body, by: realm.account, in: realm.region)
             } else {
                 nil
             }
-        guard !EventLookupRequest.wantsInsights(object) else { return nil }
-        return EventLookup(request, account: realm.account, region: realm.region, start: position, now: clock.now)
+        guard !request.wantsInsights else { return Self.output(EventLookup.Page(), token: nil) }
+        return try await page(
+            of: EventLookup(request, account: realm.account, region: realm.region, start: start, now: clock.now), body)
     }
 
     private func page(of lookup: EventLookup, _ body: JSONObject) async throws(KMSError) -> [UInt8] {
@@ -106,7 +102,7 @@ extension Pipeline {
         do throws(AuditFailure) {
             try await audit.append(record.line())
         } catch {
-            throw unrecorded(error)
+            throw KMSError(error)
         }
     }
 }

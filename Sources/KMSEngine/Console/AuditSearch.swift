@@ -75,6 +75,7 @@ struct AuditSearch {
         }
         if let name = query.name, !event.name.lowercased().hasPrefix(name.lowercased()) { return false }
         if let key = query.key, !event.resources.contains(where: { $0.contains(key) }) { return false }
+        if let from = query.from, event.time < from { return false }
         // The last day is included.
         if let to = query.to, event.time.prefix(to.count) > to { return false }
         if let until = query.until, event.time > until { return false }

@@ -1,7 +1,6 @@
 package import KMSAccess
 import KMSIdentity
 package import KMSModel
-import Logging
 
 extension Pipeline {
     /// Searches the audit log of the caller's account and region, and keeps a record of that.
@@ -28,9 +27,4 @@ extension Pipeline {
         }
     }
 
-    /// The refusal of a call whose record could not be kept.
-    func unrecorded(_ failure: AuditFailure) -> KMSError {
-        logger.critical("The audit log cannot be written", metadata: ["reason": "\(failure)"])
-        return KMSError(.kmsInternal, "The request could not be recorded.")
-    }
 }

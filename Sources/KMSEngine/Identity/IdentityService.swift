@@ -191,7 +191,6 @@ package struct IdentityService: Sendable {
         do throws(AuditFailure) {
             try await write()
         } catch {
-            logger.critical("The audit log cannot be written", metadata: ["reason": "\(error)"])
             throw .unavailable
         }
     }

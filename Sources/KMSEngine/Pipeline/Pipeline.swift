@@ -39,7 +39,7 @@ package struct Pipeline: Sendable {
     let lookupRate = LookupRate()
     private let outbox: AuditOutbox
     let clock: any Clock
-    let logger: Logger
+    private let logger: Logger
 
     init(
         authenticator: Authenticator, directory: KeyDirectory, identities: IdentityDirectory, ledger: Ledger,
@@ -106,7 +106,7 @@ package struct Pipeline: Sendable {
                     call.records.flatMap { $0.line() }, call.record.isReadOnly ? .byPolicy : .now)
             }
         } catch {
-            return .failure(unrecorded(error))
+            return .failure(KMSError(error))
         }
         return result
     }
@@ -350,6 +350,9 @@ package struct Pipeline: Sendable {
 }
 
 extension KMSError {
+    /// What a caller may learn of an audit log that cannot be written.
+    init(_ failure: AuditFailure) { self.init(.kmsInternal, "The request could not be recorded.") }
+
     /// What a caller may learn of a failing store.
     init(_ failure: StoreError) {
         switch failure {

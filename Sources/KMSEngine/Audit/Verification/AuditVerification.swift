@@ -26,8 +26,9 @@ package struct AuditVerification: Sendable {
     /// - Parameter progress: Called now and then with how many bytes of how many were read.
     /// - Throws: ``AuditFailure`` when a file cannot be read.
     package func run(progress: (Int, Int) -> Void = { _, _ in }) throws(AuditFailure) -> AuditReport {
+        // First of all, so that it is read also when it is closed in this moment, and then not twice.
         let current = try? AuditLineReader(files.current)
-        let closed = try files.closed()
+        let closed = try files.closed().filter { !(current?.reads(files.url(of: $0)) ?? false) }
         var run = Run(inspection: ChainInspection(chain: chain, known: known), total: size(of: closed))
         if let older = closed.first, older.firstSequence == 0 {
             run.bases.append(try files.origin(with: older))
@@ -35,8 +36,11 @@ package struct AuditVerification: Sendable {
             run.bases.append(.origin)
         }
         for file in closed {
+            let url = files.url(of: file)
+            // It was too old to be kept; then the log itself says so.
+            guard FileManager.default.fileExists(atPath: url.path) else { continue }
             run.report.fileCount += 1
-            var reader = try AuditLineReader(files.url(of: file))
+            var reader = try AuditLineReader(url)
             try run.read(&reader, name: file.name, isOlder: file.firstSequence == 0, isLast: false, progress)
         }
         if var current {

@@ -6,7 +6,7 @@ import KMSCrypto
 /// it, whatever that one is, and where they do not belong together the numbers tell what happened.
 struct ChainInspection {
     /// How many findings are listed: who needs more has lost the log.
-    private static let mostFindings = 1000
+    private static let mostFindings = 200
     /// How many of the last records are remembered, for those that stand at the wrong place near their own.
     private static let memory = 64
 
