@@ -2,6 +2,7 @@
 #
 #   make serve     build a release and serve on 127.0.0.1:4599, with the data in ./chatelaine-data
 #   make test      build everything once, check it, and run all tests
+#   make bench-console  the console with 10,000 keys: what its pages take, and what other callers wait meanwhile
 #   make bench     what a decision costs, requests per second beside an echo server, latency while RSA keys are made
 #   make bench-audit   what it costs to have every audit record on the disk before its answer
 #   make build, lint, format, generate, install-dependencies
@@ -11,7 +12,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: serve build test bench bench-audit lint format generate clean
+.PHONY: serve build test bench bench-audit bench-console lint format generate clean
 .PHONY: install-dependencies install-system-libraries install-test-tools install-bench-tools
 
 # One configuration and one set of flags for every target, so that nothing is built twice: `swift test` would otherwise
@@ -56,6 +57,10 @@ bench: build install-bench-tools
 
 bench-audit: build install-bench-tools
 	$(PYTHON) Benchmarks/audit_sync.py
+
+# The console's pages with 10,000 keys, and what others wait meanwhile.
+bench-console: build install-test-tools
+	$(PYTHON) Benchmarks/console.py
 
 lint:
 	swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)

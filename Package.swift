@@ -156,7 +156,7 @@ let package = Package(
         // What a decision costs, beside a seal: `make bench`.
         .executableTarget(
             name: "access-benchmark",
-            dependencies: ["KMSModel", "KMSAccess", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: ["KMSModel", "KMSAccess", "KMSEngine", .product(name: "Crypto", package: "swift-crypto")],
             path: "Benchmarks/Access",
             swiftSettings: strict
         ),

@@ -1,11 +1,12 @@
 import Crypto
 import Foundation
 import KMSAccess
+import KMSEngine
 import KMSModel
 
-/// What one decision costs beside one AES-256-GCM seal of 32 bytes.
+/// What one decision, and holding a request to the quotas of its account, cost beside one AES-256-GCM seal of 32 bytes.
 ///
-/// Both are measured in one run, in rounds that take turns, and the medians are compared. The question is made anew for
+/// All are measured in one run, in rounds that take turns, and the medians are compared. The question is made anew for
 /// each decision, and the nonce for each seal.
 @main
 enum AccessBenchmark {
@@ -26,10 +27,11 @@ enum AccessBenchmark {
                 == .allowed(.keyPolicyAndIdentity(statement: 9))
         else { throw CocoaError(.coderInvalidValue) }
 
+        var admission = try Admission()
         let key = SymmetricKey(size: .bits256)
         let plaintext = Data(repeating: 7, count: 32)
         let nonce = AES.GCM.Nonce()
-        var samples: [[Double]] = Array(repeating: [], count: 5)
+        var samples: [[Double]] = Array(repeating: [], count: 7)
         var sink = 0
         func decide(_ policy: KeyPolicy, _ policies: CallerPolicies) -> Double {
             time { if caller.question().decision(under: policy, policies: policies).isAllowed { sink += 1 } }
@@ -40,6 +42,8 @@ enum AccessBenchmark {
             samples[2].append(decide(crowded, none))
             samples[3].append(try time { sink += try AES.GCM.seal(plaintext, using: key).tag.count })
             samples[4].append(try time { sink += try AES.GCM.seal(plaintext, using: key, nonce: nonce).tag.count })
+            samples[5].append(time { sink += admission.admit(amongst: 1) })
+            samples[6].append(time { sink += admission.admit(amongst: 1000) })
         }
         guard sink > 0 else { return }
         let medians = samples.map { $0.sorted()[$0.count / 2] }
@@ -48,6 +52,8 @@ enum AccessBenchmark {
         report("key policy of ten statements about the caller, two conditions each", medians[2], medians[3])
         report("AES-256-GCM seal of 32 bytes", medians[3], medians[3])
         report("AES-256-GCM seal of 32 bytes with a nonce that is there", medians[4], medians[3])
+        report("request quotas of one account", medians[5], medians[3])
+        report("request quotas of a thousand accounts in turn", medians[6], medians[3])
     }
 
     /// Microseconds for one call.

@@ -11,7 +11,7 @@ import KMSModel
 /// signed in: the console itself decides nothing.
 package struct Console: Sendable {
     /// The cookie that a session is known by.
-    static let sessionCookie = "chatelaine-session"
+    static let sessionCookie = ConsoleCookie("chatelaine-session")
 
     private let engine: Engine
     private let site: Site
@@ -29,7 +29,7 @@ package struct Console: Sendable {
     package func respond(to request: ConsoleRequest) async -> ConsoleResponse {
         if request.path.first == "assets" { return site.asset(request.path.dropFirst().first ?? "") ?? notFound(nil) }
         if request.path == ["sign-in"] { return await signIn.respond(to: request) }
-        guard let name = request.cookies[Self.sessionCookie],
+        guard let name = Self.sessionCookie.value(in: request),
             let session = sessions.session(name, at: engine.signIn.time)
         else { return signIn.ask(for: request) }
         if request.isPost, !isGenuine(request, session) {
@@ -47,6 +47,7 @@ package struct Console: Sendable {
             // The access key is gone or inactive, or the session of a role is over.
             return signIn.end(name, refusing: request)
         }
+        if request.path == ["region"] { return await RegionSwitch(visit: visit).respond() }
         guard request.path.count > 1 else { return .seeOther("\(visit.base)/keys") }
         do throws(ConsoleFailure) {
             return try await page(visit) ?? notFound(visit)

@@ -53,12 +53,12 @@ struct Visit: Sendable {
     {
         var writer = JSONWriter()
         writer.value(.object(members))
-        let answer = await engine.pipeline.answer(
-            writer.bytes, for: operation, by: caller, from: request.client, requestID: RequestID.make())
-        switch answer {
-        case .success(let body): return try Self.object(in: body)
-        case .failure(let error): throw ConsoleFailure(error)
+        let body = try await again { () async throws(KMSError) in
+            try await engine.pipeline.answer(
+                writer.bytes, for: operation, by: caller, from: request.client, requestID: RequestID.make()
+            ).get()
         }
+        return try Self.object(in: body)
     }
 
     /// Calls an operation of IAM.
@@ -97,15 +97,34 @@ struct Visit: Sendable {
         return try Self.object(in: answer)
     }
 
-    /// The keys of the region that are wanted, as far as the visitor may see them.
+    /// Makes something of all keys of the region, as far as the visitor may see them; there may be very many.
     ///
-    /// - Throws: ``ConsoleFailure`` for who may not list keys.
-    func keyOverviews(where isWanted: (KeyOverview) -> Bool) async throws(ConsoleFailure) -> [KeyOverview] {
+    /// - Throws: ``ConsoleFailure`` for who may not list keys, and when too many others are at it.
+    func keys<Summary: Sendable>(
+        withQuotaUse: Bool = false, _ summarize: @escaping @Sendable (KeyOverviews) -> Summary
+    ) async throws(ConsoleFailure) -> Summary {
         let one = JSONObject(["Limit": .number("1")])
         try await kms(.listKeys, one)
         let withAliases = (try? await kms(.listAliases, one)) != nil
-        return await engine.pipeline.keyOverviews(
-            for: caller, from: request.client, withAliases: withAliases, where: isWanted)
+        do throws(KMSError) {
+            return try await engine.pipeline.summary(
+                ofKeysSeenBy: caller, from: request.client, withAliases: withAliases, withQuotaUse: withQuotaUse,
+                summarize)
+        } catch {
+            throw ConsoleFailure(error)
+        }
+    }
+
+    /// How much the account uses of IAM's quotas.
+    ///
+    /// - Throws: ``ConsoleFailure``.
+    func identityUsage() async throws(ConsoleFailure) -> IdentityUsage {
+        do throws(KMSError) {
+            return try await engine.pipeline.identityUsage(
+                by: caller, from: request.client, requestID: RequestID.make())
+        } catch {
+            throw ConsoleFailure(error)
+        }
     }
 
     /// Searches the audit log.
@@ -114,11 +133,25 @@ struct Visit: Sendable {
     func audit(
         _ query: AuditQuery, limit: Int, days: Int
     ) async throws(ConsoleFailure) -> AuditTrail.Findings {
-        do throws(KMSError) {
-            return try await engine.pipeline.lookUpEvents(
+        try await again { () async throws(KMSError) in
+            try await engine.pipeline.lookUpEvents(
                 query, limit: limit, days: days, by: caller, from: request.client, requestID: RequestID.make())
-        } catch {
-            throw ConsoleFailure(error)
+        }
+    }
+
+    /// How long it waits before it does anew what came too fast.
+    private static let waits: [Duration] = [.milliseconds(250), .milliseconds(500), .seconds(1)]
+
+    /// Does a call, and does it again a little later when it comes too fast for the account's quotas, as AWS's SDKs do.
+    private func again<Value>(_ call: () async throws(KMSError) -> Value) async throws(ConsoleFailure) -> Value {
+        var waits = Self.waits[...]
+        while true {
+            do throws(KMSError) {
+                return try await call()
+            } catch {
+                guard error.code == .throttling, let wait = waits.popFirst() else { throw ConsoleFailure(error) }
+                try? await Task.sleep(for: wait)
+            }
         }
     }
 

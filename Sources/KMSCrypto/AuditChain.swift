@@ -5,6 +5,13 @@ import KMSModel
 extension Keyring {
     private static let auditKeyByteCount = 32
 
+    /// The key for the chain of an audit log wrapped under the current root key; nil when it is already.
+    ///
+    /// - Throws: ``CryptoFailure/damagedRecord`` when it opens under neither root key.
+    package func renewed(auditKey wrapped: [UInt8]) throws(CryptoFailure) -> [UInt8]? {
+        try renewed(wrapped, binding: Self.auditKeyBinding) { $0.audit }
+    }
+
     /// What the key is bound to: there is one for each store.
     private static var auditKeyBinding: [UInt8] {
         var encoding = CanonicalEncoding(label: "chatelaine audit key")
@@ -28,7 +35,7 @@ extension Keyring {
     ///
     /// - Throws: ``CryptoFailure/damagedRecord`` when it is not what was wrapped; ``CryptoFailure/unavailable``.
     package func openAuditKey(_ wrapped: [UInt8]) throws(CryptoFailure) -> AuditChain {
-        try unsafe Wrapping.open(wrapped, under: domains.audit, binding: Self.auditKeyBinding) {
+        try unsafe open(wrapped, binding: Self.auditKeyBinding, under: { $0.audit }) {
             key throws(CryptoFailure) in
             guard key.count == Self.auditKeyByteCount else { throw .damagedRecord }
             return AuditChain(

@@ -9,7 +9,7 @@ import KMSModel
 /// None of them is kept: each is derived where it is needed, which is seldom, and zeroed after that. Only the root key
 /// stays, in guarded memory.
 struct DomainKeys: Sendable {
-    private let rootKey: RootKey
+    let rootKey: RootKey
 
     /// A mark by which the root key is recognised.
     let check: [UInt8]
@@ -39,6 +39,12 @@ struct DomainKeys: Sendable {
 
     /// Seals session tokens, and makes the secrets that go with them.
     var sessions: SymmetricKey { derive(purpose: "session", name: "") }
+
+    /// Wraps root keys, of which one is replacing another, and what outlives them.
+    var rootKeys: SymmetricKey { derive(purpose: "root key", name: "") }
+
+    /// Encrypts backups.
+    var backups: SymmetricKey { derive(purpose: "backup", name: "") }
 
     /// Makes identifiers of imported material; they are the same in every region.
     var materialIdentifiers: SymmetricKey { derive(purpose: "material identifier", name: "") }

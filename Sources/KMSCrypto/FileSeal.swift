@@ -34,8 +34,7 @@ package struct FileSeal: Seal {
         } catch {
             throw .unavailable
         }
-        // It gets its name when it is complete: a process that is killed in between leaves no half of a root key behind.
-        let unfinished = "\(path).\(UUID().uuidString)"
+        let unfinished = unfinishedPath
         defer { _ = unsafe unlink(unfinished) }
         try write(key, to: unfinished)
         // A link refuses to replace a file, unlike a rename.
@@ -45,6 +44,17 @@ package struct FileSeal: Seal {
         }
         try syncDirectory()
     }
+
+    package func seal(_ key: RootKey) throws(SealFailure) {
+        let unfinished = unfinishedPath
+        defer { _ = unsafe unlink(unfinished) }
+        try write(key, to: unfinished)
+        guard unsafe rename(unfinished, path) == 0 else { throw failure("replace") }
+        try syncDirectory()
+    }
+
+    /// A file gets its name when it is complete: a process that is killed before leaves no half of a root key behind.
+    private var unfinishedPath: String { "\(path).\(UUID().uuidString)" }
 
     package func open() throws(SealFailure) -> RootKey {
         let (text, count) = try read()

@@ -19,7 +19,7 @@ extension Keyring {
         var token: [UInt8] = Array("chg".utf8) + [1, key.keyID.isMultiRegion ? 1 : 0]
         token += key.keyID.bytes + grant.bytes
         token += try randomness.bytes(Self.saltByteCount)
-        return Base64.encode(token + code(of: token, in: key.region))
+        return Base64.encode(token + Self.code(of: token, in: key.region, under: domains))
     }
 
     /// The grant that a token of this server in `region` names, and the key that it is on, whether or not they are still
@@ -30,7 +30,8 @@ extension Keyring {
         else { return nil }
         let content = Array(token.dropLast(Self.codeByteCount))
         let grantStart = Self.prefixByteCount + Self.keyIDByteCount
-        guard Digest.areEqual(Array(token.suffix(Self.codeByteCount)), code(of: content, in: region)),
+        let codes = roots.ofTokens.map { Self.code(of: content, in: region, under: $0.domains) }
+        guard codes.contains(where: { Digest.areEqual(Array(token.suffix(Self.codeByteCount)), $0) }),
             let keyID = KeyID(bytes: Array(content[Self.prefixByteCount..<grantStart]), isMultiRegion: token[4] == 1),
             let id = GrantID(bytes: Array(content[grantStart..<grantStart + GrantID.byteCount]))
         else { return nil }
@@ -45,8 +46,8 @@ extension Keyring {
         return id
     }
 
-    private func code(of token: [UInt8], in region: Region) -> [UInt8] {
+    private static func code(of token: [UInt8], in region: Region, under domains: DomainKeys) -> [UInt8] {
         let code = HMACSHA256.key(from: token, key: domains.grantTokens(of: region))
-        return unsafe code.withUnsafeBytes { unsafe Array($0.prefix(Self.codeByteCount)) }
+        return unsafe code.withUnsafeBytes { unsafe Array($0.prefix(codeByteCount)) }
     }
 }

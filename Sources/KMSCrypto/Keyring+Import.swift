@@ -67,8 +67,8 @@ extension Keyring {
         let material = try unsafe token.decrypt(encrypted).withBytes { bytes throws(ImportFailure) in
             try unsafe ImportedMaterial.accepted(bytes, for: spec)
         }
-        guard let id = identifier(of: material, for: key, spec: spec) else { throw .unavailable }
         do throws(CryptoFailure) {
+            let id = try identifier(of: material, for: key, spec: spec)
             return (id, try wrap(material, id: id, for: key, spec: spec))
         } catch {
             throw .unavailable
@@ -87,19 +87,23 @@ extension Keyring {
 
     private func open(_ token: [UInt8], for key: KeyARN, spec: KeySpec) throws(ImportFailure) -> ImportToken {
         let binding = Wrapping.binding(ofImportTokenFor: key, spec: spec)
-        let opened: ImportToken?
-        do throws(CryptoFailure) {
-            opened = try unsafe Wrapping.open(token, under: domains.importTokens(of: key.region), binding: binding) {
-                unsafe ImportToken(decoding: $0)
+        for generation in roots.ofTokens {
+            do throws(CryptoFailure) {
+                let opened = try unsafe Wrapping.open(
+                    token, under: generation.domains.importTokens(of: key.region), binding: binding
+                ) { unsafe ImportToken(decoding: $0) }
+                guard let opened else { throw .damagedRecord }
+                return opened
+            } catch {
+                if error == .unavailable { throw .unavailable }
             }
-        } catch {
-            throw error == .unavailable ? .unavailable : .invalidToken
         }
-        guard let opened else { throw .invalidToken }
-        return opened
+        throw .invalidToken
     }
 
-    private func identifier(of material: SecretBytes, for key: KeyARN, spec: KeySpec) -> KeyMaterialID? {
+    private func identifier(
+        of material: SecretBytes, for key: KeyARN, spec: KeySpec
+    ) throws(CryptoFailure) -> KeyMaterialID {
         // Room for all of it, so that no growing leaves a copy behind.
         var encoding = CanonicalEncoding(label: "chatelaine imported material", capacity: 512 + material.count)
         encoding.append(key.account.description)
@@ -107,8 +111,13 @@ extension Keyring {
         encoding.append(spec.rawValue)
         unsafe material.withBytes { unsafe encoding.append($0) }
         defer { encoding.wipe() }
-        let identifier = HMACSHA256.key(from: encoding.bytes, key: domains.materialIdentifiers)
-        return unsafe identifier.withUnsafeBytes { unsafe KeyMaterialID(bytes: Array($0)) }
+        let identifier = unsafe try identifierKey(roots).withBytes { key in
+            unsafe HMACSHA256.key(from: encoding.bytes, key: SymmetricKey(data: key))
+        }
+        guard let id = unsafe identifier.withUnsafeBytes({ unsafe KeyMaterialID(bytes: Array($0)) }) else {
+            throw .unavailable
+        }
+        return id
     }
 }
 

@@ -1,6 +1,7 @@
 import Crypto
 import KMSLibcrypto
 package import KMSModel
+import Synchronization
 
 /// Everything that is done with key material, behind one door.
 ///
@@ -11,7 +12,7 @@ package final class Keyring: Sendable {
     /// How many opened key pairs are kept at the most: they are much larger, and few callers have as many.
     static let keyPairCapacity = 1024
 
-    let domains: DomainKeys
+    private let rootKeys: Mutex<Roots>
     private let arena: MaterialArena
     private let materials: OpenRing<OpenMaterial>
     private let keyPairs = OpenRing<KeyPair>(capacity: keyPairCapacity)
@@ -22,7 +23,7 @@ package final class Keyring: Sendable {
     package init(
         rootKey: RootKey, randomness: any RandomSource = SystemRandomness(), capacity: Int = defaultCapacity
     ) throws(CryptoFailure) {
-        domains = DomainKeys(rootKey: rootKey)
+        rootKeys = Mutex(Roots(rootKey))
         // A few more slots than the rings hold, for materials that are in use while they are put out of them.
         arena = try MaterialArena(slotCount: capacity + Self.keyPairCapacity + 256)
         materials = OpenRing(capacity: capacity)
@@ -41,6 +42,30 @@ package final class Keyring: Sendable {
     }
 
     // MARK: Root key
+
+    /// The root keys, as they are now.
+    var roots: Roots { rootKeys.withLock { $0 } }
+
+    /// The keys under the current root key.
+    var domains: DomainKeys { roots.current.domains }
+
+    func changeRoots(_ change: (inout Roots) -> Void) { rootKeys.withLock { change(&$0) } }
+
+    /// Opens what was wrapped for the store under the current root key or, until that is done anew, under the one before it.
+    ///
+    /// - Throws: As ``Wrapping/open(_:under:binding:_:)``.
+    func open<Result>(
+        _ wrapped: [UInt8], binding: [UInt8], under key: (DomainKeys) -> SymmetricKey,
+        _ body: (UnsafeRawBufferPointer) throws(CryptoFailure) -> Result
+    ) throws(CryptoFailure) -> Result {
+        let roots = roots
+        do throws(CryptoFailure) {
+            return try unsafe Wrapping.open(wrapped, under: key(roots.current.domains), binding: binding, body)
+        } catch {
+            guard error == .damagedRecord, let previous = roots.previous else { throw error }
+            return try unsafe Wrapping.open(wrapped, under: key(previous.domains), binding: binding, body)
+        }
+    }
 
     /// A mark by which a store can tell whether it was made with this root key.
     ///
@@ -90,7 +115,7 @@ package final class Keyring: Sendable {
         // The engine lets nobody use a key whose material is not there.
         guard let wrapped = record.wrapped else { throw .unavailable }
         let binding = Wrapping.binding(of: record.id, key: record.key, spec: record.spec)
-        return try unsafe Wrapping.open(wrapped, under: domains.key(of: record.key.region), binding: binding, body)
+        return try unsafe open(wrapped, binding: binding, under: { $0.key(of: record.key.region) }, body)
     }
 
     /// The opened material of a symmetric key, from the ring if it is there.
@@ -157,9 +182,8 @@ package final class Keyring: Sendable {
     package func signingKey(
         accessKeyID: String, account: AccountID, wrappedSecret: [UInt8], date: String, region: String, service: String
     ) throws(CryptoFailure) -> SigningKey {
-        try unsafe Wrapping.open(
-            wrappedSecret, under: domains.identity,
-            binding: Wrapping.binding(ofSecret: accessKeyID, account: account)
+        try unsafe open(
+            wrappedSecret, binding: Wrapping.binding(ofSecret: accessKeyID, account: account), under: { $0.identity }
         ) { secret in unsafe SigningKey(SigningKey.derive(secret, [date, region, service, "aws4_request"])) }
     }
 }

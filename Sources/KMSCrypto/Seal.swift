@@ -2,6 +2,12 @@
 package protocol Seal: Sendable {
     /// - Throws: ``SealFailure``.
     func open() throws(SealFailure) -> RootKey
+
+    /// Puts `key` in the place of the root key that the seal has, and returns once that would survive a power cut.
+    ///
+    /// - Throws: ``SealFailure``. Then, and when the process ends before it returns, ``open()`` answers the key of before or
+    ///   this one.
+    func seal(_ key: RootKey) throws(SealFailure)
 }
 
 /// Why a root key cannot be had.

@@ -5,10 +5,21 @@ package import KMSModel
 package struct OpenedSessionToken: Sendable {
     /// The access key that the token goes with.
     package let accessKeyID: String
-    /// What it was made with; the secret of its access key is derived from it.
-    package let salt: [UInt8]
+    /// What the secret of its access key is derived from.
+    package let seed: SessionSeed
     /// What was sealed.
     package let content: [UInt8]
+}
+
+/// What the secret of temporary credentials is derived from, beside a root key.
+package struct SessionSeed: Sendable, Equatable {
+    /// What the token was made with.
+    package let salt: [UInt8]
+    /// The root key that it was made under.
+    let root: Roots.Number
+
+    /// The same under another salt.
+    package func with(salt: [UInt8]) -> SessionSeed { SessionSeed(salt: salt, root: root) }
 }
 
 // Temporary credentials, version 1: everything that is to be known of a session is in its token, so nothing is stored,
@@ -27,6 +38,7 @@ extension Keyring {
         sealing content: [UInt8], accessKeyID: String
     ) throws(CryptoFailure) -> (token: String, secret: SecretBytes) {
         let salt = try randomness.bytes(Self.saltByteCount)
+        let key = domains.sessions
         var token = Self.prefix + salt
         var plaintext = CanonicalEncoding(after: [UInt8](), capacity: 8 + accessKeyID.utf8.count + content.count)
         plaintext.append(accessKeyID)
@@ -35,11 +47,12 @@ extension Keyring {
         let result: Result<Void, CryptoFailure> = unsafe plaintext.bytes.withUnsafeBytes { bytes in
             Result { () throws(CryptoFailure) in
                 try unsafe Sealing.seal(
-                    bytes, under: sealingKey(of: salt), nonce: nonce[...], binding: Self.prefix + salt, to: &token)
+                    bytes, under: Self.sealingKey(of: salt, key), nonce: nonce[...], binding: Self.prefix + salt,
+                    to: &token)
             }
         }
         try result.get()
-        return (Base64.encode(token), secret(ofSessionWith: accessKeyID, salt))
+        return (Base64.encode(token), Self.secret(ofSessionWith: accessKeyID, salt, key))
     }
 
     /// What is in a token; nil for any text that no server with this root key made.
@@ -48,38 +61,47 @@ extension Keyring {
         let start = Self.prefix.count + Self.saltByteCount
         guard token.count > start + Sealing.overhead else { return nil }
         let salt = Array(token[Self.prefix.count..<start])
-        let fields: [[UInt8]]?
-        do throws(CryptoFailure) {
-            fields = try unsafe Sealing.open(
-                token[start...], under: sealingKey(of: salt), binding: Self.prefix + salt
+        for generation in roots.ofTokens {
+            let fields = try? unsafe Sealing.open(
+                token[start...], under: Self.sealingKey(of: salt, generation.domains.sessions),
+                binding: Self.prefix + salt
             ) { unsafe CanonicalEncoding.fields(of: Array($0)) }
-        } catch {
-            return nil
+            guard let fields, fields.count == 2 else { continue }
+            return OpenedSessionToken(
+                accessKeyID: String(decoding: fields[0], as: UTF8.self),
+                seed: SessionSeed(salt: salt, root: generation.number), content: fields[1])
         }
-        guard let fields, fields.count == 2 else { return nil }
-        return OpenedSessionToken(
-            accessKeyID: String(decoding: fields[0], as: UTF8.self), salt: salt, content: fields[1])
+        return nil
     }
+
+    /// Whether tokens that were made under the root key of `seed` are still taken.
+    package func takes(_ seed: SessionSeed) -> Bool { roots.ofTokens.contains { $0.number == seed.root } }
 
     /// Derives a signing key from the secret of temporary credentials, which itself stays inside.
     ///
     /// - Parameter date: `yyyyMMdd`.
+    /// - Returns: Nil when tokens of that root key are no longer taken.
     package func signingKey(
-        ofSessionWith accessKeyID: String, salt: [UInt8], date: String, region: String, service: String
-    ) -> SigningKey {
-        SigningKey(secret: secret(ofSessionWith: accessKeyID, salt), date: date, region: region, service: service)
+        ofSessionWith accessKeyID: String, seed: SessionSeed, date: String, region: String, service: String
+    ) -> SigningKey? {
+        guard let generation = roots.ofTokens.first(where: { $0.number == seed.root }) else { return nil }
+        return SigningKey(
+            secret: Self.secret(ofSessionWith: accessKeyID, seed.salt, generation.domains.sessions), date: date,
+            region: region, service: service)
     }
 
-    private func sealingKey(of salt: [UInt8]) -> SymmetricKey {
-        HMACSHA256.key(from: Array("seal".utf8) + salt, key: domains.sessions)
+    private static func sealingKey(of salt: [UInt8], _ key: SymmetricKey) -> SymmetricKey {
+        HMACSHA256.key(from: Array("seal".utf8) + salt, key: key)
     }
 
-    private func secret(ofSessionWith accessKeyID: String, _ salt: [UInt8]) -> SecretBytes {
-        let code = HMACSHA256.key(from: Array("secret".utf8) + salt + Array(accessKeyID.utf8), key: domains.sessions)
+    private static func secret(
+        ofSessionWith accessKeyID: String, _ salt: [UInt8], _ key: SymmetricKey
+    ) -> SecretBytes {
+        let code = HMACSHA256.key(from: Array("secret".utf8) + salt + Array(accessKeyID.utf8), key: key)
         var text: [UInt8] = []
-        text.reserveCapacity(Self.secretByteCount / 3 * 4)
+        text.reserveCapacity(secretByteCount / 3 * 4)
         unsafe code.withUnsafeBytes { code in
-            unsafe Base64.encode(UnsafeRawBufferPointer(rebasing: code.prefix(Self.secretByteCount)), to: &text)
+            unsafe Base64.encode(UnsafeRawBufferPointer(rebasing: code.prefix(secretByteCount)), to: &text)
         }
         defer { text.wipe() }
         return SecretBytes(copying: text)

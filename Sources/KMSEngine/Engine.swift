@@ -18,15 +18,14 @@ package struct Engine: Sendable {
     package let clockService: ClockService?
     /// Does what time brings; it runs as a service.
     package let housekeeping: Housekeeping
+    /// Replaces the root key.
+    package let rootRotation: RootRotation
     /// Makes accounts and root access keys.
     package let accounts: AccountRegistry
     /// Everybody of every account.
     package let identities: IdentityDirectory
     /// Where every call is recorded.
     package let audit: AuditLog
-
-    /// The store's setting that tells whether the root key is the one that it was made with.
-    static let rootKeyCheck = "root-key.check"
 
     /// Why an engine cannot start.
     package enum StartFailure: Error, Sendable {
@@ -59,7 +58,7 @@ package struct Engine: Sendable {
         }
         let contents: StoreContents
         do throws(StoreError) { contents = try await store.contents() } catch { throw .store(error) }
-        try await Self.checkRootKey(keyring, contents, store)
+        let progress = try await RootKeyMarks.admit(keyring, contents, store)
 
         let controllable =
             configuration.isClockControllable
@@ -68,18 +67,20 @@ package struct Engine: Sendable {
         identities = IdentityDirectory()
         do throws(StoreError) { try identities.load(contents) } catch { throw .store(error) }
 
-        let (chain, known) = try await Self.auditChain(keyring, contents, store)
+        let stored = try await StoredAuditChain.admit(keyring, contents, store)
         do throws(AuditFailure) {
             audit = try AuditLog(
-                directory: auditDirectory, chain: chain, note: known, configuration: configuration.audit, clock: clock,
+                directory: auditDirectory, chain: stored.chain, note: stored.known, configuration: configuration.audit,
+                clock: clock,
                 logger: logger)
         } catch {
             throw .audit(error)
         }
 
-        let policies = PolicyRules(identities: identities)
+        let quotas = Quotas(configuration.quotas)
+        let policies = PolicyRules(identities: identities, quotas: quotas)
         let directory = KeyDirectory()
-        let outbox = AuditOutbox(audit, known: known)
+        let outbox = AuditOutbox(audit, known: stored.known)
         let ledger = Ledger(store: store, directory: directory, policies: policies, outbox: outbox)
         do throws(StoreError) { try ledger.load(contents) } catch { throw .store(error) }
         do throws(AuditFailure) { try await outbox.write(contents.auditLines) } catch { throw .audit(error) }
@@ -93,7 +94,7 @@ package struct Engine: Sendable {
         let journal = UseJournal()
         pipeline = Pipeline(
             authenticator: authenticator, directory: directory, identities: identities, ledger: ledger, turns: turns,
-            keyring: keyring, policies: policies, regions: configuration.regions, quotas: configuration.quotas,
+            keyring: keyring, policies: policies, regions: configuration.regions, quotas: quotas,
             journal: journal,
             managedKeys: managedKeys, audit: audit, outbox: outbox, clock: clock, logger: logger
         )
@@ -112,6 +113,12 @@ package struct Engine: Sendable {
             ClockService(
                 authenticator: authenticator, clock: $0, ledger: ledger, outbox: outbox, housekeeping: housekeeping)
         }
+        rootRotation = RootRotation(
+            progress,
+            Rewrapping(
+                directory: directory, identities: identities, ledger: ledger, turns: turns, keyring: keyring,
+                auditKey: stored.key),
+            clock: clock, logger: logger)
         accounts = AccountRegistry(store: store, identities: identities, keyring: keyring, clock: clock)
     }
 
@@ -121,20 +128,5 @@ package struct Engine: Sendable {
         try? await audit.sync()
         await housekeeping.flush()
         audit.close()
-    }
-
-    private static func checkRootKey(
-        _ keyring: Keyring, _ contents: StoreContents, _ store: any Store
-    ) async throws(StartFailure) {
-        if let mark = contents.settings[rootKeyCheck] {
-            guard keyring.matches(check: mark) else { throw .wrongRootKey }
-            return
-        }
-        guard contents.keys.isEmpty, contents.accessKeys.isEmpty else { throw .unmarkedStore }
-        do throws(StoreError) {
-            _ = try await store.commit(Change([.setSetting(rootKeyCheck, keyring.makeCheck())]))
-        } catch {
-            throw .store(error)
-        }
     }
 }

@@ -8,8 +8,8 @@ package struct EngineConfiguration: Sendable {
     package var isClockControllable = false
     /// How often the keys of AWS services are rotated.
     package var managedKeyRotationPeriodInDays = ManagedKeys.defaultRotationPeriodInDays
-    /// How many there may be of each resource.
-    package var quotas = ResourceQuotas()
+    /// What accounts may have, and how often they may ask.
+    package var quotas = QuotaSettings()
     /// How the audit log is kept.
     package var audit = AuditConfiguration()
 

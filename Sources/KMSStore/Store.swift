@@ -21,6 +21,15 @@ package protocol Store: Sendable {
     ///   ``StoreError/corrupt(_:)`` for a date before 1970 or after 9999, which could not be read again.
     func commit(_ change: Change) async throws(StoreError) -> Int64
 
+    /// Writes everything that the store holds, as it is at one moment, into a new file that a store of this engine can be
+    /// opened from.
+    ///
+    /// Changes wait meanwhile; destroyed secrets are not in it.
+    ///
+    /// - Parameter path: Where there is no file yet.
+    /// - Throws: ``StoreError/unavailable(_:)``; a half of a file may be left then.
+    func copy(to path: String) async throws(StoreError)
+
     /// Looks at everything that is stored for damage: for operators, and for tests.
     ///
     /// - Throws: ``StoreError/corrupt(_:)`` with what was found; ``StoreError/unavailable(_:)``.

@@ -1,5 +1,7 @@
 import Dispatch
+import Foundation
 import GRDB
+import Glibc
 import KMSModel
 package import KMSStore
 import Synchronization
@@ -82,6 +84,16 @@ package final class SQLiteStore: Store {
     private func scrub(_ database: Database) {
         guard owesScrub.load(ordering: .relaxed), (try? Connection.emptyLog(database)) != nil else { return }
         owesScrub.store(false, ordering: .relaxed)
+    }
+
+    package func copy(to path: String) async throws(StoreError) {
+        // SQLite would take a file that is there, if it is empty; its mode would be what somebody else chose.
+        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw .unavailable("cannot create \(path): \(String(cString: strerror(errno)))")
+        }
+        Glibc.close(descriptor)
+        try await onQueue { database in try database.execute(sql: "VACUUM INTO ?", arguments: [path]) }
     }
 
     package func check() async throws(StoreError) {

@@ -26,7 +26,7 @@ struct AccountCommand: ParsableCommand {
         var partition = Partition.aws.rawValue
 
         mutating func run() async throws {
-            try await AccountCommand.onDirectory(data) { directory in
+            try await DataDirectory.use(data) { directory in
                 let account = try account.map(AccountCommand.parsed) ?? FirstAccount.randomNumber()
                 guard !directory.engine.identities.hosts(account) else {
                     throw CommandFailure.operation("there is an account \(account) already")
@@ -49,7 +49,7 @@ struct AccountCommand: ParsableCommand {
         var account: String
 
         mutating func run() async throws {
-            try await AccountCommand.onDirectory(data) { directory in
+            try await DataDirectory.use(data) { directory in
                 let account = try AccountCommand.parsed(account)
                 guard directory.engine.identities.hosts(account) else {
                     throw CommandFailure.operation("there is no account \(account)")
@@ -66,7 +66,7 @@ struct AccountCommand: ParsableCommand {
         @OptionGroup var data: DataOptions
 
         mutating func run() async throws {
-            try await AccountCommand.onDirectory(data) { directory in
+            try await DataDirectory.use(data) { directory in
                 let identities = directory.engine.identities
                 for account in identities.accounts {
                     announce("\(account) \(identities.partition(of: account)?.rawValue ?? "")")
@@ -80,26 +80,6 @@ struct AccountCommand: ParsableCommand {
             throw CommandFailure.configuration("\"\(text)\" is not an account: twelve digits")
         }
         return account
-    }
-
-    /// Opens the data directory, which must be there, for `work`.
-    fileprivate static func onDirectory(
-        _ data: DataOptions, _ work: (DataDirectory) async throws -> Void
-    ) async throws {
-        let settings = try Settings(config: data.config)
-        try ProcessHardening.apply()
-        let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
-        guard FileManager.default.fileExists(atPath: path) else {
-            throw CommandFailure.operation("there is no data directory \(path)")
-        }
-        let directory = try await DataDirectory(path: path, logger: Logger.chatelaine(.warning))
-        do {
-            try await work(directory)
-        } catch {
-            await directory.close()
-            throw error
-        }
-        await directory.close()
     }
 
     /// - Parameter partition: Where the account is if it is new.

@@ -25,7 +25,7 @@ struct AuditCommand: ParsableCommand {
             let settings = try Settings(config: data.config)
             try ProcessHardening.apply()
             let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
-            let progress = ProgressLine("verifying the audit log")
+            let progress = ProgressDisplay("MiB of the audit log verified")
             let answer = try await Self.askServer(of: path, progress)
             let result = if let answer { answer } else { try await Self.verify(path, progress) }
             progress.end()
@@ -34,19 +34,16 @@ struct AuditCommand: ParsableCommand {
         }
 
         /// Nil when no server runs.
-        private static func askServer(of path: String, _ progress: ProgressLine) async throws -> AuditResult? {
-            let answer = try await ControlClient(in: path)?.send(ControlRequest(ControlCommand.auditVerify)) { step in
-                if let done = step.number("done"), let total = step.number("total") {
-                    progress.show(Int(done), of: Int(total))
-                }
-            }
+        private static func askServer(of path: String, _ progress: ProgressDisplay) async throws -> AuditResult? {
+            let answer = try await ControlClient(in: path)?.send(
+                ControlRequest(ControlCommand.auditVerify), onProgress: progress.show)
             return answer.map(AuditResult.init)
         }
 
-        private static func verify(_ path: String, _ progress: ProgressLine) async throws -> AuditResult {
+        private static func verify(_ path: String, _ progress: ProgressDisplay) async throws -> AuditResult {
             let lock = try await DirectoryLock(path)
             defer { lock.release() }
-            let (store, rootKey) = try await DataDirectory.openStore(at: path)
+            let (store, rootKey) = try await DataDirectory.openStore(at: path, sealedBy: DataDirectory.seal(of: path))
             let verification: AuditVerification?
             do throws(Engine.StartFailure) {
                 verification = try await AuditVerification.ofStoppedServer(
@@ -60,7 +57,7 @@ struct AuditCommand: ParsableCommand {
                 throw CommandFailure.operation("the audit log in \(path) is not chained: no server has begun that yet")
             }
             do throws(AuditFailure) {
-                return AuditResult(try verification.run { progress.show($0, of: $1) })
+                return AuditResult(try verification.run { progress.show(done: $0 >> 20, of: $1 >> 20) })
             } catch {
                 throw CommandFailure.operation(error.description)
             }
@@ -97,7 +94,7 @@ extension ControlCommand {
             for await step in steps {
                 switch step {
                 case .progress(let done, let total):
-                    await progress(JSONObject(["done": .number(String(done)), "total": .number(String(total))]))
+                    await progress(JSONObject(["done": .number("\(done >> 20)"), "all": .number("\(total >> 20)")]))
                 case .end(.success(let report)): return AuditResult(report).object
                 case .end(.failure(let failure)): throw CommandFailure.operation(failure.description)
                 }

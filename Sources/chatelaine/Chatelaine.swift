@@ -54,8 +54,8 @@ struct Chatelaine: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Initialize.self, Serve.self, Develop.self, AccountCommand.self, ExplainCommand.self, ClockCommand.self,
-            AuditCommand.self,
+            Initialize.self, Serve.self, Develop.self, AccountCommand.self, AuditCommand.self, RotateRootCommand.self,
+            ExplainCommand.self, ClockCommand.self,
         ]
     )
 }

@@ -16,6 +16,8 @@ struct DataDirectory {
     let path: String
     let store: SQLiteStore
     let engine: Engine
+    /// Where the root key is had from.
+    let seal: any Seal
     private let lock: DirectoryLock
     private let logger: Logger
     /// Whether nobody has an account in it yet.
@@ -34,7 +36,9 @@ struct DataDirectory {
         }
         self.path = path
         lock = try await DirectoryLock(path)
-        let (store, rootKey) = try await Self.openStore(at: path, mayCreate: true)
+        let seal = Self.seal(of: path)
+        self.seal = seal
+        let (store, rootKey) = try await Self.openStore(at: path, sealedBy: seal, mayCreate: true)
         self.store = store
         do throws(Engine.StartFailure) {
             engine = try await Engine(
@@ -44,6 +48,24 @@ struct DataDirectory {
         } catch {
             throw CommandFailure(error, path: path)
         }
+    }
+
+    /// Opens the data directory that the options name, which must be there, for `work`.
+    static func use(_ data: DataOptions, _ work: (DataDirectory) async throws -> Void) async throws {
+        let settings = try Settings(config: data.config)
+        try ProcessHardening.apply()
+        let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw CommandFailure.operation("there is no data directory \(path)")
+        }
+        let directory = try await DataDirectory(path: path, logger: Logger.chatelaine(.warning))
+        do {
+            try await work(directory)
+        } catch {
+            await directory.close()
+            throw error
+        }
+        await directory.close()
     }
 
     /// Makes everything durable that is not yet, and lets go of the directory.
@@ -64,21 +86,24 @@ struct DataDirectory {
         URL(fileURLWithPath: path, isDirectory: true).appendingPathComponent("audit", isDirectory: true)
     }
 
+    /// Where the root key of the data directory at `path` is had from.
+    static func seal(of path: String) -> FileSeal {
+        FileSeal(path: URL(fileURLWithPath: path, isDirectory: true).appendingPathComponent("root.key").path)
+    }
+
     /// Opens the store of the data directory at `path`, and the root key.
     ///
     /// - Parameter mayCreate: Whether both are made when there is no store.
     /// - Throws: ``CommandFailure``.
     static func openStore(
-        at path: String, mayCreate: Bool = false
+        at path: String, sealedBy seal: FileSeal, mayCreate: Bool = false
     ) async throws -> (store: SQLiteStore, rootKey: RootKey) {
-        let directory = URL(fileURLWithPath: path, isDirectory: true)
-        let storePath = directory.appendingPathComponent("chatelaine.sqlite").path
+        let storePath = URL(fileURLWithPath: path, isDirectory: true).appendingPathComponent("chatelaine.sqlite").path
         let isThere = FileManager.default.fileExists(atPath: storePath)
         guard isThere || mayCreate else { throw CommandFailure.operation("there is no store in \(path)") }
-        let rootKey = try openRootKey(
-            FileSeal(path: directory.appendingPathComponent("root.key").path), mayCreate: !isThere)
+        let rootKey = try openRootKey(seal, mayCreate: !isThere)
         do throws(StoreError) {
-            return (try await SQLiteStore.open(in: directory.path), rootKey)
+            return (try await SQLiteStore.open(in: path), rootKey)
         } catch {
             throw CommandFailure.operation("cannot open the store \(storePath): \(error)")
         }

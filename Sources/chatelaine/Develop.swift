@@ -40,7 +40,7 @@ struct Develop: AsyncParsableCommand {
         let settings = try Settings(config: data.config)
         let address = try ListenAddress(settings.value("listen", flag: server.listen) ?? ListenAddress.standard)
         let logger = try Logger.chatelaine(settings.logLevel(flag: server.logLevel))
-        var configuration = try settings.engine(server)
+        var configuration = try settings.engine(server, quotas: .unlimited)
         configuration.isClockControllable = try Self.isControllable(settings.value("clock", flag: clock))
         let credentials = try credentials(settings)
         try ProcessHardening.apply()

@@ -29,6 +29,12 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "When records that no change is waiting for are on the disk: each-second (default) or every-group.")
     var auditSync: String?
 
+    @Option(help: "Request quotas: \"aws\" (default of serve) or \"unlimited\" (default of dev).")
+    var quotas: String?
+
+    @Option(help: "A JSON file with quotas of single accounts, or of all; see docs/quotas.md.")
+    var quotaOverrides: String?
+
     @Option(help: "What is written to standard error: trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 }

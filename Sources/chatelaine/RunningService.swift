@@ -39,8 +39,11 @@ struct RunningService: Service {
             await announce(address.url(port: port))
         }
         let control = try await ControlSocket(
-            in: data.path, [.auditVerification(of: data.engine)], logger: logger)
-        try await ServiceGroup(services: [data.engine.housekeeping, control, server], logger: logger).run()
+            in: data.path, [data.rotateRootCommand, .auditVerification(of: data.engine)], logger: logger)
+        let rotation = RootRotationService(data: data, logger: logger)
+        try await ServiceGroup(
+            services: [data.engine.housekeeping, rotation, control, server], logger: logger
+        ).run()
     }
 
     private func doWhatIsOverdue() async {

@@ -19,7 +19,7 @@ struct Serve: AsyncParsableCommand {
         try ProcessHardening.apply()
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
         let directory = try await DataDirectory(
-            path: path, configuration: try settings.engine(server), logger: logger
+            path: path, configuration: try settings.engine(server, quotas: .aws), logger: logger
         )
         let credential =
             directory.isNew

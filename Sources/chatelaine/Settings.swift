@@ -31,6 +31,7 @@ struct Settings {
         "access-key-id": .text, "secret-access-key": .text, "credentials": .text, "clock": .text,
         "managed-key-rotation-days": .number,
         "audit-file-size": .number, "audit-retention-days": .number, "audit-sync": .text,
+        "quotas": .text, "quota-overrides": .text,
     ]
     /// The option that only says where the others are.
     private static let fileOption = "config"
@@ -127,9 +128,12 @@ extension Settings {
     }
 
     /// What the options of a serving command say about the engine.
-    func engine(_ options: ServerOptions) throws -> EngineConfiguration {
+    ///
+    /// - Parameter profile: The request quotas of that command where nobody gives others.
+    func engine(_ options: ServerOptions, quotas profile: QuotaSettings.Profile) throws -> EngineConfiguration {
         var configuration = EngineConfiguration()
         configuration.regions = try regions(flag: options.regions)
+        configuration.quotas = try quotas(options, unlessSaid: profile)
         if let text = value("managed-key-rotation-days", flag: options.managedKeyRotationDays) {
             guard let days = Int(text), (1...36_500).contains(days) else {
                 throw CommandFailure.configuration("\"\(text)\" is not a number of days between rotations")
@@ -138,6 +142,28 @@ extension Settings {
         }
         configuration.audit = try audit(options)
         return configuration
+    }
+
+    private func quotas(
+        _ options: ServerOptions, unlessSaid profile: QuotaSettings.Profile
+    ) throws -> QuotaSettings {
+        var settings = QuotaSettings(profile: profile)
+        if let name = value("quotas", flag: options.quotas) {
+            guard let named = QuotaSettings.Profile(rawValue: name) else {
+                throw CommandFailure.configuration("\"\(name)\" is not a profile of quotas: aws or unlimited")
+            }
+            settings.profile = named
+        }
+        guard let path = value("quota-overrides", flag: options.quotaOverrides) else { return settings }
+        guard let bytes = FileManager.default.contents(atPath: path) else {
+            throw CommandFailure.configuration("cannot read the file of quotas \(path)")
+        }
+        do throws(QuotaOverrides.Failure) {
+            settings.overrides = try QuotaOverrides(json: bytes)
+        } catch {
+            throw CommandFailure.configuration("\(path) \(error)")
+        }
+        return settings
     }
 
     func logLevel(flag: String?) throws -> Logger.Level {

@@ -5,7 +5,8 @@ extension AcceptanceTests {
     @Suite(.serialized)
     struct ConsoleTests {
         static let scripts = [
-            "console_access", "console_create", "console_key", "console_keys", "console_sign_in",
+            "console_access", "console_audit", "console_create", "console_explain", "console_key", "console_keys",
+            "console_quotas", "console_regions", "console_sign_in",
         ]
 
         @Test(.needs(.python), .needs(.browser), .timeLimit(.minutes(6)), arguments: scripts)

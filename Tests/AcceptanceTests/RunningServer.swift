@@ -29,16 +29,17 @@ struct RunningServer: Sendable {
 
     /// Starts a server on a free port, lends it to `body`, and ends it, whatever happened.
     ///
+    /// - Parameter flags: More of them for the command.
     /// - Throws: What `body` throws, or ``ProgramFailure`` with the server's log when it does not start within 20
     ///   seconds, ends by itself, or does not end within 15 seconds of being asked.
     static func use<Result: Sendable>(
-        dataDirectory: URL, _ body: (RunningServer) async throws -> Result
+        dataDirectory: URL, flags: [String] = [], _ body: (RunningServer) async throws -> Result
     ) async throws -> Result {
         let files = try TemporaryDirectory()
         defer { files.remove() }
         let (output, log) = (files.file("output"), files.file("log"))
         let process = try ExternalProgram(path: Repository.binary).launch(
-            ["dev", "--listen", "127.0.0.1:0", "--data-dir", dataDirectory.path], output: output, errors: log
+            ["dev", "--listen", "127.0.0.1:0", "--data-dir", dataDirectory.path] + flags, output: output, errors: log
         )
         do {
             let endpoint = try await firstLine(of: output, from: process, log: log)

@@ -7,23 +7,26 @@ extension AcceptanceTests {
     struct ScriptTests {
         static let scripts = [
             "access", "access_accounts", "access_conditions", "access_grants", "access_keys", "access_limits",
-            "accounts", "aliases", "answers", "audit", "audit_chain", "bad_input", "bad_requests", "bounded", "clock", "commands",
+            "accounts", "aliases", "answers", "audit", "audit_chain", "bad_input", "bad_requests", "bounded", "clock",
+            "commands",
             "conditions",
-            "connections", "data_key_pairs", "data_keys", "delegation", "deletion", "disk_full", "durability", "encryption",
+            "connections", "data_key_pairs", "data_keys", "delegation", "deletion", "disk_full", "durability",
+            "encryption",
             "envelope",
             "explain", "grant_ends", "grants", "hardening", "identifiers", "identities", "identity_audit",
             "identity_documents",
             "identity_limits", "identity_lists", "identity_policies", "imports", "key_agreement", "key_pair_encryption",
             "key_pair_imports", "key_specs", "keys", "lifecycle_kills", "lookalikes", "lookup_events", "managed_keys",
             "message_authentication",
-            "multi_region", "pagination", "policies", "query_protocol", "races", "rotation", "session_tokens",
+            "multi_region", "pagination", "policies", "query_protocol", "races", "root_rotation", "rotation",
+            "session_tokens",
             "sessions", "signatures",
-            "signing", "states", "sts", "tags", "ten_years", "upgrade",
+            "signing", "states", "sts", "tags", "ten_years", "throttling", "upgrade",
         ]
         /// What the scripts share.
         static let modules = [
-            "browser", "granting", "harness", "peers", "principals", "raw", "server", "violations", "visitor",
-            "wrapping",
+            "browser", "cli", "granting", "harness", "peers", "principals", "raw", "server", "violations", "visitor",
+            "wizard", "wrapping",
         ]
 
         @Test(.needs(.python), .timeLimit(.minutes(6)), arguments: scripts)

@@ -9,7 +9,9 @@ extension AcceptanceTests {
         func `terraform makes, changes, imports and destroys a key`() async throws {
             let directory = try TemporaryDirectory()
             defer { directory.remove() }
-            try await RunningServer.use(dataDirectory: directory.file("data")) { server in
+            // With the quotas of production: the provider has to get through them.
+            let quotas = ["--quotas", "aws"]
+            try await RunningServer.use(dataDirectory: directory.file("data"), flags: quotas) { server in
                 let terraform = try TerraformExample(server: server, directory: directory.file("example"))
                 try await terraform.initialize()
                 try await terraform.apply()

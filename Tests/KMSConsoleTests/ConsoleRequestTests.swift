@@ -82,6 +82,32 @@ struct ConsoleRequestTests {
     func `the origin tells of TLS`(origin: String?, isSecure: Bool) {
         #expect(Self.request(origin: origin)?.isSecure == isSecure)
     }
+
+    /// Browsers say it by TLS, and on their own machine.
+    @Test(arguments: [
+        ("kms.test:4599", true), ("10.0.0.1", true), ("[2001:db8::1]:443", true), ("localhost.test", true),
+        ("127.0.0.1:4599", false), ("localhost:4599", false), ("LOCALHOST", false), ("[::1]:4599", false),
+        ("a.localhost", false), (nil, false),
+    ])
+    func `that a browser tells where a page is from tells of TLS`(host: String?, isSecure: Bool) {
+        #expect(Self.request(fetchSite: "none", host: host)?.isSecure == isSecure)
+        #expect(Self.request(host: host)?.isSecure == false)
+        #expect(Self.request(origin: "http://kms.test", fetchSite: "same-origin", host: host)?.isSecure == false)
+    }
+
+    @Test func `a cookie that TLS has set comes first, and by TLS no other one counts`() throws {
+        let cookie = ConsoleCookie("name")
+        let (own, planted) = ("__Host-name=own", "name=planted")
+        for (sent, plain, tls) in [
+            ("", nil, nil), (planted, "planted", nil), (own, "own", "own"), ("\(planted); \(own)", "own", "own"),
+        ] as [(String, String?, String?)] {
+            #expect(cookie.value(in: try #require(Self.request(cookies: sent))) == plain)
+            #expect(cookie.value(in: try #require(Self.request(cookies: sent, origin: "https://kms.test"))) == tls)
+        }
+        #expect(cookie.setting("v", isSecure: true) == "__Host-name=v; Path=/; HttpOnly; SameSite=Strict; Secure")
+        #expect(cookie.setting("v", isSecure: false) == "name=v; Path=/console; HttpOnly; SameSite=Strict")
+        #expect(cookie.removals.allSatisfy { $0.hasSuffix("; Max-Age=0") } && cookie.removals.count == 2)
+    }
 }
 
 struct FormFieldsTests {

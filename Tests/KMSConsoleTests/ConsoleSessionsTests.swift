@@ -90,4 +90,47 @@ struct ConsoleSessionsTests {
         sessions.leave("Done.", in: "nobody")
         #expect(sessions.takeNotice(of: "nobody") == nil)
     }
+
+    private static func newKey(_ id: String) -> NewAccessKey {
+        NewAccessKey(id: id, user: "ana", secret: SecretBytes(copying: "secret of \(id)".utf8))
+    }
+
+    @Test func `the secret of a new access key is for one page of its session`() throws {
+        let (name, other) = (try begin(), try begin())
+        sessions.keep(Self.newKey("AKIA1"), in: name)
+        sessions.keep(Self.newKey("AKIA2"), in: name)
+        sessions.keep(Self.newKey("AKIA3"), in: "nobody")
+        #expect(sessions.takeNewAccessKey("AKIA1", of: other) == nil)
+        #expect(sessions.takeNewAccessKey("AKIA3", of: "nobody") == nil)
+        let taken = sessions.takeNewAccessKey("AKIA1", of: name)
+        #expect(taken?.secret.withBytes { String(decoding: $0, as: UTF8.self) } == "secret of AKIA1")
+        #expect(sessions.takeNewAccessKey("AKIA1", of: name) == nil)
+        #expect(sessions.takeNewAccessKey("AKIA2", of: name)?.user == "ana")
+    }
+
+    @Test func `a session keeps few secrets`() throws {
+        let name = try begin()
+        for number in 1...6 { sessions.keep(Self.newKey("AKIA\(number)"), in: name) }
+        let kept = (1...6).filter { sessions.takeNewAccessKey("AKIA\($0)", of: name) != nil }
+        #expect(kept == [3, 4, 5, 6])
+    }
+
+    @Test func `a secret that nobody looks at is forgotten`() async throws {
+        let sessions = ConsoleSessions(longestUnseen: .milliseconds(20))
+        let name = try sessions.begin(
+            ConsoleSession(
+                accessKeyID: "AKIAIOSFODNN7EXAMPLE", owner: "one", securityToken: nil, formToken: "token",
+                home: try #require(Region("us-east-1")), begin: start))
+        weak var secret: SecretBytes?
+        do {
+            let key = Self.newKey("AKIA1")
+            secret = key.secret
+            sessions.keep(key, in: name)
+        }
+        #expect(secret != nil)
+        for _ in 0..<500 where secret != nil { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(secret == nil, "the memory is given back, and zeroed before that")
+        #expect(sessions.takeNewAccessKey("AKIA1", of: name) == nil)
+        #expect(sessions.session(name, at: start) != nil)
+    }
 }

@@ -86,4 +86,18 @@ struct KeyListQueryTests {
         #expect(try Self.order("created", keys) == "4312")
         #expect(try Self.order("-state", keys) == "1342")
     }
+
+    @Test(arguments: [
+        ("", "12", 1, 3, 5), ("page=2", "34", 2, 3, 5), ("page=9", "5", 3, 3, 5), ("sort=-id&page=1", "54", 1, 3, 5),
+        ("q=-000000000004", "4", 1, 1, 1), ("q=nothing&page=2", "", 1, 1, 0),
+    ])
+    func `a page has its keys and knows how many there are`(
+        query: String, keys: String, number: Int, pages: Int, count: Int
+    ) throws {
+        let all = try (1...5).map { try Self.key($0) }
+        let page = try Self.query(query).page(of: all, size: 2)
+        #expect(page.keys.map { String($0.keyID.description.suffix(1)) }.joined() == keys)
+        #expect(page.number == number && page.pages == pages)
+        #expect(page.count == count && page.total == 5)
+    }
 }

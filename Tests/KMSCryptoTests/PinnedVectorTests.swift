@@ -180,8 +180,9 @@ struct PinnedVectorTests {
         #expect(opened.accessKeyID == id)
         #expect(opened.content == (try vector.bytes("content")))
         let scope = ("20260102", "eu-central-1", "kms")
-        let key = keyring.signingKey(
-            ofSessionWith: id, salt: opened.salt, date: scope.0, region: scope.1, service: scope.2)
+        let key = try #require(
+            keyring.signingKey(
+                ofSessionWith: id, seed: opened.seed, date: scope.0, region: scope.1, service: scope.2))
         let plain = SigningKey(
             secret: SecretBytes(copying: secret.utf8), date: scope.0, region: scope.1, service: scope.2)
         #expect(key.signature(of: [1, 2, 3]) == plain.signature(of: [1, 2, 3]))

@@ -20,7 +20,7 @@ final class EngineHarness: Sendable {
     private let store: SQLiteStore
 
     init(
-        in directory: URL, randomness: any RandomSource = SystemRandomness(),
+        in directory: URL, randomness: any RandomSource = SystemRandomness(), quotas: QuotaSettings = QuotaSettings(),
         audit: AuditConfiguration = AuditConfiguration()
     ) async throws {
         self.directory = directory
@@ -31,6 +31,7 @@ final class EngineHarness: Sendable {
         var configuration = EngineConfiguration()
         configuration.audit = audit
         configuration.isClockControllable = true
+        configuration.quotas = quotas
         engine = try await Engine(
             store: store, rootKey: try seal.open(), randomness: randomness,
             auditDirectory: directory.appendingPathComponent("audit"), configuration: configuration,

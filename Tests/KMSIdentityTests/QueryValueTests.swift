@@ -56,7 +56,7 @@ struct QueryValueTests {
         (.missingActions, "Policy statement must contain actions."),
         (.missingResources, "Policy statement must contain resources."),
         (.invalidPrincipal, "Invalid principal in policy"), (.invalidARN, "Invalid principal in policy"),
-        (.syntax, "Syntax errors in policy."), (.tooLarge, "Syntax errors in policy."),
+        (.syntax, "Syntax errors in policy."), (.tooLarge(most: 32_768), "Syntax errors in policy."),
         (.overlyPermissiveCondition, "Syntax errors in policy."),
     ])
     func `a policy is refused in the words of IAM`(failure: PolicyFailure, message: String) {

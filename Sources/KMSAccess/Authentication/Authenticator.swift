@@ -150,7 +150,7 @@ package struct Authenticator: Sendable {
         else { throw .unrecognizedClient }
         guard now < entry.session.record.expiry else { throw .expiredToken }
         return Credential(
-            accessKeyID: accessKeyID, principal: principal, secret: .derived(salt: entry.salt), session: entry.session)
+            accessKeyID: accessKeyID, principal: principal, secret: .derived(entry.seed), session: entry.session)
     }
 
     private func checkSignature(
@@ -197,9 +197,11 @@ package struct Authenticator: Sendable {
         _ owner: Credential, date: String, region: String, service: String
     ) throws(AuthenticationFailure) -> SigningKey {
         switch owner.secret {
-        case .derived(let salt):
-            return keyring.signingKey(
-                ofSessionWith: owner.accessKeyID, salt: salt, date: date, region: region, service: service)
+        case .derived(let seed):
+            let key = keyring.signingKey(
+                ofSessionWith: owner.accessKeyID, seed: seed, date: date, region: region, service: service)
+            guard let key else { throw .unrecognizedClient }
+            return key
         case .wrapped(let secret):
             do throws(CryptoFailure) {
                 return try keyring.signingKey(

@@ -1,4 +1,5 @@
 package import Foundation
+package import KMSCrypto
 package import KMSModel
 
 /// Who signed a request, with which key, for which region.
@@ -52,7 +53,7 @@ package struct Credential: Sendable {
         /// In the store, wrapped.
         case wrapped([UInt8])
         /// Nowhere: it is derived from what the session token was made with.
-        case derived(salt: [UInt8])
+        case derived(SessionSeed)
     }
 
     /// The access key that signs.

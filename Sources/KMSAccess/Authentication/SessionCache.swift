@@ -9,7 +9,7 @@ import Synchronization
 final class SessionCache: Sendable {
     struct Entry {
         let accessKeyID: String
-        let salt: [UInt8]
+        let seed: SessionSeed
         let session: Session
     }
 
@@ -22,11 +22,11 @@ final class SessionCache: Sendable {
     func session(of token: String, with keyring: Keyring) -> Entry? {
         // Found by its hash, so that the time of looking tells nothing of the tokens that are here.
         let place = Digest.sha256(Array(token.utf8))
-        if let known = entries.withLock({ $0[place] }) { return known }
+        if let known = entries.withLock({ $0[place] }), keyring.takes(known.seed) { return known }
         guard let opened = keyring.openSessionToken(token), let record = try? SessionRecord(encoded: opened.content),
             let session = try? Session(record)
         else { return nil }
-        let entry = Entry(accessKeyID: opened.accessKeyID, salt: opened.salt, session: session)
+        let entry = Entry(accessKeyID: opened.accessKeyID, seed: opened.seed, session: session)
         entries.withLock { entries in
             if entries.count >= capacity { entries.removeAll(keepingCapacity: true) }
             entries[place] = entry

@@ -4,7 +4,9 @@ package import KMSModel
 ///
 /// Source of the grammar: IAM User Guide, "Grammar of the IAM JSON policy language", as each kind of policy narrows it.
 package struct PolicyDocument: Sendable, Equatable {
-    /// The longest key policy, white space counted (KMS Developer Guide, "Resource quotas": 32 KB).
+    /// The longest key policy unless an operator says otherwise, in bytes, white space counted.
+    ///
+    /// Source: KMS Developer Guide, "Resource quotas": 32 KB.
     package static let maximumByteCount = 32_768
 
     /// The language that the document is written in.

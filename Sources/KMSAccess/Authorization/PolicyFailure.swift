@@ -2,8 +2,8 @@ package import KMSModel
 
 /// Why a policy document is not accepted as a key policy.
 package enum PolicyFailure: Error, Equatable, Sendable {
-    /// More than ``PolicyDocument/maximumByteCount`` bytes.
-    case tooLarge
+    /// More bytes than `most`.
+    case tooLarge(most: Int)
     /// Not JSON, or not the grammar of a policy.
     case syntax
     /// A version of the language that there is not.
@@ -49,11 +49,8 @@ extension KMSError {
     /// not known from AWS.
     package init(_ failure: PolicyFailure) {
         switch failure {
-        case .tooLarge:
-            self.init(
-                .limitExceeded,
-                "The key policy exceeds the maximum of \(PolicyDocument.maximumByteCount) bytes."
-            )
+        case .tooLarge(let most):
+            self.init(.limitExceeded, "The key policy exceeds the maximum of \(most) bytes.")
         case .syntax, .wrongVersion, .invalidSid, .duplicateSid, .actionWithoutService, .invalidService,
             .invalidCharacter, .resourceWithoutARN,
             .prohibitedResource, .actionOutsideSTS:

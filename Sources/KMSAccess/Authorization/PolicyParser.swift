@@ -5,18 +5,24 @@ extension PolicyDocument {
     ///
     /// Principals are checked for their form only; ``checkPrincipals(in:)`` asks whether they exist.
     ///
-    /// - Parameter partition: The partition of the key's region; ARNs of others cannot be principals.
+    /// - Parameters:
+    ///   - partition: The partition of the key's region; ARNs of others cannot be principals.
+    ///   - byteCount: The longest policy.
     /// - Throws: ``PolicyFailure``, never `lockout`.
-    package static func parse(_ text: String, in partition: Partition) throws(PolicyFailure) -> Self {
-        try parse(text, as: .key(partition))
+    package static func parse(
+        _ text: String, in partition: Partition, atMost byteCount: Int = maximumByteCount
+    ) throws(PolicyFailure) -> Self {
+        try parse(text, as: .key(partition), atMost: byteCount)
     }
 
     /// Reads a policy of some kind.
     ///
     /// - Throws: ``PolicyFailure``, never `lockout`.
-    package static func parse(_ text: String, as kind: Kind) throws(PolicyFailure) -> Self {
+    package static func parse(
+        _ text: String, as kind: Kind, atMost byteCount: Int = maximumByteCount
+    ) throws(PolicyFailure) -> Self {
         // IAM has limits of its own for what is not white space; whoever stores its policies holds them against these.
-        guard text.utf8.count <= maximumByteCount || kind.isOfIAM else { throw .tooLarge }
+        guard text.utf8.count <= byteCount || kind.isOfIAM else { throw .tooLarge(most: byteCount) }
         let document = try parse(text, as: kind, isStored: false)
         guard !kind.isOfIAM || !document.statements.contains(where: \.hasEmptyCondition) else { throw .syntax }
         return document

@@ -23,6 +23,10 @@ struct ExplainPage: Sendable {
         let here: String
         let question: Question
         let actions: [Choice]
+        /// What is wrong with the action that was asked for.
+        let actionProblem: String?
+        /// The alias that the question names the key by.
+        let alias: String?
         let principals: [String]
         let keys: [String]
         let answer: ExplainedDecision?
@@ -35,7 +39,10 @@ struct ExplainPage: Sendable {
     func respond() async -> ConsoleResponse {
         var answer: ExplainedDecision?
         var failure: ConsoleFailure?
-        if visit.request.isPost || fields.text("principal") != nil && fields.text("action") != nil {
+        let action = action
+        if let problem = action.problem, fields.text("principal") != nil {
+            failure = ConsoleFailure("ValidationException", problem)
+        } else if visit.request.isPost || fields.text("principal") != nil && fields.text("action") != nil {
             do throws(ConsoleFailure) {
                 answer = ExplainedDecision(try await visit.explain(try question()))
             } catch {
@@ -44,7 +51,8 @@ struct ExplainPage: Sendable {
         }
         let content = Content(
             here: "\(visit.base)/explain", question: typed,
-            actions: Choice.list(Self.actions.map { ($0, $0) }, chosen: fields.text("action") ?? "kms:Decrypt"),
+            actions: Choice.list(Self.actions.map { ($0, $0) }, chosen: action.name), actionProblem: action.problem,
+            alias: fields.text("key").flatMap { $0.contains(AliasName.prefix) ? $0 : nil },
             principals: await visit.suggestions(of: .user, "Arn") + visit.suggestions(of: .role, "Arn"),
             keys: await aliases(), answer: answer)
         return visit.page(.explain, "Explain a decision", at: .explain, alert: failure, content)
@@ -68,6 +76,15 @@ struct ExplainPage: Sendable {
         }
         .sorted()
 
+    /// The action as the list has it: policies look at no case either.
+    ///
+    /// Where there is no such action none is chosen, so that nobody takes the answer about another one for the answer.
+    private var action: (name: String?, problem: String?) {
+        guard let typed = fields.text("action") else { return ("kms:Decrypt", nil) }
+        if let name = Self.actions.first(where: { $0.lowercased() == typed.lowercased() }) { return (name, nil) }
+        return (nil, "There is no action “\(typed.prefix(200))” of KMS. Choose one.")
+    }
+
     private func aliases() async -> [String] {
         let answer = try? await visit.kms(.listAliases, JSONObject(["Limit": .number("100")]))
         return (answer?.objects("Aliases") ?? []).compactMap { $0.text("AliasName") }
@@ -77,9 +94,10 @@ struct ExplainPage: Sendable {
     private func question() throws(ConsoleFailure) -> JSONObject {
         var question = JSONObject()
         let texts = [
-            ("Principal", "principal"), ("Action", "action"), ("KeyId", "key"), ("AliasName", "alias"),
+            ("Principal", "principal"), ("KeyId", "key"), ("AliasName", "alias"),
             ("SessionPolicy", "session-policy"), ("SourceIp", "address"), ("UserAgent", "user-agent"),
         ]
+        if let name = action.name { question.append("Action", .string(name)) }
         for (member, field) in texts {
             if let text = fields.text(field) { question.append(member, .string(text)) }
         }

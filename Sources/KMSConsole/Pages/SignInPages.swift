@@ -7,7 +7,7 @@ import KMSModel
 /// Where people come in, with an access key and its secret.
 struct SignInPages: Sendable {
     /// The cookie that shows that a form of this page came from this server.
-    private static let formCookie = "chatelaine-sign-in"
+    private static let formCookie = ConsoleCookie("chatelaine-sign-in")
     /// The longest access key, secret and session token that are looked at, in bytes.
     private static let (longestName, longestToken) = (128, 16_384)
 
@@ -45,7 +45,7 @@ struct SignInPages: Sendable {
 
     private func end(_ name: String, _ path: String) -> ConsoleResponse {
         sessions.end(name)
-        return .seeOther(path).setting(Console.sessionCookie, to: nil, isSecure: false)
+        return .seeOther(path).removing(Console.sessionCookie)
     }
 
     /// Why somebody has to sign in who was signed in before.
@@ -73,7 +73,7 @@ struct SignInPages: Sendable {
     func respond(to request: ConsoleRequest) async -> ConsoleResponse {
         guard request.isPost else { return form(for: request, nil) }
         let now = engine.signIn.time
-        guard !request.isCrossSite, let cookie = request.cookies[Self.formCookie],
+        guard !request.isCrossSite, let cookie = Self.formCookie.anyValue(in: request),
             ConsoleToken.areEqual(Self.token(for: cookie), request.form["token"] ?? "")
         else {
             return form(for: request, ConsoleFailure("FormExpired", "The form was too old. Try again.", status: 403))
@@ -108,10 +108,10 @@ struct SignInPages: Sendable {
             formToken: try ConsoleToken.make(), home: caller.region, begin: engine.signIn.time)
         let goal = request.form["to"].flatMap(Self.destination) ?? "/console/\(caller.region)/keys"
         // A session that was there before was perhaps somebody else's.
-        if let previous = request.cookies[Console.sessionCookie] { sessions.end(previous) }
+        if let previous = Console.sessionCookie.anyValue(in: request) { sessions.end(previous) }
         return .seeOther(goal)
             .setting(Console.sessionCookie, to: try sessions.begin(session), isSecure: request.isSecure)
-            .setting(Self.formCookie, to: nil, isSecure: request.isSecure)
+            .removing(Self.formCookie)
     }
 
     /// Sessions of a role are all of one owner, whatever they are called.
@@ -121,7 +121,8 @@ struct SignInPages: Sendable {
 
     private func form(for request: ConsoleRequest, _ failure: ConsoleFailure?) -> ConsoleResponse {
         let fresh = try? ConsoleToken.make()
-        guard let cookie = request.cookies[Self.formCookie].flatMap({ $0.utf8.count == 64 ? $0 : nil }) ?? fresh else {
+        guard let cookie = Self.formCookie.anyValue(in: request).flatMap({ $0.utf8.count == 64 ? $0 : nil }) ?? fresh
+        else {
             return .page("", status: 500)
         }
         let content = Content(
@@ -147,9 +148,7 @@ struct SignInPages: Sendable {
 
     /// A page of this console that a browser may be sent to.
     private static func destination(_ target: String) -> String? {
-        let isPath =
-            target.utf8.starts(with: "/console/".utf8) && target.utf8.count <= 2048
-            && target.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "\\") }
+        let isPath = target.utf8.starts(with: "/console/".utf8) && target.isPlainPath
         return isPath && !target.hasPrefix("/console/sign-") ? target : nil
     }
 }

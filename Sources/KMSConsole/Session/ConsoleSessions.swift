@@ -20,6 +20,7 @@ package final class ConsoleSessions: Sendable {
         var session: ConsoleSession
         var lastUse: Date
         var notice: String?
+        var newAccessKeys: [NewAccessKey] = []
 
         func isOver(at now: Date) -> Bool {
             now.timeIntervalSince(session.begin) >= ConsoleSessions.longest
@@ -28,8 +29,10 @@ package final class ConsoleSessions: Sendable {
     }
 
     private let entries = Mutex<[[UInt8]: Entry]>([:])
+    private let longestUnseen: Duration
 
-    package init() {}
+    /// - Parameter longestUnseen: How long the secret of a new access key is kept for a page that nobody opens.
+    package init(longestUnseen: Duration = .seconds(60)) { self.longestUnseen = longestUnseen }
 
     /// Begins a session.
     ///
@@ -87,6 +90,52 @@ package final class ConsoleSessions: Sendable {
             defer { entries[place]?.notice = nil }
             return entries[place]?.notice
         }
+    }
+}
+
+// MARK: Secrets that are shown once
+
+extension ConsoleSessions {
+    /// How many secrets one session keeps: those of forms that were sent at the same time.
+    private static let mostUnseen = 4
+
+    /// Keeps the secret of a new access key for the page that shows it; when nobody opens that, it is forgotten.
+    package func keep(_ accessKey: NewAccessKey, in name: String) {
+        let place = ConsoleToken.place(of: name)
+        entries.withLock { entries in
+            guard let known = entries[place]?.newAccessKeys else { return }
+            entries[place]?.newAccessKeys = known.suffix(Self.mostUnseen - 1) + [accessKey]
+        }
+        Task { [weak self, longestUnseen, id = accessKey.id] in
+            try? await Task.sleep(for: longestUnseen)
+            _ = self?.takeNewAccessKey(id, of: name)
+        }
+    }
+
+    /// Takes what was kept of the access key; nothing of it is left here.
+    package func takeNewAccessKey(_ id: String, of name: String) -> NewAccessKey? {
+        entries.withLock { entries in
+            let place = ConsoleToken.place(of: name)
+            let found = entries[place]?.newAccessKeys.first { $0.id == id }
+            entries[place]?.newAccessKeys.removeAll { $0.id == id }
+            return found
+        }
+    }
+}
+
+/// An access key whose secret nobody has seen yet.
+package struct NewAccessKey: Sendable {
+    /// The identifier of the access key.
+    package let id: String
+    /// The user that it is of.
+    package let user: String
+    /// The secret; zeroed when the last that has it lets go of it.
+    package let secret: SecretBytes
+
+    package init(id: String, user: String, secret: SecretBytes) {
+        self.id = id
+        self.user = user
+        self.secret = secret
     }
 }
 

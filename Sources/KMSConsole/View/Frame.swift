@@ -21,6 +21,10 @@ struct Frame: Sendable {
         let formToken: String
         let places: [Place]
         let regions: [Region]
+        /// The page, as it is called in every region.
+        let page: String
+        /// The part of the console that the page is in; nil for none.
+        let current: String?
     }
 
     /// What the page is called.

@@ -49,11 +49,13 @@ struct Screen<Content: Sendable>: Sendable {
     let content: Content
 }
 
-/// The sentences that one page leaves for the next.
+/// What one page leaves for the next.
 struct Notices: Sendable {
     let sessions: ConsoleSessions
     let name: String
 
     func leave(_ notice: String) { sessions.leave(notice, in: name) }
     func take() -> String? { sessions.takeNotice(of: name) }
+    func leave(_ accessKey: NewAccessKey) { sessions.keep(accessKey, in: name) }
+    func takeNewAccessKey(_ id: String) -> NewAccessKey? { sessions.takeNewAccessKey(id, of: name) }
 }

@@ -26,6 +26,7 @@ package struct Templates: Sendable {
         case events
         case audit
         case usage
+        case requestQuotas = "request-quotas"
         case createBegin = "create-begin"
         case createEnd = "create-end"
         case createPeople = "create-people"
@@ -69,6 +70,7 @@ package struct Templates: Sendable {
             case .events: PackageResources.events_mustache
             case .audit: PackageResources.audit_mustache
             case .usage: PackageResources.usage_mustache
+            case .requestQuotas: PackageResources.request_quotas_mustache
             case .createBegin: PackageResources.create_begin_mustache
             case .createEnd: PackageResources.create_end_mustache
             case .createPeople: PackageResources.create_people_mustache

@@ -31,7 +31,7 @@ extension Visit {
             },
             regions: engine.signIn.regions(for: caller).map {
                 Frame.Region(name: $0.description, isCurrent: $0 == caller.region)
-            })
+            }, page: RegionSwitch.page(of: self), current: place?.name)
         return frame
     }
 

@@ -74,8 +74,21 @@ package struct ConsoleRequest: Sendable {
         return origin != "http://\(host)" && origin != "https://\(host)"
     }
 
-    /// Whether the browser has the page by TLS: what it says of the page's origin holds behind a proxy too.
-    package var isSecure: Bool { origin?.hasPrefix("https://") == true }
+    /// Whether the browser has the page by TLS, as far as it says so; what it says holds behind a proxy too.
+    ///
+    /// With a form it names the origin. Otherwise it tells how the page is related to this server only where it trusts the way:
+    /// by TLS, or on the machine itself (Fetch Metadata, "Framework"; Secure Contexts, section 3.1).
+    package var isSecure: Bool {
+        if let origin, origin != "null" { return origin.hasPrefix("https://") }
+        return fetchSite != nil && !isOfThisMachine
+    }
+
+    private var isOfThisMachine: Bool {
+        guard let host else { return true }
+        let name = host.hasPrefix("[") ? host.prefix { $0 != "]" }.dropFirst() : host.prefix { $0 != ":" }
+        return name == "::1" || name.hasPrefix("127.") || name.lowercased() == "localhost"
+            || name.lowercased().hasSuffix(".localhost")
+    }
 }
 
 /// The fields of a form or a query, in the order in which they were sent.

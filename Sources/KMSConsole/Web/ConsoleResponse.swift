@@ -56,15 +56,17 @@ package struct ConsoleResponse: Sendable {
             headers: [("content-type", type), ("cache-control", "public, max-age=31536000, immutable")], body: bytes)
     }
 
-    /// The same, setting a cookie that no script sees and no other site's page sends.
-    ///
-    /// - Parameter value: Nil to take the cookie away.
-    func setting(_ cookie: String, to value: String?, isSecure: Bool) -> Self {
+    /// The same, setting a cookie.
+    func setting(_ cookie: ConsoleCookie, to value: String, isSecure: Bool) -> Self {
+        adding([cookie.setting(value, isSecure: isSecure)])
+    }
+
+    /// The same, taking a cookie away.
+    func removing(_ cookie: ConsoleCookie) -> Self { adding(cookie.removals) }
+
+    private func adding(_ cookies: [String]) -> Self {
         var response = self
-        let end = value == nil ? "; Max-Age=0" : ""
-        let secure = isSecure ? "; Secure" : ""
-        response.headers.append(
-            ("set-cookie", "\(cookie)=\(value ?? ""); Path=/console; HttpOnly; SameSite=Strict\(secure)\(end)"))
+        response.headers += cookies.map { ("set-cookie", $0) }
         return response
     }
 }

@@ -38,7 +38,7 @@ extension Pipeline {
         _ bytes: [UInt8], by caller: Caller, from client: Client, _ record: inout AuditRecord
     ) async throws(KMSError) -> [UInt8] {
         let realm = Realm(account: caller.principal.account, region: caller.region)
-        guard lookupRate.admits(realm, at: clock.signingTime) else { throw KMSError(.throttling, "Rate exceeded") }
+        try quotas.admit([QuotaCharge(.lookUpEvents, in: realm.region)], of: realm.account)
         let parsed = bytes.isEmpty ? .object(JSONObject()) : try? JSONParser.parse(bytes, refusingDuplicates: true)
         guard case .object(let body)? = parsed else { throw KMSError(.serialization) }
         record.requestParameters = Self.recordedLookup.parameters(of: body)

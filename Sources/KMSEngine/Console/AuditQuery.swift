@@ -12,10 +12,11 @@ package struct AuditQuery: Sendable {
     /// The operation, or its beginning.
     var name: String?
     /// The identifier or the ARN of a key that the call was about.
-    var key: String?
-    /// The first and the last day, or moment, as ISO 8601 writes it.
-    var from: String?
-    var to: String?
+    package var key: String?
+    /// The first day, or moment, as ISO 8601 writes it.
+    package var from: String?
+    /// The last day, or moment; all of it is included.
+    package var to: String?
     var outcome: Outcome?
     /// Nothing later than this moment, so that pages of a search stay what they were while the log grows.
     var until: String?

@@ -9,22 +9,22 @@ extension Pipeline {
     ///   - limit: How many records are returned at most.
     ///   - days: How many days up to now are counted.
     /// - Throws: ``KMSError``: `AccessDeniedException` for who is not allowed `cloudtrail:LookupEvents`,
-    ///   `ThrottlingException` when the log cannot be read now, `KMSInternalException`.
+    ///   `ThrottlingException` when it is asked too often or the log cannot be read now, `KMSInternalException`.
     package func lookUpEvents(
         _ query: AuditQuery, limit: Int, days: Int, by caller: Caller, from client: Client, requestID: String
     ) async throws(KMSError) -> AuditTrail.Findings {
-        var record = recordOfLookup(by: caller, from: client, requestID: requestID)
-        let refusal = refusal(of: caller, client, doing: Self.lookUp, to: "*")
-        record.outcome = refusal.map(AuditRecord.Failure.init)
-        try await keep(record)
-        if let refusal { throw refusal }
+        let charge = QuotaCharge(.lookUpEvents, in: caller.region)
+        let isThrottled = quotas.throttle.refusal(of: [charge], to: caller.principal.account) != nil
+        let refusal =
+            isThrottled
+            ? KMSError(.throttling, "Rate exceeded") : refusal(of: caller, client, doing: Self.lookUp, to: "*")
+        try await keepRecord(of: "LookupEvents", at: Self.cloudTrail, refusal, caller, client, requestID)
         do throws(AuditFailure) {
             return try await trail.search(
                 query, account: caller.principal.account, region: caller.region, limit: limit, days: days,
-                now: record.time)
+                now: clock.now)
         } catch {
             throw KMSError(.throttling, error.description)
         }
     }
-
 }

@@ -12,7 +12,8 @@ package struct AliasedKey: Sendable {
 }
 
 struct CreateAlias: Operation {
-    static let description = OperationDescription(.createAlias, recorded: .change("AliasName", "TargetKeyId"))
+    static let description = OperationDescription(
+        .createAlias, quota: .own(perSecond: 5), recorded: .change("AliasName", "TargetKeyId"))
 
     static func resolve(
         _ input: API.CreateAliasRequest, with resolver: KeyResolver
@@ -51,7 +52,8 @@ struct UpdateAlias: Operation {
         let new: KeySnapshot
     }
 
-    static let description = OperationDescription(.updateAlias, recorded: .change("AliasName", "TargetKeyId"))
+    static let description = OperationDescription(
+        .updateAlias, quota: .own(perSecond: 5), recorded: .change("AliasName", "TargetKeyId"))
 
     static func resolve(_ input: API.UpdateAliasRequest, with resolver: KeyResolver) throws(KMSError) -> Move {
         let alias = try resolver.alias(try resolver.aliasARN(input.aliasName))
@@ -97,7 +99,8 @@ struct DeleteAlias: Operation {
         let key: KeySnapshot?
     }
 
-    static let description = OperationDescription(.deleteAlias, recorded: .change("AliasName"))
+    static let description = OperationDescription(
+        .deleteAlias, quota: .own(perSecond: 15), recorded: .change("AliasName"))
 
     static func resolve(_ input: API.DeleteAliasRequest, with resolver: KeyResolver) throws(KMSError) -> Target {
         let alias = try resolver.alias(try resolver.aliasARN(input.aliasName))
@@ -123,7 +126,8 @@ struct ListAliases: Operation {
     private static let largestPage = 100
     private static let defaultPage = 50
 
-    static let description = OperationDescription(.listAliases, recorded: .read("Limit", "Marker", "KeyId"))
+    static let description = OperationDescription(
+        .listAliases, quota: .own(perSecond: 500), recorded: .read("Limit", "Marker", "KeyId"))
 
     static func resolve(
         _ input: API.ListAliasesRequest, with resolver: KeyResolver
@@ -203,7 +207,7 @@ extension KeyResolver {
 extension KeySnapshot {
     /// Refuses one more alias for a key that has as many as the quota admits.
     fileprivate func checkRoomForAlias(in context: RequestContext) throws(KMSError) {
-        guard context.directory.aliasCount(of: arn) < context.quotas.aliasesPerKey else {
+        guard context.directory.aliasCount(of: arn) < context.quotas.resources(of: arn.account).aliasesPerKey else {
             throw KMSError(.limitExceeded, "The quota of aliases for the key \(arnText) has been reached.")
         }
     }

@@ -8,6 +8,7 @@ import KMSModel
 struct GenerateDataKeyPair: KeyOperation {
     static let description = OperationDescription(
         .generateDataKeyPair, isCrossAccount: true, identifiers: .any, usage: .encryptDecrypt,
+        quota: .ofKeyPairSpec,
         recorded: .read("KeyId", "KeyPairSpec", "EncryptionContext")
     )
 
@@ -40,6 +41,7 @@ struct GenerateDataKeyPair: KeyOperation {
 struct GenerateDataKeyPairWithoutPlaintext: KeyOperation {
     static let description = OperationDescription(
         .generateDataKeyPairWithoutPlaintext, isCrossAccount: true, identifiers: .any, usage: .encryptDecrypt,
+        quota: .ofKeyPairSpec,
         recorded: .read("KeyId", "KeyPairSpec", "EncryptionContext")
     )
 

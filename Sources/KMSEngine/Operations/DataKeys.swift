@@ -7,6 +7,7 @@ import KMSModel
 struct GenerateDataKey: KeyOperation {
     static let description = OperationDescription(
         .generateDataKey, isCrossAccount: true, identifiers: .any, usage: .encryptDecrypt,
+        quota: .shared(.symmetric),
         recorded: .read("KeyId", "KeySpec", "NumberOfBytes", "EncryptionContext")
     )
 
@@ -41,6 +42,7 @@ struct GenerateDataKey: KeyOperation {
 struct GenerateDataKeyWithoutPlaintext: KeyOperation {
     static let description = OperationDescription(
         .generateDataKeyWithoutPlaintext, isCrossAccount: true, identifiers: .any, usage: .encryptDecrypt,
+        quota: .shared(.symmetric),
         recorded: .read("KeyId", "KeySpec", "NumberOfBytes", "EncryptionContext")
     )
 
@@ -72,7 +74,7 @@ struct GenerateDataKeyWithoutPlaintext: KeyOperation {
 }
 
 struct GenerateRandom: AccountOperation {
-    static let description = OperationDescription(.generateRandom, recorded: .read())
+    static let description = OperationDescription(.generateRandom, quota: .shared(.symmetric), recorded: .read())
 
     static func check(_ input: API.GenerateRandomRequest) throws(KMSError) {
         guard input.numberOfBytes != nil else { throw KMSError(.validation, "NumberOfBytes is required.") }

@@ -8,6 +8,7 @@ import KMSModel
 struct Encrypt: KeyOperation {
     static let description = OperationDescription(
         .encrypt, isCrossAccount: true, identifiers: .any, usage: .encryptDecrypt,
+        quota: .ofAlgorithms(["EncryptionAlgorithm"]),
         recorded: .read(
             "KeyId", "EncryptionContext", "EncryptionAlgorithm",
             defaults: [("EncryptionAlgorithm", .string(EncryptionAlgorithm.symmetricDefault.rawValue))]
@@ -46,6 +47,7 @@ struct Encrypt: KeyOperation {
 struct Decrypt: Operation {
     static let description = OperationDescription(
         .decrypt, isCrossAccount: true, identifiers: .any, usage: .encryptDecrypt,
+        quota: .ofAlgorithms(["EncryptionAlgorithm"]),
         recorded: .read(
             "EncryptionAlgorithm", "EncryptionContext", "KeyId",
             defaults: [("EncryptionAlgorithm", .string(EncryptionAlgorithm.symmetricDefault.rawValue))]
@@ -113,6 +115,7 @@ struct ReEncrypt: Operation {
 
     static let description = OperationDescription(
         .reEncrypt, isCrossAccount: true, identifiers: .any, usage: .encryptDecrypt,
+        quota: .ofAlgorithms(["SourceEncryptionAlgorithm", "DestinationEncryptionAlgorithm"]),
         recorded: .read(
             "SourceEncryptionAlgorithm", "SourceEncryptionContext", "SourceKeyId", "DestinationKeyId",
             "DestinationEncryptionAlgorithm", "DestinationEncryptionContext",

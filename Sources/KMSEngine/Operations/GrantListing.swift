@@ -9,6 +9,7 @@ private let (defaultPage, largestPage) = (50, 100)
 struct ListGrants: KeyOperation {
     static let description = OperationDescription(
         .listGrants, isCrossAccount: true,
+        quota: .own(perSecond: 100),
         recorded: .read("KeyId", "Limit", "Marker", "GrantId", "GranteePrincipal")
     )
 
@@ -46,7 +47,7 @@ struct ListGrants: KeyOperation {
 
 struct ListRetirableGrants: AccountOperation {
     static let description = OperationDescription(
-        .listRetirableGrants, recorded: .read("Limit", "Marker", "RetiringPrincipal")
+        .listRetirableGrants, quota: .own(perSecond: 100), recorded: .read("Limit", "Marker", "RetiringPrincipal")
     )
 
     /// Policies are asked about the principal itself (Service Authorization Reference, ListRetirableGrants).

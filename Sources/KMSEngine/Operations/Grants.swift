@@ -9,6 +9,7 @@ import KMSStore
 struct CreateGrant: KeyOperation {
     static let description = OperationDescription(
         .createGrant, isCrossAccount: true,
+        quota: .own(perSecond: 50),
         recorded: .change(
             "KeyId", "GranteePrincipal", "RetiringPrincipal", "Operations", "Constraints", "Name",
             response: .keyARNAnd("grantId")
@@ -35,7 +36,8 @@ struct CreateGrant: KeyOperation {
             try request.checkParents(context.grants(permitting: description, on: key))
         }
         if let present = request.present(in: context) { return try answer(present, on: key, in: context) }
-        guard context.directory.grants.count(on: key.arn) < context.quotas.grantsPerKey else {
+        guard context.directory.grants.count(on: key.arn) < context.quotas.resources(of: key.arn.account).grantsPerKey
+        else {
             throw KMSError(.limitExceeded, "The quota of grants on this key has been reached.")
         }
         let id = try context.keyring.answering { keyring throws(CryptoFailure) in try keyring.makeGrantID() }
@@ -64,7 +66,7 @@ struct CreateGrant: KeyOperation {
 
 struct RevokeGrant: KeyOperation {
     static let description = OperationDescription(
-        .revokeGrant, isCrossAccount: true, recorded: .change("KeyId", "GrantId")
+        .revokeGrant, isCrossAccount: true, quota: .own(perSecond: 50), recorded: .change("KeyId", "GrantId")
     )
 
     static func keyIdentifier(in input: API.RevokeGrantRequest) -> String { input.keyId }
@@ -88,7 +90,7 @@ struct RetireGrant: Operation {
     }
 
     static let description = OperationDescription(
-        .retireGrant, isCrossAccount: true, recorded: .change("KeyId", "GrantId")
+        .retireGrant, isCrossAccount: true, quota: .own(perSecond: 50), recorded: .change("KeyId", "GrantId")
     )
 
     static func isDryRun(_ input: API.RetireGrantRequest) -> Bool { input.dryRun ?? false }

@@ -11,7 +11,8 @@ struct GetParametersForImport: KeyOperation {
     private static let lifetime: TimeInterval = 24 * 60 * 60
 
     static let description = OperationDescription(
-        .getParametersForImport, recorded: .read("KeyId", "WrappingAlgorithm", "WrappingKeySpec")
+        .getParametersForImport, quota: .own(perSecond: 1),
+        recorded: .read("KeyId", "WrappingAlgorithm", "WrappingKeySpec")
     )
 
     static func keyIdentifier(in input: API.GetParametersForImportRequest) -> String { input.keyId }
@@ -57,6 +58,7 @@ struct ImportKeyMaterial: KeyOperation {
 
     static let description = OperationDescription(
         .importKeyMaterial,
+        quota: .own(perSecond: 15),
         recorded: .change(
             "KeyId", "ValidTo", "ExpirationModel", "ImportType", "KeyMaterialDescription", "KeyMaterialId",
             defaults: [("ExpirationModel", .string(ExpirationModel.expires.rawValue))], response: .everything
@@ -146,7 +148,8 @@ struct ImportKeyMaterial: KeyOperation {
 
 struct DeleteImportedKeyMaterial: KeyOperation {
     static let description = OperationDescription(
-        .deleteImportedKeyMaterial, recorded: .change("KeyId", "KeyMaterialId", response: .everything)
+        .deleteImportedKeyMaterial, quota: .own(perSecond: 15),
+        recorded: .change("KeyId", "KeyMaterialId", response: .everything)
     )
 
     static func keyIdentifier(in input: API.DeleteImportedKeyMaterialRequest) -> String { input.keyId }

@@ -6,6 +6,7 @@ import KMSModel
 struct DeriveSharedSecret: KeyOperation {
     static let description = OperationDescription(
         .deriveSharedSecret, isCrossAccount: true, identifiers: .any, usage: .keyAgreement,
+        quota: .shared(.ecc),
         recorded: .read("KeyId", "KeyAgreementAlgorithm")
     )
 

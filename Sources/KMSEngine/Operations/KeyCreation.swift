@@ -7,6 +7,7 @@ import KMSStore
 struct CreateKey: AccountOperation {
     static let description = OperationDescription(
         .createKey,
+        quota: .own(perSecond: 5),
         recorded: .change(
             "Description", "Origin", "KeySpec", "CustomerMasterKeySpec", "KeyUsage",
             "BypassPolicyLockoutSafetyCheck", "MultiRegion", "Tags", "Policy", "CustomKeyStoreId", "XksKeyId",
@@ -27,10 +28,14 @@ struct CreateKey: AccountOperation {
         return [create, Access("kms:TagResource", on: .account)]
     }
 
+    static func turns(for input: API.CreateKeyRequest, in context: RequestContext) -> [String] {
+        context.turnsForKey(in: context.realm)
+    }
+
     static func check(_ input: API.CreateKeyRequest) throws(KMSError) {
         let kind = try KeyKind(input)
         try kind.check()
-        if let tags = input.tags { _ = try TagList([]).setting(tags, quota: ResourceQuotas().tagsPerKey) }
+        if let tags = input.tags { _ = try TagList([]).setting(tags, quota: ResourceQuotas.tagsPerKey) }
     }
 
     static func perform(
@@ -42,7 +47,7 @@ struct CreateKey: AccountOperation {
         let region = context.realm.region
         let keyID = try context.makeKeyID(isMultiRegion: kind.isMultiRegion)
         let arn = KeyARN(region: region, account: context.realm.account, keyID: keyID)
-        let tags = try TagList([]).setting(input.tags ?? [], quota: context.quotas.tagsPerKey)
+        let tags = try TagList([]).setting(input.tags ?? [], quota: ResourceQuotas.tagsPerKey)
         var record = KeyRecord(
             arn: arn, spec: kind.spec, usage: kind.usage, origin: kind.origin, creationDate: context.now,
             primaryRegion: kind.isMultiRegion ? region : nil, state: .pendingImport,
@@ -96,9 +101,19 @@ extension RequestContext {
         guard spec != .sm2 || realm.region.partition == .china else { throw KMSError(.unsupportedOperation) }
     }
 
+    /// What making a key in `realm` is in turn at: near the quota keys are made one after the other, because of many at a
+    /// time each would find room for itself.
+    func turnsForKey(in realm: Realm) -> [String] {
+        let room = quotas.resources(of: realm.account).keysPerRealm - directory.customerKeyCount(in: realm)
+        return room > Self.mostKeysAtATime ? [] : ["keys of \(realm.account) in \(realm.region)"]
+    }
+
+    /// More keys than are ever being made at a time in a realm.
+    private static let mostKeysAtATime = 1000
+
     /// Refuses one more customer managed key in a realm that has as many as the quota admits.
     func checkRoomForKey(in realm: Realm) throws(KMSError) {
-        guard directory.customerKeyCount(in: realm) < quotas.keysPerRealm else {
+        guard directory.customerKeyCount(in: realm) < quotas.resources(of: realm.account).keysPerRealm else {
             throw KMSError(.limitExceeded, "The quota of KMS keys in this account and Region has been reached.")
         }
     }

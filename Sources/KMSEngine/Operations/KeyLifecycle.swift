@@ -6,7 +6,7 @@ import KMSStore
 
 struct DescribeKey: KeyOperation {
     static let description = OperationDescription(
-        .describeKey, isCrossAccount: true, identifiers: .any, recorded: .read("KeyId")
+        .describeKey, isCrossAccount: true, identifiers: .any, quota: .own(perSecond: 2000), recorded: .read("KeyId")
     )
 
     static func keyIdentifier(in input: API.DescribeKeyRequest) -> String { input.keyId }
@@ -23,7 +23,8 @@ struct ListKeys: AccountOperation {
     private static let largestPage = 1000
     private static let defaultPage = 100
 
-    static let description = OperationDescription(.listKeys, recorded: .read("Limit", "Marker"))
+    static let description = OperationDescription(
+        .listKeys, quota: .own(perSecond: 500), recorded: .read("Limit", "Marker"))
 
     static func perform(
         _ input: API.ListKeysRequest, under permit: Permit<Void>, in context: RequestContext
@@ -47,7 +48,8 @@ struct ListKeys: AccountOperation {
 }
 
 struct UpdateKeyDescription: KeyOperation {
-    static let description = OperationDescription(.updateKeyDescription, recorded: .change("KeyId", "Description"))
+    static let description = OperationDescription(
+        .updateKeyDescription, quota: .own(perSecond: 5), recorded: .change("KeyId", "Description"))
 
     static func keyIdentifier(in input: API.UpdateKeyDescriptionRequest) -> String { input.keyId }
 

@@ -5,7 +5,7 @@ import KMSStore
 // Switching keys on and off, and the waiting period before their end.
 
 struct EnableKey: KeyOperation {
-    static let description = OperationDescription(.enableKey, recorded: .change("KeyId"))
+    static let description = OperationDescription(.enableKey, quota: .own(perSecond: 5), recorded: .change("KeyId"))
 
     static func keyIdentifier(in input: API.EnableKeyRequest) -> String { input.keyId }
 
@@ -24,7 +24,7 @@ struct EnableKey: KeyOperation {
 }
 
 struct DisableKey: KeyOperation {
-    static let description = OperationDescription(.disableKey, recorded: .change("KeyId"))
+    static let description = OperationDescription(.disableKey, quota: .own(perSecond: 5), recorded: .change("KeyId"))
 
     static func keyIdentifier(in input: API.DisableKeyRequest) -> String { input.keyId }
 
@@ -42,6 +42,7 @@ struct ScheduleKeyDeletion: KeyOperation {
 
     static let description = OperationDescription(
         .scheduleKeyDeletion,
+        quota: .own(perSecond: 15),
         recorded: .change(
             "KeyId", "PendingWindowInDays", defaults: [("PendingWindowInDays", .number("\(defaultDays)"))],
             response: .everything
@@ -85,7 +86,7 @@ struct ScheduleKeyDeletion: KeyOperation {
 
 struct CancelKeyDeletion: KeyOperation {
     static let description = OperationDescription(
-        .cancelKeyDeletion, recorded: .change("KeyId", response: .everything)
+        .cancelKeyDeletion, quota: .own(perSecond: 5), recorded: .change("KeyId", response: .everything)
     )
 
     static func keyIdentifier(in input: API.CancelKeyDeletionRequest) -> String { input.keyId }

@@ -1,7 +1,7 @@
 import KMSModel
 
 struct GetKeyLastUsage: KeyOperation {
-    static let description = OperationDescription(.getKeyLastUsage, recorded: .read("KeyId"))
+    static let description = OperationDescription(.getKeyLastUsage, quota: .own(perSecond: 5), recorded: .read("KeyId"))
 
     static func keyIdentifier(in input: API.GetKeyLastUsageRequest) -> String { input.keyId }
 

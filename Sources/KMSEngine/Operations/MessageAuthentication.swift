@@ -7,6 +7,7 @@ import KMSModel
 struct GenerateMac: KeyOperation {
     static let description = OperationDescription(
         .generateMac, isCrossAccount: true, identifiers: .any, usage: .generateVerifyMAC,
+        quota: .shared(.symmetric),
         recorded: .read("KeyId", "MacAlgorithm")
     )
 
@@ -31,6 +32,7 @@ struct GenerateMac: KeyOperation {
 struct VerifyMac: KeyOperation {
     static let description = OperationDescription(
         .verifyMac, isCrossAccount: true, identifiers: .any, usage: .generateVerifyMAC,
+        quota: .shared(.symmetric),
         recorded: .read("KeyId", "MacAlgorithm")
     )
 

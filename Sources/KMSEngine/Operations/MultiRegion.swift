@@ -9,6 +9,7 @@ import KMSStore
 struct ReplicateKey: KeyOperation {
     static let description = OperationDescription(
         .replicateKey,
+        quota: .own(perSecond: 5, elsewhere: RegionalCharge(2, of: .createKey, inRegionOf: "ReplicaRegion")),
         recorded: .change(
             "KeyId", "ReplicaRegion", "Policy", "BypassPolicyLockoutSafetyCheck", "Description", "Tags",
             defaults: [("BypassPolicyLockoutSafetyCheck", .bool(false))], response: .everything
@@ -18,7 +19,12 @@ struct ReplicateKey: KeyOperation {
     static func keyIdentifier(in input: API.ReplicateKeyRequest) -> String { input.keyId }
 
     static func check(_ input: API.ReplicateKeyRequest) throws(KMSError) {
-        if let tags = input.tags { _ = try TagList([]).setting(tags, quota: ResourceQuotas().tagsPerKey) }
+        if let tags = input.tags { _ = try TagList([]).setting(tags, quota: ResourceQuotas.tagsPerKey) }
+    }
+
+    static func turns(for input: API.ReplicateKeyRequest, in context: RequestContext) -> [String] {
+        guard let region = Region(input.replicaRegion) else { return [] }
+        return context.turnsForKey(in: Realm(account: context.realm.account, region: region))
     }
 
     static func accesses(to key: KeySnapshot, for input: API.ReplicateKeyRequest) -> [Access] {
@@ -35,7 +41,7 @@ struct ReplicateKey: KeyOperation {
         let primary = permit.subject
         let arn = try replicaARN(of: primary, in: input.replicaRegion, context)
         try context.checkRoomForKey(in: arn.realm)
-        let tags = try TagList([]).setting(input.tags ?? [], quota: context.quotas.tagsPerKey).tags
+        let tags = try TagList([]).setting(input.tags ?? [], quota: ResourceQuotas.tagsPerKey).tags
         var replica = KeyRecord(
             arn: arn, spec: primary.record.spec, usage: primary.record.usage, origin: primary.record.origin,
             creationDate: context.now, primaryRegion: primary.arn.region, state: .creating,
@@ -120,7 +126,10 @@ struct UpdatePrimaryRegion: Operation {
         let successor: KeySnapshot?
     }
 
-    static let description = OperationDescription(.updatePrimaryRegion, recorded: .change("KeyId", "PrimaryRegion"))
+    static let description = OperationDescription(
+        .updatePrimaryRegion,
+        quota: .own(perSecond: 5, elsewhere: RegionalCharge(1, of: .updatePrimaryRegion, inRegionOf: "PrimaryRegion")),
+        recorded: .change("KeyId", "PrimaryRegion"))
 
     static func resolve(
         _ input: API.UpdatePrimaryRegionRequest, with resolver: KeyResolver

@@ -7,7 +7,8 @@ import KMSStore
 
 struct GetKeyPolicy: KeyOperation {
     static let description = OperationDescription(
-        .getKeyPolicy, recorded: .read("KeyId", "PolicyName", defaults: [("PolicyName", .string(KeyPolicyName.only))])
+        .getKeyPolicy, quota: .own(perSecond: 1000),
+        recorded: .read("KeyId", "PolicyName", defaults: [("PolicyName", .string(KeyPolicyName.only))])
     )
 
     static func keyIdentifier(in input: API.GetKeyPolicyRequest) -> String { input.keyId }
@@ -28,6 +29,7 @@ struct GetKeyPolicy: KeyOperation {
 struct PutKeyPolicy: KeyOperation {
     static let description = OperationDescription(
         .putKeyPolicy,
+        quota: .own(perSecond: 15),
         recorded: .change(
             "KeyId", "PolicyName", "Policy", "BypassPolicyLockoutSafetyCheck",
             defaults: [
@@ -54,7 +56,7 @@ struct PutKeyPolicy: KeyOperation {
 
 struct ListKeyPolicies: KeyOperation {
     static let description = OperationDescription(
-        .listKeyPolicies, recorded: .read("KeyId", "Limit", "Marker")
+        .listKeyPolicies, quota: .own(perSecond: 100), recorded: .read("KeyId", "Limit", "Marker")
     )
 
     static func keyIdentifier(in input: API.ListKeyPoliciesRequest) -> String { input.keyId }

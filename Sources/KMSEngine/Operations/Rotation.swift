@@ -10,6 +10,7 @@ struct EnableKeyRotation: KeyOperation {
 
     static let description = OperationDescription(
         .enableKeyRotation,
+        quota: .own(perSecond: 15),
         recorded: .change(
             "KeyId", "RotationPeriodInDays",
             defaults: [("RotationPeriodInDays", .number("\(defaultPeriodInDays)"))]
@@ -37,7 +38,8 @@ struct EnableKeyRotation: KeyOperation {
 }
 
 struct DisableKeyRotation: KeyOperation {
-    static let description = OperationDescription(.disableKeyRotation, recorded: .change("KeyId"))
+    static let description = OperationDescription(
+        .disableKeyRotation, quota: .own(perSecond: 5), recorded: .change("KeyId"))
 
     static func keyIdentifier(in input: API.DisableKeyRotationRequest) -> String { input.keyId }
 
@@ -53,7 +55,7 @@ struct DisableKeyRotation: KeyOperation {
 
 struct GetKeyRotationStatus: KeyOperation {
     static let description = OperationDescription(
-        .getKeyRotationStatus, isCrossAccount: true, recorded: .read("KeyId")
+        .getKeyRotationStatus, isCrossAccount: true, quota: .own(perSecond: 1000), recorded: .read("KeyId")
     )
 
     static func keyIdentifier(in input: API.GetKeyRotationStatusRequest) -> String { input.keyId }

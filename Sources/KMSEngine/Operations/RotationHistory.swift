@@ -10,7 +10,7 @@ struct RotateKeyOnDemand: KeyOperation {
     private static let conflictWindow: TimeInterval = 20 * 60
 
     static let description = OperationDescription(
-        .rotateKeyOnDemand, recorded: .change("KeyId", response: .everything)
+        .rotateKeyOnDemand, quota: .own(perSecond: 5), recorded: .change("KeyId", response: .everything)
     )
 
     static func keyIdentifier(in input: API.RotateKeyOnDemandRequest) -> String { input.keyId }
@@ -26,7 +26,7 @@ struct RotateKeyOnDemand: KeyOperation {
                 .conflict, "An automatic rotation of the key \(key.arnText) is in progress or about to begin.")
         }
         let family = context.directory.family(of: key)
-        try checkMaterial(of: key, in: family, context.quotas)
+        try checkMaterial(of: key, in: family, context.quotas.resources(of: key.arn.account))
         let change = try context.keyring.answering { keyring throws(CryptoFailure) in
             try KeyRotation(type: .onDemand, now: context.now)
                 .change(of: key, in: family, schedule: key.record.rotation, with: keyring)
@@ -68,7 +68,8 @@ struct ListKeyRotations: KeyOperation {
     private static let defaultPage = 100
 
     static let description = OperationDescription(
-        .listKeyRotations, recorded: .read("KeyId", "IncludeKeyMaterial", "Limit", "Marker")
+        .listKeyRotations, quota: .own(perSecond: 100),
+        recorded: .read("KeyId", "IncludeKeyMaterial", "Limit", "Marker")
     )
 
     static func keyIdentifier(in input: API.ListKeyRotationsRequest) -> String { input.keyId }
@@ -141,7 +142,7 @@ extension KeyFamily {
 }
 
 extension MaterialRecord {
-    fileprivate var wasRotatedOnDemand: Bool {
+    var wasRotatedOnDemand: Bool {
         if case .rotated(_, by: .onDemand) = stage { true } else { false }
     }
 }

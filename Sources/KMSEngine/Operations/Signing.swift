@@ -7,6 +7,7 @@ import KMSModel
 struct Sign: KeyOperation {
     static let description = OperationDescription(
         .sign, isCrossAccount: true, identifiers: .any, usage: .signVerify,
+        quota: .ofAlgorithms(["SigningAlgorithm"]),
         recorded: .read(
             "KeyId", "MessageType", "SigningAlgorithm",
             defaults: [("MessageType", .string(MessageType.raw.rawValue))]
@@ -38,6 +39,7 @@ struct Sign: KeyOperation {
 struct Verify: KeyOperation {
     static let description = OperationDescription(
         .verify, isCrossAccount: true, identifiers: .any, usage: .signVerify,
+        quota: .ofAlgorithms(["SigningAlgorithm"]),
         recorded: .read(
             "KeyId", "MessageType", "SigningAlgorithm",
             defaults: [("MessageType", .string(MessageType.raw.rawValue))]
@@ -72,7 +74,7 @@ struct Verify: KeyOperation {
 
 struct GetPublicKey: KeyOperation {
     static let description = OperationDescription(
-        .getPublicKey, isCrossAccount: true, identifiers: .any, recorded: .read("KeyId")
+        .getPublicKey, isCrossAccount: true, identifiers: .any, quota: .own(perSecond: 2000), recorded: .read("KeyId")
     )
 
     static func keyIdentifier(in input: API.GetPublicKeyRequest) -> String { input.keyId }

@@ -5,20 +5,22 @@ import KMSStore
 // Labels on keys.
 
 struct TagResource: KeyOperation {
-    static let description = OperationDescription(.tagResource, recorded: .change("KeyId", "Tags"))
+    static let description = OperationDescription(
+        .tagResource, quota: .own(perSecond: 10), recorded: .change("KeyId", "Tags"))
 
     static func keyIdentifier(in input: API.TagResourceRequest) -> String { input.keyId }
 
     static func perform(
         _ input: API.TagResourceRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.Nothing> {
-        let tags = try TagList(permit.subject.record.tags).setting(input.tags, quota: context.quotas.tagsPerKey)
+        let tags = try TagList(permit.subject.record.tags).setting(input.tags, quota: ResourceQuotas.tagsPerKey)
         return permit.subject.changed { $0.tags = tags.tags }
     }
 }
 
 struct UntagResource: KeyOperation {
-    static let description = OperationDescription(.untagResource, recorded: .change("KeyId", "TagKeys"))
+    static let description = OperationDescription(
+        .untagResource, quota: .own(perSecond: 5), recorded: .change("KeyId", "TagKeys"))
 
     static func keyIdentifier(in input: API.UntagResourceRequest) -> String { input.keyId }
 
@@ -35,7 +37,7 @@ struct ListResourceTags: KeyOperation {
     private static let largestPage = 50
 
     static let description = OperationDescription(
-        .listResourceTags, recorded: .read("KeyId", "Limit", "Marker")
+        .listResourceTags, quota: .own(perSecond: 2000), recorded: .read("KeyId", "Limit", "Marker")
     )
 
     static func keyIdentifier(in input: API.ListResourceTagsRequest) -> String { input.keyId }

@@ -5,6 +5,9 @@ package struct Catalogue: Sendable {
     /// An operation, ready to be run.
     struct Entry: Sendable {
         let operation: any Operation.Type
+        let isReadOnly: Bool
+        /// What is charged for a call before anything else is done about it.
+        let quota: ChargedOperation
         let run: @Sendable (Pipeline, JSONObject, inout Call) async -> Result<[UInt8], KMSError>
 
         /// Inlined into the list below, so that the compiler makes the pipeline anew for each operation: run through an
@@ -12,6 +15,8 @@ package struct Catalogue: Sendable {
         @inline(__always)
         init<Op: Operation>(_ operation: Op.Type) {
             self.operation = operation
+            isReadOnly = operation.description.recorded.isReadOnly
+            quota = ChargedOperation(operation.description)
             run = { pipeline, body, call in await pipeline.result(of: Op.self, body, &call) }
         }
     }

@@ -23,6 +23,9 @@ package protocol Operation: Sendable {
     /// What must be allowed, in the order in which it is decided.
     static func accesses(to subject: Subject, for input: Input) -> [Access]
 
+    /// What changes of this are in turn at, beside what is acted on.
+    static func turns(for input: Input, in context: RequestContext) -> [String]
+
     /// Refuses what does not fit together, once the keys are known to be in the right state.
     static func check(_ input: Input, on subject: Subject) throws(KMSError)
 
@@ -95,6 +98,7 @@ package struct Access: Sendable {
 extension Operation {
     package static func check(_ input: Input) throws(KMSError) {}
     package static func check(_ input: Input, on subject: Subject) throws(KMSError) {}
+    package static func turns(for input: Input, in context: RequestContext) -> [String] { [] }
     package static func isDryRun(_ input: Input) -> Bool { false }
 }
 

@@ -13,19 +13,22 @@ package struct OperationDescription: Sendable {
     package let identifiers: IdentifierForms
     /// The usage that the key must have been made for; nil when any will do.
     package let usage: KeyUsage?
+    /// What a call counts against, whatever becomes of it.
+    package let quota: OperationQuota
     /// What the audit record shows of a call.
     package let recorded: RecordedCall
 
     /// Describes an operation; most are on one key of the caller's own account.
     package init(
         _ name: OperationName, isCrossAccount: Bool = false, identifiers: IdentifierForms = .idOrARN,
-        usage: KeyUsage? = nil, recorded: RecordedCall
+        usage: KeyUsage? = nil, quota: OperationQuota, recorded: RecordedCall
     ) {
         self.name = name
         action = ActionName("kms:\(name.rawValue)")
         self.isCrossAccount = isCrossAccount
         self.identifiers = identifiers
         self.usage = usage
+        self.quota = quota
         self.recorded = recorded
     }
 

@@ -26,17 +26,15 @@ package struct Pipeline: Sendable {
     private let turns: ChangeTurns
     let keyring: Keyring
     private let policies: PolicyRules
-    private let regions: HostedRegions
-    private let slowWork = SlowWork()
-    /// How many there may be of each resource.
-    package let quotas: ResourceQuotas
+    let regions: HostedRegions
+    let slowWork = SlowWork()
+    /// What accounts may have, and how often they may ask.
+    package let quotas: Quotas
     private let journal: UseJournal
     private let managedKeys: ManagedKeys
     let audit: AuditLog
     /// The same log, to be read.
     let trail: AuditTrail
-    /// How often that is done by LookupEvents.
-    let lookupRate = LookupRate()
     private let outbox: AuditOutbox
     let clock: any Clock
     private let logger: Logger
@@ -44,7 +42,7 @@ package struct Pipeline: Sendable {
     init(
         authenticator: Authenticator, directory: KeyDirectory, identities: IdentityDirectory, ledger: Ledger,
         turns: ChangeTurns, keyring: Keyring,
-        policies: PolicyRules, regions: HostedRegions, quotas: ResourceQuotas, journal: UseJournal,
+        policies: PolicyRules, regions: HostedRegions, quotas: Quotas, journal: UseJournal,
         managedKeys: ManagedKeys, audit: AuditLog, outbox: AuditOutbox, clock: any Clock, logger: Logger
     ) {
         self.authenticator = authenticator
@@ -120,15 +118,27 @@ package struct Pipeline: Sendable {
     }
 
     private func run(_ name: OperationName, _ body: [UInt8], _ call: inout Call) async -> Result<[UInt8], KMSError> {
+        let decoded = Result { () throws(KMSError) in try Self.decode(body) }
         let object: JSONObject
+        guard let entry = Catalogue.entry(name) else { return .failure(Self.refusal(ofMissing: name, decoded)) }
+        call.record.isReadOnly = entry.isReadOnly
         do throws(KMSError) {
-            object = try Self.decode(body)
-            if Catalogue.entry(name) == nil { try name.validate(object) }
+            try admit(call.context.caller, entry.quota, decoded)
+            object = try decoded.get()
         } catch {
             return .failure(error)
         }
-        guard let entry = Catalogue.entry(name) else { return .failure(KMSError(.unsupportedOperation)) }
         return await entry.run(self, object, &call)
+    }
+
+    /// The answer to a call of an operation of the API model that this server does not do.
+    private static func refusal(ofMissing name: OperationName, _ request: Result<JSONObject, KMSError>) -> KMSError {
+        do throws(KMSError) {
+            try name.validate(request.get())
+        } catch {
+            return error
+        }
+        return KMSError(.unsupportedOperation)
     }
 
     /// One call of an operation, as the catalogue has it.
@@ -147,7 +157,6 @@ package struct Pipeline: Sendable {
         _ operation: Op.Type, _ body: JSONObject, _ call: inout Call
     ) async throws(KMSError) -> [UInt8] {
         let description = Op.description
-        call.record.isReadOnly = description.recorded.isReadOnly
         let input = try Op.Input(validating: body)
         call.record.requestParameters = description.recorded.parameters(of: body)
         call.context.body = body
@@ -158,7 +167,8 @@ package struct Pipeline: Sendable {
             return finish(operation, try await attempt(operation, input, body, call.context, &call.record), &call)
         }
         let subject = try await subject(of: operation, input, body, call.context)
-        let things = Set(Op.accesses(to: subject, for: input).compactMap(\.turn))
+        let things = Set(Op.accesses(to: subject, for: input).compactMap(\.turn)).union(
+            Op.turns(for: input, in: call.context))
         return try await turns.inTurn(at: things) { () async throws(KMSError) in
             try await change(operation, input, body, &call)
         }

@@ -5,8 +5,12 @@ package import KMSModel
 /// What makes a text a key policy of this server.
 package struct PolicyRules: Sendable {
     private let identities: IdentityDirectory
+    private let quotas: Quotas
 
-    package init(identities: IdentityDirectory) { self.identities = identities }
+    package init(identities: IdentityDirectory, quotas: Quotas) {
+        self.identities = identities
+        self.quotas = quotas
+    }
 
     /// Accepts a policy for a key, or answers the default one when the request gives none.
     ///
@@ -18,7 +22,8 @@ package struct PolicyRules: Sendable {
     ) throws(KMSError) -> String {
         guard let text else { return StandardKeyPolicy.default(for: key.account, in: key.region.partition) }
         do throws(PolicyFailure) {
-            let document = try PolicyDocument.parse(text, in: key.region.partition)
+            let document = try PolicyDocument.parse(
+                text, in: key.region.partition, atMost: quotas.resources(of: key.account).policyByteCount)
             try document.checkPrincipals(in: identities)
             let stored = PolicyText.compact(document.bound(in: identities, partition: key.region.partition))
             guard !skippingLockoutCheck else { return stored }

@@ -27,26 +27,8 @@ package struct RequestContext: Sendable {
     /// Where computations go that would hold up an event loop.
     package let slowWork: SlowWork
     /// How many there may be of each resource.
-    package let quotas: ResourceQuotas
+    package let quotas: Quotas
 
     /// The account and region that the request works in.
     package var realm: Realm { Realm(account: caller.principal.account, region: caller.region) }
-}
-
-/// How many there may be of each resource.
-///
-/// Source: KMS Developer Guide, "Resource quotas".
-package struct ResourceQuotas: Sendable {
-    /// Customer managed keys in an account and region, in every state.
-    package var keysPerRealm = 100_000
-    /// Aliases of one key, without those of AWS managed keys.
-    package var aliasesPerKey = 50
-    /// Tags on one key.
-    package var tagsPerKey = 50
-    /// Grants on one key.
-    package var grantsPerKey = 50_000
-    /// Rotations of one key on demand in all its life; automatic ones do not count.
-    package var rotationsOnDemandPerKey = 25
-
-    package init() {}
 }

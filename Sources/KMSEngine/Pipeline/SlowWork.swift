@@ -25,6 +25,12 @@ package struct SlowWork: Sendable {
         "chatelaine.computation", width: ProcessInfo.processInfo.activeProcessorCount, mostWaitingPerAccount: 1024
     )
 
+    /// Looking through all keys of an account: up to seconds with the most that there may be.
+    ///
+    /// It does not give way: a thread that has to wait for a processor while it holds the directory's lock would hold up
+    /// everybody who uses a key.
+    let listing = FairLine("chatelaine.listing")
+
     init() {}
 }
 
@@ -91,10 +97,7 @@ final class FairLine: Sendable {
         }
         switch answer {
         case .done(let result): return result
-        case .refused:
-            throw KMSError(
-                .throttling, "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls."
-            )
+        case .refused: throw .throttled
         case .dropped: throw KMSError(StoreError.unavailable("the server is shutting down"))
         }
     }

@@ -80,6 +80,12 @@ package final class KeyDirectory: Sendable {
         }
     }
 
+    /// Every account and region in which there are keys.
+    package var realms: [Realm] { contents.withLock { Array($0.keyIDs.keys) } }
+
+    /// How many keys there are.
+    package var keyCount: Int { contents.withLock { $0.keys.count } }
+
     /// How many customer managed keys `realm` has, in every state.
     package func customerKeyCount(in realm: Realm) -> Int {
         contents.withLock { $0.customerKeyCounts[realm] ?? 0 }

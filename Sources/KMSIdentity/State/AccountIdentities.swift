@@ -56,8 +56,15 @@ package struct AccountIdentities: Sendable {
             .sorted { ($0.creationDate, $0.id) < ($1.creationDate, $1.id) }
     }
 
+    /// How many access keys each user has; users without any are not in it.
+    func accessKeyCounts() -> [UniqueID: Int] {
+        accessKeys.values.reduce(into: [:]) { counts, key in
+            if let user = key.user { counts[user, default: 0] += 1 }
+        }
+    }
+
     /// The identifiers of all access keys.
-    var accessKeyIDs: some Sequence<String> { accessKeys.keys }
+    package var accessKeyIDs: some Sequence<String> { accessKeys.keys }
 
     /// The identifiers of all users, groups and roles.
     var principalIDs: some Sequence<UniqueID> { identities.keys }

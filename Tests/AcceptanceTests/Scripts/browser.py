@@ -30,6 +30,8 @@ from server import REPOSITORY
 PATIENCE = 60
 WIDTHS = {1280: 900, 390: 844}
 THEMES = ("light", "dark")
+# Text that would be markup if it was not escaped.
+MARKUP = "\"><script>alert(1)</script><img src=x onerror=alert(2)>{{7}}&amp;"
 RULES = ["wcag2a", "wcag2aa", "best-practice"]
 # axe itself has dropped these since the version that the package ships: boxes of one name need no group, and a fieldset is one.
 DROPPED = {"checkboxgroup": {"enabled": False}, "radiogroup": {"enabled": False}}
@@ -198,6 +200,10 @@ class Browser:
     def choose_region(self, name):
         return self.choose("Region", name).press("Go")
 
+    def value(self, label):
+        """What stands in a field."""
+        return self.field(label).get_attribute("value")
+
     def tick(self, *labels):
         for label in labels:
             self.field(label).click()
@@ -260,6 +266,18 @@ class Browser:
             for message in [(node["any"] + node["all"] + node["none"] or [{"message": ""}])[0]["message"]]
         ]
         holds(not lines, f"{what} is not accessible:\n" + "\n".join(lines))
+
+    def holds_plain(self):
+        """Nothing was born of a text."""
+        born = self.elements("//main//script | //main//img | //main//*[@onerror]")
+        equal([element.get_attribute("outerHTML") for element in born], [])
+        return self
+
+    def holds_refused(self, sentence, **fields):
+        """AWS's sentence is in plain sight, and the fields have what was typed."""
+        holds(sentence in self.alert, f"{sentence}\n{self.alert}")
+        for label, text in fields.items():
+            equal(self.value(label), text, "what was typed is kept")
 
     def holds_no_complaints(self):
         """No script failed and the policy for contents refused nothing. That a page was refused is no trouble here."""

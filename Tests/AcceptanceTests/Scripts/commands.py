@@ -90,6 +90,7 @@ def a_configuration_file_has_json_types(world):
              {"regions": [1]}, {"regions": {}}, {"regions": []}, {"regions": ["nowhere at all"]},
              {"regions": ["us-east-1", None]}, {"managed-key-rotation-days": True},
              {"managed-key-rotation-days": [365]}, {"managed-key-rotation-days": 1.5}, {"log-level": 3},
+             {"quotas": 1}, {"quotas": "none"}, {"quota-overrides": {}}, {"quota-overrides": "absent.json"},
              {"config": "other.json"}]  # fmt: skip
     problems = []
     for members in wrong:

@@ -1,9 +1,10 @@
 """The console's pages of users, groups, roles and policies, and of explanations: what they change, the API then has."""
 
 import json
+import re
 import urllib.parse
 
-from browser import visiting
+from browser import MARKUP, visiting
 from harness import FIRST, REGION, Account, allow, equal, holds, policy, refused, run, scenario
 from principals import (
     STRANGER,
@@ -23,19 +24,15 @@ from principals import (
     user_arn,
     when,
 )
+from visitor import signed_in
 
 BASE = f"/console/{REGION}"
-MARKUP = "\"><script>alert(1)</script><img src=x onerror=alert(2)>{{7}}&amp;"
 # IAM has most of ASCII in paths.
 PATH = "/</code><img/src=x/onerror=alert(3)>'\"/"
 
 
 def subject(kind, name):
     return f"{BASE}/access/{kind}?id={urllib.parse.quote(name, safe='')}"
-
-
-def value(browser, label):
-    return browser.field(label).get_attribute("value")
 
 
 def labelled(browser, name):
@@ -46,19 +43,6 @@ def labelled(browser, name):
 
 def delete(browser, noun):
     return browser.tick(f"I want to delete this {noun}.").press(f"Delete {noun}")
-
-
-def holds_plain(browser):
-    """Nothing was born of a text."""
-    born = browser.elements("//main//script | //main//img | //main//*[@onerror]")
-    equal([element.get_attribute("outerHTML") for element in born], [])
-
-
-def holds_refused(browser, sentence, **fields):
-    """AWS's sentence is in plain sight, and the fields have what was typed."""
-    holds(sentence in browser.alert, f"{sentence}\n{browser.alert}")
-    for label, text in fields.items():
-        equal(value(browser, label), text, "what was typed is kept")
 
 
 @scenario
@@ -72,6 +56,7 @@ def a_users_access_key_is_shown_once_and_works(world):
         equal(tags, [("sum", "1+1=2"), ("team", "blue sky")])
         browser.press("Create access key")
         equal(browser.heading, "New access key")
+        holds(browser.path.startswith(f"{BASE}/access/new-key?id=AKIA"), browser.path)
         identifier, secret = (browser.element(f"//code[@id='{part}']").text for part in ("key-id", "secret"))
         holds(browser.driver.page_source.count(secret) == 1, "the secret is in the page, once")
         browser.inspect("access-key")
@@ -80,6 +65,10 @@ def a_users_access_key_is_shown_once_and_works(world):
         for path in (browser.path, subject("user", name), f"{BASE}/audit"):
             browser.open(path)
             holds(secret not in browser.driver.page_source, f"the secret is in {path}")
+            if "new-key" in path:
+                browser.leaves(browser.driver.refresh)
+                holds(f"The secret of {identifier} cannot be shown again." in browser.text, browser.text)
+                browser.inspect("access-key-shown")
         equal(len(iam.list_access_keys(UserName=name)["AccessKeyMetadata"]), 1, "looking makes no other key")
         holds_nowhere(world, secret)
         browser.open(subject("user", name)).press("Deactivate")
@@ -94,6 +83,24 @@ def a_users_access_key_is_shown_once_and_works(world):
         equal((browser.path, browser.notice), (f"{BASE}/access/users", "The user was deleted."))
     with refused("NoSuchEntity", http=404):
         iam.get_user(UserName=name)
+
+
+@scenario
+def a_secret_is_for_the_session_that_made_the_access_key(world):
+    user = world.client("iam").create_user(UserName=fresh("made"))["User"]["UserName"]
+    maker, other = signed_in(world), signed_in(world)
+    form = {"token": maker.get(subject("user", user)).token, "create-key": "1"}
+    led = [maker.post(subject("user", user), form).location for _ in range(2)]
+    for path in led:
+        holds(re.fullmatch(f"{BASE}/access/new-key\\?id=AKIA[A-Z2-7]{{16}}", path), path)
+        holds("cannot be shown again" in other.get(path).text, "another session of the same principal")
+    for path in led:
+        [secret] = re.findall('id="secret">([A-Za-z0-9/+]{40})<', maker.get(path).text)
+        holds(secret not in maker.get(path).text, "it is shown once")
+    page = maker.post(subject("user", user), form, 409)
+    equal(page.alert[0], "LimitExceeded", "what is refused is said on the page of the user")
+    maker.get(f"{BASE}/access/new-key", 404)
+    holds("cannot be shown again" in maker.get(f"{BASE}/access/new-key?id=%3Cb%3E").text, "whatever is asked for")
 
 
 def holds_nowhere(world, secret):
@@ -111,7 +118,7 @@ def groups_have_members_who_get_their_policies(world):
         browser.sign_in(path=f"{BASE}/access/groups").inspect("groups").follow("Create group")
         browser.inspect("create-group").type("Name", name).press("Create group")
         browser.open(subject("user", user.name)).type("Add to a group", "nowhere").press("Add")
-        holds_refused(browser, "NoSuchEntity", **{"Add to a group": "nowhere"})
+        browser.holds_refused("NoSuchEntity", **{"Add to a group": "nowhere"})
         browser.type("Add to a group", name).press("Add")
         equal([group["GroupName"] for group in iam.list_groups_for_user(UserName=user.name)["Groups"]], [name])
         browser.follow(name)
@@ -122,7 +129,7 @@ def groups_have_members_who_get_their_policies(world):
         world.key(user)
         browser.open(subject("group", name)).inspect("group")
         delete(browser, "group")
-        holds_refused(browser, "DeleteConflict")
+        browser.holds_refused("DeleteConflict")
         labelled(browser, f"Remove {user.name}")
         equal(iam.get_group(GroupName=name)["Users"], [])
         with refused("AccessDeniedException"):
@@ -138,8 +145,8 @@ def an_inline_policy_is_written_mended_changed_and_deleted(world):
         browser.sign_in(path=subject("user", user.name)).follow("Create inline policy")
         for wrong in ("{ </textarea>" + MARKUP, policy({"Effect": "Perhaps", "Action": "kms:*", "Resource": "*"})):
             browser.type("Name", "own").type("Policy", wrong).press("Save policy")
-            holds_refused(browser, "MalformedPolicyDocument", Name="own", Policy=wrong)
-            holds_plain(browser)
+            browser.holds_refused("MalformedPolicyDocument", Name="own", Policy=wrong)
+            browser.holds_plain()
         browser.inspect("inline-policy-refused").type("Policy", policy(may("kms:CreateKey"))).press("Save policy")
         stored = iam.get_user_policy(UserName=user.name, PolicyName="own")["PolicyDocument"]
         equal(stored, json.loads(policy(may("kms:CreateKey"))))
@@ -161,15 +168,15 @@ def managed_policies_have_versions_and_are_attached(world):
         browser.sign_in(path=f"{BASE}/access/policies").follow("Create policy").inspect("create-policy")
         browser.type("Name", name).type("Description", MARKUP).type("Tags", "a=b").type("Policy", "{ no")
         browser.press("Create policy")
-        holds_refused(browser, "MalformedPolicyDocument", Name=name, Description=MARKUP, Tags="a=b", Policy="{ no")
+        browser.holds_refused("MalformedPolicyDocument", Name=name, Description=MARKUP, Tags="a=b", Policy="{ no")
         browser.type("Policy", first).press("Create policy")
         equal(browser.heading, f"Policy {name}")
         holds(MARKUP in browser.text, "the description is text")
-        holds_plain(browser)
+        browser.holds_plain()
         arn = f"arn:aws:iam::{FIRST.number}:policy/{name}"
         equal(iam.get_policy(PolicyArn=arn)["Policy"]["Description"], MARKUP)
         browser.open(subject("user", user.name)).type("Attach a policy, by its ARN", arn + "x").press("Attach")
-        holds_refused(browser, "NoSuchEntity", **{"Attach a policy, by its ARN": arn + "x"})
+        browser.holds_refused("NoSuchEntity", **{"Attach a policy, by its ARN": arn + "x"})
         browser.type("Attach a policy, by its ARN", arn).press("Attach")
         world.key(user)
         browser.follow(name)
@@ -177,7 +184,7 @@ def managed_policies_have_versions_and_are_attached(world):
         if browser.field(box).is_selected():
             browser.tick(box)
         browser.type("Text", "{ no").press("Save as new version")
-        holds_refused(browser, "MalformedPolicyDocument", Text="{ no")
+        browser.holds_refused("MalformedPolicyDocument", Text="{ no")
         equal(browser.field(box).is_selected(), False, "the box stays as it was")
         browser.type("Text", second).press("Save as new version")
         world.key(user)
@@ -186,10 +193,10 @@ def managed_policies_have_versions_and_are_attached(world):
             world.key(user)
         world.kms(user).generate_random(NumberOfBytes=1)
         browser.follow("v1")
-        equal(json.loads(value(browser, "Text")), json.loads(first), "an older version can be looked at")
+        equal(json.loads(browser.value("Text")), json.loads(first), "an older version can be looked at")
         holds(user.name in browser.text, "whom it is attached to")
         delete(browser, "policy")
-        holds_refused(browser, "DeleteConflict")
+        browser.holds_refused("DeleteConflict")
         labelled(browser, "Delete version v1")
         equal([version["VersionId"] for version in iam.list_policy_versions(PolicyArn=arn)["Versions"]], ["v2"])
         browser.open(f"{BASE}/access/policies").inspect("policies")
@@ -206,7 +213,7 @@ def a_boundary_limits_a_user(world):
     with visiting(world) as browser:
         browser.sign_in(path=subject("user", user.name)).type(field, "nothing").press("Set")
         holds(browser.alert, "refused")
-        equal(value(browser, field), "nothing")
+        equal(browser.value(field), "nothing")
         browser.type(field, arn).press("Set")
         expected = denied_text(user, "kms:CreateKey", "resource: *", no_boundary("kms:CreateKey"))
         with refused("AccessDeniedException", expected):
@@ -223,10 +230,10 @@ def a_role_trusts_whom_its_policy_says(world):
         browser.sign_in(path=f"{BASE}/access/roles").follow("Create role").inspect("create-role")
         browser.type("Name", name).type("Description", MARKUP).type("Trust policy", "{}")
         browser.press("Create role")
-        holds_refused(browser, "MalformedPolicyDocument", **{"Name": name, "Description": MARKUP, "Trust policy": "{}"})
+        browser.holds_refused("MalformedPolicyDocument", **{"Name": name, "Description": MARKUP, "Trust policy": "{}"})
         browser.type("Trust policy", policy(trust(user.arn))).press("Create role")
-        equal((browser.heading, value(browser, "Description")), (f"Role {name}", MARKUP))
-        holds_plain(browser)
+        equal((browser.heading, browser.value("Description")), (f"Role {name}", MARKUP))
+        browser.holds_plain()
         known = world.client("iam").get_role(RoleName=name)["Role"]
         equal((known["Description"], known["AssumeRolePolicyDocument"]), (MARKUP, json.loads(policy(trust(user.arn)))))
         caller = world.client("sts", user)
@@ -235,12 +242,12 @@ def a_role_trusts_whom_its_policy_says(world):
         arn = world.client("sts", worker).get_caller_identity()["Arn"]
         equal(arn, f"arn:aws:sts::{FIRST.number}:assumed-role/{name}/work")
         browser.type("Longest session, in seconds", "10").press("Save settings")
-        holds_refused(browser, "ValidationError", **{"Longest session, in seconds": "10"})
+        browser.holds_refused("ValidationError", **{"Longest session, in seconds": "10"})
         browser.type("Longest session, in seconds", "7200").type("Description", "Works").press("Save settings")
         known = world.client("iam").get_role(RoleName=name)["Role"]
         equal((known["Description"], known["MaxSessionDuration"]), ("Works", 7200))
         browser.type("Who may take on the role", "{ no").press("Save trust policy")
-        holds_refused(browser, "MalformedPolicyDocument", **{"Who may take on the role": "{ no"})
+        browser.holds_refused("MalformedPolicyDocument", **{"Who may take on the role": "{ no"})
         browser.type("Who may take on the role", policy(trust(other.arn))).press("Save trust policy")
         browser.inspect("role").open(f"{BASE}/access/roles").inspect("roles")
         with forbidden("AccessDenied"):
@@ -256,8 +263,8 @@ def tags_are_set_and_taken_away(world):
         browser.type("Key of the tag", "team:x").type("Value", "blue sky").press("Set tag")
         equal(iam.list_user_tags(UserName=user.name)["Tags"], [{"Key": "team:x", "Value": "blue sky"}])
         browser.type("Key of the tag", "<i>").type("Value", MARKUP).press("Set tag")
-        holds_refused(browser, "ValidationError", **{"Key of the tag": "<i>", "Value": MARKUP})
-        holds_plain(browser)
+        browser.holds_refused("ValidationError", **{"Key of the tag": "<i>", "Value": MARKUP})
+        browser.holds_plain()
         labelled(browser, "Remove the tag team:x")
         equal(iam.list_user_tags(UserName=user.name)["Tags"], [])
 
@@ -285,7 +292,7 @@ def markup_is_text(world):
     with visiting(world) as browser:
         browser.sign_in(path=f"{BASE}/access/users?path={urllib.parse.quote(PATH)}")
         equal(browser.rows("ARN"), [user.arn])
-        holds_plain(browser)
+        browser.holds_plain()
         for path in (
             subject("user", user.name), subject("role", role.name), subject("policy", arn), subject("user", MARKUP),
             f"{BASE}/access/policies", f"{BASE}/access/user/inline?id={user.name}&policy=own",
@@ -295,12 +302,12 @@ def markup_is_text(world):
             f"{BASE}/explain?principal={urllib.parse.quote(MARKUP)}&action={urllib.parse.quote(MARKUP)}",
             f"{BASE}/create",
         ):  # fmt: skip
-            holds_plain(browser.open(path))
+            browser.open(path).holds_plain()
         browser.open(subject("user", user.name)).follow("Explain what this user may do")
-        equal(value(browser, "Principal"), user.arn)
+        equal(browser.value("Principal"), user.arn)
         browser.open(f"{BASE}/access/users/create").type("Name", MARKUP).press("Create user")
-        holds_refused(browser, "ValidationError", Name=MARKUP)
-        holds_plain(browser)
+        browser.holds_refused("ValidationError", Name=MARKUP)
+        browser.holds_plain()
 
 
 @scenario
@@ -310,11 +317,11 @@ def long_lists_come_in_pages(world):
     with visiting(world) as browser:
         browser.sign_in(path=f"{BASE}/access/users").type("Path begins with", path).press("Search")
         listed = browser.inspect("users").rows("Name")
-        equal((len(listed), value(browser, "Path begins with")), (50, path))
+        equal((len(listed), browser.value("Path begins with")), (50, path))
         equal(sorted(listed + browser.follow("Next page").rows("Name")), names)
-        equal(value(browser, "Path begins with"), path)
+        equal(browser.value("Path begins with"), path)
         browser.follow("First page").type("Path begins with", "bad").press("Search")
-        holds_refused(browser, "ValidationError", **{"Path begins with": "bad"})
+        browser.holds_refused("ValidationError", **{"Path begins with": "bad"})
 
 
 @scenario
@@ -338,11 +345,11 @@ def who_may_not_is_told_in_awss_words_and_sees_nothing_of_others(world):
             holds(f"{nobody.arn} is not authorized to perform: iam:{action} " in browser.alert, f"{path}: {browser.alert}")
             holds("other-secret" not in browser.text and other.identifier not in browser.driver.page_source, path)
         browser.open(f"{BASE}/access/users/create").type("Name", "evil").press("Create user")
-        holds_refused(browser, "is not authorized to perform: iam:CreateUser", Name="evil")
+        browser.holds_refused("is not authorized to perform: iam:CreateUser", Name="evil")
         browser.open(f"{BASE}/explain")
         holds(other.arn not in browser.driver.page_source, "no suggestion of what may not be listed")
         browser.type("Principal", other.arn).choose("Action", "kms:CreateKey").press("Explain")
-        holds_refused(browser, "AccessDenied", Principal=other.arn)
+        browser.holds_refused("AccessDenied", Principal=other.arn)
         permit(world, nobody, may("iam:GetUser"))
         browser.open(subject("user", other.name))
         equal(browser.heading, f"User {other.name}")
@@ -353,83 +360,6 @@ def who_may_not_is_told_in_awss_words_and_sees_nothing_of_others(world):
         holds("is not authorized to perform: iam:TagUser" in browser.alert, browser.alert)
     with refused("NoSuchEntity", http=404):
         world.client("iam").get_user(UserName="evil")
-
-
-# Explanations
-
-
-@scenario
-def decisions_are_explained_by_the_statement_that_made_them(world):
-    user = make_user(world, {"Sid": "Wide", **may("kms:*")}, {"Sid": "Never", **may_not("kms:ScheduleKeyDeletion")})
-    key = world.key(Policy=policy(
-        {"Sid": "Enable IAM User Permissions", **allow(FIRST.root)},
-        {"Sid": "Sealers", **allow(user.arn, "kms:Encrypt"), **when("StringEquals", "kms:EncryptionContext:team", "blue")},
-    ))["KeyId"]  # fmt: skip
-    name = f"alias/{fresh('explained')}"
-    world.kms().create_alias(AliasName=name, TargetKeyId=key)
-    with visiting(world) as browser:
-        browser.sign_in(path=f"{BASE}/explain").inspect("explain")
-
-        def ask(action, context="", key=name):
-            browser.type("Principal", user.arn).choose("Action", action).type("Key", key)
-            browser.type("Encryption context", context).press("Explain")
-            parts = ("//h2[@id='decision']", "//section[@aria-labelledby='decision']")
-            return tuple(browser.element(part).text for part in parts)
-
-        decision, why = ask("kms:Encrypt", "team=blue")
-        equal(decision, "Decision: allowed")
-        holds("(“Sealers”)" in why and "statement 1 of" in why, why)
-        asked = [value(browser, label) for label in ("Principal", "Key", "Encryption context")]
-        equal(asked, [user.arn, name, "team=blue"])
-        browser.inspect("explain-allowed")
-        decision, why = ask("kms:ScheduleKeyDeletion", key=key)
-        equal(decision, "Decision: denied")
-        holds("Decided by statement 1 of" in why and "(“Never”)" in why, why)
-        browser.inspect("explain-denied")
-        decision, why = ask("kms:Decrypt")
-        equal((decision, "(“Wide”)" in why), ("Decision: allowed", True))
-        permit(world, user)
-        decision, why = ask("kms:Decrypt")
-        equal((decision, "The identity policies do not allow it." in why), ("Decision: denied", True), why)
-        equal(world.kms().describe_key(KeyId=key)["KeyMetadata"]["KeyState"], "Enabled", "nothing is done")
-
-
-@scenario
-def a_wrong_question_keeps_the_form(world):
-    user = make_user(world)
-    with visiting(world) as browser:
-        browser.sign_in(path=f"{BASE}/explain")
-        browser.element("//summary").click()
-        typed = {
-            "Principal": user.arn, "Key": "alias/not-there" + MARKUP, "Encryption context": "a=b\nc=d=e",
-            "Alias that is made, changed or deleted": "alias/x", "Further members of the request, as JSON": "{" + MARKUP,
-            "Session policy, for sessions of roles": "</textarea>", "Source IP address": "1.2.3.4", "User agent": MARKUP,
-        }  # fmt: skip
-        for label, text in typed.items():
-            browser.type(label, text)
-        browser.choose("Action", "kms:ReEncryptTo").press("Explain")
-        holds_refused(browser, "ValidationException", Action="kms:ReEncryptTo", **typed)
-        holds_plain(browser)
-        browser.inspect("explain-refused")
-        browser.type("Further members of the request, as JSON", "").press("Explain")
-        holds(browser.alert, "the session policy, or the key")
-        equal(value(browser, "Session policy, for sessions of roles"), "</textarea>")
-        browser.open(f"{BASE}/explain").type("Principal", "nobody").press("Explain")
-        holds_refused(browser, "", Principal="nobody")
-
-
-@scenario
-def a_session_is_explained_with_its_own_policy(world):
-    caller = make_user(world)
-    role = make_role(world, caller, {"Sid": "Role", **may("kms:*")})
-    session, key = assume(world, caller, role), world.key()["KeyId"]
-    with visiting(world) as browser:
-        browser.sign_in(path=f"{BASE}/explain").type("Principal", session.arn)
-        browser.choose("Action", "kms:Decrypt").type("Key", key).press("Explain")
-        holds("Decision: allowed" in browser.text and "(“Role”)" in browser.text, browser.text)
-        browser.element("//summary").click()
-        browser.type("Session policy, for sessions of roles", policy(may("kms:Encrypt"))).press("Explain")
-        holds("Decision: denied" in browser.text and "session policy" in browser.text, browser.text)
 
 
 if __name__ == "__main__":

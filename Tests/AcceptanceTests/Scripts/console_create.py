@@ -1,170 +1,33 @@
 """The console's wizard for keys: from signing in to a key that the AWS CLI uses, and whatever may be wrong on the way."""
 
-import base64
 import json
-import os
-import shutil
-import subprocess
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
 
-from browser import visiting
+from selenium.webdriver.common.keys import Keys
+
+from browser import MARKUP, visiting
+from cli import aws, aws_encrypts, holds_use
 from harness import FIRST, REGION, SECOND, allow, equal, holds, policy, refused, run, scenario
 from principals import assume, denied_text, fresh, make_role, make_user, may, no_identity_policy, user_arn
-
-PATH = f"/console/{REGION}/create"
-STEPS = ["Configure key", "Add labels", "Key administrators", "Key users", "Review"]
-MARKUP = "\"><script>alert(1)</script><img src=x onerror=alert(2)>{{7}}&amp;"
-# "Policy the AWS console writes", as the KMS Developer Guide shows it.
-ADMINISTER = [
-    "kms:Create*", "kms:Describe*", "kms:Enable*", "kms:List*", "kms:Put*", "kms:Update*", "kms:Revoke*", "kms:Disable*",
-    "kms:Get*", "kms:Delete*", "kms:TagResource", "kms:UntagResource", "kms:RotateKeyOnDemand",
-]  # fmt: skip
-DELETE = ["kms:ScheduleKeyDeletion", "kms:CancelKeyDeletion"]
-USE = {
-    "ENCRYPT_DECRYPT": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
-    "SIGN_VERIFY": ["kms:DescribeKey", "kms:GetPublicKey", "kms:Sign", "kms:Verify"],
-    "GENERATE_VERIFY_MAC": ["kms:DescribeKey", "kms:GenerateMac", "kms:VerifyMac"],
-}
-
-
-# The wizard
-
-
-def step(browser):
-    return browser.element("//ol[@aria-label='Steps']/li[@aria-current='step']").text
-
-
-def go(browser, way="next"):
-    """Presses one of the buttons that send the form, and not the one that the Enter key stands for."""
-    browser.leaves(browser.element(f"//button[@name='go'][@value='{way}'][not(@class='skip')]").click)
-    return browser
-
-
-def next_is(browser, name):
-    go(browser)
-    equal(step(browser), name)
-    return browser
-
-
-def pick(browser, *identifiers):
-    """Picks choices whose labels are sentences."""
-    for identifier in identifiers:
-        browser.element(f"//input[@id='{identifier}']").click()
-    return browser
-
-
-def pick_spec(browser, type, usage, spec):
-    """Picks what kind of key it is; `type`: symmetric or asymmetric."""
-    pick(browser, f"type-{type}", f"usage-{type}-{usage}")
-    browser.element(f"//select[@id='spec-{type}-{usage}']/option[.='{spec}']").click()
-    return browser
-
-
-def value(browser, label):
-    return browser.field(label).get_attribute("value")
-
-
-def problem(browser, field):
-    return browser.element(f"//*[@id='{field}-problem']").text
-
-
-def hurry(browser):
-    """From any step to the last."""
-    while step(browser) != STEPS[-1]:
-        go(browser)
-    return browser
-
-
-def holds_plain(browser):
-    """Nothing was born of a text."""
-    born = browser.elements("//main//script | //main//img | //main//*[@onerror]")
-    equal([element.get_attribute("outerHTML") for element in born], [])
-
-
-# What came of it
-
-
-def keys(world):
-    return {key["KeyId"] for key in world.kms().get_paginator("list_keys").paginate().search("Keys[]")}
-
-
-def made(world, before):
-    """The metadata of the one key that there was not before."""
-    (key,) = keys(world) - before
-    return world.kms().describe_key(KeyId=key)["KeyMetadata"]
-
-
-def statements(world, key):
-    document = json.loads(world.kms().get_key_policy(KeyId=key, PolicyName="default")["Policy"])
-    holds(document["Id"].startswith("key-consolepolicy-"), document["Id"])
-    return document["Statement"]
-
-
-def console_policy(usage, administrators=(), users=(), delete=True, more=()):
-    """The statements that AWS's console writes."""
-
-    def principals(arns):
-        return arns[0] if len(arns) == 1 else list(arns)
-
-    written = [{"Sid": "Enable IAM User Permissions", **allow(FIRST.root)}]
-    if administrators:
-        actions = sorted([*ADMINISTER, *(DELETE if delete else ()), *more])
-        written.append({"Sid": "Allow access for Key Administrators", **allow(principals(administrators), actions)})
-    if users:
-        written.append({"Sid": "Allow use of the key", **allow(principals(users), sorted(USE[usage]))})
-        written.append({
-            "Sid": "Allow attachment of persistent resources",
-            **allow(principals(users), ["kms:CreateGrant", "kms:ListGrants", "kms:RevokeGrant"]),
-            "Condition": {"Bool": {"kms:GrantIsForAWSResource": "true"}},
-        })  # fmt: skip
-    return written
-
-
-def in_order(statements):
-    """The order of actions says nothing."""
-    return [{**one, "Action": sorted(one["Action"])} if isinstance(one["Action"], list) else one for one in statements]
-
-
-def aws(world, who, *arguments):
-    """What the AWS CLI answers, or its complaint."""
-    program = shutil.which("aws")
-    holds(program, "the AWS CLI is not on this machine: make install-test-tools")
-    environment = {
-        **os.environ, "AWS_ACCESS_KEY_ID": who.access_key_id, "AWS_SECRET_ACCESS_KEY": who.secret_access_key,
-        "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_MAX_ATTEMPTS": "1",
-    }  # fmt: skip
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        environment.pop(name, None)
-    if who.session_token:
-        environment["AWS_SESSION_TOKEN"] = who.session_token
-    command = [program, "kms", *arguments, "--endpoint-url", world.endpoint, "--region", REGION, "--output", "json"]
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)  # fmt: skip
-    return json.loads(done.stdout or "{}") if done.returncode == 0 else done.stderr
-
-
-def blob(world, content):
-    """An argument that each version of the AWS CLI takes for the same bytes."""
-    file = world.directory / "blob"
-    file.write_bytes(content)
-    return f"fileb://{file}"
-
-
-def aws_encrypts(world, who, key):
-    plaintext = blob(world, b"attack at dawn")
-    return aws(world, who, "encrypt", "--key-id", key, "--plaintext", plaintext, "--encryption-context", "a=b")
-
-
-def holds_use(world, who, key):
-    """The AWS CLI encrypts and decrypts as this user."""
-    sealed = aws_encrypts(world, who, key)
-    holds("CiphertextBlob" in sealed, f"{sealed}")
-    ciphertext = blob(world, base64.b64decode(sealed["CiphertextBlob"]))
-    opened = aws(world, who, "decrypt", "--ciphertext-blob", ciphertext, "--encryption-context", "a=b")
-    holds("Plaintext" in opened, f"{opened}")
-    equal(base64.b64decode(opened["Plaintext"]), b"attack at dawn")
+from wizard import (
+    PATH,
+    STEPS,
+    console_policy,
+    go,
+    hurry,
+    in_order,
+    keys,
+    made,
+    next_is,
+    pick,
+    pick_spec,
+    problem,
+    statements,
+    step,
+)
 
 
 @scenario
@@ -226,7 +89,7 @@ def it_needs_no_scripts_and_administrators_may_be_kept_from_deleting(world):
         browser.sign_in(path=PATH)
         next_is(browser, STEPS[1]).type("Alias", "plain")
         go(browser, "rows")
-        equal((step(browser), value(browser, "Alias")), (STEPS[1], "plain"))
+        equal((step(browser), browser.value("Alias")), (STEPS[1], "plain"))
         browser.type("Key of tag 6", "row").type("Value of tag 6", "six")
         next_is(browser, STEPS[2]).tick(keeper.name, "Administrators may delete this key.")
         next_is(browser, STEPS[3]).tick(user.name)
@@ -292,23 +155,23 @@ def going_back_keeps_every_answer(world):
         browser.type("Others, by their ARNs", typed)
         next_is(browser, STEPS[3]).tick(user.name).type("Other accounts", "444455556666\n777788889999")
         next_is(browser, STEPS[4])
-        written = value(browser, "Policy")
+        written = browser.value("Policy")
         go(browser, "back")
         equal((browser.field(user.name).is_selected(), browser.field(keeper.name).is_selected()), (True, False))
-        equal(value(browser, "Other accounts"), "444455556666\n777788889999")
+        equal(browser.value("Other accounts"), "444455556666\n777788889999")
         go(browser, "back")
         equal((browser.field(user.name).is_selected(), browser.field(keeper.name).is_selected()), (False, True))
         may_delete = browser.field("Administrators may delete this key.").is_selected()
-        equal((value(browser, "Others, by their ARNs"), may_delete), (typed, False))
+        equal((browser.value("Others, by their ARNs"), may_delete), (typed, False))
         go(browser, "back")
-        shown = [value(browser, label) for label in ("Alias", "Description", "Key of tag 1", "Value of tag 1")]
+        shown = [browser.value(label) for label in ("Alias", "Description", "Key of tag 1", "Value of tag 1")]
         equal(shown, ["kept", "One\nTwo", "a", "b"])
         go(browser, "back")
         equal(step(browser), STEPS[0])
         chosen = browser.element("//select[@id='spec-asymmetric-ENCRYPT_DECRYPT']").get_attribute("value")
         multi = browser.element("//input[@id='regions-multi']").is_selected()
         equal((chosen, multi), ("RSA_4096", True))
-        equal(value(hurry(browser), "Policy"), written, "the same answers write the same policy")
+        equal(hurry(browser).value("Policy"), written, "the same answers write the same policy")
     equal(keys(world), before)
 
 
@@ -317,23 +180,23 @@ def a_wrong_policy_is_kept_with_what_aws_says_of_it(world):
     before = keys(world)
     with visiting(world) as browser:
         browser.sign_in(path=PATH)
-        written = value(hurry(browser), "Policy")
+        written = hurry(browser).value("Policy")
         for wrong, sentence in (
             ("{ broken </textarea>" + MARKUP, "MalformedPolicyDocumentException"),
             (policy(allow(FIRST.root, "kms:Describe*")), "will not allow you to update the key policy in the future."),
             (policy(allow(FIRST.root), allow(user_arn("nobody-at-all"))), "one or more invalid principals."),
         ):
             go(browser.type("Policy", wrong), "create")
-            equal((step(browser), value(browser, "Policy")), (STEPS[4], wrong))
+            equal((step(browser), browser.value("Policy")), (STEPS[4], wrong))
             holds(sentence in problem(browser, "policy"), problem(browser, "policy"))
             equal(browser.field("Policy").get_attribute("aria-invalid"), "true")
-        holds_plain(browser)
+        browser.holds_plain()
         browser.inspect("create-policy-refused")
         go(browser, "back")
         go(browser)
-        equal(value(browser, "Policy"), wrong, "what was edited stays")
+        equal(browser.value("Policy"), wrong, "what was edited stays")
         go(browser, "policy")
-        equal((step(browser), value(browser, "Policy")), (STEPS[4], written))
+        equal((step(browser), browser.value("Policy")), (STEPS[4], written))
         equal(keys(world), before)
         own = policy({"Sid": "Mine", **allow(FIRST.root)})
         go(browser.type("Policy", own), "create")
@@ -353,7 +216,7 @@ def what_cannot_be_is_said_at_its_field(world):
         next_is(browser, STEPS[1]).type("Alias", "<bad>").type("Key of tag 1", "aws:x")
         next_is(browser, STEPS[1])
         holds("letters, digits" in problem(browser, "alias") and "reserved" in problem(browser, "tags"), browser.text)
-        equal((value(browser, "Alias"), value(browser, "Key of tag 1")), ("<bad>", "aws:x"))
+        equal((browser.value("Alias"), browser.value("Key of tag 1")), ("<bad>", "aws:x"))
         browser.inspect("create-labels-refused").type("Alias", "").type("Key of tag 1", "")
         next_is(browser, STEPS[2]).type("Others, by their ARNs", "nonsense")
         next_is(browser, STEPS[2])
@@ -362,7 +225,7 @@ def what_cannot_be_is_said_at_its_field(world):
         next_is(browser, STEPS[3]).type("Other accounts", "12345")
         next_is(browser, STEPS[3])
         holds("12 digits" in problem(browser, "account"), browser.text)
-        equal(value(browser, "Other accounts"), "12345")
+        equal(browser.value("Other accounts"), "12345")
 
 
 @scenario
@@ -387,16 +250,16 @@ def markup_is_text(world):
         next_is(browser, STEPS[1]).type("Description", MARKUP)
         browser.type("Key of tag 1", "<b>").type("Value of tag 1", MARKUP)
         for name in STEPS[2:]:
-            holds_plain(next_is(browser, name))
+            next_is(browser, name).holds_plain()
         holds(MARKUP in browser.text and f"<b>={MARKUP}" in browser.text, browser.text)
         go(browser, "create")
         key = made(world, before)
         equal(key["Description"], MARKUP)
-        equal(value(browser, "Description"), MARKUP)
-        holds_plain(browser)
+        equal(browser.value("Description"), MARKUP)
+        browser.holds_plain()
         browser.open(f"/console/{REGION}/keys/{key['KeyId']}/tags")
         holds(MARKUP in browser.text, browser.text)
-        holds_plain(browser)
+        browser.holds_plain()
 
 
 # Forms that no page has
@@ -461,6 +324,38 @@ def who_may_not_list_users_types_them(world):
     expected = console_policy("ENCRYPT_DECRYPT", [maker.arn, user.arn], [user.arn])
     equal(in_order(statements(world, key)), in_order(expected))
     world.kms(user).encrypt(KeyId=key, Plaintext=b"x")
+
+
+@scenario
+def everybody_can_be_chosen_of_very_many_also_without_scripts(world):
+    iam, before = world.client("iam"), keys(world)
+    names = [fresh("crowd") for _ in range(130)]
+    for name in names:
+        iam.create_user(UserName=name, Path="/crowd/")
+    wanted, other = names[-1], names[-2]
+    with visiting(world, scripts=False) as browser:
+        browser.sign_in(path=PATH)
+        next_is(browser, STEPS[1])
+        next_is(browser, STEPS[2])
+        holds(re.search(r"There are \d+ more\.", browser.text), browser.text)
+        browser.type("Show users and roles whose names contain", wanted.upper()).press("Show")
+        equal((step(browser), browser.value("Show users and roles whose names contain")), (STEPS[2], wanted.upper()))
+        browser.tick(f"{wanted} /crowd/")
+        # The enter key shows who is called so; it does not leave the step.
+        browser.type("Show users and roles whose names contain", other)
+        browser.leaves(lambda: browser.field("Show users and roles whose names contain").send_keys(Keys.ENTER))
+        equal(step(browser), STEPS[2])
+        holds(browser.field(f"{wanted} /crowd/").is_selected(), "what is ticked stays ticked")
+        browser.tick(f"{other} /crowd/").type("Show users and roles whose names contain", "nobody-of-this-name").press("Show")
+        holds("There are none of such a name." in browser.text, browser.text)
+        next_is(browser, STEPS[3])
+        equal(browser.value("Show users and roles whose names contain"), "", "each step has its own")
+        go(next_is(browser, STEPS[4]), "create")
+        key = made(world, before)["KeyId"]
+    arns = [f"arn:aws:iam::{FIRST.number}:user/crowd/{name}" for name in (wanted, other)]
+    equal(sorted(statements(world, key)[1]["Principal"]["AWS"]), sorted(arns))
+    for name in names:
+        iam.delete_user(UserName=name)
 
 
 @scenario

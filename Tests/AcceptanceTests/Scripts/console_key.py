@@ -232,10 +232,10 @@ def activity_audit_and_usage_tell_what_was_done(world):
         (day,) = [row for row in browser.rows() if len(row) == 3]
         equal(day[1:], ["3", "1"], "uses of the day, without what only looks at the key")
         browser.inspect("key-activity").follow("Search the audit log for this key")
-        equal(browser.field("Key (ID or ARN)").get_attribute("value"), key)
+        equal(browser.value("Key (ID, ARN or alias)"), key)
         browser.type("Operation", "Encrypt").press("Search")
         equal({what.split()[0] for what in browser.rows("What")}, {"Encrypt"})
-        browser.type("Key (ID or ARN)", "").type("Who (part of the ARN)", user.name).choose("Outcome", "Denied").press("Search")
+        browser.type("Key (ID, ARN or alias)", "").type("Who (part of the ARN)", user.name).choose("Outcome", "Denied").press("Search")
         holds(all("AccessDenied" in outcome for outcome in browser.rows("Outcome")), f"{browser.rows('Outcome')}")
         holds(len(browser.rows()) == 1 and "not authorized to perform: kms:Encrypt" in browser.text, browser.text)
         browser.inspect("audit").follow("Usage and quotas")

@@ -18,7 +18,7 @@ MARKUP = "\"><script>alert(1)</script><img src=x onerror=alert(2)>"
 MARKED = "\"\u0301 onmouseover=\"\u0301alert(3) x='\u0301 <\u0301b id=born>\u0301 &lt;i&gt; &quot;"
 # A region of its own for each scenario that counts keys.
 REGIONS = {"finding": "eu-west-1", "bulk": "eu-west-2", "markup": "eu-west-3", "many": "ap-south-1", "audit": "sa-east-1",
-           "pictures": "ca-central-1", "hidden": "eu-north-1"}  # fmt: skip
+           "pictures": "ca-central-1", "hidden": "eu-north-1", "doomed": "eu-south-1"}  # fmt: skip
 
 
 def place(name):
@@ -74,7 +74,7 @@ def keys_are_found_by_whatever_is_known_of_them(world):
         browser.follow("Key ID").follow("Key ID ▲")
         equal(browser.rows("Key ID"), sorted([first, second, third], reverse=True))
         browser.choose_region(OTHER_REGION)
-        equal(browser.path, f"/console/{OTHER_REGION}/keys")
+        equal(browser.path, f"/console/{OTHER_REGION}/keys?sort=-id")
 
 
 @scenario
@@ -121,6 +121,31 @@ def several_keys_are_changed_at_once(world):
         equal(states(world, region, keys), ["Disabled"] * 3)
         ticked = [browser.field(f"Choose {key}").is_selected() for key in keys]
         equal(ticked, [False, True, False], "what was refused can be tried again")
+
+
+@scenario
+def whoever_deletes_several_keys_sees_which_they_are(world):
+    region = REGIONS["doomed"]
+    kms = world.kms(region=region)
+    used, named, plain = make_keys(world, region, "Cards <b>", "Backups", "")
+    kms.encrypt(KeyId=used, Plaintext=b"x")
+    for number in range(7):
+        name(world, region, f"alias/doomed-{number}", named)
+    keeper = make_user(world, may(["kms:ListKeys", "kms:ListAliases", "kms:DescribeKey", "kms:ScheduleKeyDeletion"]))
+    for who in (FIRST, keeper):
+        with visiting(world) as browser:
+            browser.sign_in(who, place("doomed"))
+            browser.tick("Choose all keys of this page").press("Schedule deletion…").inspect("schedule-deletions")
+            shown = {row[0]: dict(zip(browser.columns, row)) for row in browser.rows()}
+            equal(set(shown), {used, named, plain})
+            texts = [shown[key]["Description"] for key in (used, named, plain)]
+            equal(texts, ["Cards <b>", "Backups", ""])
+            equal(shown[named]["Aliases"].split("\n"), [f"alias/doomed-{n}" for n in range(5)] + ["and more"])
+            uses = [shown[key]["Last used"] for key in (used, plain)]
+            if who is FIRST:
+                holds(uses[0].startswith("Encrypt, 20") and uses[1] == "not known to have been used", f"{uses}")
+            else:
+                equal(uses, ["not shown", "not shown"], "who may not know of the use")
 
 
 @scenario

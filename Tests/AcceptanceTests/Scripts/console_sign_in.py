@@ -43,11 +43,11 @@ def whoever_has_an_access_key_and_its_secret_comes_in(world):
 @scenario
 def the_console_works_without_scripts(world):
     with visiting(world, scripts=False) as browser:
-        browser.sign_in(path=f"{KEYS}?q=nothing")
+        browser.sign_in(path=f"{KEYS}?q=nothing&page=3")
         equal(browser.driver.execute_script("return document.documentElement.className"), "", "signs of a script")
         equal((browser.heading, browser.rows()), ("Customer managed keys", [["No keys here."]]))
         browser.choose("Region", OTHER_REGION).press("Go")
-        equal(browser.path, f"/console/{OTHER_REGION}/keys")
+        equal(browser.path, f"/console/{OTHER_REGION}/keys?q=nothing")
         browser.press("Sign out")
         equal(browser.heading, "Sign in")
 
@@ -124,14 +124,39 @@ def those_who_come_in_are_not_slowed_down(world):
 def the_cookie_of_a_session_is_for_the_console_alone(world):
     visitor = Visitor(world)
     host = visitor.host
-    for origin, secure in ((None, []), (f"http://{host}", []), (f"https://{host}", ["Secure"])):
+    plain, tls = (SESSION, ["Path=/console"]), (f"__Host-{SESSION}", ["Path=/", "Secure"])
+    for origin, (name, more) in ((None, plain), (f"http://{host}", plain), (f"https://{host}", tls)):
         page = visitor.sign_in(**({"origin": origin} if origin else {}))
         equal(page.location, KEYS)
-        cookies = [text for text in page.all("set-cookie") if text.startswith(f"{SESSION}=")]
+        cookies = [text for text in page.all("set-cookie") if SESSION in text]
         value, *attributes = cookies[0].split("; ")
-        holds(re.fullmatch(f"{SESSION}=[0-9a-f]{{64}}", value) and len(cookies) == 1, f"{cookies}")
-        equal(sorted(attributes), sorted(["Path=/console", "HttpOnly", "SameSite=Strict", *secure]), f"from {origin}")
+        holds(re.fullmatch(f"{name}=[0-9a-f]{{64}}", value) and len(cookies) == 1, f"{cookies}")
+        equal(sorted(attributes), sorted(["HttpOnly", "SameSite=Strict", *more]), f"from {origin}")
     equal(visitor.get(KEYS).header("cache-control"), "no-store")
+
+
+@scenario
+def by_tls_only_a_cookie_counts_that_was_set_by_tls(world):
+    visitor, name = Visitor(world), f"__Host-{SESSION}"
+    # What a browser behind a proxy with a certificate sends; the site of a page is told only by TLS and on the machine itself.
+    by_tls = {"host": "kms.example", "sec_fetch_site": "none"}
+    page = visitor.post(SIGN_IN, visitor.form(), 303, host="kms.example", origin="https://kms.example", sec_fetch_site="same-origin")
+    equal((page.location, list(visitor.cookies)), (KEYS, [name]))
+    visitor.get(KEYS, 200, **by_tls)
+    equal("Max-Age=0" in "".join(visitor.get(KEYS, 200, **by_tls).all("set-cookie")), False)
+    value = visitor.cookies[name]
+    visitor.cookies = {SESSION: value}
+    for headers in (by_tls, {"host": "kms.example", "origin": "https://kms.example"}):
+        holds(visitor.get(KEYS, 303, **headers).location.startswith(SIGN_IN), "one that anybody on the way can plant")
+    # By HTTP there is nothing better; this machine's own browser says where pages are from, too.
+    for headers in ({}, {"host": "kms.example"}, {"sec_fetch_site": "none"}, {"host": "localhost:1", "sec_fetch_site": "none"}):
+        visitor.get(KEYS, 200, **headers)
+    visitor.cookies = {SESSION: "0" * 64, name: value}
+    token = visitor.get(KEYS, 200).token
+    visitor.post("/console/sign-out", {"token": token}, 303)
+    equal(visitor.cookies, {}, "both are taken away")
+    form = visitor.get(SIGN_IN, 200, **by_tls)
+    holds(form.header("set-cookie").startswith("__Host-chatelaine-sign-in="), form.header("set-cookie"))
 
 
 @scenario

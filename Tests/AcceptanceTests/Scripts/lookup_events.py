@@ -275,4 +275,4 @@ def what_time_brings_is_found_until_it_is_ninety_days_old(world):
 
 
 if __name__ == "__main__":
-    run("--audit-file-size", "16KiB")
+    run("--audit-file-size", "16KiB", "--quotas", "aws")

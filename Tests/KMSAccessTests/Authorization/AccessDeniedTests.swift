@@ -80,7 +80,10 @@ struct AccessDeniedTests {
     }
 
     @Test(arguments: [
-        (PolicyFailure.tooLarge, KMSError.Code.limitExceeded, "The key policy exceeds the maximum of 32768 bytes."),
+        (
+            PolicyFailure.tooLarge(most: 32_768), KMSError.Code.limitExceeded,
+            "The key policy exceeds the maximum of 32768 bytes."
+        ),
         (.syntax, .malformedPolicyDocument, "Syntax errors in policy."),
         (.missingPrincipal, .malformedPolicyDocument, "Policy contains a statement with no principal."),
         (

@@ -20,7 +20,9 @@ struct PolicyGrammarTests {
         let padding = String(repeating: " ", count: PolicyDocument.maximumByteCount - policy.utf8.count)
         #expect(PolicyDocument.maximumByteCount == 32_768)
         _ = try PolicyDocument.parse(policy + padding, in: .aws)
-        #expect(throws: PolicyFailure.tooLarge) { try PolicyDocument.parse(policy + padding + " ", in: .aws) }
+        #expect(throws: PolicyFailure.tooLarge(most: 32_768)) {
+            try PolicyDocument.parse(policy + padding + " ", in: .aws)
+        }
     }
 
     @Test(arguments: ["kms:Get_Object", "kms:Decrypt ", "kms:Encr\u{FD}pt", "kms:Encrypt,kms:Decrypt"])
@@ -34,7 +36,7 @@ struct PolicyGrammarTests {
 
     @Test func `bytes are counted, not characters`() {
         let text = String(repeating: "\u{E9}", count: PolicyDocument.maximumByteCount / 2 + 1)
-        #expect(throws: PolicyFailure.tooLarge) { try PolicyDocument.parse(text, in: .aws) }
+        #expect(throws: PolicyFailure.tooLarge(most: 32_768)) { try PolicyDocument.parse(text, in: .aws) }
     }
 
     @Test func `deep nesting is refused and does not exhaust the stack`() {

@@ -182,7 +182,8 @@ enum PolicyVectors {
 
     /// The failures that vectors name.
     private static let failures: [PolicyFailure] = [
-        .tooLarge, .syntax, .missingPrincipal, .missingActions, .missingResources, .invalidPrincipal, .invalidARN,
+        .tooLarge(most: 32_768), .syntax, .missingPrincipal, .missingActions, .missingResources, .invalidPrincipal,
+        .invalidARN,
         .overlyPermissiveCondition, .lockout,
     ]
 

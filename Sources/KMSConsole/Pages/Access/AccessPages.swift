@@ -10,6 +10,7 @@ struct AccessPages: Sendable {
     func respond(to rest: [String]) async throws(ConsoleFailure) -> ConsoleResponse? {
         guard let first = rest.first else { return .seeOther("\(visit.base)/access/\(AccessKind.user.plural)") }
         let more = Array(rest.dropFirst())
+        if rest == [NewAccessKeyPage.name] { return NewAccessKeyPage(visit: visit).respond() }
         if let kind = AccessKind.allCases.first(where: { $0.plural == first }) {
             switch more {
             case []: return try await AccessListPage(visit: visit, kind: kind).respond()

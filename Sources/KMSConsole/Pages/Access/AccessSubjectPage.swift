@@ -49,7 +49,7 @@ struct AccessSubjectPage: Sendable {
             }
             let call = change.call(on: subject, form)
             let answer = try await visit.iam(call.action, call.members)
-            if change == .createKey { return show(newKey: answer) }
+            if change == .createKey { return try NewAccessKeyPage.lead(visit, to: answer["AccessKey"]) }
             return visit.done(call.notice, goingTo: change == .delete ? list : subject.path(in: visit))
         } catch {
             return try await show(error)
@@ -91,24 +91,5 @@ struct AccessSubjectPage: Sendable {
             ("Changed", found.moment("UpdateDate")?.text), ("Version in force", found.text("DefaultVersionId")),
         ]
         return shown.compactMap { name, value in value.map { Fact(name: name, value: $0) } }
-    }
-
-    // MARK: A new access key
-
-    private struct NewKey: Sendable {
-        let id: String
-        let secret: String
-        let user: String
-        let back: String
-    }
-
-    /// The one time that the secret is shown: it is nowhere but in this answer.
-    private func show(newKey answer: QueryValue) -> ConsoleResponse {
-        let key = answer["AccessKey"]
-        return visit.page(
-            .accessKey, "New access key", at: .access,
-            NewKey(
-                id: key?.text("AccessKeyId") ?? "", secret: key?.text("SecretAccessKey") ?? "", user: subject.id,
-                back: subject.path(in: visit)))
     }
 }

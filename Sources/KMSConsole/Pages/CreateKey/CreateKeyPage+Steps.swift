@@ -32,13 +32,14 @@ extension CreateKeyPage {
             page(
                 .createAdministrators, step, plan, problems, alert,
                 Administrators(
-                    people: await IdentityChoices(visit, chosen: plan.administrators, field: "administrator", problems),
+                    people: await IdentityChoices(
+                        visit, step, chosen: plan.administrators, field: "administrator", problems),
                     mayDelete: plan.administratorsMayDelete))
         case .users:
             page(
                 .createUsers, step, plan, problems, alert,
                 Users(
-                    people: await IdentityChoices(visit, chosen: plan.users, field: "user", problems),
+                    people: await IdentityChoices(visit, step, chosen: plan.users, field: "user", problems),
                     accounts: plan.accounts.joined(separator: "\n")))
         case .review:
             page(

@@ -22,7 +22,9 @@ struct CreateKeyPage: Sendable {
         if form["go"] == "policy" || plan.policy == plan.standardPolicy(in: realm) { plan.forgetPolicy() }
         switch form["go"] {
         case "back": return await show(step.previous, plan)
-        case "rows", "policy": return await show(step, plan)
+        case "rows", "policy", "filter": return await show(step, plan)
+        // Whoever presses the Enter key behind a name wants to see who is called so, and not the next step.
+        case "enter" where form.text("filter") != form.text("filtered"): return await show(step, plan)
         case "create": return await check(plan, upTo: .review) { await create(plan) }
         default: return await check(plan, upTo: step) { await show(step.next, plan) }
         }

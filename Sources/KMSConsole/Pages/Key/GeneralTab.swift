@@ -61,8 +61,14 @@ struct LastUse: Sendable {
 
     /// Nil for a key that was not used, or whose use the visitor may not see.
     init?(of page: KeyPage) async {
-        guard let answer = try? await page.kms(.getKeyLastUsage), let use = answer.object("KeyLastUsage"),
-            let operation = use.text("Operation"), let date = use.date("Timestamp")
+        guard let answer = try? await page.kms(.getKeyLastUsage) else { return nil }
+        self.init(answer)
+    }
+
+    /// Reads an answer of GetKeyLastUsage; nil when it tells of no use.
+    init?(_ answer: JSONObject) {
+        guard let use = answer.object("KeyLastUsage"), let operation = use.text("Operation"),
+            let date = use.date("Timestamp")
         else { return nil }
         self.operation = operation
         moment = Moment(date)

@@ -26,7 +26,7 @@ struct BulkChange: Sendable {
     }
 
     private struct Confirmation: Sendable {
-        let keys: [String]
+        let keys: [DoomedKey]
         let action: String
         let back: String
         let days: [Choice]
@@ -38,10 +38,12 @@ struct BulkChange: Sendable {
     var needsConfirmation: Bool { form["action"] == "delete" && !form.has("confirmed") && !keys.isEmpty }
 
     /// The page that asks.
-    func confirmation(returningTo path: String) -> ConsoleResponse {
+    func confirmation(returningTo path: String) async -> ConsoleResponse {
+        var doomed: [DoomedKey] = []
+        for key in keys { doomed.append(await DoomedKey(key, visit)) }
         return visit.page(
             .confirmDeletions, "Schedule key deletion", at: .keys,
-            Confirmation(keys: keys, action: path, back: path, days: Choice.waitingPeriods(chosen: "30")))
+            Confirmation(keys: doomed, action: path, back: path, days: Choice.waitingPeriods(chosen: "30")))
     }
 
     /// Does it to each of the keys.

@@ -52,32 +52,27 @@ struct KeyListPage: Sendable {
     func respond() async throws(ConsoleFailure) -> ConsoleResponse {
         guard visit.request.isPost else { return try await list(nil) }
         let change = BulkChange(visit)
-        if change.needsConfirmation { return change.confirmation(returningTo: path(page: query.page)) }
+        if change.needsConfirmation { return await change.confirmation(returningTo: path(page: query.page)) }
         let outcome = await change.make()
         guard outcome.failures.isEmpty, let done = outcome.done else { return try await list(outcome) }
         return visit.done(done, goingTo: path(page: query.page))
     }
 
     private func list(_ outcome: BulkChange.Outcome?) async throws(ConsoleFailure) -> ConsoleResponse {
-        var total = 0
-        let found = query.sorted(
-            try await visit.keyOverviews { key in
-                guard (key.details?.manager == .aws) == (place == .managed) else { return false }
-                total += 1
-                return query.admits(key)
-            })
-        let pages = max(1, (found.count + Self.pageSize - 1) / Self.pageSize)
-        let page = min(query.page, pages)
+        let found = try await visit.keys { [query, isManaged = place == .managed] keys in
+            query.page(of: keys.lazy.filter { ($0.details?.manager == .aws) == isManaged }, size: Self.pageSize)
+        }
+        let page = found.number
         let refused = Set(outcome?.failures.map(\.key) ?? [])
         var rows: [Row] = []
-        for overview in found.dropFirst((page - 1) * Self.pageSize).prefix(Self.pageSize) {
+        for overview in found.keys {
             rows.append(await row(overview, isChosen: refused.contains(overview.keyID.description)))
         }
         let content = Content(
-            isCustomers: place == .keys, rows: rows, count: found.count, total: total, query: query.fields,
+            isCustomers: place == .keys, rows: rows, count: found.count, total: found.total, query: query.fields,
             columns: query.columns(path: { path($0) }),
             states: Choice.list(KeyState.allCases.map { ($0.rawValue, $0.rawValue) }, chosen: query.fields.state),
-            previous: page > 1 ? path(page: page - 1) : nil, next: page < pages ? path(page: page + 1) : nil,
+            previous: page > 1 ? path(page: page - 1) : nil, next: page < found.pages ? path(page: page + 1) : nil,
             here: path(page: page), base: visit.base, outcome: outcome,
             typedTagKey: visit.request.form["tag-key"] ?? "", typedTagValue: visit.request.form["tag-value"] ?? "")
         let title = place == .keys ? "Customer managed keys" : "AWS managed keys"

@@ -115,6 +115,37 @@ package struct KeyListQuery: Sendable {
         return words.allSatisfy { word in folded.contains { $0.contains(word) } }
     }
 
+    /// A page of the list.
+    package struct Page: Sendable {
+        /// The keys on it, in order.
+        package let keys: [KeyOverview]
+        /// From 1; the last one if the query asks for one behind it.
+        package let number: Int
+        /// How many pages there are; at least one.
+        package let pages: Int
+        /// How many keys are found.
+        package let count: Int
+        /// How many keys there are.
+        package let total: Int
+    }
+
+    /// Searches and sorts the keys.
+    ///
+    /// - Parameter size: How many keys a page has.
+    package func page(of keys: some Sequence<KeyOverview>, size: Int) -> Page {
+        var total = 0
+        var found: [KeyOverview] = []
+        for key in keys {
+            total += 1
+            if admits(key) { found.append(key) }
+        }
+        let pages = max(1, (found.count + size - 1) / size)
+        let number = min(page, pages)
+        return Page(
+            keys: Array(sorted(found).dropFirst((number - 1) * size).prefix(size)), number: number, pages: pages,
+            count: found.count, total: total)
+    }
+
     /// The keys in order; those that have nothing to be sorted by come last.
     package func sorted(_ keys: [KeyOverview]) -> [KeyOverview] {
         let named = keys.map { (key: $0, name: name(of: $0)) }

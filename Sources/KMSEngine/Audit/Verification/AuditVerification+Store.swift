@@ -21,11 +21,10 @@ extension AuditVerification {
         do throws(CryptoFailure) { keyring = try Keyring(rootKey: rootKey, capacity: 1) } catch { throw .crypto(error) }
         let contents: StoreContents
         do throws(StoreError) { contents = try await store.contents() } catch { throw .store(error) }
-        if let mark = contents.settings[Engine.rootKeyCheck], !keyring.matches(check: mark) { throw .wrongRootKey }
-        guard let (chain, known) = try Engine.auditChain(keyring, contents) else { return nil }
-        guard case .record(let link) = known else {
-            return AuditVerification(directory: directory, chain: chain, known: nil)
-        }
-        return AuditVerification(directory: directory, chain: chain, known: link)
+        guard contents.settings[AuditAnchor.keySetting] != nil else { return nil }
+        _ = try await RootKeyMarks.admit(keyring, contents, store)
+        guard let stored = try StoredAuditChain(keyring, contents) else { return nil }
+        let known: ChainLink? = if case .record(let link) = stored.known { link } else { nil }
+        return AuditVerification(directory: directory, chain: stored.chain, known: known)
     }
 }

@@ -15,7 +15,7 @@ package struct AccessKeyRecord: Sendable, Equatable {
     /// Whether requests may be signed with it.
     package var isActive: Bool
     /// What the cryptography module wrapped; only it can open it.
-    package let wrappedSecret: [UInt8]
+    package var wrappedSecret: [UInt8]
 
     package init(
         id: String, account: AccountID, user: UniqueID? = nil, creationDate: Date, isActive: Bool,

@@ -1,0 +1,99 @@
+package import KMSAccess
+package import KMSModel
+
+/// All keys of one account and region, in the order of their identifiers, as one caller may see them.
+///
+/// Each is looked at when it is asked for: with many keys that takes long enough to need a thread of its own.
+package struct KeyOverviews: Sequence, Sendable {
+    fileprivate let pipeline: Pipeline
+    fileprivate let context: RequestContext
+    fileprivate let withAliases: Bool
+    fileprivate let withQuotaUse: Bool
+
+    /// Begins at the first key, as the keys are then.
+    package func makeIterator() -> Iterator { Iterator(self) }
+
+    /// Goes through the keys; those that are made meanwhile may be left out.
+    package struct Iterator: IteratorProtocol {
+        /// How many identifiers are looked up at once.
+        private static let pieceOfKeys = 500
+
+        private let overviews: KeyOverviews
+        private var context: RequestContext
+        private var ids: ArraySlice<KeyID> = []
+        private var last: KeyID?
+
+        fileprivate init(_ overviews: KeyOverviews) {
+            self.overviews = overviews
+            context = overviews.context
+        }
+
+        /// The key behind the one before, looked at now.
+        package mutating func next() -> KeyOverview? {
+            if ids.isEmpty {
+                ids = context.directory.keyIDs(in: context.realm, after: last, limit: Self.pieceOfKeys)[...]
+                if let end = ids.last { last = end }
+            }
+            return ids.popFirst().map { overviews.overview(of: $0, in: &context) }
+        }
+    }
+
+    private func overview(of id: KeyID, in context: inout RequestContext) -> KeyOverview {
+        guard let key = context.directory.key(KeyARN(realm: context.realm, keyID: id))?.at(context.now) else {
+            return KeyOverview(keyID: id, details: nil, aliases: [], tags: nil)
+        }
+        let aliases =
+            withAliases ? context.directory.aliases(in: context.realm, of: key.arn, after: nil, limit: .max) : []
+        context.body = JSONObject(["KeyId": .string(id.description)])
+        let record = key.record
+        let details = KeyOverview.Details(
+            state: record.state, spec: record.spec, usage: record.usage, origin: record.origin,
+            manager: record.manager, isMultiRegion: record.isMultiRegion, creationDate: record.creationDate,
+            description: record.description)
+        return KeyOverview(
+            keyID: id, details: permits(DescribeKey.description, on: key, in: context) ? details : nil,
+            aliases: aliases.map(\.arn.name.description),
+            tags: permits(ListResourceTags.description, on: key, in: context) ? record.tags : nil,
+            quotaUse: withQuotaUse ? quotaUse(of: key, in: context) : nil)
+    }
+
+    private func quotaUse(of key: KeySnapshot, in context: RequestContext) -> KeyOverview.QuotaUse {
+        KeyOverview.QuotaUse(
+            grants: permits(ListGrants.description, on: key, in: context)
+                ? context.directory.grants.count(on: key.arn) : nil,
+            policySize: permits(GetKeyPolicy.description, on: key, in: context) ? key.record.policy.utf8.count : nil,
+            rotationsOnDemand: permits(ListKeyRotations.description, on: key, in: context)
+                ? key.materials.count { $0.wasRotatedOnDemand } : nil)
+    }
+
+    private func permits(
+        _ operation: OperationDescription, on key: KeySnapshot, in context: RequestContext
+    ) -> Bool {
+        let access = Access(operation.action, on: .key(key, checksState: false))
+        return (try? pipeline.authorizer.permit(key, [access], for: operation, in: context)) != nil
+    }
+}
+
+extension Pipeline {
+    /// Makes something of all keys of the caller's account and region: each as DescribeKey and ListResourceTags would answer,
+    /// decided in the same way.
+    ///
+    /// Nothing is recorded: whoever shows a key calls those operations for it. That the caller may list keys at all has to be
+    /// known before.
+    ///
+    /// - Parameters:
+    ///   - withAliases: Whether the caller may list aliases.
+    ///   - withQuotaUse: Whether it is also counted what each key has of things that are limited.
+    ///   - summarize: What is made of the keys; on a thread of its own, where it may take long.
+    /// - Throws: ``KMSError``: `ThrottlingException` when too many others of the account wait for theirs,
+    ///   `DependencyTimeoutException` when the server shuts down.
+    package func summary<Summary: Sendable>(
+        ofKeysSeenBy caller: Caller, from client: Client, withAliases: Bool, withQuotaUse: Bool = false,
+        _ summarize: @escaping @Sendable (KeyOverviews) -> Summary
+    ) async throws(KMSError) -> Summary {
+        let overviews = KeyOverviews(
+            pipeline: self, context: context(of: caller, from: client, at: clock.now), withAliases: withAliases,
+            withQuotaUse: withQuotaUse)
+        return try await slowWork.listing.result(for: caller.principal.account) { summarize(overviews) }.get()
+    }
+}

@@ -1,0 +1,179 @@
+package import KMSModel
+import Synchronization
+
+/// Holds accounts to their request quotas: a token bucket for each account, region and quota.
+///
+/// A bucket holds a second's requests and is filled again at the quota's rate. Time is the machine's, which nobody moves: a
+/// development clock that jumps over years fills nothing.
+package final class Throttle: Sendable {
+    /// In how many regions an account can have buckets that are not full, before it is refused in further ones.
+    ///
+    /// Regions are whatever well-formed name a request is signed for; AWS has less than fifty.
+    package static let mostRegionsPerAccount = 256
+    /// How often buckets that nobody uses are forgotten, in nanoseconds.
+    private static let sweepInterval = TokenBucket.minute
+    private static let shardCount = 16
+
+    private let settings: QuotaSettings
+    private let now: @Sendable () -> Int64
+    private let shards: [Shard]
+    private let refused: [Counter]
+    private let isOff: Bool
+
+    /// - Parameter now: A clock that never goes back, in nanoseconds.
+    package init(_ settings: QuotaSettings, now: @escaping @Sendable () -> Int64 = MonotonicTime.nanoseconds) {
+        self.settings = settings
+        self.now = now
+        shards = (0..<Self.shardCount).map { _ in Shard() }
+        refused = (0..<RequestQuota.placeCount).map { _ in Counter() }
+        isOff = !settings.limitsRequests
+    }
+
+    /// Takes all of `charges` from the buckets of `account`, or none.
+    ///
+    /// - Returns: The quota that is used up; nil when the request may go on.
+    package func refusal(of charges: [QuotaCharge], to account: AccountID) -> RequestQuota? {
+        guard !isOff, !charges.isEmpty else { return nil }
+        let now = now()
+        let exhausted = shard(of: account).accounts.withLock { shard in
+            if now >= shard.nextSweep {
+                shard.sweep(at: now)
+                shard.nextSweep = now + Self.sweepInterval
+            }
+            return shard.buckets[account, default: AccountBuckets()].take(charges, at: now) { region in
+                settings.rates(of: account, in: region)
+            }
+        }
+        if let exhausted { refused[exhausted.index].value.add(1, ordering: .relaxed) }
+        return exhausted
+    }
+
+    /// How often each quota was a reason to refuse since the server began, whoever asked.
+    package var refusals: [(quota: RequestQuota, count: Int)] {
+        RequestQuota.all.map { ($0, refused[$0.index].value.load(ordering: .relaxed)) }
+    }
+
+    /// What an account has of each quota that limits it in a region.
+    package func use(of realm: Realm) -> [QuotaUse] {
+        let now = now()
+        let rates = settings.rates(of: realm.account, in: realm.region)
+        let buckets = shard(of: realm.account).accounts.withLock {
+            $0.buckets[realm.account]?.regions[realm.region]?.buckets ?? []
+        }
+        return RequestQuota.all.compactMap { quota in
+            guard let rate = rates[quota.index] else { return nil }
+            let use = buckets.first { $0.quota == quota.index }?.use(at: now)
+            return QuotaUse(
+                quota: quota, perSecond: rate.perSecond, admitted: use?.admitted ?? 0, refused: use?.refused ?? 0,
+                peak: use?.peak ?? 0)
+        }
+    }
+
+    /// How many buckets are remembered.
+    package var bucketCount: Int {
+        shards.reduce(0) { count, shard in
+            count + shard.accounts.withLock { $0.buckets.values.reduce(0) { $0 + $1.count } }
+        }
+    }
+
+    private func shard(of account: AccountID) -> Shard {
+        shards[Int(UInt(bitPattern: account.hashValue) % UInt(Self.shardCount))]
+    }
+
+    /// Some of the accounts, so that others need not wait for their lock.
+    private final class Shard: Sendable {
+        struct Accounts: Sendable {
+            var buckets: [AccountID: AccountBuckets] = [:]
+            var nextSweep: Int64 = 0
+
+            mutating func sweep(at now: Int64) {
+                for account in Array(buckets.keys) {
+                    buckets[account]?.forget { $0.isForgettable(at: now) }
+                    if buckets[account]?.regions.isEmpty == true { buckets[account] = nil }
+                }
+            }
+        }
+
+        let accounts = Mutex(Accounts())
+    }
+
+    private final class Counter: Sendable {
+        let value = Atomic<Int>(0)
+    }
+}
+
+/// What an account has of one quota in one region, in this minute and the one before.
+package struct QuotaUse: Sendable {
+    /// The quota.
+    package let quota: RequestQuota
+    /// How many requests a second it admits.
+    package let perSecond: Double
+    /// Requests that were admitted.
+    package let admitted: Int
+    /// Requests that were refused.
+    package let refused: Int
+    /// The most of the bucket that was taken at a time, from 0 to 1.
+    package let peak: Double
+}
+
+/// The buckets of one account.
+private struct AccountBuckets: Sendable {
+    struct InRegion: Sendable {
+        let rates: [RequestRate?]
+        /// Few: an account uses few quotas in a region at a time.
+        var buckets: [TokenBucket] = []
+
+        mutating func place(of quota: RequestQuota, at now: Int64) -> Int {
+            if let place = buckets.firstIndex(where: { $0.quota == quota.index }) { return place }
+            buckets.append(TokenBucket(quota: quota.index, at: now))
+            return buckets.count - 1
+        }
+
+        mutating func holds(_ charge: QuotaCharge, at now: Int64) -> Bool {
+            guard let rate = rates[charge.quota.index] else { return true }
+            let place = place(of: charge.quota, at: now)
+            guard buckets[place].holds(charge.count, at: now, earning: rate) else {
+                buckets[place].refuse(at: now)
+                return false
+            }
+            return true
+        }
+
+        mutating func take(_ charge: QuotaCharge, at now: Int64) {
+            guard let rate = rates[charge.quota.index] else { return }
+            let place = place(of: charge.quota, at: now)
+            buckets[place].take(charge.count, at: now, earning: rate)
+        }
+    }
+
+    var regions: [Region: InRegion] = [:]
+
+    var count: Int { regions.values.reduce(0) { $0 + $1.buckets.count } }
+
+    mutating func take(
+        _ charges: [QuotaCharge], at now: Int64, rates: (Region) -> [RequestRate?]
+    ) -> RequestQuota? {
+        for charge in charges {
+            if regions[charge.region] == nil {
+                guard makeRoom(at: now) else { return charge.quota }
+                regions[charge.region] = InRegion(rates: rates(charge.region))
+            }
+            guard regions[charge.region]?.holds(charge, at: now) == true else { return charge.quota }
+        }
+        for charge in charges { regions[charge.region]?.take(charge, at: now) }
+        return nil
+    }
+
+    /// Whether there is room for one more region, perhaps once full buckets are forgotten.
+    private mutating func makeRoom(at now: Int64) -> Bool {
+        if regions.count >= Throttle.mostRegionsPerAccount { forget { $0.isFull(at: now) } }
+        return regions.count < Throttle.mostRegionsPerAccount
+    }
+
+    mutating func forget(where isForgettable: (TokenBucket) -> Bool) {
+        for region in Array(regions.keys) {
+            regions[region]?.buckets.removeAll(where: isForgettable)
+            if regions[region]?.buckets.isEmpty == true { regions[region] = nil }
+        }
+    }
+}

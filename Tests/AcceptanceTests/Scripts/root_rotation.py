@@ -1,0 +1,249 @@
+"""The root key is replaced while requests are answered, and while the server is killed.
+
+What was encrypted, imported and signed in under the old one goes on to work; nothing in the store is left under it.
+"""
+
+import os
+import random
+import sqlite3
+import subprocess
+import threading
+import time
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
+
+from harness import FIRST, Account, advance, binary, equal, eventually, holds, refused, run, scenario
+
+# Keys that are in the store while a server is killed: enough that a rotation takes a while.
+CROWD = 150
+KILLS = int(os.environ.get("KILL_ROUNDS", "6"))
+
+
+def rotate(world, *flags, wanted=0):
+    done = subprocess.run(
+        [binary(), "rotate-root", "--data-dir", str(world.data), *flags],
+        capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    equal(done.returncode, wanted, f"exit code of rotate-root: {done.stdout}{done.stderr}")
+    return done.stdout if wanted == 0 else done.stderr
+
+
+def root_key(world):
+    return (world.data / "root.key").read_text()
+
+
+def settings(world):
+    """What the store says of root keys; nobody may have it open."""
+    connection = sqlite3.connect(world.data / "chatelaine.sqlite")
+    try:
+        rows = connection.execute("SELECT CAST(name AS TEXT), value FROM setting").fetchall()
+        return {name.removeprefix("root-key."): value for name, value in rows if name.startswith("root-key.")}
+    finally:
+        connection.close()
+
+
+def restart(world):
+    world.server.stop()
+    world.server.start()
+
+
+def session(world):
+    made = world.client("sts").get_session_token()["Credentials"]
+    return Account(FIRST.number, made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])
+
+
+def bring(world, key, material):
+    kms = world.kms()
+    given = kms.get_parameters_for_import(
+        KeyId=key, WrappingAlgorithm="RSAES_OAEP_SHA_256", WrappingKeySpec="RSA_2048")
+    public = serialization.load_der_public_key(given["PublicKey"])
+    wrapped = public.encrypt(material, padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None))
+    return lambda: kms.import_key_material(
+        KeyId=key, ImportToken=given["ImportToken"], EncryptedKeyMaterial=wrapped,
+        ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE")["KeyMaterialId"]
+
+
+@scenario
+def everything_of_before_works_after(world):
+    kms = world.kms()
+    specs = ["SYMMETRIC_DEFAULT", "RSA_2048", "ECC_NIST_P256", "HMAC_256"]
+    usage = {"RSA_2048": "SIGN_VERIFY", "ECC_NIST_P256": "SIGN_VERIFY", "HMAC_256": "GENERATE_VERIFY_MAC"}
+    keys = {
+        spec: world.key(KeySpec=spec, KeyUsage=usage.get(spec, "ENCRYPT_DECRYPT"))["KeyId"] for spec in specs
+    }
+    several = world.key()["KeyId"]
+    ciphertexts = [kms.encrypt(KeyId=several, Plaintext=b"first")["CiphertextBlob"]]
+    kms.rotate_key_on_demand(KeyId=several)
+    eventually(lambda: len(kms.list_key_rotations(KeyId=several)["Rotations"]) == 1, "a second generation")
+    ciphertexts.append(kms.encrypt(KeyId=several, Plaintext=b"second")["CiphertextBlob"])
+    signed = kms.sign(KeyId=keys["ECC_NIST_P256"], Message=b"m", SigningAlgorithm="ECDSA_SHA_256")["Signature"]
+    public = kms.get_public_key(KeyId=keys["RSA_2048"])["PublicKey"]
+    code = kms.generate_mac(KeyId=keys["HMAC_256"], Message=b"m", MacAlgorithm="HMAC_SHA_256")["Mac"]
+    visitor = session(world)
+    external = world.key(Origin="EXTERNAL")["KeyId"]
+    material = os.urandom(32)
+    deliver = bring(world, external, material)
+    grant = kms.create_grant(KeyId=several, GranteePrincipal=FIRST.root, Operations=["Decrypt"])
+    before = root_key(world)
+
+    said = rotate(world)
+    holds("secrets are wrapped under it" in said, said)
+    holds(root_key(world) != before, "the file of the root key did not change")
+    identifier = deliver()
+
+    def check():
+        for ciphertext, plaintext in zip(ciphertexts, [b"first", b"second"]):
+            equal(world.kms(visitor).decrypt(CiphertextBlob=ciphertext)["Plaintext"], plaintext)
+        now = world.kms()
+        holds(
+            now.verify(KeyId=keys["ECC_NIST_P256"], Message=b"m", Signature=signed,
+                       SigningAlgorithm="ECDSA_SHA_256")["SignatureValid"], "an old signature is valid")
+        equal(now.get_public_key(KeyId=keys["RSA_2048"])["PublicKey"], public)
+        holds(
+            now.verify_mac(KeyId=keys["HMAC_256"], Message=b"m", Mac=code, MacAlgorithm="HMAC_SHA_256")["MacValid"],
+            "an old code is valid")
+        now.decrypt(CiphertextBlob=ciphertexts[0], GrantTokens=[grant["GrantToken"]])
+
+    check()
+    restart(world)
+    check()
+    # The same material has the same identifier, whatever the root key.
+    world.kms().delete_imported_key_material(KeyId=external)
+    equal(bring(world, external, material)(), identifier, "the identifier of imported material")
+    advance(world, "37h")
+    eventually(lambda: "was forgotten" in world.server.log_text(), "the old root key is forgotten", 20)
+    world.server.stop()
+    kept = settings(world)
+    equal([kept["predecessor"], kept["successor"], kept["retirement"]], [b"", b"", b""], "what is left of the old one")
+    world.server.start()
+    world.kms().delete_imported_key_material(KeyId=external)
+    equal(bring(world, external, material)(), identifier, "the identifier of imported material")
+    for ciphertext in ciphertexts:
+        world.kms().decrypt(CiphertextBlob=ciphertext)
+
+
+@scenario
+def sessions_can_be_ended(world):
+    key = world.key()["KeyId"]
+    rotate(world)
+    visitor = session(world)
+    said = rotate(world, wanted=1)
+    holds("--end-sessions ends them now" in said, said)
+    world.kms(visitor).describe_key(KeyId=key)
+    rotate(world, "--end-sessions")
+    with refused("UnrecognizedClientException"):
+        world.kms(visitor).describe_key(KeyId=key)
+    restart(world)
+    with refused("UnrecognizedClientException"):
+        world.kms(visitor).describe_key(KeyId=key)
+    world.kms(session(world)).describe_key(KeyId=key)
+    advance(world, "37h")
+    eventually(lambda: world.server.log_text().rstrip().endswith("was forgotten"), "it is forgotten", 20)
+
+
+@scenario
+def the_old_root_key_opens_nothing(world):
+    before = root_key(world)
+    rotate(world)
+    world.server.stop()
+    now = root_key(world)
+    (world.data / "root.key").write_text(before)
+    wrong = subprocess.run(
+        [*world.server.command], capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
+    equal(wrong.returncode, 1, "exit code under the old root key")
+    holds("the root key is not the one" in wrong.stderr, wrong.stderr)
+    (world.data / "root.key").write_text(now)
+    world.server.start()
+    advance(world, "37h")
+    eventually(lambda: world.server.log_text().rstrip().endswith("was forgotten"), "it is forgotten", 20)
+
+
+@scenario
+def without_a_server_it_is_done_at_the_files(world):
+    kms = world.kms()
+    key = world.key()["KeyId"]
+    ciphertext = kms.encrypt(KeyId=key, Plaintext=b"offline")["CiphertextBlob"]
+    world.server.stop()
+    rotate(world)
+    world.server.start()
+    equal(world.kms().decrypt(CiphertextBlob=ciphertext)["Plaintext"], b"offline")
+    advance(world, "37h")
+    eventually(lambda: world.server.log_text().rstrip().endswith("was forgotten"), "it is forgotten", 20)
+
+
+@scenario
+def a_server_that_is_killed_goes_on_where_it_was(world):
+    kms = world.kms()
+    known = {}
+    for number in range(CROWD):
+        key = world.key()["KeyId"]
+        known[key] = kms.encrypt(KeyId=key, Plaintext=b"%d" % number)["CiphertextBlob"]
+    visitor = session(world)
+    interrupted = 0
+    for _ in range(KILLS):
+        asked = threading.Thread(
+            target=lambda: subprocess.run(
+                [binary(), "rotate-root", "--end-sessions", "--data-dir", str(world.data)],
+                capture_output=True, timeout=60, stdin=subprocess.DEVNULL))  # fmt: skip
+        asked.start()
+        time.sleep(random.uniform(0.01, 0.25))
+        world.server.kill()
+        asked.join()
+        world.server.start()
+        # Under way or not: everything opens, and what is made now stays.
+        key = world.key()["KeyId"]
+        known[key] = world.kms().encrypt(KeyId=key, Plaintext=b"new")["CiphertextBlob"]
+        for key, ciphertext in known.items():
+            world.kms().decrypt(KeyId=key, CiphertextBlob=ciphertext)
+        log = world.server.log_text()
+        if log.rfind("Going on with the rotation") > log.rfind("listening"):
+            interrupted += 1
+        eventually(
+            lambda: world.server.log_text().count("Going on with the rotation")
+            <= world.server.log_text().count("The root key was rotated"), "it comes to its end", 30)
+    restart(world)
+    for key, ciphertext in known.items():
+        world.kms().decrypt(KeyId=key, CiphertextBlob=ciphertext)
+    # Also an interrupted rotation ends the sessions that it was asked to end.
+    holds(interrupted > 0, "one rotation was interrupted")
+    with refused("UnrecognizedClientException"):
+        world.kms(visitor).list_keys()
+    print(f"{interrupted} of {KILLS} rotations were interrupted")
+
+
+@scenario
+def requests_are_answered_meanwhile(world):
+    key = world.key()["KeyId"]
+    failures, rounds, stop = [], [], threading.Event()
+
+    def work():
+        mine = world.client("kms", FIRST, retries=0)
+        while not stop.is_set():
+            try:
+                ciphertext = mine.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+                mine.decrypt(CiphertextBlob=ciphertext)
+                made = mine.create_key()["KeyMetadata"]["KeyId"]
+                mine.tag_resource(KeyId=made, Tags=[{"TagKey": "a", "TagValue": "b"}])
+                mine.rotate_key_on_demand(KeyId=made)
+                rounds.append((made, mine.encrypt(KeyId=made, Plaintext=b"y")["CiphertextBlob"]))
+            except Exception as error:  # every failure counts
+                failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        rotate(world, "--end-sessions")
+        time.sleep(0.2)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    equal(failures, [], "failures while the root key was replaced")
+    holds(len(rounds) > 10, "others worked meanwhile")
+    restart(world)
+    for made, ciphertext in rounds:
+        equal(world.kms().decrypt(KeyId=made, CiphertextBlob=ciphertext)["Plaintext"], b"y")
+
+
+run()
