@@ -3,6 +3,7 @@
 #   make serve     build a release and serve on 127.0.0.1:4599, with the data in ./chatelaine-data
 #   make test      build everything once, check it, and run all tests
 #   make bench-console  the console with 10,000 keys: what its pages take, and what other callers wait meanwhile
+#   make soak      ten minutes of load with flat memory, and ten thousand clients that are idle, slow or talk too much
 #   make bench     what a decision costs, requests per second beside an echo server, latency while RSA keys are made
 #   make bench-audit   what it costs to have every audit record on the disk before its answer
 #   make build, lint, format, generate, install-dependencies
@@ -12,7 +13,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: serve build test bench bench-audit bench-console lint format generate clean
+.PHONY: serve build test soak bench bench-audit bench-console lint format generate clean
 .PHONY: install-dependencies install-system-libraries install-test-tools install-bench-tools
 
 # One configuration and one set of flags for every target, so that nothing is built twice: `swift test` would otherwise
@@ -36,6 +37,12 @@ APT_INSTALL = install_packages() { \
 	if ! command -v apt-get >/dev/null; then echo "missing, and there is no apt-get to install them: $$*" >&2; exit 1; fi; \
 	echo "installing $$*"; $(SUDO) apt-get update -qq; \
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$$@"; }
+
+# Of the package only this is needed; to install it would start a service.
+PROMTOOL := .build/tools/promtool
+GET_PROMTOOL = echo "taking promtool from the package prometheus"; work=$$(mktemp -d); $(SUDO) apt-get update -qq; \
+	(cd $$work && apt-get download -qq prometheus 2>/dev/null && dpkg-deb --extract prometheus_*.deb .); \
+	install -D $$work/usr/bin/promtool $(PROMTOOL); rm -rf $$work
 
 serve: build
 	exec $(BINARIES)/chatelaine serve $(SERVE_FLAGS)
@@ -61,6 +68,9 @@ bench-audit: build install-bench-tools
 # The console's pages with 10,000 keys, and what others wait meanwhile.
 bench-console: build install-test-tools
 	$(PYTHON) Benchmarks/console.py
+soak: build install-bench-tools
+	$(PYTHON) Benchmarks/soak.py
+	CROWD_TLS=10000 CHATELAINE_BINARY=$(BINARIES)/chatelaine $(PYTHON) Tests/AcceptanceTests/Scripts/crowds.py
 
 lint:
 	swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
@@ -93,12 +103,14 @@ install-test-tools:
 	@$(APT_INSTALL); missing=(); \
 	command -v python3 >/dev/null || missing+=(python3); \
 	command -v openssl >/dev/null || missing+=(openssl); \
+	command -v curl >/dev/null || missing+=(curl); \
 	command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core); \
 	command -v chromedriver >/dev/null || missing+=(chromium-driver); \
 	command -v strace >/dev/null || missing+=(strace); \
 	if ! python3 -c 'import $(PYTHON_MODULES)' 2>/dev/null && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then \
 		missing+=(python3-venv); fi; \
 	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi; \
+	if ! command -v promtool >/dev/null && ! test -x $(PROMTOOL); then $(GET_PROMTOOL); fi; \
 	if ! $(PYTHON) -c 'import $(PYTHON_MODULES)' 2>/dev/null; then \
 		python3 -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check $(PYTHON_PACKAGES); fi
 	@command -v terraform >/dev/null || echo "terraform is not here: its test will be skipped"

@@ -26,6 +26,10 @@ package struct Engine: Sendable {
     package let identities: IdentityDirectory
     /// Where every call is recorded.
     package let audit: AuditLog
+    /// What monitoring will want to know.
+    package let metrics: Metrics
+    /// Tells monitoring how things are.
+    package let monitoring: Monitoring
 
     /// Why an engine cannot start.
     package enum StartFailure: Error, Sendable {
@@ -48,8 +52,9 @@ package struct Engine: Sendable {
     ///   - auditDirectory: Where the audit log is, or is to be.
     package init(
         store: any Store, rootKey: RootKey, randomness: any RandomSource = SystemRandomness(), auditDirectory: URL,
-        configuration: EngineConfiguration = EngineConfiguration(), logger: Logger
+        configuration: EngineConfiguration = EngineConfiguration(), metrics: Metrics = Metrics(), logger: Logger
     ) async throws(StartFailure) {
+        let store = MeteredStore(store: store, metrics: metrics)
         let keyring: Keyring
         do throws(CryptoFailure) {
             keyring = try Keyring(rootKey: rootKey, randomness: randomness)
@@ -71,8 +76,7 @@ package struct Engine: Sendable {
         do throws(AuditFailure) {
             audit = try AuditLog(
                 directory: auditDirectory, chain: stored.chain, note: stored.known, configuration: configuration.audit,
-                clock: clock,
-                logger: logger)
+                clock: clock, metrics: metrics, logger: logger)
         } catch {
             throw .audit(error)
         }
@@ -96,16 +100,16 @@ package struct Engine: Sendable {
             authenticator: authenticator, directory: directory, identities: identities, ledger: ledger, turns: turns,
             keyring: keyring, policies: policies, regions: configuration.regions, quotas: quotas,
             journal: journal,
-            managedKeys: managedKeys, audit: audit, outbox: outbox, clock: clock, logger: logger
+            managedKeys: managedKeys, audit: audit, outbox: outbox, clock: clock, metrics: metrics, logger: logger
         )
         let housekeeping = Housekeeping(
             directory: directory, ledger: ledger, turns: turns, keyring: keyring, managedKeys: managedKeys,
-            journal: journal, outbox: outbox, clock: clock, logger: logger
+            journal: journal, outbox: outbox, clock: clock, metrics: metrics, logger: logger
         )
         self.housekeeping = housekeeping
         identity = IdentityService(
             authenticator: authenticator, identities: identities, ledger: ledger, turns: turns, keyring: keyring,
-            audit: audit, outbox: outbox, clock: clock, logger: logger
+            audit: audit, outbox: outbox, clock: clock, metrics: metrics, logger: logger
         )
         signIn = ConsoleSignIn(
             authenticator: authenticator, identities: identities, directory: directory, audit: audit, clock: clock)
@@ -119,6 +123,9 @@ package struct Engine: Sendable {
                 directory: directory, identities: identities, ledger: ledger, turns: turns, keyring: keyring,
                 auditKey: stored.key),
             clock: clock, logger: logger)
+        self.metrics = metrics
+        monitoring = Monitoring(
+            metrics: metrics, directory: directory, store: store, audit: audit, clock: clock)
         accounts = AccountRegistry(store: store, identities: identities, keyring: keyring, clock: clock)
     }
 

@@ -12,21 +12,16 @@ final class ConnectionRules: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    private var conversation = Conversation(at: .now())
+    private let timer = ConversationTimer()
     /// The parts that come belong to a request that will be answered.
     private var isListening = true
     /// The last request waits for leave to send its body.
     private var waits = false
-    /// The next look at the conversation.
-    ///
-    /// There is one at a time, and it is not moved when the client gets more time: that would cost something for every
-    /// request.
-    private var look: (time: NIODeadline, task: Scheduled<Void>)?
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(var head):
-            isListening = conversation.begin()
+            isListening = timer.conversation.begin()
             guard isListening else { return }
             let expectations = head.headers[canonicalForm: "expect"]
             waits = head.version == .http1_1 && expectations.contains { $0.lowercased() == "100-continue" }
@@ -40,14 +35,14 @@ final class ConnectionRules: ChannelDuplexHandler, RemovableChannelHandler {
         case .end:
             guard isListening else { return }
             waits = false
-            conversation.finish()
+            timer.conversation.finish()
             context.fireChannelRead(data)
         }
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
-        case .head(var head) where conversation.unanswered == 0:
+        case .head(var head) where timer.conversation.unanswered == 0:
             // The framework's own answer to what is no request. Every answer has an identifier.
             head.headers.replaceOrAdd(name: "x-amzn-RequestId", value: RequestID.make())
             context.write(wrapOutboundOut(.head(head)), promise: promise)
@@ -55,15 +50,15 @@ final class ConnectionRules: ChannelDuplexHandler, RemovableChannelHandler {
             context.write(data, promise: promise)
         case .end:
             context.write(data, promise: promise)
-            conversation.answer()
-            settle(context)
+            timer.conversation.answer()
+            timer.settle()
             giveLeave(context)
         }
     }
 
     /// Sends the interim answer, but never into the middle of the answer to an earlier request.
     private func giveLeave(_ context: ChannelHandlerContext) {
-        guard waits, conversation.unanswered == 1 else { return }
+        guard waits, timer.conversation.unanswered == 1 else { return }
         waits = false
         let leave = HTTPResponseHead(version: .http1_1, status: .continue)
         context.writeAndFlush(wrapOutboundOut(.head(leave)), promise: nil)
@@ -73,64 +68,44 @@ final class ConnectionRules: ChannelDuplexHandler, RemovableChannelHandler {
 // The time that a client has.
 extension ConnectionRules {
     func channelActive(context: ChannelHandlerContext) {
-        settle(context)
+        timer.settle()
         context.fireChannelActive()
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        settle(context)
+        timer.settle()
         context.fireChannelReadComplete()
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        conversation.read(context.channel.isWritable)
-        settle(context)
+        timer.conversation.read(context.channel.isWritable)
+        timer.settle()
         context.fireChannelWritabilityChanged()
     }
 
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
         if mode == .output {
-            conversation.close()
-            settle(context)
+            timer.conversation.close()
+            timer.settle()
         }
         context.close(mode: mode, promise: promise)
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event is ChannelShouldQuiesceEvent {
-            conversation.end(at: .now())
-            settle(context)
+            timer.conversation.end(at: .now())
+            timer.settle()
         }
         context.fireUserInboundEventTriggered(event)
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) {
-        look?.task.cancel()
-        look = nil
+    /// Behind TLS the connection is there before its rules are.
+    func handlerAdded(context: ChannelHandlerContext) {
+        timer.start(on: context.eventLoop) { context.close(promise: nil) }
+        if context.channel.isActive { timer.settle() }
     }
 
-    /// Sees whose turn it is, and plans to look again no later than the client's time is over.
-    private func settle(_ context: ChannelHandlerContext) {
-        conversation.settle(at: .now())
-        guard context.channel.isActive, let deadline = conversation.deadline else { return }
-        if let look {
-            guard deadline < look.time else { return }
-            look.task.cancel()
-        }
-        let task = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
-            self.look = nil
-            self.closeWhenOver(context)
-        }
-        look = (deadline, task)
-    }
-
-    private func closeWhenOver(_ context: ChannelHandlerContext) {
-        if let deadline = conversation.deadline, deadline <= .now() {
-            context.close(promise: nil)
-        } else {
-            settle(context)
-        }
-    }
+    func handlerRemoved(context: ChannelHandlerContext) { timer.stop() }
 }
 
 /// Puts ``ConnectionRules`` where requests still show their version; the framework admits handlers only behind that.

@@ -4,6 +4,7 @@ import KMSAccess
 import KMSConsole
 package import KMSEngine
 import KMSModel
+package import Logging
 import NIOCore
 
 /// The HTTP side of the service: bytes in, bytes out.
@@ -22,11 +23,18 @@ package struct Endpoint: HTTPResponder {
     private let query: QueryProtocol
     private let console: Console
     private let bodies = BodyAllowance()
+    private let proxies: TrustedProxies
+    private let metrics: TransportMetrics
+    private let logger: Logger
 
     /// The endpoint of `engine`'s APIs, and of the console over them.
     ///
+    /// - Parameter proxies: Whose word counts on where a request came from.
     /// - Throws: When the console cannot be made: a defect of this program.
-    package init(engine: Engine) throws {
+    package init(engine: Engine, proxies: TrustedProxies = .none, logger: Logger) throws {
+        self.proxies = proxies
+        metrics = engine.metrics.transport
+        self.logger = logger
         console = try Console(engine: engine)
         json = JSONProtocol(pipeline: engine.pipeline, clock: engine.clockService)
         query = QueryProtocol(identity: engine.identity)
@@ -35,6 +43,15 @@ package struct Endpoint: HTTPResponder {
     /// Answers one request; nothing that it does wrong is an error here.
     package func respond(to request: Request, context: ConnectionContext) async throws -> Response {
         let requestID = RequestID.make()
+        metrics.requestBegan()
+        let response = await answer(request, from: context.peer, requestID)
+        metrics.requestEnded(response.status.code)
+        logger.debug(
+            "Answered", metadata: ["request-id": "\(requestID)", "status": "\(response.status.code)"])
+        return response
+    }
+
+    private func answer(_ request: Request, from peer: Peer, _ requestID: String) async -> Response {
         var reserved = 0
         defer { bodies.giveBack(reserved) }
         let body: [UInt8]
@@ -45,9 +62,7 @@ package struct Endpoint: HTTPResponder {
                 ? ConsoleEndpoint.refusal(error, by: console) : JSONProtocol.error(error, requestID)
         }
         let signed = SignedRequest(request.head, body: body)
-        let client = Client(
-            address: context.address, userAgent: request.headers[.userAgent],
-            referer: request.headers[.referer])
+        let client = client(of: request, from: peer)
         if let target = request.headers[.amzTarget] {
             return await json.answer(
                 signed, target: target, contentType: request.headers[.contentType], client, requestID)
@@ -62,6 +77,15 @@ package struct Endpoint: HTTPResponder {
             return answer
         }
         return JSONProtocol.notACall(requestID)
+    }
+
+    private func client(of request: Request, from peer: Peer) -> Client {
+        let origin = proxies.origin(
+            peer: peer.address, isSecure: peer.tls != nil, forwardedFor: request.headers[values: .forwardedFor],
+            forwardedProto: request.headers[values: .forwardedProto])
+        return Client(
+            address: origin.address, userAgent: request.headers[.userAgent], referer: request.headers[.referer],
+            isSecure: origin.isSecure, tls: peer.tls?.to(request.head.authority))
     }
 
     /// Reads the body, but no more of it than the limit, and no more than there is room for.
@@ -91,25 +115,12 @@ package struct Endpoint: HTTPResponder {
 package struct ConnectionContext: Hummingbird.RequestContext {
     /// What the framework keeps for a request.
     package var coreContext: CoreRequestContextStorage
-    /// The peer's IP address.
-    let address: String
+    let peer: Peer
 
-    /// The endpoint of `engine`'s APIs.
+    /// The context of a request that is answered in the task of its connection.
     package init(source: Source) {
         coreContext = .init(source: source)
-        address = source.channel.remoteAddress.map(Self.text(of:)) ?? "unknown"
-    }
-
-    /// The address without its port.
-    ///
-    /// The four bytes of IPv4 are written by hand: every request needs them, and the system's own function prints with
-    /// a format.
-    private static func text(of address: SocketAddress) -> String {
-        guard case .v4(let address) = address else { return address.ipAddress ?? "unknown" }
-        // sockaddr_in: two bytes of family, two of port, four of address.
-        return withUnsafeBytes(of: address.address) { bytes in
-            bytes[4..<8].map { String($0) }.joined(separator: ".")
-        }
+        peer = .current
     }
 
     /// What the framework makes a context from.
@@ -120,6 +131,8 @@ extension HTTPField.Name {
     // An initializer that fails only for characters that no field name may have.
     static let amzTarget = Self("X-Amz-Target") ?? .contentType
     static let amznRequestID = Self("x-amzn-RequestId") ?? .contentType
+    static let forwardedFor = Self("X-Forwarded-For") ?? .contentType
+    static let forwardedProto = Self("X-Forwarded-Proto") ?? .contentType
     static let pragma = Self("Pragma") ?? .contentType
 }
 

@@ -1,4 +1,5 @@
 import Hummingbird
+import HummingbirdCore
 package import KMSEngine
 package import Logging
 import NIOCore
@@ -13,41 +14,79 @@ package struct HTTPServer: Service {
     private static let otherDescriptors = 128
     /// The longest list of header fields that is read, in bytes: a presigned query and a session token fit.
     private static let largestHeaders = 64 * 1024
+    /// The most fields of one request.
+    private static let mostFields = 200
+
+    /// What an operator decides about a server.
+    package struct Configuration: Sendable {
+        /// Where it listens.
+        package var host: String
+        /// Zero for any that is free.
+        package var port: Int
+        /// How many descriptors the process may have open; most of them are for connections.
+        package var descriptors: Int
+        /// What TLS is spoken with; nil for HTTP alone.
+        package var certificates: Certificates?
+        /// Whose word counts on where a request came from.
+        package var proxies: TrustedProxies
+
+        package init(
+            host: String, port: Int, descriptors: Int, certificates: Certificates? = nil,
+            proxies: TrustedProxies = .none
+        ) {
+            self.host = host
+            self.port = port
+            self.descriptors = descriptors
+            self.certificates = certificates
+            self.proxies = proxies
+        }
+    }
 
     private let application: Application<Endpoint>
 
-    /// - Parameters:
-    ///   - descriptors: How many descriptors the process may have open; most of them are for connections.
-    ///   - onReady: Called with the port once the server answers.
-    /// - Throws: As ``Endpoint/init(engine:)``.
+    /// - Parameter onReady: Called with the port once the server answers.
+    /// - Throws: As ``Endpoint/init(engine:proxies:logger:)``.
     package init(
-        engine: Engine, host: String, port: Int, descriptors: Int, logger: Logger,
+        engine: Engine, _ configuration: Configuration, logger: Logger,
         onReady: @escaping @Sendable (Int) async -> Void
     ) throws {
-        var logger = logger
-        // The framework logs each connection's troubles; who cares asks for them.
-        if logger.logLevel > .debug { logger.logLevel = max(logger.logLevel, .notice) }
-        application = try Application(
-            responder: Endpoint(engine: engine),
-            server: .http1(
-                configuration: .init(
-                    additionalChannelHandlers: [ConnectionRulesInstaller()],
-                    httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: Self.largestHeaders, maxHeaderListSize: Self.largestHeaders,
-                        maxHeaderFieldCount: 200
-                    )
-                )
-            ),
+        let endpoint = try Endpoint(engine: engine, proxies: configuration.proxies, logger: logger)
+        let frameworkLogger = Self.frameworkLogger(logger)
+        application = Application(
+            responder: endpoint,
+            server: HTTPServerBuilder { responder in
+                ConnectionSetup(
+                    responder, configuration: Self.http1, certificates: configuration.certificates,
+                    metrics: engine.metrics.transport)
+            },
             configuration: .init(
-                address: .hostname(host, port: port), serverName: "Chatelaine",
-                availableConnectionsDelegate: ConnectionLimit(Self.connections(among: descriptors), logger: logger)
+                address: .hostname(configuration.host, port: configuration.port), serverName: "Chatelaine",
+                availableConnectionsDelegate: ConnectionLimit(
+                    Self.connections(among: configuration.descriptors), logger: frameworkLogger)
             ),
-            onServerRunning: { [logger] channel in
-                await Self.pauseAcceptingAfterFailures(of: channel, logger)
-                await onReady(channel.localAddress?.port ?? port)
+            onServerRunning: { channel in
+                await Self.pauseAcceptingAfterFailures(of: channel, frameworkLogger)
+                await onReady(channel.localAddress?.port ?? configuration.port)
             },
             eventLoopGroupProvider: .singleton,
-            logger: logger
+            logger: frameworkLogger
+        )
+    }
+
+    /// The framework logs each connection's troubles; who cares asks for them.
+    static func frameworkLogger(_ logger: Logger) -> Logger {
+        var logger = logger
+        if logger.logLevel > .debug { logger.logLevel = max(logger.logLevel, .notice) }
+        return logger
+    }
+
+    /// What is read of a request of HTTP/1.1.
+    static var http1: HTTP1Channel.Configuration {
+        .init(
+            additionalChannelHandlers: [ConnectionRulesInstaller()],
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: largestHeaders, maxHeaderListSize: largestHeaders, maxHeaderFieldCount: mostFields
+            )
         )
     }
 

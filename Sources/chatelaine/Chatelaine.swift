@@ -45,6 +45,8 @@ struct CommandFailure: Error {
 }
 
 struct Chatelaine: ParsableCommand {
+    static let version = "0.1.0"
+
     static let configuration = CommandConfiguration(
         commandName: "chatelaine",
         abstract: "A key management service that speaks the AWS KMS API.",
@@ -52,7 +54,7 @@ struct Chatelaine: ParsableCommand {
             Every option can also be given as an environment variable (--data-dir as CHATELAINE_DATA_DIR) or in a JSON \
             file named by --config ({"data-dir": "…"}); the command line comes first, then the environment, then the file.
             """,
-        version: "0.1.0",
+        version: version,
         subcommands: [
             Initialize.self, Serve.self, Develop.self, AccountCommand.self, AuditCommand.self, RotateRootCommand.self,
             ExplainCommand.self, ClockCommand.self,

@@ -28,7 +28,8 @@ struct DataDirectory {
     /// - Throws: ``CommandFailure``: a directory, a root key, a store or an audit log that cannot be opened. Nothing is
     ///   created in a directory that holds a store without its root key.
     init(
-        path: String, configuration: EngineConfiguration = EngineConfiguration(), logger: Logger
+        path: String, configuration: EngineConfiguration = EngineConfiguration(), metrics: Metrics = Metrics(),
+        logger: Logger
     ) async throws {
         self.logger = logger
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
@@ -43,7 +44,7 @@ struct DataDirectory {
         do throws(Engine.StartFailure) {
             engine = try await Engine(
                 store: store, rootKey: rootKey, auditDirectory: Self.auditDirectory(in: path),
-                configuration: configuration, logger: logger
+                configuration: configuration, metrics: metrics, logger: logger
             )
         } catch {
             throw CommandFailure(error, path: path)

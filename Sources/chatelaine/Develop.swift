@@ -17,6 +17,7 @@ struct Develop: AsyncParsableCommand {
 
     @OptionGroup var data: DataOptions
     @OptionGroup var server: ServerOptions
+    @OptionGroup var transport: TransportOptions
 
     @Option(help: "The number of the first account (default: \(DevelopmentCredential.account)).")
     var account: String?
@@ -38,8 +39,11 @@ struct Develop: AsyncParsableCommand {
 
     mutating func run() async throws {
         let settings = try Settings(config: data.config)
-        let address = try ListenAddress(settings.value("listen", flag: server.listen) ?? ListenAddress.standard)
-        let logger = try Logger.chatelaine(settings.logLevel(flag: server.logLevel))
+        let logger = try settings.logger(server)
+        let metrics = Metrics()
+        let transport = try settings.transport(
+            server.listen, transport, reach: .loopback(because: "everybody knows the credentials of dev"),
+            metrics: metrics, logger: logger)
         var configuration = try settings.engine(server, quotas: .unlimited)
         configuration.isClockControllable = try Self.isControllable(settings.value("clock", flag: clock))
         let credentials = try credentials(settings)
@@ -48,10 +52,10 @@ struct Develop: AsyncParsableCommand {
         let path = given ?? Self.temporaryPath()
         defer { if given == nil { try? FileManager.default.removeItem(atPath: path) } }
         let directory = try await DataDirectory(
-            path: path, configuration: configuration, logger: logger
+            path: path, configuration: configuration, metrics: metrics, logger: logger
         )
         for credential in credentials { try await credential.register(in: directory) }
-        let service = RunningService(data: directory, address: address, logger: logger) { url in
+        let service = RunningService(data: directory, transport: transport, logger: logger) { url in
             announce("listening on \(url)")
         }
         try await service.runUntilSignal()

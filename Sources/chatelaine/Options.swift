@@ -37,4 +37,7 @@ struct ServerOptions: ParsableArguments {
 
     @Option(help: "What is written to standard error: trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
+
+    @Option(help: "How it is written: \"text\" (default), or \"json\" for one object on each line.")
+    var logFormat: String?
 }

@@ -11,20 +11,23 @@ struct Serve: AsyncParsableCommand {
 
     @OptionGroup var data: DataOptions
     @OptionGroup var server: ServerOptions
+    @OptionGroup var transport: TransportOptions
 
     mutating func run() async throws {
         let settings = try Settings(config: data.config)
-        let address = try ListenAddress(settings.value("listen", flag: server.listen) ?? ListenAddress.standard)
-        let logger = try Logger.chatelaine(settings.logLevel(flag: server.logLevel))
+        let logger = try settings.logger(server)
         try ProcessHardening.apply()
+        let metrics = Metrics()
+        let transport = try settings.transport(
+            server.listen, transport, reach: .anywhere, metrics: metrics, logger: logger)
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
         let directory = try await DataDirectory(
-            path: path, configuration: try settings.engine(server, quotas: .aws), logger: logger
+            path: path, configuration: try settings.engine(server, quotas: .aws), metrics: metrics, logger: logger
         )
         let credential =
             directory.isNew
             ? try await FirstAccount.make(on: directory, in: settings.firstRegion(flag: server.regions)) : nil
-        let service = RunningService(data: directory, address: address, logger: logger) { url in
+        let service = RunningService(data: directory, transport: transport, logger: logger) { url in
             if let credential { credential.show(endpoint: url, path: path) }
             announce("listening on \(url)")
         }
@@ -101,14 +104,5 @@ struct FirstAccount {
             Keep a copy of \(path)/root.key in a safe place: without it no key in the store can be opened.
             """
         )
-    }
-}
-
-extension Logger {
-    /// The program's log, on standard error.
-    static func chatelaine(_ level: Logger.Level) -> Logger {
-        var logger = Logger(label: "chatelaine") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = level
-        return logger
     }
 }

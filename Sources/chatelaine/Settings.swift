@@ -14,12 +14,14 @@ struct Settings {
         case text
         case number
         case list
+        case flag
 
         var description: String {
             switch self {
             case .text: "a text"
             case .number: "a number, or a text"
             case .list: "a list of texts, or a text"
+            case .flag: "true or false"
             }
         }
     }
@@ -32,6 +34,8 @@ struct Settings {
         "managed-key-rotation-days": .number,
         "audit-file-size": .number, "audit-retention-days": .number, "audit-sync": .text,
         "quotas": .text, "quota-overrides": .text,
+        "tls-certificate": .text, "tls-key": .text, "tls-client-ca": .text, "tls-client-certificates": .text,
+        "without-tls": .flag, "trusted-proxies": .list, "monitor-listen": .text, "log-format": .text,
     ]
     /// The option that only says where the others are.
     private static let fileOption = "config"
@@ -96,6 +100,7 @@ struct Settings {
     private static func text(of value: JSONValue, _ kind: Kind) -> String? {
         switch (kind, value) {
         case (_, .string(let text)), (.number, .number(let text)): return text
+        case (.flag, .bool(let isSet)): return isSet ? "true" : "false"
         case (.list, .array(let elements)):
             let names = elements.compactMap { if case .string(let name) = $0 { name } else { nil } }
             return names.count == elements.count ? names.joined(separator: ",") : nil
@@ -166,7 +171,18 @@ extension Settings {
         return settings
     }
 
-    func logLevel(flag: String?) throws -> Logger.Level {
+    /// The program's log, as the options of a serving command want it.
+    func logger(_ options: ServerOptions) throws -> Logger {
+        guard let text = value("log-format", flag: options.logFormat) else {
+            return .chatelaine(try logLevel(flag: options.logLevel))
+        }
+        guard let format = LogFormat(rawValue: text) else {
+            throw CommandFailure.configuration("\"\(text)\" is not a format of the log: text or json")
+        }
+        return .chatelaine(try logLevel(flag: options.logLevel), format)
+    }
+
+    private func logLevel(flag: String?) throws -> Logger.Level {
         guard let text = value("log-level", flag: flag) else { return .info }
         guard let level = Logger.Level(rawValue: text) else {
             throw CommandFailure.configuration("\"\(text)\" is not a log level")

@@ -10,7 +10,7 @@ extension AcceptanceTests {
             "accounts", "aliases", "answers", "audit", "audit_chain", "bad_input", "bad_requests", "bounded", "clock",
             "commands",
             "conditions",
-            "connections", "data_key_pairs", "data_keys", "delegation", "deletion", "disk_full", "durability",
+            "connections", "crowds", "data_key_pairs", "data_keys", "delegation", "deletion", "disk_full", "durability",
             "encryption",
             "envelope",
             "explain", "grant_ends", "grants", "hardening", "identifiers", "identities", "identity_audit",
@@ -18,15 +18,14 @@ extension AcceptanceTests {
             "identity_limits", "identity_lists", "identity_policies", "imports", "key_agreement", "key_pair_encryption",
             "key_pair_imports", "key_specs", "keys", "lifecycle_kills", "lookalikes", "lookup_events", "managed_keys",
             "message_authentication",
-            "multi_region", "pagination", "policies", "query_protocol", "races", "root_rotation", "rotation",
-            "session_tokens",
-            "sessions", "signatures",
-            "signing", "states", "sts", "tags", "ten_years", "throttling", "upgrade",
+            "monitoring", "multi_region", "pagination", "policies", "proxies", "query_protocol", "races",
+            "root_rotation", "rotation", "session_tokens", "sessions", "signatures", "signing", "states", "sts", "tags",
+            "ten_years", "throttling", "tls", "upgrade",
         ]
         /// What the scripts share.
         static let modules = [
-            "browser", "cli", "granting", "harness", "peers", "principals", "raw", "server", "violations", "visitor",
-            "wizard", "wrapping",
+            "browser", "certificates", "cli", "granting", "harness", "http2", "peers", "principals", "raw", "server",
+            "violations", "visitor", "wizard", "wrapping",
         ]
 
         @Test(.needs(.python), .timeLimit(.minutes(6)), arguments: scripts)

@@ -79,6 +79,7 @@ package struct ConsoleRequest: Sendable {
     /// With a form it names the origin. Otherwise it tells how the page is related to this server only where it trusts the way:
     /// by TLS, or on the machine itself (Fetch Metadata, "Framework"; Secure Contexts, section 3.1).
     package var isSecure: Bool {
+        if client.isSecure { return true }
         if let origin, origin != "null" { return origin.hasPrefix("https://") }
         return fetchSite != nil && !isOfThisMachine
     }

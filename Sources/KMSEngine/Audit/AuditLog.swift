@@ -43,6 +43,7 @@ package final class AuditLog: Sendable {
     private let pending = Mutex(Pending())
     /// Whether the last record could not be written.
     private let isFailing = Atomic(false)
+    private let metrics: Metrics
     private let signal = DispatchSemaphore(value: 0)
     private let closed = DispatchSemaphore(value: 0)
 
@@ -55,7 +56,7 @@ package final class AuditLog: Sendable {
     /// - Throws: ``AuditFailure`` when that cannot be done.
     package init(
         directory: URL, chain: AuditChain, note: KnownLog, configuration: AuditConfiguration = AuditConfiguration(),
-        clock: any Clock, logger: Logger
+        clock: any Clock, metrics: Metrics = Metrics(), logger: Logger
     ) throws(AuditFailure) {
         files = AuditFiles(directory: directory)
         let today = UTCTime.day(of: clock.now)
@@ -74,6 +75,7 @@ package final class AuditLog: Sendable {
         self.chain = chain
         self.configuration = configuration
         self.clock = clock
+        self.metrics = metrics
         self.logger = logger
         let thread = Thread { [self] in workUntilClosed() }
         thread.name = "audit"
@@ -89,14 +91,10 @@ package final class AuditLog: Sendable {
         let records = UnchainedRecords(lines)
         while true {
             let today = UTCTime.day(of: clock.now)
-            let isWritten: Bool
-            do throws(AuditFailure) {
-                isWritten = try tail.withLock { tail throws(AuditFailure) in
+            let isWritten = try metrics.auditAppends.measure { () throws(AuditFailure) in
+                try tail.withLock { tail throws(AuditFailure) in
                     try tail.append(records, on: today, with: chain)
                 }
-            } catch {
-                note(error)
-                throw error
             }
             if isWritten { break }
             await anotherFile()
@@ -133,11 +131,14 @@ package final class AuditLog: Sendable {
         }
     }
 
-    /// Says once that nothing can be recorded: every request would say it otherwise.
-    private func note(_ failure: AuditFailure) {
-        guard !pending.withLock({ $0.isClosed }), !isFailing.exchange(true, ordering: .relaxed) else { return }
+    /// Says in the server's log that a request could not be recorded; of those that follow nothing more is said until one can.
+    ///
+    /// - Parameter requestID: That of the first one that is refused.
+    func report(_ failure: AuditFailure, of requestID: String?) {
+        guard !isFailing.exchange(true, ordering: .relaxed) else { return }
         logger.critical(
-            "The audit log cannot be written; until it can, requests are refused", metadata: ["reason": "\(failure)"])
+            "The audit log cannot be written; until it can, requests are refused",
+            metadata: ["request-id": "\(requestID ?? "")", "reason": "\(failure)"])
     }
 
     private func noteSuccess() {
@@ -194,11 +195,11 @@ package final class AuditLog: Sendable {
         let (file, head) = tail.withLock { ($0.file, $0.head) }
         guard head != durableHead else { return .success(()) }
         do throws(AuditFailure) {
-            try file?.sync()
+            try metrics.auditSyncs.measure { () throws(AuditFailure) in try file?.sync() }
         } catch {
             // What the system could not write it may have forgotten: nobody is told that a record is kept until it can.
             tail.withLock { $0.failure = error }
-            note(error)
+            logger.critical("The audit log cannot be synced", metadata: ["reason": "\(error)"])
             return .failure(error)
         }
         tail.withLock { $0.failure = nil }

@@ -105,6 +105,9 @@ package struct AuditRecord: Sendable {
         recipient = account
     }
 
+    /// The identifier of the request that it is of; nil for what happened by itself.
+    var requestID: String? { if case .call(_, _, let requestID) = origin { requestID } else { nil } }
+
     /// The identifier of the copy for `owner`.
     mutating func eventID(for owner: AccountID) -> String {
         guard owner != account else { return eventID }
@@ -200,7 +203,7 @@ package struct AuditRecord: Sendable {
             writer.name("additionalEventData")
             writer.value(.object(additionalEventData))
         }
-        if case .call(_, _, let requestID) = origin { writer.member("requestID", requestID) }
+        if let requestID { writer.member("requestID", requestID) }
         writer.member("eventID", eventID)
     }
 
@@ -222,6 +225,7 @@ package struct AuditRecord: Sendable {
         writer.member("recipientAccountId", recipient.description)
         if let sharedEventID { writer.member("sharedEventID", sharedEventID) }
         writer.member("eventCategory", "Management")
+        if case .call(_, let client, _) = origin { client.tls?.write(to: &writer) }
     }
 
     private func write(listOfResourcesTo writer: inout JSONWriter) {
@@ -235,22 +239,6 @@ package struct AuditRecord: Sendable {
                 }
             }
         }
-    }
-}
-
-/// Who is at the other end of the connection.
-package struct Client: Sendable {
-    /// The peer's IP address.
-    package let address: String
-    /// The header of that name, or nil.
-    package let userAgent: String?
-    /// The header of that name, or nil.
-    package let referer: String?
-
-    package init(address: String, userAgent: String?, referer: String?) {
-        self.address = address
-        self.userAgent = userAgent
-        self.referer = referer
     }
 }
 

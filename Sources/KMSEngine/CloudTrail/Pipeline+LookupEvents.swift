@@ -15,12 +15,22 @@ extension Pipeline {
     package func lookUpEvents(
         _ request: SignedRequest, from client: Client, requestID: String
     ) async throws(KMSError) -> [UInt8] {
+        let watch = Stopwatch()
+        let result = await answerLookup(request, from: client, requestID: requestID)
+        let code: KMSError.Code? = if case .failure(let error) = result { error.code } else { nil }
+        metrics.requests.record(.cloudtrail, "LookupEvents", code?.rawValue, watch)
+        return try result.get()
+    }
+
+    private func answerLookup(
+        _ request: SignedRequest, from client: Client, requestID: String
+    ) async -> Result<[UInt8], KMSError> {
         let caller: Caller
         do throws(AuthenticationFailure) {
             caller = try authenticator.verify(
                 request, expecting: .cloudTrail, at: clock.signingTime, serverTime: clock.now)
         } catch {
-            throw KMSError(error)
+            return .failure(KMSError(error))
         }
         var record = recordOfLookup(by: caller, from: client, requestID: requestID)
         let result: Result<[UInt8], KMSError>
@@ -30,8 +40,8 @@ extension Pipeline {
             record.outcome = AuditRecord.Failure(error)
             result = .failure(error)
         }
-        try await keep(record)
-        return try result.get()
+        do throws(KMSError) { try await keep(record) } catch { return .failure(error) }
+        return result
     }
 
     private func found(
@@ -102,6 +112,7 @@ extension Pipeline {
         do throws(AuditFailure) {
             try await audit.append(record.line())
         } catch {
+            audit.report(error, of: record.requestID)
             throw KMSError(error)
         }
     }

@@ -46,7 +46,7 @@ struct ExplanationRequest {
         caller = try Self.caller(arn, try text("SessionPolicy"), asker, now, identities)
         self.client = Client(
             address: try text("SourceIp") ?? client.address, userAgent: try text("UserAgent") ?? client.userAgent,
-            referer: client.referer)
+            referer: client.referer, isSecure: client.isSecure)
         keyID = try text("KeyId")
         aliasName = try text("AliasName")
         body = try Self.body(object, keyID, aliasName, action)

@@ -18,6 +18,7 @@ package struct IdentityService: Sendable {
     let audit: AuditLog
     let outbox: AuditOutbox
     let clock: any Clock
+    let metrics: Metrics
     let logger: Logger
 
     /// Which of the two APIs a request is for.
@@ -26,6 +27,7 @@ package struct IdentityService: Sendable {
         case sts
 
         fileprivate var service: SigningService { self == .iam ? .iam : .sts }
+        fileprivate var metered: RequestMetrics.API { self == .iam ? .iam : .sts }
     }
 
     /// Why there is no result.
@@ -46,14 +48,17 @@ package struct IdentityService: Sendable {
         _ request: SignedRequest, _ sent: [String: String], action: String, of api: API, from client: Client,
         requestID: String
     ) async throws(Refusal) -> QueryValue? {
+        let watch = Stopwatch()
         let caller: Caller
         do throws(AuthenticationFailure) {
             caller = try authenticator.verify(
                 request, expecting: api.service, at: clock.signingTime, serverTime: clock.now)
         } catch {
+            // Before the signature is checked a name may be anything.
+            metrics.requests.record(api.metered, "Unauthenticated", error.queryCode, watch)
             throw .notAuthenticated(error)
         }
-        return try await answer(sent, action: action, of: api, by: caller, from: client, requestID: requestID)
+        return try await answer(sent, action: action, of: api, by: caller, from: client, requestID: requestID, watch)
     }
 
     /// Answers a request of a caller who is known, and keeps its record before the answer leaves.
@@ -61,8 +66,26 @@ package struct IdentityService: Sendable {
     /// - Parameters:
     ///   - sent: The members of the request, of which the operation takes those that it has.
     ///   - requestID: The identifier that the record and the answer carry.
+    ///   - watch: Begun when the request was there.
     /// - Returns: The operation's result; nil for operations that have none.
     package func answer(
+        _ sent: [String: String], action: String, of api: API, by caller: Caller, from client: Client,
+        requestID: String, _ watch: Stopwatch = Stopwatch()
+    ) async throws(Refusal) -> QueryValue? {
+        do throws(Refusal) {
+            let result = try await run(sent, action: action, of: api, by: caller, from: client, requestID: requestID)
+            metrics.requests.record(api.metered, action, nil, watch)
+            return result
+        } catch {
+            // What is no operation has any name.
+            if case .refused(let failure) = error {
+                metrics.requests.record(api.metered, action, failure.code, watch)
+            }
+            throw error
+        }
+    }
+
+    private func run(
         _ sent: [String: String], action: String, of api: API, by caller: Caller, from client: Client,
         requestID: String
     ) async throws(Refusal) -> QueryValue? {
@@ -170,10 +193,14 @@ package struct IdentityService: Sendable {
             } catch .conflict {
                 continue
             } catch {
-                logger.error("The store failed", metadata: ["operation": "\(operation.name)", "reason": "\(error)"])
+                logger.error(
+                    "The store failed",
+                    metadata: [
+                        "request-id": "\(call.requestID)", "operation": "\(operation.name)", "reason": "\(error)",
+                    ])
                 throw .unavailable
             }
-            try await written { () async throws(AuditFailure) in try await outbox.write([kept]) }
+            try await written(call.requestID) { () async throws(AuditFailure) in try await outbox.write([kept]) }
             return result
         }
         throw .unavailable
@@ -182,15 +209,18 @@ package struct IdentityService: Sendable {
     // MARK: Audit
 
     private func append(_ record: AuditRecord) async throws(QueryFailure) {
-        try await written { () async throws(AuditFailure) in
+        try await written(record.requestID) { () async throws(AuditFailure) in
             try await audit.append(record.copies().flatMap { $0.line() }, record.isReadOnly ? .byPolicy : .now)
         }
     }
 
-    private func written(_ write: () async throws(AuditFailure) -> Void) async throws(QueryFailure) {
+    private func written(
+        _ requestID: String?, _ write: () async throws(AuditFailure) -> Void
+    ) async throws(QueryFailure) {
         do throws(AuditFailure) {
             try await write()
         } catch {
+            audit.report(error, of: requestID)
             throw .unavailable
         }
     }

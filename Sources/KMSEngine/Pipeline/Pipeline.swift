@@ -1,6 +1,6 @@
 import Foundation
 package import KMSAccess
-package import KMSCrypto
+import KMSCrypto
 import KMSIdentity
 package import KMSModel
 import KMSStore
@@ -37,13 +37,15 @@ package struct Pipeline: Sendable {
     let trail: AuditTrail
     private let outbox: AuditOutbox
     let clock: any Clock
+    let metrics: Metrics
     private let logger: Logger
 
     init(
         authenticator: Authenticator, directory: KeyDirectory, identities: IdentityDirectory, ledger: Ledger,
         turns: ChangeTurns, keyring: Keyring,
         policies: PolicyRules, regions: HostedRegions, quotas: Quotas, journal: UseJournal,
-        managedKeys: ManagedKeys, audit: AuditLog, outbox: AuditOutbox, clock: any Clock, logger: Logger
+        managedKeys: ManagedKeys, audit: AuditLog, outbox: AuditOutbox, clock: any Clock, metrics: Metrics,
+        logger: Logger
     ) {
         self.authenticator = authenticator
         self.directory = directory
@@ -60,6 +62,7 @@ package struct Pipeline: Sendable {
         trail = AuditTrail(audit.files)
         self.outbox = outbox
         self.clock = clock
+        self.metrics = metrics
         self.logger = logger
     }
 
@@ -69,15 +72,18 @@ package struct Pipeline: Sendable {
     package func answer(
         _ request: SignedRequest, for operation: OperationName, from client: Client, requestID: String
     ) async -> Result<[UInt8], KMSError> {
+        let watch = Stopwatch()
         let caller: Caller
         do throws(AuthenticationFailure) {
             caller = try authenticator.verify(
                 request, expecting: .kms, at: clock.signingTime, serverTime: clock.now)
         } catch {
             // Nobody is known to have called, so there is no account whose record this could be.
-            return .failure(KMSError(error))
+            let refusal = KMSError(error)
+            metrics.requests.record(operation, refusal.code, watch)
+            return .failure(refusal)
         }
-        return await answer(request.body, for: operation, by: caller, from: client, requestID: requestID)
+        return await answer(request.body, for: operation, by: caller, from: client, requestID: requestID, watch)
     }
 
     /// Answers a request for `operation` of a caller who is known, and keeps its record before the answer leaves.
@@ -85,7 +91,22 @@ package struct Pipeline: Sendable {
     /// - Parameters:
     ///   - body: The operation's input as JSON.
     ///   - requestID: The identifier that the record and the answer carry.
+    ///   - watch: Begun when the request was there.
     package func answer(
+        _ body: [UInt8], for operation: OperationName, by caller: Caller, from client: Client, requestID: String,
+        _ watch: Stopwatch = Stopwatch()
+    ) async -> Result<[UInt8], KMSError> {
+        let result = await record(body, for: operation, by: caller, from: client, requestID: requestID)
+        if case .failure(let error) = result {
+            metrics.requests.record(operation, error.code, watch)
+        } else {
+            metrics.requests.record(operation, nil, watch)
+        }
+        return result
+    }
+
+    /// Answers a request, and keeps its record.
+    private func record(
         _ body: [UInt8], for operation: OperationName, by caller: Caller, from client: Client, requestID: String
     ) async -> Result<[UInt8], KMSError> {
         let now = clock.now
@@ -104,6 +125,7 @@ package struct Pipeline: Sendable {
                     call.records.flatMap { $0.line() }, call.record.isReadOnly ? .byPolicy : .now)
             }
         } catch {
+            audit.report(error, of: requestID)
             return .failure(KMSError(error))
         }
         return result
@@ -195,7 +217,11 @@ package struct Pipeline: Sendable {
                 continue
             } catch {
                 logger.error(
-                    "The store failed", metadata: ["operation": "\(Op.description.name)", "reason": "\(error)"])
+                    "The store failed",
+                    metadata: [
+                        "request-id": "\(call.record.requestID ?? "")", "operation": "\(Op.description.name)",
+                        "reason": "\(error)",
+                    ])
                 throw KMSError(error)
             }
         }
@@ -254,7 +280,7 @@ package struct Pipeline: Sendable {
 
     /// Remembers that keys were used for cryptography.
     private func note(_ operation: OperationName, of accesses: [Access], at now: Date, _ record: inout AuditRecord) {
-        guard case .call(_, _, let requestID) = record.origin else { return }
+        guard let requestID = record.requestID else { return }
         for case let key? in accesses.map(\.key) {
             let use = KeyUsageRecord(
                 key: key.arn, operation: operation, date: now, eventID: record.eventID(for: key.arn.account),
@@ -356,36 +382,5 @@ package struct Pipeline: Sendable {
             throw KMSError(.serialization)
         }
         return object
-    }
-}
-
-extension KMSError {
-    /// What a caller may learn of an audit log that cannot be written.
-    init(_ failure: AuditFailure) { self.init(.kmsInternal, "The request could not be recorded.") }
-
-    /// What a caller may learn of a failing store.
-    init(_ failure: StoreError) {
-        switch failure {
-        case .conflict, .unavailable:
-            self.init(
-                .dependencyTimeout,
-                "The system timed out while trying to fulfill the request. You can retry the request.")
-        case .corrupt, .wrongFormat:
-            self.init(
-                .kmsInternal,
-                "The request was rejected because an internal exception occurred. You can retry the request.")
-        }
-    }
-
-    /// What a caller may learn of a failure inside the cryptography module.
-    package init(_ failure: CryptoFailure) {
-        switch failure {
-        case .notAuthentic, .malformed, .unknownVersion: self.init(.invalidCiphertext)
-        // Operations check lengths and algorithms themselves, with sentences of their own.
-        case .tooLong, .unsupported, .damagedRecord, .unavailable:
-            self.init(
-                .kmsInternal,
-                "The request was rejected because an internal exception occurred. You can retry the request.")
-        }
     }
 }

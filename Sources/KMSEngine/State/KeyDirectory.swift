@@ -26,26 +26,8 @@ package final class KeyDirectory: Sendable {
         var customerKeyCounts: [Realm: Int] = [:]
         /// The regions in which there is a multi-Region key of this identifier.
         var families: [KeyID: SortedSet<Region>] = [:]
-        /// What time will bring: when each key that has something due is due next.
-        var due = SortedSet<Due>()
-    }
-
-    /// A key and when time will next change it; the earliest comes first.
-    fileprivate struct Due: Comparable {
-        let date: Date
-        let key: KeyARN
-
-        init?(_ snapshot: KeySnapshot) {
-            guard let date = snapshot.nextDue else { return nil }
-            self.date = date
-            key = snapshot.arn
-        }
-
-        static func < (left: Self, right: Self) -> Bool {
-            if left.date != right.date { return left.date < right.date }
-            if left.key.keyID != right.key.keyID { return left.key.keyID < right.key.keyID }
-            return left.key.region < right.key.region
-        }
+        /// What kinds of keys there are, and what time will bring to them.
+        var census = KeyCensus()
     }
 
     private let contents = Mutex(Contents())
@@ -125,9 +107,17 @@ package final class KeyDirectory: Sendable {
     /// The key for which something is due first, at `now` or before, leaving out those of `exceptions`.
     package func firstDue(at now: Date, except exceptions: Set<KeyARN>) -> KeySnapshot? {
         contents.withLock { contents in
-            contents.due.prefix(while: { $0.date <= now }).first { !exceptions.contains($0.key) }
-                .flatMap { contents.keys[Place(region: $0.key.region, keyID: $0.key.keyID)] }
+            contents.census.first(at: now, except: exceptions)
+                .flatMap { contents.keys[Place(region: $0.region, keyID: $0.keyID)] }
         }
+    }
+
+    /// How many keys of each kind there are.
+    var counts: [KeyCensus.Kind: Int] { contents.withLock { $0.census.counts } }
+
+    /// The first `limit` keys to which `event` happens.
+    func next(_ event: KeyCensus.Event, limit: Int) -> [KeyCensus.Due] {
+        contents.withLock { $0.census.next(event, limit: limit) }
     }
 
     // MARK: Publishing
@@ -160,7 +150,7 @@ package final class KeyDirectory: Sendable {
         grants.withdrawAll(on: arn)
         contents.withLock { contents in
             if let key = contents.keys.removeValue(forKey: Place(region: arn.region, keyID: arn.keyID)) {
-                if let due = Due(key) { contents.due.remove(due) }
+                contents.census.replace(key, with: nil)
                 contents.unindex(key)
             }
             for name in contents.aliasesOfKey.removeValue(forKey: arn)?.elements(after: nil, limit: .max) ?? [] {
@@ -186,8 +176,7 @@ extension KeyDirectory.Contents {
         let present = keys[place]
         if let present, present.record.version > key.record.version { return }
         keys[place] = key
-        if let old = present.flatMap(KeyDirectory.Due.init) { due.remove(old) }
-        if let new = KeyDirectory.Due(key) { due.insert(new) }
+        census.replace(present, with: key)
         if present == nil { index(key) }
     }
 

@@ -18,7 +18,7 @@ package final class KeySnapshot: Sendable {
     /// When the key was last used.
     package let use: KeyUse
     /// When the first of the key's material ends, if any does.
-    private let firstEnd: Date?
+    let firstEnd: Date?
 
     /// The key with what the store holds of it; the policy is the record's own, compiled.
     package init(record: KeyRecord, policy: KeyPolicy, materials: [MaterialRecord], use: KeyUse = KeyUse()) {

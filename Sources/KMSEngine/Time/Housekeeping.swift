@@ -18,6 +18,7 @@ package actor Housekeeping: Service {
     private let journal: UseJournal
     private let outbox: AuditOutbox
     private let clock: any Clock
+    private let metrics: Metrics
     private let interval: Duration
     private let logger: Logger
 
@@ -30,7 +31,8 @@ package actor Housekeeping: Service {
     /// - Parameter interval: How long to wait between two looks at the clock.
     init(
         directory: KeyDirectory, ledger: Ledger, turns: ChangeTurns, keyring: Keyring, managedKeys: ManagedKeys,
-        journal: UseJournal, outbox: AuditOutbox, clock: any Clock, interval: Duration = .seconds(1), logger: Logger
+        journal: UseJournal, outbox: AuditOutbox, clock: any Clock, metrics: Metrics,
+        interval: Duration = .seconds(1), logger: Logger
     ) {
         self.directory = directory
         self.ledger = ledger
@@ -40,6 +42,7 @@ package actor Housekeeping: Service {
         self.journal = journal
         self.outbox = outbox
         self.clock = clock
+        self.metrics = metrics
         self.interval = interval
         self.logger = logger
     }
@@ -95,7 +98,10 @@ package actor Housekeeping: Service {
         var failed: Set<KeyARN> = []
         while !Task.isShuttingDownGracefully {
             let now = clock.now
-            guard let key = directory.firstDue(at: now, except: failed), let due = key.nextDue else { return }
+            guard let key = directory.firstDue(at: now, except: failed), let due = key.nextDue else {
+                metrics.noteHousekeeping(at: now)
+                return
+            }
             // What has no time of its own, like a replica that is being made, is due at once.
             let time = due == .distantPast ? now : due
             let isSettled = await turns.inTurn(at: [key.arn.turn]) {
@@ -124,6 +130,7 @@ package actor Housekeeping: Service {
             // A request changed the key meanwhile; the next look sees what is due then.
             return true
         } catch {
+            metrics.noteHousekeepingFailure()
             logger.error("Work that is due failed", metadata: ["key": "\(key.arnText)", "reason": "\(error)"])
             return false
         }

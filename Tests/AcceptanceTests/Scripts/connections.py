@@ -261,21 +261,5 @@ def rests(server, what):
     holds(spent < 0.5, f"with {what} it takes {spent} s of processor in 2 s")
 
 
-@scenario
-def ten_thousand_idle_connections_leave_others_served(world):
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    count = min(10_000, most - 400)
-    server = Server("dev", "--listen", "127.0.0.1:0").start()
-    crowd = [connect(server.endpoint) for _ in range(count)]
-    start = time.monotonic()
-    equal(Wire(server.endpoint).call("CreateKey", {}).status, 200, f"a call beside {count} idle connections")
-    holds(time.monotonic() - start < 10, "it does not wait for one of them to be closed")
-    equal(server.stop(), 0, "exit code")
-    for connection in crowd:
-        connection.close()
-    server.forget_log()
-
-
 if __name__ == "__main__":
     run()

@@ -90,7 +90,9 @@ def sign(
 class Wire:
     """A kept-alive connection; a request that closes it gets a new one for the next."""
 
-    def __init__(self, endpoint, timeout=20):
+    def __init__(self, endpoint, timeout=20, context=None):
+        """`context`: of TLS, for an endpoint that speaks it."""
+        self.context = context
         self.host = urllib.parse.urlsplit(endpoint).netloc
         self.timeout = timeout
         self.connection = None
@@ -110,7 +112,11 @@ class Wire:
         for attempt in (1, 2):
             fresh = self.connection is None
             if fresh:
-                self.connection = http.client.HTTPConnection(self.host, timeout=self.timeout)
+                self.connection = (
+                    http.client.HTTPSConnection(self.host, timeout=self.timeout, context=self.context)
+                    if self.context
+                    else http.client.HTTPConnection(self.host, timeout=self.timeout)
+                )
                 self.connection.connect()
                 self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:

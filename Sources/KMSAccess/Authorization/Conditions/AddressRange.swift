@@ -5,11 +5,11 @@
 #endif
 
 /// An IP address: 4 or 16 bytes.
-struct Address: Sendable, Equatable {
+package struct Address: Sendable, Equatable {
     let bytes: [UInt8]
 
     /// Reads the usual text of an IPv4 or IPv6 address.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         for (family, count) in [(AF_INET, 4), (AF_INET6, 16)] {
             var bytes = [UInt8](repeating: 0, count: count)
             if inet_pton(family, text, &bytes) == 1 {
@@ -22,12 +22,12 @@ struct Address: Sendable, Equatable {
 }
 
 /// Addresses of one family that begin with the same bits (RFC 4632).
-struct AddressRange: Sendable {
+package struct AddressRange: Sendable {
     private let prefix: Address
     private let bitCount: Int
 
     /// Reads `address/bits`; without bits it is the one address.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let address = Address(String(parts[0])) else { return nil }
         prefix = address
@@ -42,7 +42,7 @@ struct AddressRange: Sendable {
     }
 
     /// Whether the address is in the range; one of the other family never is.
-    func contains(_ address: Address) -> Bool {
+    package func contains(_ address: Address) -> Bool {
         guard address.bytes.count == prefix.bytes.count else { return false }
         let whole = bitCount / 8
         guard address.bytes.prefix(whole) == prefix.bytes.prefix(whole) else { return false }

@@ -1,0 +1,27 @@
+import KMSStore
+
+/// A store that tells how long its commits take.
+struct MeteredStore: Store {
+    let store: any Store
+    let metrics: Metrics
+
+    func contents() async throws(StoreError) -> StoreContents { try await store.contents() }
+
+    func commit(_ change: Change) async throws(StoreError) -> Int64 {
+        let watch = Stopwatch()
+        do throws(StoreError) {
+            let position = try await store.commit(change)
+            metrics.commits.succeeded(watch)
+            return position
+        } catch {
+            if error.isConflict { metrics.noteConflict() } else { metrics.commits.failed() }
+            throw error
+        }
+    }
+
+    func copy(to path: String) async throws(StoreError) { try await store.copy(to: path) }
+
+    func check() async throws(StoreError) { try await store.check() }
+
+    func close() async throws(StoreError) { try await store.close() }
+}

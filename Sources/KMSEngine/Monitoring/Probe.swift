@@ -1,0 +1,71 @@
+import Dispatch
+import KMSStore
+import Synchronization
+
+/// Finds out whether the store and the audit log can be written again, once an attempt has failed.
+///
+/// As long as requests succeed they are proof enough. But a server that is said not to be ready gets no more requests, so it
+/// has to try by itself.
+final class Probe: Sendable {
+    /// The setting that is written; what it holds is of no meaning.
+    private static let setting = "monitoring.probe"
+    /// How long the finding of one attempt serves everybody who asks.
+    private static let interval: UInt64 = 1_000_000_000
+
+    private struct Finding {
+        var problems: [String] = []
+        var watch: Stopwatch?
+    }
+
+    private let store: any Store
+    private let audit: AuditLog
+    private let metrics: Metrics
+    private let last = Mutex(Finding())
+
+    init(store: any Store, audit: AuditLog, metrics: Metrics) {
+        self.store = store
+        self.audit = audit
+        self.metrics = metrics
+    }
+
+    /// What cannot be written.
+    func problems() async -> [String] {
+        let auditFails = metrics.auditAppends.hasFailedLast || metrics.auditSyncs.hasFailedLast
+        let storeFails = metrics.commits.hasFailedLast
+        guard auditFails || storeFails else { return [] }
+        let known = last.withLock { last -> [String]? in
+            if let watch = last.watch, watch.elapsed < Self.interval { return last.problems }
+            // Who asks meanwhile is told that nothing has changed.
+            last.watch = Stopwatch()
+            return nil
+        }
+        if let known { return known }
+        var problems: [String] = []
+        if storeFails, let reason = await storeProblem() { problems.append("the store: \(reason)") }
+        if auditFails, let reason = await auditProblem() { problems.append("the audit log: \(reason)") }
+        last.withLock { $0 = Finding(problems: problems, watch: Stopwatch()) }
+        return problems
+    }
+
+    private func storeProblem() async -> String? {
+        do throws(StoreError) {
+            _ = try await store.commit(Change([.setSetting(Self.setting, [])]))
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    private func auditProblem() async -> String? {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { [audit] in
+                do throws(AuditFailure) {
+                    try audit.probe()
+                    continuation.resume(returning: nil)
+                } catch {
+                    continuation.resume(returning: error.description)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import HummingbirdCore
+import KMSEngine
+import Logging
+import NIOCore
+import NIOHTTP2
+import NIOSSL
+import NIOTLS
+
+/// How a connection that was accepted becomes requests: HTTP/1.1, or with certificates TLS and in it what the client wants.
+struct ConnectionSetup: ServerChildChannel {
+    struct Value: ServerChildChannelValue {
+        let channel: any Channel
+        /// Fails for who does not finish the handshake.
+        fileprivate let connection: EventLoopFuture<Connection>
+    }
+
+    fileprivate enum Connection: Sendable {
+        case http1(HTTP1Channel.Value, Peer)
+        case http2(HTTP2Connection.Streams, Peer)
+    }
+
+    private let http1: HTTP1Channel
+    private let http2: HTTP2Connection
+    private let certificates: Certificates?
+    private let metrics: TransportMetrics
+
+    init(
+        _ responder: @escaping HTTPChannelHandler.Responder, configuration: HTTP1Channel.Configuration,
+        certificates: Certificates?, metrics: TransportMetrics
+    ) {
+        http1 = HTTP1Channel(responder: responder, configuration: configuration)
+        http2 = HTTP2Connection(requests: http1, admission: StreamAdmission())
+        self.certificates = certificates
+        self.metrics = metrics
+    }
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        metrics.connectionOpened()
+        channel.closeFuture.whenComplete { [metrics] _ in metrics.connectionClosed() }
+        guard let certificates else {
+            return http1.setup(channel: channel, logger: logger).map { requests in
+                let peer = Peer(of: channel)
+                return Value(
+                    channel: channel, connection: channel.eventLoop.makeSucceededFuture(.http1(requests, peer)))
+            }
+        }
+        return channel.eventLoop.makeCompletedFuture {
+            Value(channel: channel, connection: try secure(channel, with: certificates.context, logger))
+        }
+    }
+
+    private func secure(
+        _ channel: any Channel, with context: NIOSSLContext, _ logger: Logger
+    ) throws -> EventLoopFuture<Connection> {
+        let pipeline = channel.pipeline.syncOperations
+        let negotiation = NIOTypedApplicationProtocolNegotiationHandler<Connection> { protocolName, channel in
+            secured(channel, protocolName, logger)
+        }
+        try pipeline.addHandlers([HandshakeRules(), NIOSSLServerHandler(context: context), negotiation])
+        let connection = negotiation.protocolNegotiationResult
+        connection.whenComplete { [metrics] result in
+            if case .success = result { metrics.handshakeFinished() } else { metrics.handshakeFailed() }
+        }
+        return connection
+    }
+
+    /// Goes on with a connection whose handshake is finished.
+    private func secured(
+        _ channel: any Channel, _ protocolName: ALPNResult, _ logger: Logger
+    ) -> EventLoopFuture<Connection> {
+        do {
+            let pipeline = channel.pipeline.syncOperations
+            let handshake = try pipeline.handler(type: HandshakeRules.self)
+            let peer = Peer(of: channel, tls: handshake.flight.agreement)
+            pipeline.removeHandler(handshake, promise: nil)
+            if case .negotiated("h2") = protocolName {
+                return channel.eventLoop.makeSucceededFuture(.http2(try http2.setUp(channel), peer))
+            }
+            return http1.setup(channel: channel, logger: logger).map { .http1($0, peer) }
+        } catch {
+            return channel.eventLoop.makeFailedFuture(error)
+        }
+    }
+
+    func handle(value: Value, logger: Logger) async {
+        do {
+            switch try await value.connection.get() {
+            case .http1(let requests, let peer):
+                await Peer.$current.withValue(peer) { await http1.handle(value: requests, logger: logger) }
+            case .http2(let streams, let peer):
+                await Peer.$current.withValue(peer) { await http2.serve(streams, logger: logger) }
+            }
+        } catch {
+            logger.debug("A connection ended in its handshake", metadata: ["reason": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,95 @@
+package import Foundation
+package import KMSEngine
+package import Logging
+import NIOPosix
+import NIOSSL
+import ServiceLifecycle
+import Synchronization
+
+/// The certificate that new connections are made with; it is replaced while the server runs.
+///
+/// The files are looked at every few seconds, and taken when they were replaced and then left alone between two looks:
+/// whoever writes them writes one after the other. What cannot be used is said once, and what was used before stays.
+/// Connections that are open go on with what they were made with.
+package final class Certificates: Service {
+    /// How long to wait between two looks.
+    package static let interval: Duration = .seconds(5)
+
+    private let files: TLSFiles
+    private let interval: Duration
+    private let metrics: Metrics
+    private let logger: Logger
+    private let present: Mutex<TLSFiles.Loaded>
+    /// The files that were last taken, or refused.
+    private let taken: Mutex<TLSFiles.Version>
+
+    /// Reads the files for the first time.
+    ///
+    /// - Throws: ``TLSFailure``.
+    package init(
+        _ files: TLSFiles, every interval: Duration = Certificates.interval, metrics: Metrics, logger: Logger
+    ) throws(TLSFailure) {
+        self.files = files
+        self.interval = interval
+        self.metrics = metrics
+        self.logger = logger
+        taken = Mutex(TLSFiles.Version(of: files))
+        let loaded = try files.load()
+        present = Mutex(loaded)
+        metrics.transport.certificateEnd = loaded.end
+        if loaded.end < Date() { logger.warning("The TLS certificate has expired", metadata: ["end": "\(loaded.end)"]) }
+    }
+
+    /// What a new connection is made with.
+    var context: NIOSSLContext { present.withLock { $0.context } }
+
+    /// When the first of the certificates ends that are shown.
+    package var end: Date { present.withLock { $0.end } }
+
+    /// Looks at the files until the server shuts down.
+    package func run() async {
+        await cancelWhenGracefulShutdown {
+            var last = self.taken.withLock { $0 }
+            while (try? await Task.sleep(for: self.interval)) != nil {
+                let version = await self.away { TLSFiles.Version(of: self.files) }
+                if version == last, version != self.taken.withLock({ $0 }) { await self.reload() }
+                last = version
+            }
+        }
+    }
+
+    /// Takes the files as they are now, or says why not.
+    package func reload() async {
+        let (version, result) = await away {
+            let version = TLSFiles.Version(of: self.files)
+            return (version, Result { () throws(TLSFailure) in try self.files.loadForReplacement() })
+        }
+        taken.withLock { $0 = version }
+        switch result {
+        case .success(let loaded):
+            present.withLock { $0 = loaded }
+            metrics.transport.certificateEnd = loaded.end
+            metrics.transport.certificateReplaced()
+            logger.notice("The TLS certificate was replaced", metadata: ["end": "\(loaded.end)"])
+        case .failure(let failure):
+            metrics.transport.certificateKept()
+            logger.error(
+                "The TLS certificate was not replaced; the one before it stays", metadata: ["reason": "\(failure)"])
+        }
+    }
+
+    /// Does what waits for the disk on a thread for such work.
+    private func away<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
+        // The pool of the whole process is never shut down; then the work would be done here.
+        (try? await NIOThreadPool.singleton.runIfActive(work)) ?? work()
+    }
+}
+
+extension TLSFiles {
+    /// Reads the files anew; a certificate that has ended replaces no other.
+    fileprivate func loadForReplacement() throws(TLSFailure) -> Loaded {
+        let loaded = try load()
+        guard loaded.end > Date() else { throw TLSFailure("a certificate in \(certificate) has expired") }
+        return loaded
+    }
+}
