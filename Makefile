@@ -5,6 +5,7 @@
 #   make bench-console  the console with 10,000 keys: what its pages take, and what other callers wait meanwhile
 #   make soak      ten minutes of load with flat memory, and ten thousand clients that are idle, slow or talk too much
 #   make bench     what a decision costs, requests per second beside an echo server, latency while RSA keys are made
+#   make bench-audit   what it costs to have every audit record on the disk before its answer
 #   make build, lint, format, generate, install-dependencies
 #
 # Flags for the server: make serve SERVE_FLAGS='--listen 127.0.0.1:4600'
@@ -12,7 +13,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: serve build test soak bench bench-console lint format generate clean
+.PHONY: serve build test soak bench bench-audit bench-console lint format generate clean
 .PHONY: install-dependencies install-system-libraries install-test-tools install-bench-tools
 
 # One configuration and one set of flags for every target, so that nothing is built twice: `swift test` would otherwise
@@ -60,6 +61,9 @@ bench: build install-bench-tools
 	$(BINARIES)/access-benchmark
 	$(PYTHON) Benchmarks/load.py
 	$(PYTHON) Benchmarks/slow_work.py
+
+bench-audit: build install-bench-tools
+	$(PYTHON) Benchmarks/audit_sync.py
 
 # The console's pages with 10,000 keys, and what others wait meanwhile.
 bench-console: build install-test-tools

@@ -17,3 +17,16 @@ package enum Digest {
         return unsafe sodium_memcmp(left, right, left.count) == 0
     }
 }
+
+/// SHA-256 (FIPS 180-4) of bytes that come piece by piece.
+package struct RunningDigest {
+    private var hash = SHA256()
+
+    package init() {}
+
+    /// Takes the next bytes.
+    package mutating func update(_ bytes: [UInt8]) { hash.update(data: bytes) }
+
+    /// The 32 bytes for all that came.
+    package func finish() -> [UInt8] { Array(hash.finalize()) }
+}

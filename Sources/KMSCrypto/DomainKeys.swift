@@ -23,6 +23,9 @@ struct DomainKeys: Sendable {
     /// Wraps the secrets of access keys.
     var identity: SymmetricKey { derive(purpose: "identity", name: "") }
 
+    /// Wraps the key that chains the audit log.
+    var audit: SymmetricKey { derive(purpose: "audit", name: "") }
+
     /// The key that wraps the key material of `region`.
     func key(of region: Region) -> SymmetricKey {
         derive(purpose: "region", name: region.description)

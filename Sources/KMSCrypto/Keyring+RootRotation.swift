@@ -100,7 +100,8 @@ extension Keyring {
         return (try? unsafe open(wrappedSecret, binding: binding, under: { $0.identity }) { _ in () }) != nil
     }
 
-    private func renewed(
+    /// What is bound to `binding` wrapped under the current root key; nil when it is already.
+    func renewed(
         _ wrapped: [UInt8], binding: [UInt8], _ key: (DomainKeys) -> SymmetricKey
     ) throws(CryptoFailure) -> [UInt8]? {
         let roots = roots

@@ -30,6 +30,8 @@ package struct Engine: Sendable {
     package let isForThisMachineOnly: Bool
     /// Everybody of every account.
     package let identities: IdentityDirectory
+    /// Where every call is recorded.
+    package let audit: AuditLog
     /// What monitoring will want to know.
     package let metrics: Metrics
     /// Tells monitoring how things are.
@@ -43,15 +45,19 @@ package struct Engine: Sendable {
         /// The store holds records but not the mark of its root key.
         case unmarkedStore
         case crypto(CryptoFailure)
-        /// What the store keeps for the audit log could not be written there.
+        /// The stored key of the audit log does not open.
+        case auditKey(CryptoFailure)
+        /// The audit log cannot be opened, or what the store keeps for the audit log could not be written there.
         case audit(AuditFailure)
     }
 
     /// Reads the store and makes everything ready to answer.
     ///
-    /// - Parameter randomness: Where new key material comes from; tests inject material that they know.
+    /// - Parameters:
+    ///   - randomness: Where new key material comes from; tests inject material that they know.
+    ///   - auditDirectory: Where the audit log is, or is to be.
     package init(
-        store: any Store, rootKey: RootKey, randomness: any RandomSource = SystemRandomness(), audit: AuditLog,
+        store: any Store, rootKey: RootKey, randomness: any RandomSource = SystemRandomness(), auditDirectory: URL,
         configuration: EngineConfiguration = EngineConfiguration(), metrics: Metrics = Metrics(), logger: Logger
     ) async throws(StartFailure) {
         let store = MeteredStore(store: store, metrics: metrics)
@@ -73,10 +79,19 @@ package struct Engine: Sendable {
         identities = IdentityDirectory()
         do throws(StoreError) { try identities.load(contents) } catch { throw .store(error) }
 
+        let stored = try await StoredAuditChain.admit(keyring, contents, store)
+        do throws(AuditFailure) {
+            audit = try AuditLog(
+                directory: auditDirectory, chain: stored.chain, note: stored.known, configuration: configuration.audit,
+                clock: clock, metrics: metrics, logger: logger)
+        } catch {
+            throw .audit(error)
+        }
+
         let quotas = Quotas(configuration.quotas)
         let policies = PolicyRules(identities: identities, quotas: quotas)
         let directory = KeyDirectory()
-        let outbox = AuditOutbox(audit)
+        let outbox = AuditOutbox(audit, known: stored.known)
         let ledger = Ledger(store: store, directory: directory, policies: policies, outbox: outbox)
         do throws(StoreError) { try ledger.load(contents) } catch { throw .store(error) }
         do throws(AuditFailure) { try await outbox.write(contents.auditLines) } catch { throw .audit(error) }
@@ -107,15 +122,16 @@ package struct Engine: Sendable {
             authenticator: authenticator, identities: identities, directory: directory, audit: audit, clock: clock)
         clockService = controllable.map {
             ClockService(
-                authenticator: authenticator, clock: $0, store: store, housekeeping: housekeeping, audit: audit
-            )
+                authenticator: authenticator, clock: $0, ledger: ledger, outbox: outbox, housekeeping: housekeeping)
         }
         self.keyring = keyring
         self.clock = clock
         verification = StoreVerification(store: store, keyring: keyring)
         rootRotation = RootRotation(
             progress,
-            Rewrapping(directory: directory, identities: identities, ledger: ledger, turns: turns, keyring: keyring),
+            Rewrapping(
+                directory: directory, identities: identities, ledger: ledger, turns: turns, keyring: keyring,
+                auditKey: stored.key),
             clock: clock, logger: logger)
         self.metrics = metrics
         monitoring = Monitoring(
@@ -129,5 +145,13 @@ package struct Engine: Sendable {
     /// Lends the root key to what encrypts a backup under it.
     package func withRootKey<Result>(_ body: (RootKey) async throws -> Result) async rethrows -> Result {
         try await keyring.withRootKey(body)
+    }
+
+    /// Ends what the engine does, once nothing is answered any more: what is not durable is made so, and the store is told how
+    /// far the audit log is.
+    package func finish() async {
+        try? await audit.sync()
+        await housekeeping.flush()
+        audit.close()
     }
 }

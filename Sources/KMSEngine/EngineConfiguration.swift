@@ -12,6 +12,8 @@ package struct EngineConfiguration: Sendable {
     package var quotas = QuotaSettings()
     /// Whether the console answers to the names of this machine only, as where everybody knows the credentials.
     package var isForThisMachineOnly = false
+    /// How the audit log is kept.
+    package var audit = AuditConfiguration()
 
     package init() {}
 }

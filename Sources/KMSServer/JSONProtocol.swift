@@ -12,6 +12,10 @@ struct JSONProtocol {
     private static let targetPrefix = "TrentService."
     private static let clockTarget = "Chatelaine.AdvanceClock"
     private static let explanationTarget = "Chatelaine.ExplainAccess"
+    /// As CloudTrail's model has it, and as some clients shorten it.
+    private static let lookupTargets: Set = [
+        "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents", "CloudTrail_20131101.LookupEvents",
+    ]
 
     let pipeline: Pipeline
     let clock: ClockService?
@@ -27,6 +31,7 @@ struct JSONProtocol {
         }
         if target == Self.clockTarget, let clock { return await advance(clock, request, client, requestID) }
         if target == Self.explanationTarget { return await explain(request, client, requestID) }
+        if Self.lookupTargets.contains(target) { return await lookUpEvents(request, client, requestID) }
         guard target.hasPrefix(Self.targetPrefix),
             let operation = OperationName.named(String(target.utf8.dropFirst(Self.targetPrefix.utf8.count)) ?? "")
         else { return Self.error(KMSError(.unknownOperation), requestID) }
@@ -39,6 +44,15 @@ struct JSONProtocol {
     private func explain(_ request: SignedRequest, _ client: Client, _ requestID: String) async -> Response {
         do throws(KMSError) {
             let body = try await pipeline.explain(request, from: client, requestID: requestID)
+            return Self.response(.ok, body, requestID)
+        } catch {
+            return Self.error(error, requestID)
+        }
+    }
+
+    private func lookUpEvents(_ request: SignedRequest, _ client: Client, _ requestID: String) async -> Response {
+        do throws(KMSError) {
+            let body = try await pipeline.lookUpEvents(request, from: client, requestID: requestID)
             return Self.response(.ok, body, requestID)
         } catch {
             return Self.error(error, requestID)

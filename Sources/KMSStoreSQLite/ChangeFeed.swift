@@ -56,7 +56,7 @@ struct ChangeFeed {
             case .insertMaterial(let material), .updateMaterial(let material): self.init(material.key)
             case .insertGrant(let grant): self.init(grant.key)
             case .deleteGrant(let arn, _): self.init(arn)
-            case .setUsage, .keepAuditLines, .forgetAuditLines: return nil
+            case .setUsage, .keepAuditLines, .forgetAuditLines, .noteSetting: return nil
             case .insertAlias(let alias), .updateAlias(let alias, _): self.init(alias.arn)
             case .deleteAlias(let arn, _): self.init(arn)
             case .insertAccount(let account), .updateAccount(let account, _):

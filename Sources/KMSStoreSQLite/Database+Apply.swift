@@ -40,7 +40,7 @@ extension Database {
         case .deleteIdentity(let account, let id): try delete(id, of: account)
         case .keepAuditLines(let kept): try insert(kept)
         case .forgetAuditLines(let eventID): try run("DELETE FROM audit_outbox WHERE event_id = ?", [eventID])
-        case .setSetting(let name, let value): try set(name, to: value)
+        case .setSetting(let name, let value), .noteSetting(let name, let value): try set(name, to: value)
         }
     }
 

@@ -56,8 +56,9 @@ struct Chatelaine: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            Initialize.self, Serve.self, Develop.self, AccountCommand.self, BackupCommand.self, RestoreCommand.self, VerifyCommand.self, RotateRootCommand.self, ExplainCommand.self,
-            ClockCommand.self, SealCommand.self, UnsealCommand.self, StatusCommand.self,
+            Initialize.self, Serve.self, Develop.self, AccountCommand.self, AuditCommand.self, BackupCommand.self,
+            RestoreCommand.self, VerifyCommand.self, RotateRootCommand.self, SealCommand.self, UnsealCommand.self,
+            StatusCommand.self, ExplainCommand.self, ClockCommand.self,
         ]
     )
 }

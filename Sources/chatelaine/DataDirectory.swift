@@ -15,7 +15,6 @@ struct DataDirectory {
 
     let path: String
     let store: SQLiteStore
-    let audit: AuditLog
     let engine: Engine
     /// Where the root key is had from.
     let seal: any Seal
@@ -35,41 +34,15 @@ struct DataDirectory {
     ) async throws {
         self.logger = logger
         (path, lock, seal) = (sealed.path, sealed.lock, opened.seal)
-        let store: SQLiteStore
-        do throws(StoreError) {
-            store = try await SQLiteStore.open(in: sealed.path)
-        } catch {
-            throw CommandFailure.operation("cannot open the store \(sealed.storePath): \(error)")
-        }
+        let store = try await sealed.openStore()
         self.store = store
-        do {
-            (audit, engine) = try await Self.start(store, opened.rootKey, path, configuration, metrics, logger)
+        do throws(Engine.StartFailure) {
+            engine = try await Engine(
+                store: store, rootKey: opened.rootKey, auditDirectory: sealed.auditDirectory,
+                configuration: configuration, metrics: metrics, logger: logger
+            )
         } catch {
             try? await store.close()
-            throw error
-        }
-    }
-
-    private static func start(
-        _ store: SQLiteStore, _ rootKey: RootKey, _ path: String, _ configuration: EngineConfiguration,
-        _ metrics: Metrics, _ logger: Logger
-    ) async throws -> (AuditLog, Engine) {
-        let audit: AuditLog
-        do throws(AuditFailure) {
-            let directory = URL(fileURLWithPath: path, isDirectory: true)
-            audit = try AuditLog(
-                directory: directory.appendingPathComponent("audit", isDirectory: true), metrics: metrics)
-        } catch {
-            throw CommandFailure.operation(error.description)
-        }
-        do throws(Engine.StartFailure) {
-            let engine = try await Engine(
-                store: store, rootKey: rootKey, audit: audit, configuration: configuration, metrics: metrics,
-                logger: logger
-            )
-            return (audit, engine)
-        } catch {
-            audit.close()
             throw CommandFailure(error, path: path)
         }
     }
@@ -98,8 +71,7 @@ struct DataDirectory {
     /// Makes everything durable that is not yet, and lets go of the directory.
     func close() async {
         // Only now nothing is answered or done any more: what the log has, the next start need not write again.
-        await engine.housekeeping.flush()
-        audit.close()
+        await engine.finish()
         do throws(StoreError) {
             try await store.close()
         } catch {
@@ -111,12 +83,13 @@ struct DataDirectory {
 }
 
 extension CommandFailure {
-    fileprivate init(_ failure: Engine.StartFailure, path: String) {
+    init(_ failure: Engine.StartFailure, path: String) {
         switch failure {
         case .store(let error): self = .operation("cannot read the store in \(path): \(error)")
         case .wrongRootKey: self = .operation("the root key is not the one that the store in \(path) was made with")
         case .unmarkedStore: self = .operation("the store in \(path) does not say which root key it was made with")
         case .crypto(let error): self = .operation("cannot use the root key: \(error)")
+        case .auditKey(let error): self = .operation("the key of the audit log in \(path) does not open: \(error)")
         case .audit(let error): self = .operation(error.description)
         }
     }

@@ -20,6 +20,15 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "Days between rotations of AWS managed keys (default: 1095; AWS's own period is 365).")
     var managedKeyRotationDays: String?
 
+    @Option(help: "How large a file of the audit log grows, such as 64MiB (default: 256MiB).")
+    var auditFileSize: String?
+
+    @Option(help: "Days that closed files of the audit log are kept, 90 at least (default: for ever).")
+    var auditRetentionDays: String?
+
+    @Option(help: "When records that no change is waiting for are on the disk: each-second (default) or every-group.")
+    var auditSync: String?
+
     @Option(help: "Request quotas: \"aws\" (default of serve) or \"unlimited\" (default of dev).")
     var quotas: String?
 

@@ -44,7 +44,12 @@ struct RunningService: Service {
                 await announce(transport.url(port: port))
             }
             let control = try await ControlSocket(
-                in: data.path, StatusCommand.commands(data.seal.kind) + [data.rotateRootCommand, data.backupCommand, data.verifyCommand], logger: logger)
+                in: data.path,
+                StatusCommand.commands(data.seal.kind) + [
+                    data.rotateRootCommand, data.backupCommand, data.verifyCommand,
+                    .auditVerification(of: data.engine),
+                ],
+                logger: logger)
             let rotation = RootRotationService(data: data, logger: logger)
             try await ServiceGroup(
                 services: [data.engine.housekeeping, rotation, control, server], logger: logger

@@ -128,6 +128,7 @@ struct FirstAccount {
             export AWS_ENDPOINT_URL_KMS=\(endpoint)
             export AWS_ENDPOINT_URL_STS=\(endpoint)
             export AWS_ENDPOINT_URL_IAM=\(endpoint)
+            export AWS_ENDPOINT_URL_CLOUDTRAIL=\(endpoint)
             export AWS_REGION=\(region?.description ?? "")
             export AWS_DEFAULT_REGION=\(region?.description ?? "")
             export AWS_ACCESS_KEY_ID=\(credential.accessKeyID)

@@ -35,6 +35,7 @@ struct Settings {
         // Seals.
         "seal": .text, "passphrase-file": .text, "passphrase-fd": .number, "pin-file": .text, "pin-fd": .number,
         "pkcs11-module": .text, "pkcs11-token": .text, "pkcs11-key": .text, "share-files": .list,
+        "audit-file-size": .number, "audit-retention-days": .number, "audit-sync": .text,
         "quotas": .text, "quota-overrides": .text,
         "tls-certificate": .text, "tls-key": .text, "tls-client-ca": .text, "tls-client-certificates": .text,
         "without-tls": .flag, "trusted-proxies": .list, "monitor-listen": .text, "log-format": .text,
@@ -147,6 +148,7 @@ extension Settings {
             }
             configuration.managedKeyRotationPeriodInDays = days
         }
+        configuration.audit = try audit(options)
         return configuration
     }
 

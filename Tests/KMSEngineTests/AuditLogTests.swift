@@ -1,73 +1,170 @@
 import Foundation
 import KMSEngine
+import KMSModel
 import Testing
 
 struct AuditLogTests {
-    private func lines(in directory: URL) throws -> [String] {
-        String(decoding: try Data(contentsOf: directory.appendingPathComponent("audit.jsonl")), as: UTF8.self)
-            .split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
+    /// What was handed over, without its place in the chain.
+    private func names(_ box: AuditLogBox, _ file: String = "audit.jsonl") throws -> [String] {
+        try box.lines(of: file).map { line in
+            guard case .object(let record) = try JSONParser.parse(Array(line.utf8)) else { return "" }
+            return record.text("eventName") ?? ""
+        }
     }
 
-    @Test func `what was kept is in the file, each line whole`() async throws {
+    @Test(arguments: AuditConfiguration.SyncPolicy.allCases)
+    func `what was kept is in the file, each line whole and in its place`(
+        policy: AuditConfiguration.SyncPolicy
+    ) async throws {
         try await withTemporaryDirectory { directory in
-            let log = try AuditLog(directory: directory)
+            let box = try AuditLogBox(in: directory)
+            var configuration = AuditConfiguration()
+            configuration.sync = policy
+            let log = try box.open(.nothing, configuration)
             try await withThrowingTaskGroup { group in
                 for number in 0..<500 {
-                    group.addTask { try await log.append(Array("line \(number)\n".utf8), durably: number % 7 == 0) }
+                    group.addTask {
+                        try await log.append(box.record(number), number % 7 == 0 ? .now : .byPolicy)
+                    }
                 }
                 try await group.waitForAll()
             }
-            #expect(try Set(lines(in: directory)) == Set((0..<500).map { "line \($0)" }))
+            if policy == .everyGroup { #expect(log.durableHead.sequence == 500) }
+            log.close()
+            #expect(try Set(names(box)) == Set((0..<500).map { "E\($0)" }))
+            #expect(try box.verify(log.durableHead).isWhole)
+        }
+    }
+
+    @Test func `what nobody waits for is on the disk a second later`() async throws {
+        try await withTemporaryDirectory { directory in
+            let box = try AuditLogBox(in: directory)
+            let log = try box.open()
+            try await log.append(box.record(0))
+            #expect(log.durableHead.sequence == 0)
+            try await Task.sleep(for: .seconds(2.5))
+            #expect(log.durableHead.sequence == 1)
             log.close()
         }
     }
 
     @Test func `a closed log keeps nothing and says so`() async throws {
         try await withTemporaryDirectory { directory in
-            let log = try AuditLog(directory: directory)
+            let box = try AuditLogBox(in: directory)
+            let log = try box.open()
             log.close()
             log.close()
-            await #expect(throws: AuditFailure.self) { try await log.append([0x0A], durably: false) }
+            await #expect(throws: AuditFailure.self) { try await log.append(box.record(0)) }
+            await #expect(throws: AuditFailure.self) { try await log.sync() }
         }
     }
 
     @Test(arguments: [3, 4095, 4096, 4097, 10_000])
     func `a line that a crash cut off is gone, and no other`(length: Int) async throws {
         try await withTemporaryDirectory { directory in
-            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-            let half = String(repeating: "h", count: length)
-            try Data("whole\n\(half)".utf8).write(to: directory.appendingPathComponent("audit.jsonl"))
-            let log = try AuditLog(directory: directory)
-            try await log.append(Array("next\n".utf8), durably: true)
-            log.close()
-            #expect(try lines(in: directory) == ["whole", "next"])
+            let box = try AuditLogBox(in: directory)
+            let last = try await box.write(0..<1)
+            let whole = try Data(contentsOf: box.current)
+            try (whole + Data(String(repeating: "h", count: length).utf8)).write(to: box.current)
+            #expect(try box.verify(last).isWhole, "half a line at the end is what a kill leaves")
+            #expect(try box.verify(last).endsWithHalfLine)
+            let next = try await box.write(1..<2, after: .record(last))
+            #expect(try names(box) == ["E0", "E1"])
+            #expect(try box.verify(next).isWhole)
         }
     }
 
     @Test func `a log of whole lines is not touched at the start`() async throws {
         try await withTemporaryDirectory { directory in
-            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-            let file = directory.appendingPathComponent("audit.jsonl")
-            try Data("whole\n".utf8).write(to: file)
+            let box = try AuditLogBox(in: directory)
+            let last = try await box.write(0..<1)
             let then = Date(timeIntervalSince1970: 1_000_000_000)
-            try FileManager.default.setAttributes([.modificationDate: then], ofItemAtPath: file.path)
-            try AuditLog(directory: directory).close()
-            let attributes = try FileManager.default.attributesOfItem(atPath: file.path)
+            try FileManager.default.setAttributes([.modificationDate: then], ofItemAtPath: box.current.path)
+            try box.open(.record(last)).close()
+            let attributes = try FileManager.default.attributesOfItem(atPath: box.current.path)
             #expect(attributes[.modificationDate] as? Date == then)
         }
     }
 
     @Test func `the file is its owner's alone`() async throws {
         try await withTemporaryDirectory { directory in
-            let log = try AuditLog(directory: directory)
-            log.close()
-            let path = directory.appendingPathComponent("audit.jsonl").path
-            let attributes = try FileManager.default.attributesOfItem(atPath: path)
-            #expect(attributes[.posixPermissions] as? Int == 0o600)
+            let box = try AuditLogBox(in: directory)
+            try box.open().close()
+            for (path, mode) in [(box.audit.path, 0o700), (box.current.path, 0o600)] {
+                #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == mode)
+            }
         }
     }
 
-    @Test func `a directory that cannot be made is a failure`() {
-        #expect(throws: AuditFailure.self) { try AuditLog(directory: URL(fileURLWithPath: "/proc/no/such")) }
+    @Test func `a directory that cannot be made is a failure`() throws {
+        #expect(throws: AuditFailure.self) {
+            let box = try AuditLogBox(
+                in: FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString))
+            defer { try? FileManager.default.removeItem(at: box.directory) }
+            try Data().write(to: box.audit)
+            _ = try box.open()
+        }
+    }
+
+    // MARK: From before the chain
+
+    @Test func `records from before the chain stay as they are, and are tied to it as a whole`() async throws {
+        try await withTemporaryDirectory { directory in
+            let box = try AuditLogBox(in: directory)
+            try FileManager.default.createDirectory(at: box.audit, withIntermediateDirectories: true)
+            try Data((0..<3).flatMap { box.record($0) }).write(to: box.current)
+            let last = try await box.write(3..<5)
+            let report = try box.verify(last)
+            #expect(
+                report.isWhole && report.olderLineCount == 3 && report.recordCount == 2 && report.sequences == 1...2)
+            let older = try #require(try box.names().first { $0.hasSuffix("-00000000000000000000.jsonl") })
+            var lines = try box.lines(of: older)
+            lines[1] = lines[1].replacing("E1", with: "E9")
+            try box.replaceLines(of: older, with: lines)
+            let found = try box.verify(last).findings
+            #expect(found.map(\.kind) == [.changed] && found.first?.sequences == 1...1)
+        }
+    }
+
+    // MARK: A log that is not what it was
+
+    @Test func `a log whose end is missing is gone on with behind the numbers that it had`() async throws {
+        try await withTemporaryDirectory { directory in
+            let box = try AuditLogBox(in: directory)
+            let last = try await box.write(0..<10)
+            let all = try box.lines()
+            try box.replaceLines(with: Array(all.prefix(6)))
+            #expect(try box.verify(last).findings.map(\.sequences) == [7...10])
+            let next = try await box.write(10..<12, after: .record(last))
+            #expect(try names(box).suffix(3) == ["AuditLogDiscrepancy", "E10", "E11"])
+            #expect(next.sequence == 13)
+            #expect(try box.verify(next).findings.map(\.sequences) == [7...10])
+            // Whoever finds the lines again has a whole log.
+            try box.replaceLines(with: all + Array(box.lines().suffix(3)))
+            #expect(try box.verify(next).isWhole)
+        }
+    }
+
+    @Test func `a log that is gone is noticed`() async throws {
+        try await withTemporaryDirectory { directory in
+            let box = try AuditLogBox(in: directory)
+            let last = try await box.write(0..<10)
+            try FileManager.default.removeItem(at: box.audit)
+            let next = try await box.write(10..<11, after: .record(last))
+            #expect(try names(box) == ["AuditLogDiscrepancy", "E10"])
+            #expect(try box.verify(next).findings.map(\.sequences) == [1...10])
+        }
+    }
+
+    @Test(arguments: [KnownLog.nothing, .unknownRecord])
+    func `a store that does not know the log is noticed`(note: KnownLog) async throws {
+        try await withTemporaryDirectory { directory in
+            let box = try AuditLogBox(in: directory)
+            try await box.write(0..<3)
+            let next = try await box.write(3..<4, after: note)
+            #expect(try names(box) == ["E0", "E1", "E2", "AuditLogDiscrepancy", "E3"])
+            #expect(try box.verify(next).isWhole, "nothing is missing from the log itself")
+            #expect(try box.verify(nil).findings.map(\.kind) == [.unknownEnd])
+        }
     }
 }

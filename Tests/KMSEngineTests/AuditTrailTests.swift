@@ -34,12 +34,20 @@ struct AuditTrailTests {
     private func search(
         _ lines: [Line], _ query: AuditQuery, limit: Int = 100, days: Int = 0
     ) async throws -> AuditTrail.Findings {
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("trail-\(UUID().uuidString)")
-        try Data(lines.map(\.text).joined().utf8).write(to: file)
-        defer { try? FileManager.default.removeItem(at: file) }
-        return try await AuditTrail(file: file).search(
-            query, account: try #require(AccountID("111122223333")), region: try #require(Region("eu-central-1")),
-            limit: limit, days: days, now: Self.now)
+        try await search(["audit.jsonl": lines.map(\.text).joined()], query, limit: limit, days: days)
+    }
+
+    /// Searches a log of files with these names and contents.
+    private func search(
+        _ files: [String: String], _ query: AuditQuery, limit: Int = 100, days: Int = 0
+    ) async throws -> AuditTrail.Findings {
+        try await withTemporaryDirectory { directory in
+            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+            for (name, text) in files { try Data(text.utf8).write(to: directory.appendingPathComponent(name)) }
+            return try await AuditTrail(AuditFiles(directory: directory)).search(
+                query, account: try #require(AccountID("111122223333")), region: try #require(Region("eu-central-1")),
+                limit: limit, days: days, now: Self.now)
+        }
     }
 
     private static let log = [
@@ -80,13 +88,7 @@ struct AuditTrailTests {
     @Test func `no account gets records into another's trail`() async throws {
         let forged = Line(account: "444455556666", who: "user/eve", padding: 1).text.replacing(
             #""pad":"x""#, with: #""encryptionContext":{"recipientAccountId":"111122223333"}"#)
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("trail-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: file) }
-        try Data((forged + Line(age: 1).text).utf8).write(to: file)
-        let found = try await AuditTrail(file: file).search(
-            AuditQuery(), account: try #require(AccountID("111122223333")),
-            region: try #require(Region("eu-central-1")),
-            limit: 10, days: 3, now: Self.now)
+        let found = try await search(["audit.jsonl": forged + Line(age: 1).text], AuditQuery(), limit: 10, days: 3)
         #expect(found.events.map(\.id) == ["1"])
         #expect(found.counts.map(\.succeeded).reduce(0, +) == 1)
     }
@@ -116,13 +118,52 @@ struct AuditTrailTests {
     }
 
     @Test func `what is no record is passed over`() async throws {
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("trail-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: file) }
-        try Data((#"{"recipientAccountId":"111122223333""# + "\n\n[]\n" + Line().text + "half").utf8).write(to: file)
-        let found = try await AuditTrail(file: file).search(
-            AuditQuery(), account: try #require(AccountID("111122223333")),
-            region: try #require(Region("eu-central-1")),
-            limit: 10, days: 0, now: Self.now)
-        #expect(found.events.map(\.id) == ["0"])
+        let text = #"{"recipientAccountId":"111122223333""# + "\n\n[]\n" + Line().text + "half"
+        #expect(try await search(["audit.jsonl": text], AuditQuery()).events.map(\.id) == ["0"])
+    }
+
+    // MARK: Several files
+
+    /// The log in three files, of three days, the middle one of which has lines in it that are dated back.
+    private static let files = [
+        "audit-2027-01-13-00000000000000000001.jsonl": log[..<5].map(\.text).joined(),
+        "audit-2027-01-14-00000000000000000006.jsonl":
+            log[5..<7].map(\.text).joined()
+            + Line(age: 85).text.replacing(
+                #","recipientAccountId""#, with: #","eventType":"AwsServiceEvent","recipientAccountId""#),
+        "audit.jsonl": log[7...].map(\.text).joined(),
+    ]
+
+    @Test func `closed files are read behind the one that is written`() async throws {
+        let found = try await search(Self.files, AuditQuery())
+        #expect(found.events.map(\.id) == ["1", "85", "20", "30", "60", "80", "90"] && !found.isCut)
+        let page = try await search(Self.files, AuditQuery(skip: 2), limit: 2)
+        #expect(page.events.map(\.id) == ["20", "30"] && page.hasMore)
+        #expect(try await search(Self.files, AuditQuery(name: "Decrypt")).events.map(\.id) == ["30", "60"])
+    }
+
+    @Test func `what is dated back does not hide calls that were recorded before it`() async throws {
+        #expect(try await search(Self.files, AuditQuery(from: "2027-01-13")).events.map(\.id) == ["1", "20", "30"])
+    }
+
+    @Test func `files of days that are not asked for are not opened`() async throws {
+        try await withTemporaryDirectory { directory in
+            // A directory in the place of a file cannot be read.
+            let unreadable = directory.appendingPathComponent("audit-2027-01-12-00000000000000000000.jsonl")
+            try FileManager.default.createDirectory(at: unreadable, withIntermediateDirectories: true)
+            for (name, text) in Self.files {
+                try Data(text.utf8).write(to: directory.appendingPathComponent(name))
+            }
+            let trail = AuditTrail(AuditFiles(directory: directory))
+            let account = try #require(AccountID("111122223333"))
+            let region = try #require(Region("eu-central-1"))
+            let found = try await trail.search(
+                AuditQuery(from: "2027-01-13"), account: account, region: region, limit: 100, days: 0, now: Self.now)
+            #expect(found.events.count == 3)
+            await #expect(throws: AuditFailure.self) {
+                try await trail.search(
+                    AuditQuery(), account: account, region: region, limit: 100, days: 0, now: Self.now)
+            }
+        }
     }
 }

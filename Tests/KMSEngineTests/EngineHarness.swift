@@ -18,22 +18,23 @@ final class EngineHarness: Sendable {
     let directory: URL
     let engine: Engine
     private let store: SQLiteStore
-    private let audit: AuditLog
 
     init(
-        in directory: URL, randomness: any RandomSource = SystemRandomness(), quotas: QuotaSettings = QuotaSettings()
+        in directory: URL, randomness: any RandomSource = SystemRandomness(), quotas: QuotaSettings = QuotaSettings(),
+        audit: AuditConfiguration = AuditConfiguration()
     ) async throws {
         self.directory = directory
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         let seal = FileSeal(path: directory.appendingPathComponent("root.key").path)
         if !seal.exists { try seal.create() }
         store = try await SQLiteStore.open(in: directory.path)
-        audit = try AuditLog(directory: directory.appendingPathComponent("audit"))
         var configuration = EngineConfiguration()
+        configuration.audit = audit
         configuration.isClockControllable = true
         configuration.quotas = quotas
         engine = try await Engine(
-            store: store, rootKey: try seal.open(), randomness: randomness, audit: audit, configuration: configuration,
+            store: store, rootKey: try seal.open(), randomness: randomness,
+            auditDirectory: directory.appendingPathComponent("audit"), configuration: configuration,
             logger: Logger(label: "test")
         )
         let account = try #require(Self.account)
@@ -48,13 +49,15 @@ final class EngineHarness: Sendable {
     ///
     /// - Parameter crashing: Whether what is left to do at the end is left undone.
     func close(crashing: Bool = false) async throws {
-        if !crashing { await engine.housekeeping.flush() }
-        audit.close()
+        if crashing { engine.audit.close() } else { await engine.finish() }
         try await store.close()
     }
 
     /// Lets nothing into the audit log any more, as if the process ended before each record.
-    func stopRecording() { audit.close() }
+    func stopRecording() { engine.audit.close() }
+
+    /// Verifies the audit log, which an engine may be writing.
+    func verifyAudit() throws -> AuditReport { try engine.auditVerification.run() }
 
     /// Sends a signed request through the pipeline.
     func call(_ operation: OperationName, _ body: String, in region: String = EngineHarness.region) async -> Answer {
@@ -78,9 +81,11 @@ final class EngineHarness: Sendable {
         try await call(.createKey, body).string("KeyMetadata", "KeyId")
     }
 
-    /// The lines of the audit log.
+    /// The records of the audit log, the oldest first.
     func auditRecords() throws -> [JSONObject] {
-        let text = try Data(contentsOf: directory.appendingPathComponent("audit/audit.jsonl"))
+        let audit = directory.appendingPathComponent("audit")
+        let names = try FileManager.default.contentsOfDirectory(atPath: audit.path).sorted()
+        let text = try names.reduce(into: Data()) { $0 += try Data(contentsOf: audit.appendingPathComponent($1)) }
         return try text.split(separator: 0x0A).map { line in
             guard case .object(let object) = try JSONParser.parse(line) else { throw JSONFailure.syntax(offset: 0) }
             return object

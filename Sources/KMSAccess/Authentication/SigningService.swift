@@ -3,6 +3,7 @@ package enum SigningService: Sendable, Equatable {
     case kms
     case sts
     case iam
+    case cloudTrail
     /// This server's own requests: moving the clock, explaining decisions.
     case administration
 
@@ -12,6 +13,7 @@ package enum SigningService: Sendable, Equatable {
         case .kms: "kms"
         case .sts: "sts"
         case .iam: "iam"
+        case .cloudTrail: "cloudtrail"
         case .administration: "chatelaine"
         }
     }

@@ -1,63 +1,116 @@
 package import Foundation
-import Glibc
+package import KMSCrypto
+package import Logging
 import Synchronization
 
-/// Why a record could not be kept; the text is for the log, not for callers.
-package struct AuditFailure: Error, Sendable, CustomStringConvertible {
-    package let description: String
-
-    package init(_ description: String) { self.description = description }
-}
-
-/// Keeps one line for each call, in the order in which they were handed over.
+/// Keeps one line for each call, each tied to the one before it, in the order in which they were handed over.
 ///
 /// Whoever hands a line over writes it at once: that copies a kilobyte into the system's cache, in less time than waking
 /// another thread would take. A line that must survive a power cut is then waited for: a thread of its own syncs the file
-/// once for all that wait. The others are on the disk with the next sync.
+/// once for all that wait. The others are on the disk a second later. The same thread begins new files and removes old ones.
 package final class AuditLog: Sendable {
+    /// When a record has to be on the disk.
+    package enum Durability: Sendable {
+        /// Before `append` returns.
+        case now
+        /// When the operator wants it.
+        case byPolicy
+        /// A second later at the latest, whatever the operator wants: the time that a sync takes would tell something.
+        case later
+    }
+
     private typealias Waiter = CheckedContinuation<Result<Void, AuditFailure>, Never>
 
     private struct Pending {
         var waiters: [Waiter] = []
+        /// Those who cannot write before there is another file.
+        var writers: [CheckedContinuation<Void, Never>] = []
         var isClosed = false
     }
 
-    /// Where the file is.
-    let url: URL
+    /// How long a record that nobody waits for is not on the disk, in seconds.
+    private static let tick = 1
+
+    let files: AuditFiles
+    let chain: AuditChain
+    let configuration: AuditConfiguration
+    let clock: any Clock
+    let logger: Logger
     /// Held while a line is written, so that lines stand one behind the other; not while the file is synced.
-    private let file: Mutex<Int32>
+    let tail: Mutex<AuditTail>
+    /// The last record that is on the disk.
+    private let durable: Mutex<ChainLink>
     private let pending = Mutex(Pending())
+    /// Whether the last record could not be written.
+    private let isFailing = Atomic(false)
     private let metrics: Metrics
     private let signal = DispatchSemaphore(value: 0)
     private let closed = DispatchSemaphore(value: 0)
 
-    /// Opens or creates the file `audit.jsonl` in `directory`, which is created when missing, both for the owner only.
+    /// Opens or begins the log in `directory`, which is created when missing; all of it is for the owner only.
     ///
+    /// A log whose end is not what `note` says is not refused: the server has to start after a disk was restored. What is
+    /// wrong is logged, and recorded as an event of the log itself; the numbers of records that are missing are not given again.
+    ///
+    /// - Parameter note: What is known of the log from before.
     /// - Throws: ``AuditFailure`` when that cannot be done.
-    package init(directory: URL, metrics: Metrics = Metrics()) throws(AuditFailure) {
-        self.metrics = metrics
-        url = directory.appendingPathComponent("audit.jsonl")
-        let path = url.path
-        guard mkdir(directory.path, 0o700) == 0 || errno == EEXIST else {
-            throw .system("create the directory \(directory.path)")
+    package init(
+        directory: URL, chain: AuditChain, note: KnownLog, configuration: AuditConfiguration = AuditConfiguration(),
+        clock: any Clock, metrics: Metrics = Metrics(), logger: Logger
+    ) throws(AuditFailure) {
+        files = AuditFiles(directory: directory)
+        let today = UTCTime.day(of: clock.now)
+        let opened = try AuditOpening(files, note: note, today: today, sizeLimit: configuration.fileSize).open()
+        var tail = opened.tail
+        if let discrepancy = opened.discrepancy {
+            logger.critical("The audit log is not whole", metadata: ["reason": "\(discrepancy.reason)"])
+            let event = AuditLogEvent.discrepancy(discrepancy, at: clock.now)
+            // The file may be one of yesterday, which the event would be in.
+            _ = try tail.append(UnchainedRecords(event.line()), on: opened.day, with: chain)
         }
-        let descriptor = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .system("open \(path)") }
-        guard Self.dropHalfLine(at: descriptor) else { throw .system("read or shorten \(path)") }
-        file = Mutex(descriptor)
-        let thread = Thread { [self] in syncUntilClosed() }
+        try tail.file?.sync()
+        try files.sync()
+        durable = Mutex(tail.head)
+        self.tail = Mutex(tail)
+        self.chain = chain
+        self.configuration = configuration
+        self.clock = clock
+        self.metrics = metrics
+        self.logger = logger
+        let thread = Thread { [self] in workUntilClosed() }
         thread.name = "audit"
         thread.start()
     }
 
-    /// Keeps `line`, and returns once it is in the file; with `durably`, once it would survive a power cut.
+    /// Keeps `lines`, objects of JSON with a line feed behind each, and returns once they are in the file, and on the disk if
+    /// they have to be.
     ///
-    /// - Throws: ``AuditFailure`` when it could not be written: then the call that it records must not be answered as done.
-    package func append(_ line: [UInt8], durably: Bool) async throws(AuditFailure) {
-        try metered(metrics.auditAppends) { () throws(AuditFailure) in
-            try file.withLock { file throws(AuditFailure) in try Self.write(line, to: file) }
+    /// - Throws: ``AuditFailure`` when they could not be written: then the call that they record must not be answered as done.
+    package func append(_ lines: [UInt8], _ durability: Durability = .byPolicy) async throws(AuditFailure) {
+        // Hashed before the lock is taken, where others would wait for it.
+        let records = UnchainedRecords(lines)
+        while true {
+            let today = UTCTime.day(of: clock.now)
+            let isWritten = try metrics.auditAppends.measure { () throws(AuditFailure) in
+                try tail.withLock { tail throws(AuditFailure) in
+                    try tail.append(records, on: today, with: chain)
+                }
+            }
+            if isWritten { break }
+            await anotherFile()
         }
-        guard durably else { return }
+        noteSuccess()
+        switch durability {
+        case .now: try await sync()
+        case .byPolicy: if configuration.sync == .everyGroup { try await sync() }
+        case .later: break
+        }
+    }
+
+    /// Returns once everything that was written before is on the disk.
+    ///
+    /// - Throws: ``AuditFailure``.
+    package func sync() async throws(AuditFailure) {
         let result = await withCheckedContinuation { (waiter: Waiter) in
             let isClosed = pending.withLock { pending in
                 if !pending.isClosed { pending.waiters.append(waiter) }
@@ -68,22 +121,33 @@ package final class AuditLog: Sendable {
         try result.get()
     }
 
-    /// Finds out, after a failure, whether there is room again beside the file and the disk takes it; that waits for the disk.
-    ///
-    /// - Throws: ``AuditFailure``.
-    func probe() throws(AuditFailure) {
-        guard file.withLock({ $0 >= 0 }) else { throw .closed }
-        let path = url.deletingLastPathComponent().appendingPathComponent(".probe").path
-        let probe = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard probe >= 0 else { throw .system("create a file beside the audit log") }
-        defer {
-            _ = Glibc.close(probe)
-            unlink(path)
+    private func anotherFile() async {
+        await withCheckedContinuation { writer in
+            let isClosed = pending.withLock { pending in
+                if !pending.isClosed { pending.writers.append(writer) }
+                return pending.isClosed
+            }
+            if isClosed { writer.resume() } else { signal.signal() }
         }
-        let piece = [UInt8](repeating: 0, count: 65_536)
-        try Self.write(piece, to: probe)
-        guard fdatasync(probe) == 0 else { throw .system("sync a file beside the audit log") }
     }
+
+    /// Says in the server's log that a request could not be recorded; of those that follow nothing more is said until one can.
+    ///
+    /// - Parameter requestID: That of the first one that is refused.
+    func report(_ failure: AuditFailure, of requestID: String?) {
+        guard !isFailing.exchange(true, ordering: .relaxed) else { return }
+        logger.critical(
+            "The audit log cannot be written; until it can, requests are refused",
+            metadata: ["request-id": "\(requestID ?? "")", "reason": "\(failure)"])
+    }
+
+    private func noteSuccess() {
+        guard isFailing.load(ordering: .relaxed), isFailing.exchange(false, ordering: .relaxed) else { return }
+        logger.notice("The audit log can be written again")
+    }
+
+    /// The last record that would survive a power cut.
+    package var durableHead: ChainLink { durable.withLock { $0 } }
 
     /// Syncs the file and closes it.
     ///
@@ -96,98 +160,50 @@ package final class AuditLog: Sendable {
         guard !wasClosed else { return }
         signal.signal()
         closed.wait()
-        file.withLock { file in
-            fdatasync(file)
-            _ = Glibc.close(file)
-            file = -1
-        }
     }
 
-    private func syncUntilClosed() {
+    // MARK: Thread
+
+    private func workUntilClosed() {
+        var dayOfRemoval = 0
         while true {
-            signal.wait()
+            let isTick = signal.wait(timeout: .now() + .seconds(Self.tick)) == .timedOut
             let group = pending.withLock { pending in
-                defer { pending.waiters.removeAll(keepingCapacity: true) }
+                defer { (pending.waiters, pending.writers) = ([], []) }
                 return pending
             }
-            if !group.waiters.isEmpty {
-                let descriptor = file.withLock { $0 }
-                let result = Result { () throws(AuditFailure) in
-                    try metered(metrics.auditSyncs) { () throws(AuditFailure) in
-                        guard fdatasync(descriptor) == 0 else { throw .system("sync the audit log") }
-                    }
-                }
+            if !group.writers.isEmpty {
+                rotate()
+                for writer in group.writers { writer.resume() }
+            }
+            if isTick || group.isClosed || !group.waiters.isEmpty {
+                let result = makeDurable()
                 for waiter in group.waiters { waiter.resume(returning: result) }
             }
             guard !group.isClosed else { break }
+            let today = UTCTime.day(of: clock.now)
+            if dayOfRemoval != today {
+                dayOfRemoval = today
+                removeOldFiles(on: today)
+            }
         }
+        tail.withLock { $0.close() }
         closed.signal()
     }
 
-    private func metered(
-        _ metrics: DurabilityMetrics, _ work: () throws(AuditFailure) -> Void
-    ) throws(AuditFailure) {
-        let watch = Stopwatch()
+    func makeDurable() -> Result<Void, AuditFailure> {
+        let (file, head) = tail.withLock { ($0.file, $0.head) }
+        guard head != durableHead else { return .success(()) }
         do throws(AuditFailure) {
-            try work()
-            metrics.succeeded(watch)
+            try metrics.auditSyncs.measure { () throws(AuditFailure) in try file?.sync() }
         } catch {
-            metrics.failed()
-            throw error
+            // What the system could not write it may have forgotten: nobody is told that a record is kept until it can.
+            tail.withLock { $0.failure = error }
+            logger.critical("The audit log cannot be synced", metadata: ["reason": "\(error)"])
+            return .failure(error)
         }
-    }
-
-    // MARK: File
-
-    private static func write(_ line: [UInt8], to file: Int32) throws(AuditFailure) {
-        guard file >= 0 else { throw .closed }
-        var position = 0
-        while position < line.count {
-            let count = line.withUnsafeBytes {
-                Glibc.write(file, $0.baseAddress?.advanced(by: position), $0.count - position)
-            }
-            if count >= 0 {
-                position += count
-            } else if errno != EINTR {
-                let failure = AuditFailure.system("write to the audit log")
-                // What was written of the line must not stand before the next one.
-                let end = lseek(file, 0, SEEK_END)
-                if position > 0, end >= position { ftruncate(file, end - position) }
-                throw failure
-            }
-        }
-    }
-
-    /// Takes away a line that a crash cut off.
-    ///
-    /// It is of a call that was not answered, or the store still has all of it; after a power cut it can be of one that
-    /// needed no sync. Where the file may not be shortened, the line is ended, so that the next record stands alone.
-    ///
-    /// - Returns: Whether the file now ends with a whole line; `errno` says why not.
-    private static func dropHalfLine(at file: Int32) -> Bool {
-        let size = lseek(file, 0, SEEK_END)
-        guard size >= 0 else { return false }
-        var end = size
-        var piece = [UInt8](repeating: 0, count: 4096)
-        while end > 0 {
-            let count = Int(min(end, off_t(piece.count)))
-            guard pread(file, &piece, count, end - off_t(count)) == count else { return false }
-            if let last = piece[..<count].lastIndex(of: 0x0A) {
-                end -= off_t(count - last - 1)
-                break
-            }
-            end -= off_t(count)
-        }
-        if end == size || ftruncate(file, end) == 0 { return true }
-        var lineFeed: UInt8 = 0x0A
-        return Glibc.write(file, &lineFeed, 1) == 1
-    }
-}
-
-extension AuditFailure {
-    fileprivate static let closed = AuditFailure("The audit log is closed.")
-
-    fileprivate static func system(_ attempt: String) -> AuditFailure {
-        AuditFailure("Cannot \(attempt): \(String(cString: strerror(errno)))")
+        tail.withLock { $0.failure = nil }
+        durable.withLock { $0 = head }
+        return .success(())
     }
 }

@@ -1,40 +1,96 @@
 import KMSModel
+import KMSStore
 import Synchronization
 
 /// Brings the records of changes from the store, where each is kept by its change's own transaction, into the audit log.
 ///
-/// So a change has its record also when the process ends between the two: the next start writes what is still kept. Later
-/// changes tell the store what the log has, as they are written anyway. What a crash prevents them from telling comes into
-/// the log a second time, with the same identifiers.
+/// So a change has its record also when the process ends between the two, or the log cannot be written: what is still kept
+/// is written by the next change, which is refused as long as that fails, or as soon as the disk lets it, or at the next
+/// start. Later changes tell the store what the log has, as they are written anyway. What a crash prevents them from telling
+/// comes into the log a second time, with the same identifiers.
 final class AuditOutbox: Sendable {
+    private struct State {
+        /// What the log has and the store still keeps, by the identifiers of the first records.
+        var written: [String] = []
+        /// What the store keeps and the log does not have, because it could not be written.
+        var unwritten: [KeptAuditLines] = []
+        /// The last record of which the store was told that it is on the disk.
+        var noted: UInt64
+    }
+
     private let log: AuditLog
-    /// What the log has and the store still keeps, by the identifiers of the first records.
-    private let written = Mutex<[String]>([])
+    private let state: Mutex<State>
 
-    init(_ log: AuditLog) { self.log = log }
-
-    /// Whether the log has something that the store need no longer keep.
-    var hasWritten: Bool { written.withLock { !$0.isEmpty } }
+    /// - Parameter known: What the store knows of the log.
+    init(_ log: AuditLog, known: KnownLog) {
+        self.log = log
+        let noted: UInt64 = if case .record(let link) = known { link.sequence } else { 0 }
+        state = Mutex(State(noted: noted))
+    }
 
     /// Writes lines that the store keeps, and returns once they would survive a power cut.
     ///
-    /// - Throws: ``AuditFailure``; the next start tries again.
+    /// - Throws: ``AuditFailure``; they are tried again.
     func write(_ kept: [KeptAuditLines]) async throws(AuditFailure) {
         guard !kept.isEmpty else { return }
-        try await log.append(kept.flatMap(\.lines), durably: true)
-        written.withLock { $0 += kept.map(\.eventID) }
+        do throws(AuditFailure) {
+            try await log.append(kept.flatMap(\.lines), .now)
+        } catch {
+            state.withLock { $0.unwritten += kept }
+            throw error
+        }
+        state.withLock { $0.written += kept.map(\.eventID) }
     }
 
-    /// Hands over what the store is about to forget.
-    func takeWritten() -> [String] {
-        written.withLock { written in
-            defer { written.removeAll(keepingCapacity: true) }
-            return written
+    /// Writes what could not be written before, if there is such.
+    ///
+    /// - Throws: ``AuditFailure`` when it still cannot.
+    func writeRest() async throws(AuditFailure) {
+        let rest = state.withLock { state in
+            defer { state.unwritten = [] }
+            return state.unwritten
+        }
+        try await write(rest)
+    }
+
+    // MARK: What the store is told
+
+    /// What a transaction tells the store beside its change.
+    struct Bookkeeping {
+        fileprivate let written: [String]
+        fileprivate let head: ChainLink?
+        /// The steps of the transaction.
+        let mutations: [Mutation]
+    }
+
+    /// Whether there is something to tell the store.
+    var hasNews: Bool {
+        let head = log.durableHead.sequence
+        return state.withLock { !$0.written.isEmpty || $0.noted < head }
+    }
+
+    /// Hands over what the store is about to be told.
+    func takeNews() -> Bookkeeping {
+        let head = log.durableHead
+        return state.withLock { state in
+            let isFurther = state.noted < head.sequence
+            let written = state.written
+            (state.written, state.noted) = ([], max(state.noted, head.sequence))
+            let note =
+                isFurther ? [Mutation.noteSetting(AuditAnchor.setting, AuditAnchor.note(head, with: log.chain))] : []
+            return Bookkeeping(
+                written: written, head: isFurther ? head : nil, mutations: written.map(Mutation.forgetAuditLines) + note
+            )
         }
     }
 
-    /// Takes back what the store did not forget.
-    func putBack(_ eventIDs: [String]) { written.withLock { $0 += eventIDs } }
+    /// Takes back what the store was not told.
+    func putBack(_ news: Bookkeeping) {
+        state.withLock { state in
+            state.written += news.written
+            if let head = news.head { state.noted = min(state.noted, head.sequence - 1) }
+        }
+    }
 }
 
 extension KeptAuditLines {

@@ -8,7 +8,7 @@ package import KMSModel
 /// Source: AWS CloudTrail User Guide, "CloudTrail record contents".
 package struct AuditRecord: Sendable {
     /// The version of the record's shape.
-    private static let eventVersion = "1.11"
+    static let eventVersion = "1.11"
     /// The longest user agent that is kept, in bytes (CloudTrail: 1 KB).
     private static let longestUserAgent = 1024
 

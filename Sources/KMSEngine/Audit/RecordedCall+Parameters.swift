@@ -49,7 +49,7 @@ extension AuditRecord.ResponseElements {
 
 extension JSONObject.Member {
     /// The members that hold a time; records show it as text, not as a number.
-    private static let times: Set<String> = ["creationDate", "deletionDate", "validTo"]
+    private static let times: Set<String> = ["creationDate", "deletionDate", "validTo", "startTime", "endTime"]
     /// What has a date with a year of four digits, in seconds since 1970; a request may ask for any number.
     private static let datedSeconds = 0..<253_402_300_800.0
 

@@ -34,19 +34,24 @@ struct AuditSearch {
         firstDay = findings.counts.first?.date
     }
 
-    /// Looks at whole lines, the last one first.
-    mutating func look(at lines: ArraySlice<UInt8>) {
-        for line in lines.split(separator: 0x0A).reversed() where !isDone {
-            // Most lines are ruled out without being read as JSON.
-            guard line.contains(accountMark), key.map(line.contains) ?? true,
-                case .object(let record)? = try? JSONParser.parse(line)
-            else { continue }
-            look(at: AuditEvent(record))
-        }
+    /// Looks at a line; those of later records came before.
+    mutating func look(at line: ArraySlice<UInt8>) {
+        // Most lines are ruled out without being read as JSON.
+        guard line.contains(bytes: accountMark), key.map(line.contains(bytes:)) ?? true,
+            case .object(let record)? = try? JSONParser.parse(line)
+        else { return }
+        look(at: AuditEvent(record))
+    }
+
+    /// Whether nothing of this day, which is counted from 1970-01-01, or of an earlier one can be of use.
+    func isDone(with day: Int) -> Bool {
+        let earliest = query.from.map { String($0.prefix(10)) } ?? (findings.hasMore || limit == 0 ? firstDay : nil)
+        return isDone || earliest.map { UTCTime(day: day).date < $0 } ?? false
     }
 
     private mutating func look(at event: AuditEvent) {
-        if let from = query.from, event.time < from { isDone = true }
+        // What was due while the server was off is dated back, so that earlier lines can be of later calls.
+        if let from = query.from, event.time < from, !event.isServiceEvent { isDone = true }
         if findings.hasMore || limit == 0, firstDay.map({ event.time < $0 }) ?? false { isDone = true }
         guard !isDone, admits(event) else { return }
         if skipped < query.skip {
@@ -72,6 +77,7 @@ struct AuditSearch {
         }
         if let name = query.name, !event.name.lowercased().hasPrefix(name.lowercased()) { return false }
         if let key = query.key, !event.resources.contains(where: { $0.contains(key) }) { return false }
+        if let from = query.from, event.time < from { return false }
         // The last day is included.
         if let to = query.to, event.time.prefix(to.count) > to { return false }
         if let until = query.until, event.time > until { return false }
@@ -86,6 +92,9 @@ struct AuditSearch {
 }
 
 extension AuditEvent {
+    /// Whether it happened by itself, and is dated when it was due.
+    var isServiceEvent: Bool { record.text("eventType") == "AwsServiceEvent" }
+
     /// Whether it is of cryptography with a key.
     var isUse: Bool {
         OperationName.named(name).flatMap(Catalogue.operation)?.description.usage != nil
@@ -106,22 +115,5 @@ extension AuditEvent {
         id = record.text("eventID") ?? ""
         resources = record.objects("resources").compactMap { $0.text("ARN") }
         self.record = record
-    }
-}
-
-extension ArraySlice<UInt8> {
-    /// Whether `other`, which is not empty, stands somewhere in it.
-    fileprivate func contains(_ other: [UInt8]) -> Bool {
-        guard let first = other.first else { return true }
-        return withUnsafeBufferPointer { bytes in
-            var start = 0
-            while bytes.count - start >= other.count,
-                let place = bytes[start...].firstIndex(of: first), bytes.count - place >= other.count
-            {
-                if bytes[place..<place + other.count].elementsEqual(other) { return true }
-                start = place + 1
-            }
-            return false
-        }
     }
 }

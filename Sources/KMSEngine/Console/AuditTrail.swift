@@ -1,84 +1,14 @@
 package import Foundation
-import Glibc
 package import KMSModel
 import Synchronization
-
-/// What is looked for in the audit log; all of it has to be so.
-package struct AuditQuery: Sendable {
-    /// How a call ended.
-    package enum Outcome: String, Sendable {
-        case succeeded, denied, failed
-    }
-
-    /// A part of the caller's ARN.
-    var principal: String?
-    /// The operation, or its beginning.
-    var name: String?
-    /// The identifier or the ARN of a key that the call was about.
-    package var key: String?
-    /// The first day, or moment, as ISO 8601 writes it.
-    package var from: String?
-    /// The last day, or moment; all of it is included.
-    package var to: String?
-    var outcome: Outcome?
-    /// Nothing later than this moment, so that pages of a search stay what they were while the log grows.
-    var until: String?
-    /// How many records are passed over.
-    var skip: Int
-    /// Whether what only looks at keys is left out.
-    var omitsReads: Bool
-    /// Whether only the use of keys is counted, and not what administers or looks at them.
-    var countsUseOnly: Bool
-
-    package init(
-        principal: String? = nil, name: String? = nil, key: String? = nil, from: String? = nil, to: String? = nil,
-        outcome: Outcome? = nil, until: String? = nil, skip: Int = 0, omitsReads: Bool = false,
-        countsUseOnly: Bool = false
-    ) {
-        self.until = until
-        self.skip = skip
-        self.omitsReads = omitsReads
-        self.countsUseOnly = countsUseOnly
-        self.principal = principal
-        self.name = name
-        self.key = key
-        self.from = from
-        self.to = to
-        self.outcome = outcome
-    }
-}
-
-/// One record of the audit log.
-package struct AuditEvent: Sendable {
-    /// `yyyy-MM-ddTHH:mm:ssZ`.
-    package let time: String
-    /// The operation.
-    package let name: String
-    /// The service, as CloudTrail names it.
-    package let source: String
-    /// The caller's ARN, or the service or account that stands in its place.
-    package let principal: String
-    /// Why the call failed; nil after a success.
-    package let errorCode: String?
-    /// The sentence of the refusal.
-    package let errorMessage: String?
-    /// The ARNs that the call was about.
-    package let resources: [String]
-    /// Where the call came from.
-    package let address: String
-    /// The record's own identifier.
-    package let id: String
-    /// All of the record.
-    package let record: JSONObject
-}
 
 /// Reads the audit log backwards, the newest record first.
 ///
 /// It reads no more than a bounded part of the log, on a thread of its own, one reader at a time: a search makes nobody wait
 /// but other searches.
 package final class AuditTrail: Sendable {
-    /// How much of the log one search reads at most, and how much at once, in bytes.
-    private static let (mostBytes, pieceSize) = (64 << 20, 1 << 20)
+    /// How much of the log one search reads at most, in bytes.
+    private static let mostBytes = 64 << 20
 
     /// What a search found.
     package struct Findings: Sendable {
@@ -106,11 +36,11 @@ package final class AuditTrail: Sendable {
     private static let mostWaiting = 8
 
     private let waiting = Mutex(0)
-    private let file: URL
+    private let files: AuditFiles
     private let readers = DispatchQueue(label: "audit-trail")
 
-    /// - Parameter file: The log that `AuditLog` writes.
-    package init(file: URL) { self.file = file }
+    /// - Parameter files: The log that `AuditLog` writes.
+    package init(_ files: AuditFiles) { self.files = files }
 
     /// Searches the records of an account in a region.
     ///
@@ -122,6 +52,30 @@ package final class AuditTrail: Sendable {
         _ query: AuditQuery, account: AccountID, region: Region, limit: Int, days: Int, now: Date
     ) async throws(AuditFailure) -> Findings {
         let search = AuditSearch(query, account: account, region: region, limit: limit, days: days, now: now)
+        return try await read { files throws(AuditFailure) in
+            var search = search
+            let end = try files.readBackwards(
+                .init(mostBytes: Self.mostBytes), while: { !search.isDone(with: $0) }
+            ) { line, _ in
+                search.look(at: line)
+                return !search.isDone
+            }
+            search.findings.isCut = end != .complete
+            return search.findings
+        }
+    }
+
+    /// Finds the events that are asked for by LookupEvents, from where the page before ended.
+    ///
+    /// - Throws: ``AuditFailure`` when the log cannot be read, or too many others wait to read it.
+    func look(up lookup: EventLookup) async throws(AuditFailure) -> EventLookup.Page {
+        try await read { files throws(AuditFailure) in try lookup.page(of: files) }
+    }
+
+    /// Reads the log on the thread of its own, after those who came before.
+    private func read<Result: Sendable>(
+        _ body: @escaping @Sendable (AuditFiles) throws(AuditFailure) -> Result
+    ) async throws(AuditFailure) -> Result {
         let isAdmitted = waiting.withLock { waiting in
             guard waiting < Self.mostWaiting else { return false }
             waiting += 1
@@ -129,40 +83,12 @@ package final class AuditTrail: Sendable {
         }
         guard isAdmitted else { throw AuditFailure("Too many searches of the audit log are waiting.") }
         defer { waiting.withLock { $0 -= 1 } }
-        let result: Result<Findings, AuditFailure> = await withCheckedContinuation { continuation in
-            readers.async { [file] in
-                continuation.resume(returning: Result { () throws(AuditFailure) in try Self.read(file, for: search) })
+        let result: Swift.Result<Result, AuditFailure> = await withCheckedContinuation { continuation in
+            readers.async { [files] in
+                continuation.resume(
+                    returning: Swift.Result { () throws(AuditFailure) in try body(files) })
             }
         }
         return try result.get()
-    }
-
-    private static func read(_ file: URL, for search: AuditSearch) throws(AuditFailure) -> Findings {
-        let descriptor = open(file.path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw AuditFailure("Cannot open the audit log to read it.") }
-        defer { close(descriptor) }
-        var search = search
-        var end = lseek(descriptor, 0, SEEK_END)
-        var read = 0
-        /// What stands before the first line feed of the piece that was read last.
-        var rest: [UInt8] = []
-        while end > 0, !search.isDone {
-            guard read < mostBytes else {
-                search.findings.isCut = true
-                break
-            }
-            let count = Int(min(end, off_t(pieceSize)))
-            var piece = [UInt8](repeating: 0, count: count)
-            guard pread(descriptor, &piece, count, end - off_t(count)) == count else {
-                throw AuditFailure("Cannot read the audit log.")
-            }
-            end -= off_t(count)
-            read += count
-            piece += rest
-            let first = end == 0 ? 0 : (piece.firstIndex(of: 0x0A).map { $0 + 1 } ?? piece.count)
-            rest = Array(piece[..<first])
-            search.look(at: piece[first...])
-        }
-        return search.findings
     }
 }

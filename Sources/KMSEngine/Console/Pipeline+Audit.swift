@@ -3,9 +3,6 @@ import KMSIdentity
 package import KMSModel
 
 extension Pipeline {
-    /// What policies are asked before the log is read.
-    private static let lookUp: ActionName = "cloudtrail:LookupEvents"
-
     /// Searches the audit log of the caller's account and region, and keeps a record of that.
     ///
     /// - Parameters:
@@ -21,8 +18,7 @@ extension Pipeline {
         let refusal =
             isThrottled
             ? KMSError(.throttling, "Rate exceeded") : refusal(of: caller, client, doing: Self.lookUp, to: "*")
-        try await keepRecord(
-            of: "LookupEvents", at: "cloudtrail.amazonaws.com", refusal, caller, client, requestID)
+        try await keepRecord(of: "LookupEvents", at: Self.cloudTrail, refusal, caller, client, requestID)
         do throws(AuditFailure) {
             return try await trail.search(
                 query, account: caller.principal.account, region: caller.region, limit: limit, days: days,

@@ -32,11 +32,7 @@ extension Pipeline {
             account: caller.principal.account, origin: .call(caller, client: client, requestID: requestID))
         record.showsResources = false
         record.outcome = refusal.map(AuditRecord.Failure.init)
-        do throws(AuditFailure) {
-            try await audit.append(record.line(), durably: false)
-        } catch {
-            throw KMSError(.kmsInternal, "The request could not be recorded.")
-        }
+        try await keep(record)
         if let refusal { throw refusal }
     }
 }

@@ -53,11 +53,7 @@ extension Pipeline {
             record.outcome = AuditRecord.Failure(error)
             result = .failure(error)
         }
-        do throws(AuditFailure) {
-            try await audit.append(record.line(), durably: false)
-        } catch {
-            throw KMSError(.kmsInternal, "The request could not be recorded.")
-        }
+        try await keep(record)
         return try result.get()
     }
 

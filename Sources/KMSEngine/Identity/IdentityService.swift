@@ -209,18 +209,18 @@ package struct IdentityService: Sendable {
     // MARK: Audit
 
     private func append(_ record: AuditRecord) async throws(QueryFailure) {
-        try await written(record.requestID ?? "") { () async throws(AuditFailure) in
-            try await audit.append(record.copies().flatMap { $0.line() }, durably: !record.isReadOnly)
+        try await written(record.requestID) { () async throws(AuditFailure) in
+            try await audit.append(record.copies().flatMap { $0.line() }, record.isReadOnly ? .byPolicy : .now)
         }
     }
 
-    private func written(_ requestID: String, _ write: () async throws(AuditFailure) -> Void) async throws(QueryFailure)
-    {
+    private func written(
+        _ requestID: String?, _ write: () async throws(AuditFailure) -> Void
+    ) async throws(QueryFailure) {
         do throws(AuditFailure) {
             try await write()
         } catch {
-            logger.critical(
-                "The audit log cannot be written", metadata: ["request-id": "\(requestID)", "reason": "\(error)"])
+            audit.report(error, of: requestID)
             throw .unavailable
         }
     }

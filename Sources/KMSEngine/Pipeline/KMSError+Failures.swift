@@ -3,6 +3,9 @@ package import KMSModel
 import KMSStore
 
 extension KMSError {
+    /// What a caller may learn of an audit log that cannot be written.
+    init(_ failure: AuditFailure) { self.init(.kmsInternal, "The request could not be recorded.") }
+
     /// What a caller may learn of a failing store.
     init(_ failure: StoreError) {
         switch failure {

@@ -37,7 +37,7 @@ package struct Pipeline: Sendable {
     let trail: AuditTrail
     private let outbox: AuditOutbox
     let clock: any Clock
-    private let metrics: Metrics
+    let metrics: Metrics
     private let logger: Logger
 
     init(
@@ -59,7 +59,7 @@ package struct Pipeline: Sendable {
         self.journal = journal
         self.managedKeys = managedKeys
         self.audit = audit
-        trail = AuditTrail(file: audit.url)
+        trail = AuditTrail(audit.files)
         self.outbox = outbox
         self.clock = clock
         self.metrics = metrics
@@ -121,12 +121,12 @@ package struct Pipeline: Sendable {
             if let kept = call.kept {
                 try await outbox.write([kept])
             } else {
-                try await audit.append(call.records.flatMap { $0.line() }, durably: !call.record.isReadOnly)
+                try await audit.append(
+                    call.records.flatMap { $0.line() }, call.record.isReadOnly ? .byPolicy : .now)
             }
         } catch {
-            logger.critical(
-                "The audit log cannot be written", metadata: ["request-id": "\(requestID)", "reason": "\(error)"])
-            return .failure(KMSError(.kmsInternal, "The request could not be recorded."))
+            audit.report(error, of: requestID)
+            return .failure(KMSError(error))
         }
         return result
     }

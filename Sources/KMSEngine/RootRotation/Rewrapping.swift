@@ -15,8 +15,10 @@ struct Rewrapping: Sendable {
     let ledger: Ledger
     let turns: ChangeTurns
     let keyring: Keyring
+    /// The stored key of the audit log.
+    let auditKey: StoredAuditKey
 
-    /// How many keys and accounts there are to look at.
+    /// How many keys and accounts there are to look at; the key of the audit log beside them takes no time.
     var extent: Int { directory.keyCount + identities.accounts.count }
 
     /// Looks at everything once, and wraps what is not under the current root key.
@@ -46,7 +48,7 @@ struct Rewrapping: Sendable {
             seen += 1
             await onProgress(seen)
         }
-        return renewed
+        return try await renewed + auditKey.renew(with: keyring, in: ledger)
     }
 
     private func checkForEnd() throws {

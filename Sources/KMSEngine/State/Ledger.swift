@@ -21,26 +21,30 @@ package struct Ledger: Sendable {
     /// Commits `change` and lets every later request see it.
     ///
     /// - Parameter lines: What the audit log is to say of it, which the caller writes there afterwards.
-    /// - Throws: ``StoreError``; after `conflict` nothing was written and nothing is different for anybody.
+    /// - Throws: ``StoreError``; after `conflict` nothing was written and nothing is different for anybody. `unavailable` also
+    ///   when there are records of earlier changes that the audit log still does not take: then nothing more is changed.
     func commit(_ change: Change, keeping lines: KeptAuditLines? = nil) async throws(StoreError) {
+        if lines != nil {
+            do throws(AuditFailure) { try await outbox.writeRest() } catch { throw .unavailable(error.description) }
+        }
         let snapshots = try snapshots(after: change)
-        let written = outbox.takeWritten()
-        let bookkeeping = (lines.map { [.keepAuditLines($0)] } ?? []) + written.map(Mutation.forgetAuditLines)
+        let news = outbox.takeNews()
+        let record = lines.map { [Mutation.keepAuditLines($0)] } ?? []
         do throws(StoreError) {
-            _ = try await store.commit(Change(change.mutations + bookkeeping))
+            _ = try await store.commit(Change(change.mutations + record + news.mutations))
         } catch {
-            outbox.putBack(written)
+            outbox.putBack(news)
             throw error
         }
         directory.publish(snapshots)
         publishRest(of: change)
     }
 
-    /// Lets the store forget the audit lines that the log has by now.
+    /// Tells the store how far the audit log is by now, and lets it forget the lines that are there.
     ///
     /// - Throws: ``StoreError``; a later change does it then.
-    package func forgetWrittenLines() async throws(StoreError) {
-        if outbox.hasWritten { try await commit(Change([])) }
+    package func noteAuditLog() async throws(StoreError) {
+        if outbox.hasNews { try await commit(Change([])) }
     }
 
     /// Puts what the store holds into memory, at start.

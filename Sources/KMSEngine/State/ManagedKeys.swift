@@ -93,7 +93,7 @@ package struct ManagedKeys: Sendable {
         do throws(AuditFailure) {
             if let record { try await outbox.write([record]) }
         } catch {
-            throw KMSError(.kmsInternal, "The request could not be recorded.")
+            throw KMSError(error)
         }
     }
 }

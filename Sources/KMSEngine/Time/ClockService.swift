@@ -1,7 +1,7 @@
 package import Foundation
 package import KMSAccess
 package import KMSModel
-package import KMSStore
+import KMSStore
 import ServiceLifecycle
 
 /// Moves the clock of a development server: `chatelaine clock advance`.
@@ -21,9 +21,9 @@ package actor ClockService {
 
     private let authenticator: Authenticator
     private let clock: ControllableClock
-    private let store: any Store
+    private let ledger: Ledger
+    private let outbox: AuditOutbox
     private let housekeeping: Housekeeping
-    private let audit: AuditLog
     /// The move that was asked for last.
     private var lastMove: Task<Result<Void, KMSError>, Never>?
 
@@ -35,15 +35,15 @@ package actor ClockService {
         let requestID: String
     }
 
-    package init(
-        authenticator: Authenticator, clock: ControllableClock, store: any Store, housekeeping: Housekeeping,
-        audit: AuditLog
+    init(
+        authenticator: Authenticator, clock: ControllableClock, ledger: Ledger, outbox: AuditOutbox,
+        housekeeping: Housekeeping
     ) {
         self.authenticator = authenticator
         self.clock = clock
-        self.store = store
+        self.ledger = ledger
+        self.outbox = outbox
         self.housekeeping = housekeeping
-        self.audit = audit
     }
 
     /// Moves the clock, does everything that is due by then, and answers the new time.
@@ -99,10 +99,12 @@ package actor ClockService {
             throw KMSError(.validation, "The clock cannot be moved beyond the year 8999.")
         }
         let lead = Int64(((clock.offset + move.seconds) * 1000).rounded())
+        let kept = KeptAuditLines([record(of: move)])
         do {
-            _ = try await store.commit(Change([.setSetting(Self.setting, Array(String(lead).utf8))]))
+            try await ledger.commit(
+                Change([.setSetting(Self.setting, Array(String(lead).utf8))]), keeping: kept)
             clock.advance(by: move.seconds)
-            try await record(move)
+            if let kept { try await outbox.write([kept]) }
         } catch {
             throw KMSError(.kmsInternal, "The clock could not be moved.")
         }
@@ -123,15 +125,16 @@ package actor ClockService {
         return seconds
     }
 
-    private func record(_ move: Move) async throws(AuditFailure) {
+    private func record(of move: Move) -> AuditRecord {
         let caller = move.caller
         var record = AuditRecord(
-            time: clock.now, eventSource: "chatelaine", eventName: "AdvanceClock", eventID: RequestID.make(),
+            time: clock.now.addingTimeInterval(move.seconds), eventSource: "chatelaine", eventName: "AdvanceClock",
+            eventID: RequestID.make(),
             region: caller.region, account: caller.principal.account,
             origin: .call(caller, client: move.client, requestID: move.requestID)
         )
         record.isReadOnly = false
         record.requestParameters = JSONObject(["seconds": .number("\(move.seconds)")])
-        try await audit.append(record.line(), durably: true)
+        return record
     }
 }

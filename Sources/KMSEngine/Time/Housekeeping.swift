@@ -53,6 +53,8 @@ package actor Housekeeping: Service {
             var looks = 0
             while !Task.isCancelled {
                 await self.doWhatIsDue()
+                // What is still not written stays where it is; the log itself says why.
+                try? await self.outbox.writeRest()
                 looks += 1
                 if looks.isMultiple(of: Self.looksBetweenFlushes) { await self.flush() }
                 try? await Task.sleep(for: self.interval)
@@ -65,9 +67,9 @@ package actor Housekeeping: Service {
     package func flush() async {
         await flushUse()
         do throws(StoreError) {
-            try await ledger.forgetWrittenLines()
+            try await ledger.noteAuditLog()
         } catch {
-            logger.error("Audit lines that were written are still kept", metadata: ["reason": "\(error)"])
+            logger.error("The store was not told how far the audit log is", metadata: ["reason": "\(error)"])
         }
     }
 

@@ -27,6 +27,43 @@ package struct UTCTime {
         year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
     }
 
+    /// The beginning of a day, which is counted from 1970-01-01.
+    init(day: Int) { self.init(Date(timeIntervalSince1970: Double(day) * 86_400)) }
+
+    /// The day of `date`, counted from 1970-01-01.
+    package static func day(of date: Date) -> Int {
+        Int(date.timeIntervalSince1970.rounded(.down)).flooredQuotient(by: 86_400)
+    }
+
+    /// The day of a date as `yyyy-MM-dd`, counted from 1970-01-01; nil for any other text.
+    static func day(ofDate text: String) -> Int? {
+        let numbers = text.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) ?? -1 }
+        guard numbers.count == 3, (0...9999).contains(numbers[0]), (1...12).contains(numbers[1]),
+            (1...31).contains(numbers[2])
+        else { return nil }
+        // The inverse of what the initializer does, which is asked whether there is such a date.
+        let year = numbers[1] <= 2 ? numbers[0] - 1 : numbers[0]
+        let monthFromMarch = (numbers[1] + 9) % 12
+        let era = year.flooredQuotient(by: 400)
+        let yearOfEra = year - era * 400
+        let dayOfYear = (153 * monthFromMarch + 2) / 5 + numbers[2] - 1
+        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+        let day = era * 146_097 + dayOfEra - 719_468
+        return UTCTime(day: day).date == text ? day : nil
+    }
+
+    /// The seconds since 1970 of a time as ``iso8601`` writes it; nil for any other text.
+    static func seconds(ofISO8601 text: String) -> Int? {
+        let parts = text.split(separator: "T", omittingEmptySubsequences: false)
+        guard parts.count == 2, let day = day(ofDate: String(parts[0])), parts[1].hasSuffix("Z") else { return nil }
+        let numbers = parts[1].dropLast().split(separator: ":", omittingEmptySubsequences: false).map { Int($0) ?? -1 }
+        guard numbers.count == 3, zip(numbers, [24, 60, 60]).allSatisfy({ (0..<$1).contains($0) }) else { return nil }
+        return day * 86_400 + numbers[0] * 3600 + numbers[1] * 60 + numbers[2]
+    }
+
+    /// `yyyy-MM-dd`.
+    package var date: String { String(iso8601.prefix(10)) }
+
     /// `yyyy-MM-ddTHH:mm:ssZ`.
     package var iso8601: String {
         var text: [UInt8] = []

@@ -67,6 +67,13 @@ package struct KMSError: Error, Sendable {
             "XksProxyVpcEndpointServiceInvalidConfigurationException"
         case xksProxyVpcEndpointServiceNotFound = "XksProxyVpcEndpointServiceNotFoundException"
 
+        // Of CloudTrail's LookupEvents.
+        case invalidEventCategory = "InvalidEventCategoryException"
+        case invalidLookupAttributes = "InvalidLookupAttributesException"
+        case invalidMaxResults = "InvalidMaxResultsException"
+        case invalidNextToken = "InvalidNextTokenException"
+        case invalidTimeRange = "InvalidTimeRangeException"
+
         // Common to AWS's JSON services.
         case accessDenied = "AccessDeniedException"
         case expiredToken = "ExpiredTokenException"

@@ -1,5 +1,7 @@
 import Foundation
 import KMSCrypto
+import KMSStore
+import KMSStoreSQLite
 import Logging
 import NIOPosix
 
@@ -9,6 +11,8 @@ struct SealedDirectory {
     let lock: DirectoryLock
     let files: SealDirectory
     var storePath: String { URL(fileURLWithPath: path).appendingPathComponent("chatelaine.sqlite").path }
+    /// Where the audit log is.
+    var auditDirectory: URL { URL(fileURLWithPath: path, isDirectory: true).appendingPathComponent("audit", isDirectory: true) }
     var hasStore: Bool { FileManager.default.fileExists(atPath: storePath) }
 
     /// Takes the directory.
@@ -33,6 +37,17 @@ struct SealedDirectory {
     /// How the root key is sealed, by a document; nil for a file.
     func document() throws -> SealDocument? {
         try CommandFailure.explaining { () throws(SealFailure) in try files.document() }
+    }
+
+    /// Opens the store, which is made when there is none.
+    ///
+    /// - Throws: ``CommandFailure``.
+    func openStore() async throws -> SQLiteStore {
+        do throws(StoreError) {
+            return try await SQLiteStore.open(in: path)
+        } catch {
+            throw CommandFailure.operation("cannot open the store \(storePath): \(error)")
+        }
     }
 
     /// Opens the seal, whatever its kind; a directory without a store and a seal gets a new root key in a file.

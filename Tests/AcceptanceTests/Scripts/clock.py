@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-from harness import equal, eventually, holds, run, scenario
+from harness import audit_lines, equal, eventually, holds, run, scenario
 from raw import Wire, sign
 from server import Server, binary
 
@@ -106,8 +106,7 @@ def rotating(data):
 
 
 def rotations(data):
-    text = (pathlib.Path(data) / "audit" / "audit.jsonl").read_text()
-    return sum('"eventName":"RotateKey"' in line for line in text.splitlines())
+    return sum('"eventName":"RotateKey"' in line for line in audit_lines(pathlib.Path(data)))
 
 
 @scenario

@@ -3,7 +3,7 @@
 import urllib.parse
 
 from browser import MARKUP, visiting
-from harness import FIRST, OTHER_REGION, REGION, equal, holds, key_arn, policy, run, scenario
+from harness import FIRST, OTHER_REGION, REGION, audit_lines, equal, holds, key_arn, policy, run, scenario
 from principals import denied_text, fresh, make_user, may, no_identity_policy
 from visitor import signed_in
 
@@ -155,8 +155,7 @@ def who_may_not_look_at_everybody_sees_no_quotas_of_users(world):
         holds(["Customer managed keys", "", "1", "100000"] in rows, f"{rows}")
         holds(["Grants of one key", "", "0", "50000"] in rows, f"who may not list grants does not learn how many: {rows}")
         browser.inspect("usage-in-part")
-    text = (world.data / "audit" / "audit.jsonl").read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if looker.arn in line and "GetAccountAuthorizationDetails" in line]
+    lines = [line for line in audit_lines(world.data) if looker.arn in line and "GetAccountAuthorizationDetails" in line]
     holds(len(lines) == 1 and '"AccessDenied"' in lines[0], f"{lines}")
 
 

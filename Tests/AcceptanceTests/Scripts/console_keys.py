@@ -7,7 +7,7 @@ import time
 from selenium.webdriver.common.keys import Keys
 
 from browser import visiting
-from harness import FIRST, OTHER_REGION, allow, equal, holds, policy, run, scenario
+from harness import FIRST, OTHER_REGION, allow, audit_lines, equal, holds, policy, run, scenario
 from principals import denied_text, make_user, may, no_identity_policy
 from visitor import signed_in
 
@@ -247,8 +247,7 @@ def what_is_shown_is_recorded_as_calls_of_whoever_looks(world):
     user = make_user(world, may("kms:*"))
     visitor = signed_in(world, user)
     visitor.get(place("audit"))
-    text = (world.data / "audit" / "audit.jsonl").read_text(encoding="utf-8")
-    records = [json.loads(line) for line in text.splitlines()]
+    records = [json.loads(line) for line in audit_lines(world.data)]
     mine = [r for r in records if r["userIdentity"].get("arn") == user.arn and r["eventSource"] == "kms.amazonaws.com"]
     calls = [(r["eventName"], (r["requestParameters"] or {}).get("keyId")) for r in mine]
     expected = [("ListKeys", None), ("ListAliases", None)]

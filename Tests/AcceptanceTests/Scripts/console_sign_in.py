@@ -6,7 +6,7 @@ import re
 import urllib.parse
 
 from browser import visiting
-from harness import FIRST, OTHER_REGION, SECOND, Account, equal, holds, run, scenario
+from harness import FIRST, OTHER_REGION, SECOND, Account, audit_lines, equal, holds, run, scenario
 from principals import assume, make_role, make_user, may
 from visitor import SESSION, SIGN_IN, Visitor, signed_in
 
@@ -21,8 +21,7 @@ def another(account, **changes):
 
 def logins(world, access_key_id):
     """The outcome of each sign-in with this access key that the audit log has, with its record."""
-    text = (world.data / "audit" / "audit.jsonl").read_text(encoding="utf-8")
-    records = [json.loads(line) for line in text.splitlines() if '"ConsoleLogin"' in line]
+    records = [json.loads(line) for line in audit_lines(world.data) if '"ConsoleLogin"' in line]
     mine = [record for record in records if record["userIdentity"].get("accessKeyId") == access_key_id]
     return [(record["responseElements"]["ConsoleLogin"], record) for record in mine]
 
@@ -388,7 +387,7 @@ def the_audit_log_has_who_came_in_and_who_did_not(world):
         equal((text.count("Failed authentication</span>"), text.count('good">Succeeded<')), (1, 1), f"found in {region}")
     [(outcome, record)] = logins(world, session.access_key_id)
     equal((outcome, record["userIdentity"]["arn"]), ("Success", session.arn))
-    log = (world.data / "audit" / "audit.jsonl").read_text(encoding="utf-8") + world.server.log_text()
+    log = "\n".join(audit_lines(world.data)) + world.server.log_text()
     for secret in (user.secret_access_key, session.secret_access_key, session.session_token, visitor.cookies[SESSION]):
         holds(secret not in log, "no secret is written down")
 

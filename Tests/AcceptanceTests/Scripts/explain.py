@@ -11,7 +11,7 @@ import botocore.config
 import botocore.exceptions
 
 from harness import (
-    FIRST, OTHER_REGION, REGION, SECOND, allow, deny, equal, holds, policy, run, scenario, settled,
+    FIRST, OTHER_REGION, REGION, SECOND, allow, audit_lines, deny, equal, holds, policy, run, scenario, settled,
 )  # fmt: skip
 from raw import Wire, amz_date, sign
 from server import binary
@@ -492,8 +492,7 @@ def the_text_for_people_says_the_same(world):
 def questions_leave_a_record(world):
     arn, _ = user(world, "recorded")
     explained(world, {"Principal": arn, "Action": "kms:ListKeys"})
-    lines = (world.data / "audit" / "audit.jsonl").read_text().splitlines()
-    record = [json.loads(line) for line in lines if '"ExplainAccess"' in line][-1]
+    record = [json.loads(line) for line in audit_lines(world.data) if '"ExplainAccess"' in line][-1]
     equal(record["requestParameters"], {"principal": arn, "action": "kms:ListKeys"})
     equal((record["eventSource"], record["readOnly"]), ("chatelaine", True))
 

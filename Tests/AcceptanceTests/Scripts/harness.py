@@ -117,6 +117,17 @@ def deny(principal, action, **more):
     return {"Effect": "Deny", "Principal": {"AWS": principal}, "Action": action, "Resource": "*", **more}
 
 
+def audit_lines(data):
+    """The whole lines of the audit log, the oldest first, from all of its files."""
+    while True:
+        paths = sorted((data / "audit").glob("*.jsonl"))
+        with contextlib.suppress(FileNotFoundError):
+            lines = [line for path in paths for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+            # Otherwise the server began another file meanwhile.
+            if paths == sorted((data / "audit").glob("*.jsonl")):
+                return lines
+
+
 # Expectations
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from harness import FIRST, allow, deny, equal, policy, run, scenario
+from harness import FIRST, allow, audit_lines, deny, equal, policy, run, scenario
 from raw import Wire, sign
 from server import Server
 from visitor import SESSION, Visitor
@@ -39,8 +39,7 @@ class Behind:
         headers["Authorization"] = sign("POST", "/", headers, b"{}")
         sent = self.wire.send([*headers.items(), *(("X-Forwarded-For", value) for value in forwarded)], b"{}")
         equal(sent.status, 200, f"a call with {forwarded}")
-        text = (self.data / "audit" / "audit.jsonl").read_text()
-        return json.loads(text.splitlines()[-1])["sourceIPAddress"]
+        return json.loads(audit_lines(self.data)[-1])["sourceIPAddress"]
 
 
 @scenario

@@ -401,12 +401,35 @@ def check_share_seals():
     return len(cases)
 
 
+def audit_code(key, label, *fields):
+    return hmac.new(key, b"".join([field(label), field(b"\x01"), *map(field, fields)]), hashlib.sha256).digest()
+
+
+def check_audit_chain():
+    cases = load(
+        "audit-chain-v1.json", "rootKey", "key", "nonce", "wrapped", "previous", "sequence", "record", "line", "note"
+    )
+    check_wrapping(
+        cases, "key", lambda case: field("chatelaine audit key") + field(b"\x01"),
+        lambda case: domain_key(bytes.fromhex(case["rootKey"]), "audit"),
+    )
+    for case in cases:
+        key, sequence = bytes.fromhex(case["key"]), int(case["sequence"]).to_bytes(8, "big")
+        digest = hashlib.sha256(case["record"].encode()).digest()
+        code = audit_code(key, "chatelaine audit record", bytes.fromhex(case["previous"]), sequence, digest)
+        member = f'"chatelaineChain":{{"sequence":{case["sequence"]},"mac":"{base64.b64encode(code).decode()}"}}'
+        expect(case["name"], "the line", case["line"], f"{case['record'][:-1]},{member}}}")
+        note = b"\x01" + sequence + code + audit_code(key, "chatelaine audit anchor", sequence, code)
+        expect(case["name"], "the note", case["note"], note.hex())
+    return len(cases)
+
+
 def main():
     def root_key(case):
         return bytes.fromhex(case["rootKey"])
 
     count = check_root_keys() + check_domain_keys() + check_ciphertexts() + check_imports()
-    count += check_key_pairs() + check_grant_tokens() + check_session_tokens()
+    count += check_key_pairs() + check_grant_tokens() + check_session_tokens() + check_audit_chain()
     count += check_passphrase_seals() + check_token_seals() + check_share_seals()
     count += check_wrapped(
         "wrapped-material-v1.json", "material", ["account", "region", "keyID", "materialID", "spec"],

@@ -1,0 +1,99 @@
+import Foundation
+import Glibc
+
+/// The file of an audit log that is written.
+///
+/// Only whole lines are in it, whatever fails on the way; one that a crash cut off is taken away when it is opened.
+struct AuditFile {
+    private let descriptor: Int32
+    /// In bytes.
+    private(set) var size: Int
+    /// Where the file has to end before the next line, after a half one that could not be taken away at once.
+    private var end: off_t?
+
+    /// Opens or creates the file at `path`, for the owner only.
+    ///
+    /// - Throws: ``AuditFailure``.
+    init(path: String) throws(AuditFailure) {
+        descriptor = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .system("open \(path)") }
+        guard let size = Self.dropHalfLine(at: descriptor) else {
+            let failure = AuditFailure.system("read or shorten \(path)")
+            Glibc.close(descriptor)
+            throw failure
+        }
+        self.size = size
+    }
+
+    /// Writes whole lines, or nothing.
+    ///
+    /// - Throws: ``AuditFailure``; then what was written of them is taken away, at the latest before the next ones.
+    mutating func write(_ lines: [UInt8]) throws(AuditFailure) {
+        if let end {
+            guard ftruncate(descriptor, end) == 0 else { throw .system("shorten the audit log") }
+            self.end = nil
+        }
+        var position = 0
+        while position < lines.count {
+            let count = lines.withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress?.advanced(by: position), $0.count - position)
+            }
+            if count >= 0 {
+                position += count
+            } else if errno != EINTR {
+                let failure = AuditFailure.system("write to the audit log")
+                takeAway(position)
+                throw failure
+            }
+        }
+        size += lines.count
+    }
+
+    private mutating func takeAway(_ count: Int) {
+        guard count > 0 else { return }
+        let length = lseek(descriptor, 0, SEEK_END)
+        guard length >= count else { return }
+        if ftruncate(descriptor, length - count) != 0 { end = length - count }
+    }
+
+    /// Makes everything durable that was written; it may be called while another thread writes.
+    ///
+    /// - Throws: ``AuditFailure``.
+    func sync() throws(AuditFailure) {
+        guard fdatasync(descriptor) == 0 else { throw .system("sync the audit log") }
+    }
+
+    func close() { _ = Glibc.close(descriptor) }
+
+    /// When it was last written, by the system's clock; nil when the system does not tell.
+    var modificationDate: Date? {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return nil }
+        return Date(timeIntervalSince1970: TimeInterval(status.st_mtim.tv_sec))
+    }
+
+    /// Takes away a line that a crash cut off.
+    ///
+    /// It is of a call that was not answered, or the store still has all of it; after a power cut it can be of one that
+    /// needed no sync. Where the file may not be shortened, the line is ended, so that the next record stands alone.
+    ///
+    /// - Returns: The size of the file, which ends with a whole line; nil with `errno` when it cannot be made so.
+    private static func dropHalfLine(at file: Int32) -> Int? {
+        let size = lseek(file, 0, SEEK_END)
+        guard size >= 0 else { return nil }
+        var end = size
+        var piece = [UInt8](repeating: 0, count: 4096)
+        while end > 0 {
+            let count = Int(min(end, off_t(piece.count)))
+            guard pread(file, &piece, count, end - off_t(count)) == count else { return nil }
+            if let last = piece[..<count].lastIndex(of: 0x0A) {
+                end -= off_t(count - last - 1)
+                break
+            }
+            end -= off_t(count)
+        }
+        if end == size || ftruncate(file, end) == 0 { return Int(end) }
+        var lineFeed: UInt8 = 0x0A
+        return Glibc.write(file, &lineFeed, 1) == 1 ? Int(size) + 1 : nil
+    }
+}

@@ -1,0 +1,119 @@
+import Foundation
+import Glibc
+
+/// A place in the files of an audit log, in front of a line: what is older than it is behind it when reading backwards.
+struct AuditPosition: Sendable, Equatable {
+    /// The number of the first record in the file.
+    let file: UInt64
+    /// In bytes from the beginning of the file.
+    let offset: Int
+}
+
+extension AuditFiles {
+    /// How reading backwards ended.
+    enum End: Equatable {
+        /// Nothing older is there, or is wanted.
+        case complete
+        /// As much was read as may be; the rest is behind this place.
+        case cut(AuditPosition)
+    }
+
+    /// What of the log is read backwards, and how much of it.
+    struct Extent {
+        /// Where to begin; nil for the end of the log.
+        var start: AuditPosition?
+        /// How much is read at most, in bytes.
+        let mostBytes: Int
+    }
+
+    /// Reads the lines of all files, the last one first, as they are at this moment.
+    ///
+    /// A file that is closed or removed meanwhile is read or not, but not twice.
+    ///
+    /// - Parameters:
+    ///   - isWanted: Whether records of this day, in days since 1970, or of earlier ones can be.
+    ///   - body: Takes a line and its place; answers whether to go on.
+    /// - Throws: ``AuditFailure`` when a file cannot be read.
+    func readBackwards(
+        _ extent: Extent, while isWanted: (Int) -> Bool,
+        _ body: (ArraySlice<UInt8>, AuditPosition) -> Bool
+    ) throws(AuditFailure) -> End {
+        var rest = extent.mostBytes
+        // First of all, so that it is read also when it is closed in this moment.
+        let current = open(current.path, O_RDONLY | O_CLOEXEC)
+        guard current >= 0 || errno == ENOENT else { throw AuditFailure("Cannot open the audit log to read it.") }
+        defer { if current >= 0 { close(current) } }
+        var files = try closed()
+        if current >= 0 {
+            if let last = files.last, Self.isSame(current, url(of: last)) { files.removeLast() }
+            let first = try firstSequence()
+            if let end = try Self.read(current, first, extent.start, &rest, body) { return end }
+        }
+        for file in files.reversed() {
+            guard isWanted(file.day) else { return .complete }
+            if let start = extent.start, file.firstSequence > start.file { continue }
+            let descriptor = open(url(of: file).path, O_RDONLY | O_CLOEXEC)
+            // It was too old to be kept.
+            if descriptor < 0, errno == ENOENT { return .complete }
+            guard descriptor >= 0 else { throw AuditFailure("Cannot open the audit log to read it.") }
+            defer { close(descriptor) }
+            if let end = try Self.read(descriptor, file.firstSequence, extent.start, &rest, body) { return end }
+        }
+        return .complete
+    }
+
+    /// Reads one file; nil when all of it was read and there may be more to do.
+    private static func read(
+        _ descriptor: Int32, _ file: UInt64, _ start: AuditPosition?, _ rest: inout Int,
+        _ body: (ArraySlice<UInt8>, AuditPosition) -> Bool
+    ) throws(AuditFailure) -> End? {
+        let size = Int(lseek(descriptor, 0, SEEK_END))
+        if let start, start.file < file { return nil }
+        let end = start.map { $0.file == file ? min($0.offset, size) : size } ?? size
+        var lines = BackwardLines(descriptor: descriptor, from: end)
+        var place = AuditPosition(file: file, offset: end)
+        while true {
+            guard lines.readCount < rest else { return .cut(place) }
+            guard let (line, offset) = try lines.next() else { break }
+            place = AuditPosition(file: file, offset: offset)
+            guard body(line, place) else { return .complete }
+        }
+        rest -= lines.readCount
+        return nil
+    }
+
+    /// The number of the first record in the file that is written; zero when it has none.
+    private func firstSequence() throws(AuditFailure) -> UInt64 {
+        var reader = try AuditLineReader(current)
+        guard case .line(let line)? = try reader.next(), let line = ChainedLine(line) else { return 0 }
+        return line.link.sequence
+    }
+
+    /// Whether `file` is the one that is open.
+    static func isSame(_ descriptor: Int32, _ file: URL) -> Bool {
+        var (mine, other) = (stat(), stat())
+        return fstat(descriptor, &mine) == 0 && stat(file.path, &other) == 0 && mine.st_ino == other.st_ino
+            && mine.st_dev == other.st_dev
+    }
+}
+
+extension ArraySlice<UInt8> {
+    /// Whether `other` stands somewhere in it.
+    func contains(bytes other: [UInt8]) -> Bool {
+        withUnsafeBytes { mine in
+            other.withUnsafeBytes { other in
+                guard let base = mine.baseAddress, let wanted = other.baseAddress, let first = other.first else {
+                    return other.isEmpty
+                }
+                var start = 0
+                while mine.count - start >= other.count,
+                    let found = memchr(base + start, Int32(first), mine.count - start - other.count + 1)
+                {
+                    if memcmp(found, wanted, other.count) == 0 { return true }
+                    start = base.distance(to: UnsafeRawPointer(found)) + 1
+                }
+                return false
+            }
+        }
+    }
+}

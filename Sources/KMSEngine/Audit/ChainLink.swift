@@ -1,0 +1,106 @@
+import KMSCrypto
+import KMSModel
+
+/// A place in the chain of the audit log: a record's number, and its code, which all records up to it went into.
+package struct ChainLink: Sendable, Equatable {
+    /// Records are numbered from 1; zero is what the first one is tied to.
+    package let sequence: UInt64
+    /// 32 bytes.
+    package let code: [UInt8]
+
+    package init(sequence: UInt64, code: [UInt8]) {
+        self.sequence = sequence
+        self.code = code
+    }
+
+    /// What the chain of a log begins with that has nothing older.
+    package static let origin = ChainLink(
+        sequence: 0, code: [UInt8](repeating: 0, count: AuditChain.codeByteCount))
+}
+
+/// A record of the audit log as its line is in the file, taken apart: the record, and its place in the chain.
+///
+/// The place is the last member of the record's object: `,"chatelaineChain":{"sequence":…,"mac":"…"}}`.
+struct ChainedLine {
+    private static let name = Array(#","chatelaineChain":{"sequence":"#.utf8)
+    private static let middle = Array(#","mac":""#.utf8)
+    private static let end = Array(#""}}"#.utf8)
+    /// The code in base64.
+    private static let codeLength = 44
+    /// What every reader of JSON takes exactly (RFC 8259, section 6), and what no log reaches.
+    private static let lastSequence: UInt64 = 1 << 53 - 1
+    private static let mostDigits = 16
+    /// What stands behind the record is never longer.
+    static let longestMember = name.count + mostDigits + middle.count + codeLength + end.count
+
+    let link: ChainLink
+    /// The record without its place in the chain, up to its last member: the closing brace is not in it.
+    let record: ArraySlice<UInt8>
+
+    /// The SHA-256 of the record as it was handed over.
+    var digest: [UInt8] { Digest.sha256(Array(record) + [UInt8(ascii: "}")]) }
+
+    /// Reads a line, which has no line feed at its end; nil for one that is not of a chain.
+    ///
+    /// It is read from the end: what a caller chose is in front of that, whatever it looks like.
+    init?(_ line: ArraySlice<UInt8>) {
+        var rest = line
+        guard Self.drop(Self.end, from: &rest), rest.count > Self.codeLength else { return nil }
+        let code = Base64.decode(String(decoding: rest.suffix(Self.codeLength), as: UTF8.self))
+        rest = rest.dropLast(Self.codeLength)
+        guard let code, code.count == AuditChain.codeByteCount, Self.drop(Self.middle, from: &rest) else { return nil }
+        let digits = rest.suffix(Self.mostDigits).reversed().prefix { (0x30...0x39).contains($0) }.reversed()
+        let number = String(decoding: digits, as: UTF8.self)
+        rest = rest.dropLast(digits.count)
+        // Only what would be written again is read: no zeros in front.
+        guard let sequence = UInt64(number), (1...Self.lastSequence).contains(sequence), String(sequence) == number,
+            Self.drop(Self.name, from: &rest), rest.count > 1
+        else { return nil }
+        link = ChainLink(sequence: sequence, code: code)
+        record = rest
+    }
+
+    /// Appends a record to `output` as a line of the file.
+    ///
+    /// - Parameter record: An object that is not empty, without its closing brace.
+    static func append(_ record: ArraySlice<UInt8>, at link: ChainLink, to output: inout [UInt8]) {
+        output += record
+        output += name
+        output += String(link.sequence).utf8
+        output += middle
+        link.code.withUnsafeBytes { Base64.encode($0, to: &output) }
+        output += end
+        output.append(0x0A)
+    }
+
+    private static func drop(_ suffix: [UInt8], from line: inout ArraySlice<UInt8>) -> Bool {
+        guard line.count >= suffix.count, line.suffix(suffix.count).elementsEqual(suffix) else { return false }
+        line = line.dropLast(suffix.count)
+        return true
+    }
+}
+
+/// Records that are handed over together, ready to get their places in the chain.
+struct UnchainedRecords {
+    /// Each without its closing brace, and the SHA-256 of all of it.
+    let records: [(record: ArraySlice<UInt8>, digest: [UInt8])]
+
+    /// - Parameter lines: Objects of JSON, each with a line feed behind it.
+    init(_ lines: [UInt8]) {
+        records = lines.split(separator: 0x0A).map { ($0.dropLast(), Digest.sha256(Array($0))) }
+    }
+
+    /// The lines of the file, each tied to the one before it, and where the chain is then.
+    func lines(after head: ChainLink, with chain: AuditChain) -> (bytes: [UInt8], head: ChainLink) {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(records.reduce(0) { $0 + $1.record.count + ChainedLine.longestMember + 1 })
+        var head = head
+        for (record, digest) in records {
+            let sequence = head.sequence + 1
+            head = ChainLink(
+                sequence: sequence, code: chain.code(ofRecord: digest, sequence: sequence, after: head.code))
+            ChainedLine.append(record, at: head, to: &bytes)
+        }
+        return (bytes, head)
+    }
+}

@@ -1,0 +1,128 @@
+import Foundation
+import KMSCrypto
+import KMSModel
+
+/// What LookupEvents is asked for, and how the log is searched for it.
+///
+/// Source: CloudTrail API Reference, LookupEvents.
+struct EventLookup: Sendable {
+    /// How much of the log a page may read, in bytes; a page may be empty and not the last, as CloudTrail's may.
+    private static let mostBytes = 128 << 20
+    /// How much earlier than its place in the log the time of a call can be: it waits in turn, or makes a key.
+    private static let longestCall: TimeInterval = 3600
+    /// How far back events are found.
+    static let windowInDays = 90
+
+    /// The records of one account that a page shows.
+    struct Page: Sendable {
+        /// The records' text, without their place in the chain, and what they say.
+        var events: [(record: JSONObject, text: String)] = []
+        /// Where the next page begins; nil when nothing older is left.
+        var next: AuditPosition?
+    }
+
+    let account: AccountID
+    let region: Region
+    let request: EventLookupRequest
+    /// Where to begin; nil for the first page.
+    let start: AuditPosition?
+    /// The first and the last second of the events, as records tell times.
+    private let times: (from: String, to: String?)
+    /// What no event of interest comes behind, except one that is dated back.
+    private let earliest: String
+    /// What stands in each record that is looked for.
+    private let marks: [[UInt8]]
+
+    init(_ request: EventLookupRequest, account: AccountID, region: Region, start: AuditPosition?, now: Date) {
+        self.request = request
+        self.account = account
+        self.region = region
+        self.start = start
+        let from = max(request.start ?? .distantPast, now.adding(days: -Self.windowInDays))
+        let first = Date(timeIntervalSince1970: from.timeIntervalSince1970.rounded(.up))
+        times = (UTCTime(first).iso8601, request.end.map { UTCTime($0).iso8601 })
+        earliest = UTCTime(first.addingTimeInterval(-Self.longestCall)).iso8601
+        marks = [Array(account.description.utf8)] + (request.attribute.map { Self.marks(of: $0) } ?? [])
+    }
+
+    /// Searches the log for a page.
+    ///
+    /// - Throws: ``AuditFailure`` when it cannot be read.
+    func page(of files: AuditFiles) throws(AuditFailure) -> Page {
+        var page = Page()
+        var (isDone, lastTaken) = (false, nil as AuditPosition?)
+        let end = try files.readBackwards(
+            .init(start: start, mostBytes: Self.mostBytes),
+            while: { UTCTime(day: $0).date >= earliest.prefix(10) }
+        ) { line, place in
+            guard let (event, text) = event(in: line) else { return true }
+            if event.time < earliest, !event.isServiceEvent { isDone = true }
+            guard !isDone, admits(event) else { return !isDone }
+            guard page.events.count < request.limit else {
+                page.next = lastTaken
+                return false
+            }
+            page.events.append((event.record, text))
+            lastTaken = place
+            return true
+        }
+        if case .cut(let place) = end { page.next = page.events.count == request.limit ? lastTaken : place }
+        return page
+    }
+
+    private func event(in line: ArraySlice<UInt8>) -> (AuditEvent, text: String)? {
+        // Most lines are ruled out without being read as JSON.
+        guard marks.allSatisfy(line.contains(bytes:)) else { return nil }
+        let text = ChainedLine(line).map { Array($0.record) + [UInt8(ascii: "}")] } ?? Array(line)
+        guard case .object(let record)? = try? JSONParser.parse(text) else { return nil }
+        return (AuditEvent(record), String(decoding: text, as: UTF8.self))
+    }
+
+    private func admits(_ event: AuditEvent) -> Bool {
+        // What a caller chose, such as an encryption context, can look like a member of the record.
+        guard event.record.text("recipientAccountId") == account.description,
+            event.record.text("awsRegion") == region.description, event.time >= times.from,
+            times.to.map({ event.time <= $0 }) ?? true
+        else { return false }
+        guard let (key, value) = request.attribute else { return true }
+        switch key {
+        case .eventID: return event.id == value
+        case .eventName: return event.name == value
+        case .readOnly: return event.record["readOnly"] == .bool(value == "true")
+        case .userName: return event.userName == value
+        case .resourceType: return event.record.objects("resources").contains { $0.text("type") == value }
+        case .resourceName: return event.resources.contains(value)
+        case .eventSource: return event.source == value
+        case .accessKeyID: return event.accessKeyID == value
+        }
+    }
+
+    /// What stands in a record with this attribute; nothing for what may stand there in another form.
+    private static func marks(of attribute: (key: EventLookupRequest.Key, value: String)) -> [[UInt8]] {
+        switch attribute.key {
+        case .readOnly: return []
+        case .eventID, .eventName, .userName, .resourceType, .resourceName, .eventSource, .accessKeyID:
+            let isPlain = attribute.value.utf8.allSatisfy { (0x20...0x7E).contains($0) && $0 != 0x22 && $0 != 0x5C }
+            return isPlain ? [Array(attribute.value.utf8)] : []
+        }
+    }
+}
+
+extension AuditEvent {
+    /// Who called, as CloudTrail's event history names it: a user's name, that of a role's session, or `root`.
+    var userName: String? {
+        guard let identity = record.object("userIdentity") else { return nil }
+        switch identity.text("type") {
+        case "Root": return "root"
+        case "AssumedRole":
+            guard let arn = identity.text("arn"), let slash = arn.utf8.lastIndex(of: UInt8(ascii: "/")) else {
+                return nil
+            }
+            return String(arn[arn.utf8.index(after: slash)...])
+        default: return identity.text("userName")
+        }
+    }
+
+    /// The access key that the request was signed with.
+    var accessKeyID: String? { record.object("userIdentity")?.text("accessKeyId") }
+}
