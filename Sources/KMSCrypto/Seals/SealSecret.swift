@@ -1,5 +1,6 @@
 import CSodium
 import Glibc
+import KMSModel
 
 /// Why a secret cannot be read from where it was said to be.
 package enum SecretFailure: Error, Equatable, Sendable {

@@ -1,8 +1,7 @@
-package import Foundation
+import Foundation
 import Glibc
 package import KMSCrypto
 import KMSModel
-package import KMSStore
 
 /// What of a data directory goes into a backup: the store as it is at one moment, and the audit log behind it.
 ///
@@ -20,7 +19,7 @@ package struct BackupSource {
         let byteCount: Int
     }
 
-    private let files: [File]
+    private var files: [File]
 
     /// Opens what is to be copied; log files that are closed and renamed meanwhile are followed.
     ///
@@ -29,8 +28,7 @@ package struct BackupSource {
     ///   - auditDirectory: Nil to leave the log out.
     /// - Throws: ``BackupFailure``.
     package init(store: String, auditDirectory: String?) throws(BackupFailure) {
-        var files = [try Self.open(Self.storeName, at: store)]
-        defer { self.files = files }
+        files = [try Self.open(Self.storeName, at: store)]
         guard let auditDirectory else { return }
         // First the one that is written: if it is closed now, it is found under its new name as the same file.
         let current = try Self.open("\(Self.auditName)/\(Self.currentLog)", at: "\(auditDirectory)/\(Self.currentLog)")
