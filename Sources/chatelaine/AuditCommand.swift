@@ -4,6 +4,7 @@ import KMSCrypto
 import KMSEngine
 import KMSModel
 import KMSStore
+import KMSStoreSQLite
 import Logging
 
 struct AuditCommand: ParsableCommand {

@@ -3,6 +3,7 @@ import KMSCrypto
 import KMSEngine
 import KMSModel
 import KMSStore
+import KMSStoreSQLite
 import NIOPosix
 
 /// A backup that was written into the data directory, where the server may write in any case.
@@ -96,17 +97,16 @@ extension DataDirectory {
                 try SealSecret(copying: $0)
             }
             let (updates, continuation) = AsyncStream<(Int, Int)>.makeStream(bufferingPolicy: .bufferingNewest(1))
-            async let written = backUp(passphrase: passphrase, hasAudit: !members.flag("withoutAudit")) { done, all in
-                continuation.yield((done, all))
-            }
-            let reporting = Task {
-                for await (done, all) in updates {
-                    await progress(JSONObject(["done": .number("\(done)"), "all": .number("\(all)")]))
+            let work = Task {
+                defer { continuation.finish() }
+                return try await backUp(passphrase: passphrase, hasAudit: !members.flag("withoutAudit")) {
+                    continuation.yield(($0, $1))
                 }
             }
-            defer { reporting.cancel() }
-            let backup = try await written
-            continuation.finish()
+            for await (done, all) in updates {
+                await progress(JSONObject(["done": .number("\(done)"), "all": .number("\(all)")]))
+            }
+            let backup = try await work.value
             return JSONObject(["path": .string(backup.path), "bytes": .number("\(backup.byteCount)")])
         }
     }

@@ -18,9 +18,11 @@ struct LastUse: Sendable {
         do throws(ConsoleFailure) {
             self.init(try await page.kms(.getKeyLastUsage))
         } catch {
-            useRefusal = error.sentence
+            self.init(refusedBecause: error.sentence)
         }
     }
+
+    private init(refusedBecause sentence: String) { useRefusal = sentence }
 
     /// Reads an answer of GetKeyLastUsage.
     init(_ answer: JSONObject) {
