@@ -135,7 +135,8 @@ package struct Engine: Sendable {
             clock: clock, logger: logger)
         self.metrics = metrics
         monitoring = Monitoring(
-            metrics: metrics, directory: directory, store: store, audit: audit, clock: clock)
+            metrics: metrics, directory: directory, throttle: quotas.throttle, store: store, audit: audit,
+            clock: clock)
         accounts = AccountRegistry(store: store, identities: identities, keyring: keyring, clock: clock)
     }
 

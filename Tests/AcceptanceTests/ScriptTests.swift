@@ -19,7 +19,8 @@ extension AcceptanceTests {
             "key_pair_imports", "key_specs", "keys", "lifecycle_kills", "lookalikes", "lookup_events", "managed_keys",
             "message_authentication",
             "monitoring", "multi_region", "pagination", "policies", "proxies", "query_protocol", "races",
-            "root_rotation", "rotation", "seals", "session_tokens", "sessions", "signatures", "signing", "states", "sts",
+            "root_rotation", "rotation", "seals", "session_tokens", "sessions", "signatures", "signing", "states",
+            "sts",
             "tags", "ten_years", "throttling", "tls", "unseal", "upgrade",
         ]
         /// What the scripts share.

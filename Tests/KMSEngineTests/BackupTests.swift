@@ -48,7 +48,8 @@ struct BackupTests {
         try FileManager.default.createDirectory(
             at: directory.appendingPathComponent("\(target)/audit"), withIntermediateDirectories: true)
         try BackupReader(path(name)).restore(
-            into: path(target), rootKey: key ?? rootKey, admits: BackupSource.admits) { _ in }
+            into: path(target), rootKey: key ?? rootKey, admits: BackupSource.admits
+        ) { _ in }
     }
 
     @Test func `what was written is restored`() throws {

@@ -65,14 +65,17 @@ struct MetricsTests {
     }
 
     @Test
-    func `buckets of quotas are counted by their names, and not without end`() async throws {
+    func `what is throttled is counted by its quota`() async throws {
         try await withTemporaryDirectory { directory in
-            let harness = try await EngineHarness(in: directory)
-            for number in 0..<1000 { harness.engine.metrics.noteThrottle("bucket-\(number)") }
-            harness.engine.metrics.noteThrottle("bucket-1")
-            let text = harness.engine.monitoring.exposition(version: "test")
-            #expect(text.contains(#"chatelaine_throttled_requests_total{bucket="bucket-1"} 2"#))
-            #expect(text.split(separator: "\n").count { $0.hasPrefix("chatelaine_throttled_requests_total") } == 256)
+            let harness = try await EngineHarness(in: directory, quotas: QuotaSettings(profile: .aws))
+            func lines() -> [Substring] {
+                harness.engine.monitoring.exposition(version: "test").split(separator: "\n")
+                    .filter { $0.hasPrefix("chatelaine_throttled_requests_total{") }
+            }
+            #expect(lines().isEmpty)
+            // GetParametersForImport: one in a second.
+            for _ in 0..<3 { _ = await harness.call(.getParametersForImport, "{}") }
+            #expect(lines() == [#"chatelaine_throttled_requests_total{quota="GetParametersForImport"} 2"#])
             try await harness.close()
         }
     }

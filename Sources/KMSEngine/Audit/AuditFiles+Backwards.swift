@@ -22,6 +22,8 @@ extension AuditFiles {
     struct Extent {
         /// Where to begin; nil for the end of the log.
         var start: AuditPosition?
+        /// The last day of interest, in days since 1970: files that begin later are passed over. Nil for all days.
+        var latestDay: Int?
         /// How much is read at most, in bytes.
         let mostBytes: Int
     }
@@ -44,13 +46,19 @@ extension AuditFiles {
         guard current >= 0 || errno == ENOENT else { throw AuditFailure("Cannot open the audit log to read it.") }
         defer { if current >= 0 { close(current) } }
         var files = try closed()
-        if current >= 0 {
-            if let last = files.last, Self.isSame(current, url(of: last)) { files.removeLast() }
+        // A file begins no earlier than the one before it ends.
+        func isTooLate(after earlier: Closed?) -> Bool {
+            guard let earlier, let latest = extent.latestDay else { return false }
+            return earlier.day > latest
+        }
+        if current >= 0, let last = files.last, Self.isSame(current, url(of: last)) { files.removeLast() }
+        if current >= 0, !isTooLate(after: files.last) {
             let first = try firstSequence()
             if let end = try Self.read(current, first, extent.start, &rest, body) { return end }
         }
-        for file in files.reversed() {
+        for (place, file) in files.enumerated().reversed() {
             guard isWanted(file.day) else { return .complete }
+            if isTooLate(after: place > 0 ? files[place - 1] : nil) { continue }
             if let start = extent.start, file.firstSequence > start.file { continue }
             let descriptor = open(url(of: file).path, O_RDONLY | O_CLOEXEC)
             // It was too old to be kept.
@@ -94,26 +102,5 @@ extension AuditFiles {
         var (mine, other) = (stat(), stat())
         return fstat(descriptor, &mine) == 0 && stat(file.path, &other) == 0 && mine.st_ino == other.st_ino
             && mine.st_dev == other.st_dev
-    }
-}
-
-extension ArraySlice<UInt8> {
-    /// Whether `other` stands somewhere in it.
-    func contains(bytes other: [UInt8]) -> Bool {
-        withUnsafeBytes { mine in
-            other.withUnsafeBytes { other in
-                guard let base = mine.baseAddress, let wanted = other.baseAddress, let first = other.first else {
-                    return other.isEmpty
-                }
-                var start = 0
-                while mine.count - start >= other.count,
-                    let found = memchr(base + start, Int32(first), mine.count - start - other.count + 1)
-                {
-                    if memcmp(found, wanted, other.count) == 0 { return true }
-                    start = base.distance(to: UnsafeRawPointer(found)) + 1
-                }
-                return false
-            }
-        }
     }
 }

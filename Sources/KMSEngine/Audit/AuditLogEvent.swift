@@ -10,7 +10,7 @@ struct AuditLogEvent {
     static let discrepancy = "AuditLogDiscrepancy"
 
     /// What stands in each record of a removal, and seldom in others.
-    static let removalMark = Array(removal.utf8)
+    static let removalMark = BytePattern(removal.utf8)
 
     private let time: Date
     private let name: String

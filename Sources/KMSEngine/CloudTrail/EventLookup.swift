@@ -31,7 +31,7 @@ struct EventLookup: Sendable {
     /// What no event of interest comes behind, except one that is dated back.
     private let earliest: String
     /// What stands in each record that is looked for.
-    private let marks: [[UInt8]]
+    private let marks: [BytePattern]
 
     init(_ request: EventLookupRequest, account: AccountID, region: Region, start: AuditPosition?, now: Date) {
         self.request = request
@@ -42,7 +42,8 @@ struct EventLookup: Sendable {
         let first = Date(timeIntervalSince1970: from.timeIntervalSince1970.rounded(.up))
         times = (UTCTime(first).iso8601, request.end.map { UTCTime($0).iso8601 })
         earliest = UTCTime(first.addingTimeInterval(-Self.longestCall)).iso8601
-        marks = [Array(account.description.utf8)] + (request.attribute.map { Self.marks(of: $0) } ?? [])
+        marks = ([Array(account.description.utf8)] + (request.attribute.map { Self.marks(of: $0) } ?? []))
+            .map { BytePattern($0) }
     }
 
     /// Searches the log for a page.
@@ -52,7 +53,7 @@ struct EventLookup: Sendable {
         var page = Page()
         var (isDone, lastTaken) = (false, nil as AuditPosition?)
         let end = try files.readBackwards(
-            .init(start: start, mostBytes: Self.mostBytes),
+            .init(start: start, latestDay: latestDay, mostBytes: Self.mostBytes),
             while: { UTCTime(day: $0).date >= earliest.prefix(10) }
         ) { line, place in
             guard let (event, text) = event(in: line) else { return true }
@@ -70,9 +71,11 @@ struct EventLookup: Sendable {
         return page
     }
 
+    private var latestDay: Int? { times.to.flatMap { UTCTime.day(ofDate: String($0.prefix(10))) } }
+
     private func event(in line: ArraySlice<UInt8>) -> (AuditEvent, text: String)? {
         // Most lines are ruled out without being read as JSON.
-        guard marks.allSatisfy(line.contains(bytes:)) else { return nil }
+        guard marks.allSatisfy({ $0.isFound(in: line) }) else { return nil }
         let text = ChainedLine(line).map { Array($0.record) + [UInt8(ascii: "}")] } ?? Array(line)
         guard case .object(let record)? = try? JSONParser.parse(text) else { return nil }
         return (AuditEvent(record), String(decoding: text, as: UTF8.self))

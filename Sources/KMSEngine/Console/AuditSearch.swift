@@ -6,9 +6,9 @@ struct AuditSearch {
     private let query: AuditQuery
     private let account: String
     /// What every record of the account has somewhere; others can have it too.
-    private let accountMark: [UInt8]
+    private let accountMark: BytePattern
     private let region: String
-    private let key: [UInt8]?
+    private let key: BytePattern?
     private let limit: Int
     /// The places of the days that are counted.
     private let days: [String: Int]
@@ -22,9 +22,9 @@ struct AuditSearch {
     init(_ query: AuditQuery, account: AccountID, region: Region, limit: Int, days: Int, now: Date) {
         self.query = query
         self.account = account.description
-        accountMark = Array(self.account.utf8)
+        accountMark = BytePattern(self.account.utf8)
         self.region = region.description
-        key = query.key.map { Array($0.utf8) }
+        key = query.key.map { BytePattern($0.utf8) }
         self.limit = limit
         findings.counts = (0..<days).map { day in
             AuditTrail.DayCount(date: String(UTCTime(now.adding(days: day + 1 - days)).iso8601.prefix(10)))
@@ -37,10 +37,15 @@ struct AuditSearch {
     /// Looks at a line; those of later records came before.
     mutating func look(at line: ArraySlice<UInt8>) {
         // Most lines are ruled out without being read as JSON.
-        guard line.contains(bytes: accountMark), key.map(line.contains(bytes:)) ?? true,
+        guard accountMark.isFound(in: line), key?.isFound(in: line) ?? true,
             case .object(let record)? = try? JSONParser.parse(line)
         else { return }
         look(at: AuditEvent(record))
+    }
+
+    /// The last day that anything of use is of, counted from 1970-01-01.
+    var latestDay: Int? {
+        [query.to, query.until].compactMap { $0.flatMap { UTCTime.day(ofDate: String($0.prefix(10))) } }.min()
     }
 
     /// Whether nothing of this day, which is counted from 1970-01-01, or of an earlier one can be of use.

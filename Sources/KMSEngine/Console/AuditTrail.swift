@@ -55,7 +55,7 @@ package final class AuditTrail: Sendable {
         return try await read { files throws(AuditFailure) in
             var search = search
             let end = try files.readBackwards(
-                .init(mostBytes: Self.mostBytes), while: { !search.isDone(with: $0) }
+                .init(latestDay: search.latestDay, mostBytes: Self.mostBytes), while: { !search.isDone(with: $0) }
             ) { line, _ in
                 search.look(at: line)
                 return !search.isDone

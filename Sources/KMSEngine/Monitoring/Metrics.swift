@@ -19,9 +19,6 @@ package final class Metrics: Sendable {
         case ending
     }
 
-    /// How many buckets are told apart; it is more than AWS has.
-    private static let mostBuckets = 256
-
     /// Requests by operation and outcome.
     package let requests = RequestMetrics()
     /// Connections and answers.
@@ -33,22 +30,12 @@ package final class Metrics: Sendable {
     /// Syncs of the audit log.
     package let auditSyncs = DurabilityMetrics()
     private let conflicts = Atomic<UInt64>(0)
-    private let throttles = Mutex<[String: UInt64]>([:])
     private let housekeepingFailures = Atomic<UInt64>(0)
     /// In milliseconds since 1970; 0 before the first time.
     private let lastHousekeeping = Atomic<Int64>(0)
     private let present = Atomic<Phase>(.starting)
 
     package init() {}
-
-    /// Counts a request that was refused because a bucket is empty.
-    ///
-    /// - Parameter bucket: A name from the list of quotas, not one that a client chose.
-    package func noteThrottle(_ bucket: String) {
-        throttles.withLock { throttles in
-            if throttles.count < Self.mostBuckets || throttles[bucket] != nil { throttles[bucket, default: 0] += 1 }
-        }
-    }
 
     /// Counts a change that was made anew because another one came first.
     package func noteConflict() { conflicts.add(1, ordering: .relaxed) }
@@ -65,10 +52,6 @@ package final class Metrics: Sendable {
     package var phase: Phase {
         get { present.load(ordering: .relaxed) }
         set { present.store(newValue, ordering: .relaxed) }
-    }
-
-    var throttleCounts: [(bucket: String, count: UInt64)] {
-        throttles.withLock { $0 }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
     var conflictCount: UInt64 { conflicts.load(ordering: .relaxed) }

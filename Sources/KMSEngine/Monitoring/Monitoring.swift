@@ -10,6 +10,7 @@ package struct Monitoring: Sendable {
     /// What there is to tell of an engine.
     private struct Subject: Sendable {
         let directory: KeyDirectory
+        let throttle: Throttle
         let clock: any Clock
         let probe: Probe
     }
@@ -17,10 +18,13 @@ package struct Monitoring: Sendable {
     private let metrics: Metrics
     private let subject: Subject?
 
-    init(metrics: Metrics, directory: KeyDirectory, store: any Store, audit: AuditLog, clock: any Clock) {
+    init(
+        metrics: Metrics, directory: KeyDirectory, throttle: Throttle, store: any Store, audit: AuditLog,
+        clock: any Clock
+    ) {
         self.metrics = metrics
         subject = Subject(
-            directory: directory, clock: clock, probe: Probe(store: store, audit: audit, metrics: metrics))
+            directory: directory, throttle: throttle, clock: clock, probe: Probe(store: store, audit: audit, metrics: metrics))
     }
 
     /// What a server tells that has no engine yet, because it waits for its root key.
@@ -77,8 +81,10 @@ package struct Monitoring: Sendable {
                 name, [("api", operation.api.rawValue), ("operation", operation.operation)], meter.latency)
         }
         name = "chatelaine_throttled_requests_total"
-        text.family(name, .counter, "Requests that were refused because a bucket of the quotas was empty.")
-        for (bucket, count) in metrics.throttleCounts { text.sample(name, [("bucket", bucket)], count) }
+        text.family(name, .counter, "Requests that were refused because a request quota was used up.")
+        for (quota, count) in subject?.throttle.refusals ?? [] where count > 0 {
+            text.sample(name, [("quota", quota.name)], count)
+        }
     }
 
     private func addTransport(to text: inout Exposition) {

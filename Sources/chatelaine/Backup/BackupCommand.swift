@@ -6,7 +6,8 @@ import NIOPosix
 
 struct BackupCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "backup", abstract: "Write everything into one encrypted file, while the server runs or without one.",
+        commandName: "backup",
+        abstract: "Write everything into one encrypted file, while the server runs or without one.",
         discussion: """
             The file holds the store as it is at one moment, and the audit log. It is opened by what opens the seal of the \
             directory (a root key in a file is not in it: keep that apart), or by a passphrase of its own.

@@ -12,7 +12,9 @@ struct SealedDirectory {
     let files: SealDirectory
     var storePath: String { URL(fileURLWithPath: path).appendingPathComponent("chatelaine.sqlite").path }
     /// Where the audit log is.
-    var auditDirectory: URL { URL(fileURLWithPath: path, isDirectory: true).appendingPathComponent("audit", isDirectory: true) }
+    var auditDirectory: URL {
+        URL(fileURLWithPath: path, isDirectory: true).appendingPathComponent("audit", isDirectory: true)
+    }
     var hasStore: Bool { FileManager.default.fileExists(atPath: storePath) }
 
     /// Takes the directory.

@@ -49,7 +49,7 @@ package struct KeyListQuery: Sendable {
     }
 
     /// The words that all have to be found, in lower case.
-    private let words: [String]
+    private let words: [BytePattern]
     private let search: String
     private let state: String
     private var order: Order
@@ -59,8 +59,9 @@ package struct KeyListQuery: Sendable {
 
     /// Reads a query; what makes no sense in it is as if it was not there.
     package init(_ fields: FormFields) {
-        search = String((fields.text("q") ?? "").prefix(200))
-        words = search.lowercased().split(separator: " ").map(String.init)
+        // By scalars: a grapheme can be of any length.
+        search = String(String.UnicodeScalarView((fields.text("q") ?? "").unicodeScalars.prefix(200)))
+        words = search.lowercased().split(separator: " ").map { BytePattern($0.utf8) }
         state = fields.text("state").flatMap { KeyState(rawValue: $0) }?.rawValue ?? ""
         let sort = fields.text("sort") ?? Order.alias.rawValue
         isDescending = sort.hasPrefix("-")
@@ -111,8 +112,8 @@ package struct KeyListQuery: Sendable {
         let texts =
             [key.keyID.description, key.details?.description ?? ""] + key.aliases
             + (key.tags ?? []).map { "\($0.key)=\($0.value)" }
-        let folded = texts.map { $0.lowercased() }
-        return words.allSatisfy { word in folded.contains { $0.contains(word) } }
+        let folded = texts.map { Array($0.lowercased().utf8) }
+        return words.allSatisfy { word in folded.contains { word.isFound(in: $0[...]) } }
     }
 
     /// A page of the list.

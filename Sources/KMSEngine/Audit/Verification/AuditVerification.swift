@@ -121,7 +121,7 @@ package struct AuditVerification: Sendable {
 
         /// Where the log says that its chain goes on after a file that was removed.
         private static func base(in line: ChainedLine) -> ChainLink? {
-            guard line.record.contains(bytes: AuditLogEvent.removalMark),
+            guard AuditLogEvent.removalMark.isFound(in: line.record),
                 case .object(let record)? = try? JSONParser.parse(Array(line.record) + [UInt8(ascii: "}")])
             else { return nil }
             return AuditLogEvent.base(statedIn: record)
