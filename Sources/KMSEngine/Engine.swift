@@ -22,6 +22,8 @@ package struct Engine: Sendable {
     package let accounts: AccountRegistry
     /// Everybody of every account.
     package let identities: IdentityDirectory
+    /// Whether the system let the memory of keys be locked; without that it may be swapped to disk.
+    package let isKeyMemoryLocked: Bool
 
     /// The store's setting that tells whether the root key is the one that it was made with.
     private static let rootKeyCheck = "root-key.check"
@@ -51,6 +53,7 @@ package struct Engine: Sendable {
         } catch {
             throw .crypto(error)
         }
+        isKeyMemoryLocked = keyring.isMemoryLocked
         let contents: StoreContents
         do throws(StoreError) { contents = try await store.contents() } catch { throw .store(error) }
         try await Self.checkRootKey(keyring, contents, store)

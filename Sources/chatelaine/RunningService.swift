@@ -30,15 +30,32 @@ struct RunningService: Service {
 
     /// Does what is overdue, then serves.
     func run() async throws {
+        warnOfUnlockedMemory()
         await doWhatIsOverdue()
         guard !Task.isShuttingDownGracefully else { return }
+        let manager = ServiceManager(environment: ProcessInfo.processInfo.environment)
         let server = try HTTPServer(
-            engine: data.engine, host: address.host, port: address.port, descriptors: DescriptorLimit.raise(),
+            engine: data.engine, host: address.host, port: address.port, descriptors: ResourceLimit.descriptors.raise(),
             logger: logger
         ) { [address, announce] port in
-            await announce(address.url(port: port))
+            let url = address.url(port: port)
+            await announce(url)
+            manager?.tell(.ready(status: "listening on \(url)"))
         }
-        try await ServiceGroup(services: [data.engine.housekeeping, server], logger: logger).run()
+        // The last is the first to hear of the end.
+        let services: [(any Service)?] = [data.engine.housekeeping, server, manager.map(Liveness.init)]
+        try await ServiceGroup(services: services.compactMap(\.self), logger: logger).run()
+    }
+
+    private func warnOfUnlockedMemory() {
+        guard !data.engine.isKeyMemoryLocked else { return }
+        logger.warning(
+            "The memory of keys is not locked, so it may be swapped to disk: the limit of locked memory is too low",
+            metadata: [
+                "limit": "\(ResourceLimit.lockedMemory.raise()) bytes (ulimit -Hl, LimitMEMLOCK= of systemd)",
+                "needed": "\(ServingProcess.lockedMemory) bytes",
+            ]
+        )
     }
 
     private func doWhatIsOverdue() async {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Glibc
 import KMSAccess
 import KMSCrypto
 import KMSEngine
@@ -12,11 +13,15 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var data: DataOptions
     @OptionGroup var server: ServerOptions
 
+    @Option(help: "When started as root: the user to go on as, NAME or NAME:GROUP.")
+    var user: String?
+
     mutating func run() async throws {
         let settings = try Settings(config: data.config)
         let address = try ListenAddress(settings.value("listen", flag: server.listen) ?? ListenAddress.standard)
         let logger = try Logger.chatelaine(settings.logLevel(flag: server.logLevel))
         try ProcessHardening.apply()
+        if geteuid() == 0 { logger.notice("Running as root: --user names a user to go on as") }
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
         let directory = try await DataDirectory(
             path: path, configuration: try settings.engine(server), logger: logger
@@ -29,6 +34,13 @@ struct Serve: AsyncParsableCommand {
             announce("listening on \(url)")
         }
         try await service.runUntilSignal()
+    }
+}
+
+extension Serve: ServingCommand {
+    func prepareProcess() throws {
+        let owner = try Settings(config: data.config).value("user", flag: user)
+        try ServingProcess.prepare(owner: owner.map(ProcessOwner.init))
     }
 }
 

@@ -17,7 +17,7 @@ extension AcceptanceTests {
             "key_pair_imports", "key_specs", "keys", "lifecycle_kills", "lookalikes", "managed_keys",
             "message_authentication",
             "multi_region", "pagination", "policies", "query_protocol", "races", "rotation", "session_tokens",
-            "sessions", "signatures",
+            "service_manager", "sessions", "signatures",
             "signing", "states", "sts", "tags", "ten_years", "upgrade",
         ]
         /// What the scripts share.
