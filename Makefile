@@ -2,6 +2,8 @@
 #
 #   make serve     build a release and serve on 127.0.0.1:4599, with the data in ./chatelaine-data
 #   make test      build everything once, check it, and run all tests
+#   make deb       a Debian package, in artifacts/deb
+#   make test-deb  install that package on a Debian system of its own, with systemd, and try it there (root)
 #   make bench     what a decision costs, requests per second beside an echo server, latency while RSA keys are made
 #   make build, lint, format, generate, install-dependencies
 #
@@ -10,8 +12,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: serve build test bench lint format generate clean
+.PHONY: serve build test bench deb test-deb lint format generate clean
 .PHONY: install-dependencies install-system-libraries install-test-tools install-bench-tools
+.PHONY: install-packaging-tools install-packaging-test-tools
 
 # One configuration and one set of flags for every target, so that nothing is built twice: `swift test` would otherwise
 # make every module testable, and with that build all of them again.
@@ -53,6 +56,13 @@ bench: build install-bench-tools
 	$(PYTHON) Benchmarks/load.py
 	$(PYTHON) Benchmarks/slow_work.py
 
+deb: build install-packaging-tools
+	packaging/build-deb
+
+test-deb: deb install-packaging-test-tools
+	$(PYTHON) packaging/tests/package.py
+	$(PYTHON) packaging/tests/image.py
+
 lint:
 	swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
 	$(PYTHON) scripts/check-sources.py
@@ -84,6 +94,8 @@ install-test-tools:
 	@$(APT_INSTALL); missing=(); \
 	command -v python3 >/dev/null || missing+=(python3); \
 	command -v openssl >/dev/null || missing+=(openssl); \
+	command -v setpriv >/dev/null || missing+=(util-linux); \
+	command -v systemd-analyze >/dev/null || missing+=(systemd); \
 	command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core); \
 	command -v chromedriver >/dev/null || missing+=(chromium-driver); \
 	if ! python3 -c 'import $(PYTHON_MODULES)' 2>/dev/null && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then \
@@ -95,3 +107,17 @@ install-test-tools:
 
 install-bench-tools: install-test-tools
 	@$(APT_INSTALL); command -v wrk >/dev/null || install_packages wrk
+
+install-packaging-tools:
+	@$(APT_INSTALL); missing=(); \
+	command -v python3 >/dev/null || missing+=(python3); \
+	command -v dh >/dev/null || missing+=(debhelper); \
+	command -v dpkg-buildpackage >/dev/null || missing+=(dpkg-dev); \
+	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi
+
+install-packaging-test-tools: install-test-tools
+	@$(APT_INSTALL); missing=(); \
+	command -v debootstrap >/dev/null || missing+=(debootstrap); \
+	command -v lintian >/dev/null || missing+=(lintian); \
+	command -v ip >/dev/null || missing+=(iproute2); \
+	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi

@@ -29,7 +29,7 @@ struct DataDirectory {
     ) async throws {
         self.logger = logger
         let directory = URL(fileURLWithPath: path, isDirectory: true)
-        let storePath = directory.appendingPathComponent("chatelaine.sqlite").path
+        let storePath = Self.storePath(in: directory)
         guard mkdir(directory.path, 0o700) == 0 || errno == EEXIST else {
             throw CommandFailure.operation("cannot create \(path): \(String(cString: strerror(errno)))")
         }
@@ -54,6 +54,15 @@ struct DataDirectory {
         } catch {
             throw CommandFailure(error, path: path)
         }
+    }
+
+    /// Whether there is one at `path`, with a store in it.
+    static func exists(at path: String) -> Bool {
+        FileManager.default.fileExists(atPath: storePath(in: URL(fileURLWithPath: path, isDirectory: true)))
+    }
+
+    private static func storePath(in directory: URL) -> String {
+        directory.appendingPathComponent("chatelaine.sqlite").path
     }
 
     /// Makes everything durable that is not yet, and lets go of the directory.

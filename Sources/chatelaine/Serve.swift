@@ -16,13 +16,21 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "When started as root: the user to go on as, NAME or NAME:GROUP.")
     var user: String?
 
+    @Option(
+        help: """
+            What to do without a data directory: "create" one (default), or "refuse", for a service whose output is \
+            kept in a log, where its first access key must not be.
+            """)
+    var newDataDir: String?
+
     mutating func run() async throws {
         let settings = try Settings(config: data.config)
         let address = try ListenAddress(settings.value("listen", flag: server.listen) ?? ListenAddress.standard)
         let logger = try Logger.chatelaine(settings.logLevel(flag: server.logLevel))
         try ProcessHardening.apply()
-        if geteuid() == 0 { logger.notice("Running as root: --user names a user to go on as") }
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
+        try Self.check(settings.value("new-data-dir", flag: newDataDir), path: path)
+        if geteuid() == 0 { logger.notice("Running as root: --user names a user to go on as") }
         let directory = try await DataDirectory(
             path: path, configuration: try settings.engine(server), logger: logger
         )
@@ -34,6 +42,21 @@ struct Serve: AsyncParsableCommand {
             announce("listening on \(url)")
         }
         try await service.runUntilSignal()
+    }
+}
+
+extension Serve {
+    private static func check(_ newDataDirectory: String?, path: String) throws {
+        switch newDataDirectory {
+        case nil, "create": return
+        case "refuse":
+            guard !DataDirectory.exists(at: path) else { return }
+            throw CommandFailure.configuration(
+                "\(path) is not a data directory yet: `chatelaine init` makes it and shows its first access key")
+        case let other?:
+            throw CommandFailure.configuration(
+                "\"\(other)\" is not a way to treat a new data directory: create or refuse")
+        }
     }
 }
 

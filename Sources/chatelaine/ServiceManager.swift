@@ -22,25 +22,18 @@ struct ServiceManager: Sendable {
         }
     }
 
-    private let address: sockaddr_un
-    private let addressLength: socklen_t
+    /// A path, or `@` and a name that is no file's (unix(7)).
+    private let address: String
     /// After how long without a word it takes the server for dead; nil when it does not.
     let patience: Duration?
 
     /// - Returns: Nil when nobody wants to know: there is no `NOTIFY_SOCKET`, or none of a kind that is known here.
     init?(environment: [String: String]) {
-        var path = Array((environment["NOTIFY_SOCKET"] ?? "").utf8)
-        var address = sockaddr_un()
-        let room = MemoryLayout.size(ofValue: address.sun_path)
-        guard path.count > 1, path.count < room, path[0] == UInt8(ascii: "/") || path[0] == UInt8(ascii: "@") else {
-            return nil
-        }
-        // The kernel's mark of a name that is no file's (unix(7)).
-        if path[0] == UInt8(ascii: "@") { path[0] = 0 }
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
+        guard let address = environment["NOTIFY_SOCKET"], address.utf8.count > 1,
+            address.utf8.count < MemoryLayout.size(ofValue: sockaddr_un().sun_path),
+            address.hasPrefix("/") || address.hasPrefix("@")
+        else { return nil }
         self.address = address
-        addressLength = socklen_t(MemoryLayout<sockaddr_un>.size - room + path.count)
         patience = Self.patience(environment)
     }
 
@@ -57,14 +50,24 @@ struct ServiceManager: Sendable {
         guard file >= 0 else { return }
         defer { close(file) }
         let message = Array(state.message.utf8)
-        withUnsafePointer(to: address) { address in
+        var (address, length) = socketAddress
+        withUnsafePointer(to: &address) { address in
             address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
                 _ = sendto(
-                    file, message, message.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL), address,
-                    addressLength
-                )
+                    file, message, message.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL), address, length)
             }
         }
+    }
+
+    private var socketAddress: (sockaddr_un, socklen_t) {
+        var name = Array(address.utf8)
+        // The kernel's mark of a name that is no file's.
+        if name[0] == UInt8(ascii: "@") { name[0] = 0 }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
+        let before = MemoryLayout<sockaddr_un>.size - MemoryLayout.size(ofValue: address.sun_path)
+        return (address, socklen_t(before + name.count))
     }
 }
 

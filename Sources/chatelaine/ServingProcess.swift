@@ -1,3 +1,5 @@
+import Foundation
+import Glibc
 import KMSCrypto
 
 /// A command that holds keys and answers clients.
@@ -24,6 +26,8 @@ enum ServingProcess {
         } catch {
             throw CommandFailure.operation("cannot forbid that the process gains rights")
         }
+        // What a service manager sends for a reload; who has something to reload listens for it.
+        if ServiceManager(environment: ProcessInfo.processInfo.environment) != nil { signal(SIGHUP, SIG_IGN) }
         try owner?.takeOver()
     }
 }

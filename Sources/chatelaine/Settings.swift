@@ -29,7 +29,7 @@ struct Settings {
         "listen": .text, "data-dir": .text, "regions": .list, "log-level": .text, "account": .text,
         "partition": .text,
         "access-key-id": .text, "secret-access-key": .text, "credentials": .text, "clock": .text,
-        "managed-key-rotation-days": .number, "user": .text,
+        "managed-key-rotation-days": .number, "user": .text, "new-data-dir": .text,
     ]
     /// The option that only says where the others are.
     private static let fileOption = "config"

@@ -1,6 +1,7 @@
 """What the server tells a service manager such as systemd, in the words of sd_notify(3)."""
 
 import os
+import signal
 import socket
 import time
 
@@ -52,6 +53,10 @@ def it_hears_when_clients_are_answered_and_when_the_end_begins(world):
             equal(manager.hear(), ready(manager.server), "the first message")
             # No watchdog was asked for.
             manager.silence(0.5)
+            # A reload, of which there may be nothing to do.
+            manager.server.process.send_signal(signal.SIGHUP)
+            manager.silence(0.2)
+            holds(manager.server.process.poll() is None, "it goes on after a reload")
             manager.server.process.terminate()
             equal(manager.hear(), STOPPING, "the last message")
             equal(manager.server.process.wait(timeout=15), 0, "exit code")
@@ -72,14 +77,14 @@ def a_watchdog_hears_of_it_twice_in_its_time(world):
         equal(sorted(set(messages)), sorted({ready(manager.server), "WATCHDOG=1"}), "messages")
         holds(1.0 < taken < 3.0, f"the five messages took {taken:.1f} s and not 1.2")
         # A server that hangs says nothing.
-        manager.server.process.send_signal(19)
+        manager.server.process.send_signal(signal.SIGSTOP)
         while True:
             try:
                 manager.socket.settimeout(1)
                 manager.hear()
             except TimeoutError:
                 break
-        manager.server.process.send_signal(18)
+        manager.server.process.send_signal(signal.SIGCONT)
         manager.socket.settimeout(10)
         equal(manager.hear(), "WATCHDOG=1", "what it says when it goes on")
     finally:
