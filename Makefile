@@ -4,6 +4,8 @@
 #   make test      build everything once, check it, and run all tests
 #   make bench-console  the console with 10,000 keys: what its pages take, and what other callers wait meanwhile
 #   make soak      ten minutes of load with flat memory, and ten thousand clients that are idle, slow or talk too much
+#   make deb       a Debian package, in artifacts/deb
+#   make test-deb  install that package on a Debian system of its own, with systemd, and try it there (root)
 #   make bench     what a decision costs, requests per second beside an echo server, latency while RSA keys are made
 #   make bench-audit   what it costs to have every audit record on the disk before its answer
 #   make build, lint, format, generate, install-dependencies
@@ -13,8 +15,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: serve build test soak bench bench-audit bench-console lint format generate clean
+.PHONY: serve build test soak bench bench-audit bench-console deb test-deb lint format generate clean
 .PHONY: install-dependencies install-system-libraries install-test-tools install-bench-tools
+.PHONY: install-packaging-tools install-packaging-test-tools
 
 # One configuration and one set of flags for every target, so that nothing is built twice: `swift test` would otherwise
 # make every module testable, and with that build all of them again.
@@ -71,6 +74,12 @@ bench-console: build install-test-tools
 soak: build install-bench-tools
 	$(PYTHON) Benchmarks/soak.py
 	CROWD_TLS=10000 CHATELAINE_BINARY=$(BINARIES)/chatelaine $(PYTHON) Tests/AcceptanceTests/Scripts/crowds.py
+deb: build install-packaging-tools
+	packaging/build-deb
+
+test-deb: deb install-packaging-test-tools
+	$(PYTHON) packaging/tests/package.py
+	$(PYTHON) packaging/tests/image.py
 
 lint:
 	swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
@@ -105,6 +114,8 @@ install-test-tools:
 	command -v python3 >/dev/null || missing+=(python3); \
 	command -v openssl >/dev/null || missing+=(openssl); \
 	command -v curl >/dev/null || missing+=(curl); \
+	command -v setpriv >/dev/null || missing+=(util-linux); \
+	command -v systemd-analyze >/dev/null || missing+=(systemd); \
 	command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core); \
 	command -v chromedriver >/dev/null || missing+=(chromium-driver); \
 	command -v softhsm2-util >/dev/null || missing+=(softhsm2); \
@@ -120,3 +131,17 @@ install-test-tools:
 
 install-bench-tools: install-test-tools
 	@$(APT_INSTALL); command -v wrk >/dev/null || install_packages wrk
+
+install-packaging-tools:
+	@$(APT_INSTALL); missing=(); \
+	command -v python3 >/dev/null || missing+=(python3); \
+	command -v dh >/dev/null || missing+=(debhelper); \
+	command -v dpkg-buildpackage >/dev/null || missing+=(dpkg-dev); \
+	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi
+
+install-packaging-test-tools: install-test-tools
+	@$(APT_INSTALL); missing=(); \
+	command -v debootstrap >/dev/null || missing+=(debootstrap); \
+	command -v lintian >/dev/null || missing+=(lintian); \
+	command -v ip >/dev/null || missing+=(iproute2); \
+	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi

@@ -20,6 +20,9 @@ struct DomainKeys: Sendable {
         self.check = unsafe check.withUnsafeBytes { unsafe Array($0) }
     }
 
+    /// Whether the root key is locked in memory.
+    var isLocked: Bool { rootKey.isLocked }
+
     /// Wraps the secrets of access keys.
     var identity: SymmetricKey { derive(purpose: "identity", name: "") }
 

@@ -30,8 +30,8 @@ package final class Keyring: Sendable {
         self.randomness = randomness
     }
 
-    /// Whether opened key material is locked in memory; without that it may be swapped to disk.
-    package var isMemoryLocked: Bool { arena.isLocked && SecureHeap.isLocked }
+    /// Whether the root key and opened key material are locked in memory; without that they may be swapped to disk.
+    package var isMemoryLocked: Bool { domains.isLocked && arena.isLocked && SecureHeap.isLocked }
 
     /// How much opened key material there is; for tests.
     package var occupancy: MaterialOccupancy {

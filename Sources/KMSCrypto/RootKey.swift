@@ -7,6 +7,9 @@ package final class RootKey: Sendable {
 
     private let bytes: GuardedBytes
 
+    /// Whether the system let its memory be locked.
+    var isLocked: Bool { bytes.isLocked }
+
     /// - Throws: what `body`, which fills the 32 bytes, throws; ``CryptoFailure/unavailable``.
     init(filledBy body: (UnsafeMutableRawBufferPointer) throws(CryptoFailure) -> Void) throws(CryptoFailure) {
         bytes = try unsafe GuardedBytes(count: Self.byteCount, filledBy: body)

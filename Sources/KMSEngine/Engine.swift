@@ -36,6 +36,8 @@ package struct Engine: Sendable {
     package let metrics: Metrics
     /// Tells monitoring how things are.
     package let monitoring: Monitoring
+    /// Whether the system let the memory of keys be locked; without that it may be swapped to disk.
+    package let isKeyMemoryLocked: Bool
 
     /// Why an engine cannot start.
     package enum StartFailure: Error, Sendable {
@@ -67,6 +69,7 @@ package struct Engine: Sendable {
         } catch {
             throw .crypto(error)
         }
+        isKeyMemoryLocked = keyring.isMemoryLocked
         let contents: StoreContents
         do throws(StoreError) { contents = try await store.contents() } catch { throw .store(error) }
         let progress = try await RootKeyMarks.admit(keyring, contents, store)

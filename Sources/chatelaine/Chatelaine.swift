@@ -1,5 +1,7 @@
 import ArgumentParser
+import Dispatch
 import Foundation
+import Glibc
 import NIOCore
 import NIOPosix
 
@@ -9,23 +11,42 @@ enum Main {
     /// What a wrong command line or configuration ends the program with.
     private static let wrongConfiguration: Int32 = 2
 
-    static func main() async {
-        // Requests then run on the event loop that their connection lives on, without a hop between thread pools.
-        _ = NIOSingletons.unsafeTryInstallSingletonPosixEventLoopGroupAsConcurrencyGlobalExecutor()
+    static func main() {
+        // What any command makes is nobody else's to read.
+        umask(0o077)
         do {
             var command = try Chatelaine.parseAsRoot()
-            if var asynchronous = command as? any AsyncParsableCommand {
-                try await asynchronous.run()
-            } else {
-                try command.run()
-            }
-        } catch let failure as CommandFailure {
-            fail(failure.message, failure.isWrongConfiguration ? wrongConfiguration : 1)
+            try (command as? any ServingCommand)?.prepareProcess()
+            if let command = command as? any AsyncParsableCommand { run(command) }
+            try command.run()
         } catch {
-            // Help and version are errors to the parser, but not to anybody else.
-            guard Chatelaine.exitCode(for: error) != .success else { Chatelaine.exit(withError: error) }
-            fail(Chatelaine.message(for: error), wrongConfiguration)
+            end(error)
         }
+    }
+
+    private static func run(_ command: any AsyncParsableCommand) -> Never {
+        // Requests then run on the event loop that their connection lives on, without a hop between thread pools.
+        _ = NIOSingletons.unsafeTryInstallSingletonPosixEventLoopGroupAsConcurrencyGlobalExecutor()
+        // Handed over to the task: nothing else uses it.
+        nonisolated(unsafe) var command = command
+        Task {
+            do {
+                try await command.run()
+                Foundation.exit(0)
+            } catch {
+                end(error)
+            }
+        }
+        dispatchMain()
+    }
+
+    private static func end(_ error: any Error) -> Never {
+        if let failure = error as? CommandFailure {
+            fail(failure.message, failure.isWrongConfiguration ? wrongConfiguration : 1)
+        }
+        // Help and version are errors to the parser, but not to anybody else.
+        guard Chatelaine.exitCode(for: error) != .success else { Chatelaine.exit(withError: error) }
+        fail(Chatelaine.message(for: error), wrongConfiguration)
     }
 
     private static func fail(_ message: String, _ code: Int32) -> Never {

@@ -68,6 +68,12 @@ struct DataDirectory {
         await directory.close()
     }
 
+    /// Whether there is one at `path`, with a store in it.
+    static func exists(at path: String) -> Bool {
+        FileManager.default.fileExists(
+            atPath: URL(fileURLWithPath: path, isDirectory: true).appendingPathComponent("chatelaine.sqlite").path)
+    }
+
     /// Makes everything durable that is not yet, and lets go of the directory.
     func close() async {
         // Only now nothing is answered or done any more: what the log has, the next start need not write again.

@@ -89,6 +89,10 @@ struct Develop: AsyncParsableCommand {
     }
 }
 
+extension Develop: ServingCommand {
+    func prepareProcess() throws { try ServingProcess.prepare(owner: nil) }
+}
+
 /// An access key that everybody may know.
 struct DevelopmentCredential {
     static let account = "000000000000"

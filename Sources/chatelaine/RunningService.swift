@@ -35,13 +35,17 @@ struct RunningService: Service {
     func run() async throws {
         try await withGracefulShutdownHandler {
             data.engine.metrics.phase = .starting
+            warnOfUnlockedMemory()
             await doWhatIsOverdue()
             guard !Task.isShuttingDownGracefully else { return }
+            let manager = ServiceManager(environment: ProcessInfo.processInfo.environment)
             let server = try HTTPServer(
                 engine: data.engine, metrics: data.engine.metrics, transport.configuration, logger: logger
             ) { port in
                 data.engine.metrics.phase = .serving
-                await announce(transport.url(port: port))
+                let url = transport.url(port: port)
+                await announce(url)
+                manager?.tell(.ready(status: "listening on \(url)"))
             }
             let control = try await ControlSocket(
                 in: data.path,
@@ -51,12 +55,25 @@ struct RunningService: Service {
                 ],
                 logger: logger)
             let rotation = RootRotationService(data: data, logger: logger)
-            try await ServiceGroup(
-                services: [data.engine.housekeeping, rotation, control, server], logger: logger
-            ).run()
+            // The last is the first to hear of the end.
+            let services: [(any Service)?] = [
+                data.engine.housekeeping, rotation, control, server, manager.map(Liveness.init),
+            ]
+            try await ServiceGroup(services: services.compactMap(\.self), logger: logger).run()
         } onGracefulShutdown: {
             data.engine.metrics.phase = .ending
         }
+    }
+
+    private func warnOfUnlockedMemory() {
+        guard !data.engine.isKeyMemoryLocked else { return }
+        logger.warning(
+            "The memory of keys is not locked, so it may be swapped to disk: the limit of locked memory is too low",
+            metadata: [
+                "limit": "\(ResourceLimit.lockedMemory.raise()) bytes (ulimit -Hl, LimitMEMLOCK= of systemd)",
+                "needed": "\(ServingProcess.lockedMemory) bytes",
+            ]
+        )
     }
 
     private func doWhatIsOverdue() async {

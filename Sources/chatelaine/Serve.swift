@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Glibc
 import KMSAccess
 import KMSCrypto
 import KMSEngine
@@ -14,6 +15,16 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var transport: TransportOptions
     @OptionGroup var seal: SealOptions
 
+    @Option(help: "When started as root: the user to go on as, NAME or NAME:GROUP.")
+    var user: String?
+
+    @Option(
+        help: """
+            What to do without a data directory: "create" one (default), or "refuse", for a service whose output is \
+            kept in a log, where its first access key must not be.
+            """)
+    var newDataDir: String?
+
     mutating func run() async throws {
         let settings = try Settings(config: data.config)
         let logger = try settings.logger(server)
@@ -25,6 +36,8 @@ struct Serve: AsyncParsableCommand {
         let transport = try settings.transport(
             server.listen, transport, reach: .anywhere, metrics: metrics, logger: logger)
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
+        try Self.check(settings.value("new-data-dir", flag: newDataDir), path: path)
+        if geteuid() == 0 { logger.notice("Running as root: --user names a user to go on as") }
         let sealed = try await SealedDirectory(path, mayCreate: true)
         if case .shares(let scheme)? = try sealed.document()?.parameters, !secrets.hasShares {
             let waiting = SealedService(
@@ -56,6 +69,28 @@ struct Serve: AsyncParsableCommand {
             announce("listening on \(url)")
         }
         try await service.runUntilSignal()
+    }
+}
+
+extension Serve {
+    private static func check(_ newDataDirectory: String?, path: String) throws {
+        switch newDataDirectory {
+        case nil, "create": return
+        case "refuse":
+            guard !DataDirectory.exists(at: path) else { return }
+            throw CommandFailure.configuration(
+                "\(path) is not a data directory yet: `chatelaine init` makes it and shows its first access key")
+        case let other?:
+            throw CommandFailure.configuration(
+                "\"\(other)\" is not a way to treat a new data directory: create or refuse")
+        }
+    }
+}
+
+extension Serve: ServingCommand {
+    func prepareProcess() throws {
+        let owner = try Settings(config: data.config).value("user", flag: user)
+        try ServingProcess.prepare(owner: owner.map(ProcessOwner.init))
     }
 }
 

@@ -31,7 +31,7 @@ struct Settings {
         "listen": .text, "data-dir": .text, "regions": .list, "log-level": .text, "account": .text,
         "partition": .text,
         "access-key-id": .text, "secret-access-key": .text, "credentials": .text, "clock": .text,
-        "managed-key-rotation-days": .number,
+        "managed-key-rotation-days": .number, "user": .text, "new-data-dir": .text,
         // Seals.
         "seal": .text, "passphrase-file": .text, "passphrase-fd": .number, "pin-file": .text, "pin-fd": .number,
         "pkcs11-module": .text, "pkcs11-token": .text, "pkcs11-key": .text, "share-files": .list,

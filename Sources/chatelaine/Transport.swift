@@ -55,7 +55,8 @@ struct Transport {
     /// The listener for requests.
     var configuration: HTTPServer.Configuration {
         HTTPServer.Configuration(
-            host: address.host, port: address.port, descriptors: DescriptorLimit.raise(), certificates: certificates,
+            host: address.host, port: address.port, descriptors: ResourceLimit.descriptors.raise(),
+            certificates: certificates,
             proxies: proxies)
     }
 

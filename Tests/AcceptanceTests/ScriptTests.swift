@@ -10,7 +10,8 @@ extension AcceptanceTests {
             "accounts", "aliases", "answers", "audit", "audit_chain", "backup", "bad_input", "bad_requests", "bounded",
             "clock", "commands",
             "conditions",
-            "connections", "crowds", "data_key_pairs", "data_keys", "delegation", "deletion", "disk_full", "durability",
+            "connections", "crowds", "data_key_pairs", "data_keys", "delegation", "deletion", "deployment", "disk_full",
+            "durability",
             "encryption",
             "envelope",
             "explain", "grant_ends", "grants", "hardening", "identifiers", "identities", "identity_audit",
@@ -19,13 +20,13 @@ extension AcceptanceTests {
             "key_pair_imports", "key_specs", "keys", "lifecycle_kills", "lookalikes", "lookup_events", "managed_keys",
             "message_authentication",
             "monitoring", "multi_region", "pagination", "policies", "proxies", "query_protocol", "races",
-            "root_rotation", "rotation", "seals", "session_tokens", "sessions", "signatures", "signing", "states",
-            "sts",
-            "tags", "ten_years", "throttling", "tls", "unseal", "upgrade",
+            "root_rotation", "rotation", "seals", "service_manager", "session_tokens", "sessions", "signatures",
+            "signing", "states", "sts", "tags", "ten_years", "throttling", "tls", "unseal", "upgrade",
         ]
         /// What the scripts share.
         static let modules = [
             "browser", "certificates", "cli", "granting", "harness", "http2", "peers", "principals", "raw", "sealing",
+            "secure",
             "server", "violations", "visitor", "wizard", "wrapping",
         ]
 

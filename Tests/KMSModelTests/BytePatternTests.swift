@@ -7,7 +7,8 @@ struct BytePatternTests {
     }
 
     @Test(arguments: [
-        ("", "", true), ("", "a", true), ("a", "", false), ("a", "a", true), ("ab", "aab", true), ("aab", "aaaab", true),
+        ("", "", true), ("", "a", true), ("a", "", false), ("a", "a", true), ("ab", "aab", true),
+        ("aab", "aaaab", true),
         ("abab", "ababab", true), ("abac", "ababac", true), ("abcabd", "abcabcabd", true), ("abc", "ab", false),
         ("aaab", "aaaaaa", false), ("ba", "aaab", false),
     ])

@@ -24,7 +24,8 @@ package struct Monitoring: Sendable {
     ) {
         self.metrics = metrics
         subject = Subject(
-            directory: directory, throttle: throttle, clock: clock, probe: Probe(store: store, audit: audit, metrics: metrics))
+            directory: directory, throttle: throttle, clock: clock,
+            probe: Probe(store: store, audit: audit, metrics: metrics))
     }
 
     /// What a server tells that has no engine yet, because it waits for its root key.

@@ -49,11 +49,11 @@ struct HTTP2Connection: Sendable {
     private func setUp(_ stream: any Channel, under rules: HTTP2ConnectionRules) throws -> Stream {
         let others = rules.streamCount
         let id = try stream.syncOptions?.getOption(HTTP2StreamChannelOptions.streamID) ?? .rootStream
-        guard rules.begin(id) else { throw ChannelError.ioOnClosedChannel }
+        guard rules.begin(id, stream) else { throw ChannelError.ioOnClosedChannel }
         let isAdmitted = admission.begin(beside: others)
         stream.closeFuture.assumeIsolated().whenComplete { [admission] _ in
             admission.end()
-            rules.end()
+            rules.end(id)
         }
         let pipeline = stream.pipeline.syncOperations
         try pipeline.addHandler(HTTP2FramePayloadToHTTPServerCodec())

@@ -17,22 +17,25 @@ final class HTTP2ConnectionRules: ChannelDuplexHandler {
     private let timer = ConversationTimer()
     private var context: ChannelHandlerContext?
     private var newest = HTTP2StreamID.rootStream
+    private var streams: [HTTP2StreamID: any Channel] = [:]
     private var isEnding = false
 
     /// How many streams are open.
-    var streamCount: Int { timer.conversation.unanswered }
+    var streamCount: Int { streams.count }
 
     /// A stream was opened; answers whether it will be answered.
-    func begin(_ stream: HTTP2StreamID) -> Bool {
+    func begin(_ id: HTTP2StreamID, _ stream: any Channel) -> Bool {
         guard timer.conversation.begin() else { return false }
         timer.conversation.finish()
-        newest = max(newest, stream)
+        newest = max(newest, id)
+        streams[id] = stream
         timer.settle()
         return true
     }
 
     /// A stream that was begun is closed.
-    func end() {
+    func end(_ id: HTTP2StreamID) {
+        streams[id] = nil
         timer.conversation.answer()
         timer.settle()
         closeWhenDone()
@@ -61,6 +64,9 @@ final class HTTP2ConnectionRules: ChannelDuplexHandler {
             timer.conversation.end(at: .now())
             timer.settle()
             sayGoodbye(context)
+            for stream in streams.values {
+                stream.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+            }
             closeWhenDone()
         }
         context.fireUserInboundEventTriggered(event)

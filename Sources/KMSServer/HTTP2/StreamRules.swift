@@ -89,6 +89,14 @@ final class StreamRules: ChannelDuplexHandler {
         context.fireChannelWritabilityChanged()
     }
 
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is ChannelShouldQuiesceEvent {
+            timer.conversation.end(at: .now())
+            timer.settle()
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
     func handlerAdded(context: ChannelHandlerContext) {
         timer.start(on: context.eventLoop) { context.close(promise: nil) }
         timer.settle()

@@ -41,7 +41,6 @@ package struct ServerFlight: Sendable {
         guard !isOver else { return }
         records += bytes
         readRecords()
-        readMessages()
         if records.count + messages.count > Self.mostBytes { isOver = true }
         if isOver { (records, messages) = ([], []) }
     }
@@ -53,6 +52,7 @@ package struct ServerFlight: Sendable {
             guard rest.count >= 5 + count else { break }
             if type == RecordType.handshake {
                 messages += rest.dropFirst(5).prefix(count)
+                readMessages()
             } else if version != nil, group != nil || version == Self.tls12 {
                 // What follows is encrypted; a session that was resumed has agreed on no group.
                 isOver = true
@@ -66,6 +66,10 @@ package struct ServerFlight: Sendable {
         var rest = messages[...]
         while rest.count >= 4 {
             let (type, count) = (rest[rest.startIndex], Self.integer(rest.dropFirst(1).prefix(3)))
+            guard count <= Self.mostBytes else {
+                isOver = true
+                break
+            }
             guard rest.count >= 4 + count else { break }
             let body = rest.dropFirst(4).prefix(count)
             switch type {

@@ -179,6 +179,30 @@ def init_makes_what_serve_uses(world):
 
 
 @scenario
+def a_service_serves_only_what_init_made(world):
+    data = world.directory / "service"
+    serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", str(data), "--new-data-dir", "refuse"]
+    for made in (False, True):
+        if made:
+            data.mkdir()
+        done = say(*serve)
+        equal((done.returncode, done.stdout), (2, ""), "exit code and output without a data directory")
+        equal(
+            done.stderr,
+            f"chatelaine: {data} is not a data directory yet: `chatelaine init` makes it and shows its first access key\n",
+            "what it says",
+        )
+    equal(list(data.iterdir()), [], "what it made")
+    done = say("init", "--data-dir", str(data))
+    equal(done.returncode, 0, f"exit code of init: {done.stderr}")
+    server = Server(*serve).start()
+    server.stop()
+    server.forget_log()
+    done = say(*serve[:-1], "perhaps")
+    equal(done.returncode, 2, f"exit code of a word that is unknown: {done.stderr}")
+
+
+@scenario
 def only_the_listed_regions_are_served(world):
     server = Server("dev", "--listen", "127.0.0.1:0", "--data-dir", str(world.directory / "regions"),
                     "--regions", "us-east-1,eu-central-1").start()  # fmt: skip

@@ -237,7 +237,7 @@ def an_alias_that_is_taken_on_the_way_is_said_at_its_field(world):
         hurry(browser)
         world.kms().create_alias(AliasName="alias/taken", TargetKeyId=(other := world.key()["KeyId"]))
         go(browser, "create")
-        equal((step(browser), value(browser, "Alias")), (STEPS[1], "taken"))
+        equal((step(browser), browser.value("Alias")), (STEPS[1], "taken"))
         holds(other in problem(browser, "alias"), problem(browser, "alias"))
         browser.inspect("create-alias-taken")
     equal(keys(world), before | {other})

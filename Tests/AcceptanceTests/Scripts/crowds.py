@@ -16,8 +16,8 @@ import urllib.parse
 import http2
 from harness import equal, holds, run, scenario
 from raw import Wire
+from secure import Secure
 from server import Server
-from tls import Secure
 
 KIBIBYTE = 1024
 COUNT = 10_000

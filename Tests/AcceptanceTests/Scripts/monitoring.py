@@ -1,5 +1,6 @@
 """What those see who watch over a server: health, metrics that Prometheus can read, and a log for machines."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -196,6 +197,9 @@ def promtool(*arguments, text=None):
 
 @scenario
 def prometheus_reads_the_metrics_and_the_rules(world):
+    if not os.path.exists(PROMTOOL) and os.environ.get("CI") != "true":
+        print("skipped: promtool is not on this machine")
+        return
     root_directory = world.directory / "prometheus"
     root_directory.mkdir()
     pair = Root(root_directory).make("server")
@@ -245,7 +249,7 @@ def dashboard_and_alerts_name_metrics_that_there_are(world):
 def health_says_why_not(world):
     directory = world.directory / "full"
     directory.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(directory)], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(directory)], capture_output=True)
     if mounted.returncode:
         print("skipped: a small disk cannot be mounted here")
         return
@@ -255,13 +259,9 @@ def health_says_why_not(world):
             equal(watched.ask("/health/ready"), (200, {"status": "ready"}), "ready")
             wire = Wire(watched.server.endpoint)
             filler = directory / "filler"
-            with open(filler, "wb") as file:
-                try:
-                    while True:
-                        file.write(bytes(4096))
-                        file.flush()
-                except OSError:
-                    pass
+            with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(4096))
             eventually(lambda: wire.call("CreateKey", {}).status >= 500, "a full disk refuses changes")
             eventually(lambda: wire.call("ListKeys", {}).status >= 500, "a full disk refuses records")
             status, answer = watched.ask("/health/ready")
