@@ -368,7 +368,7 @@ def a_form_behind_a_proxy_says_what_is_wrong(world):
     equal(code, "WrongOrigin")
     holds("http://kms.example:8443" in message and visitor.host in message, message)
     equal(visitor.post(SIGN_IN, visitor.form(), 403, origin="http://kms.example").alert[0], "WrongOrigin")
-    visitor.post(path, form, origin="https://kms.example", sec_fetch_site="same-origin")
+    visitor.post(path, form, origin="http://kms.example", sec_fetch_site="same-origin")
     equal(world.kms().describe_key(KeyId=key)["KeyMetadata"]["Description"], "x")
 
 

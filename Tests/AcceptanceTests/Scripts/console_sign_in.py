@@ -162,30 +162,6 @@ def the_cookie_of_a_session_is_for_the_console_alone(world):
 
 
 @scenario
-def by_tls_only_a_cookie_counts_that_was_set_by_tls(world):
-    visitor, name = Visitor(world), f"__Host-{SESSION}"
-    # What a browser behind a proxy with a certificate sends; the site of a page is told only by TLS and on the machine itself.
-    by_tls = {"host": "kms.example", "sec_fetch_site": "none"}
-    page = visitor.post(SIGN_IN, visitor.form(), 303, host="kms.example", origin="https://kms.example", sec_fetch_site="same-origin")
-    equal((page.location, list(visitor.cookies)), (KEYS, [name]))
-    visitor.get(KEYS, 200, **by_tls)
-    equal("Max-Age=0" in "".join(visitor.get(KEYS, 200, **by_tls).all("set-cookie")), False)
-    value = visitor.cookies[name]
-    visitor.cookies = {SESSION: value}
-    for headers in (by_tls, {"host": "kms.example", "origin": "https://kms.example"}):
-        holds(visitor.get(KEYS, 303, **headers).location.startswith(SIGN_IN), "one that anybody on the way can plant")
-    # By HTTP there is nothing better; this machine's own browser says where pages are from, too.
-    for headers in ({}, {"host": "kms.example"}, {"sec_fetch_site": "none"}, {"host": "localhost:1", "sec_fetch_site": "none"}):
-        visitor.get(KEYS, 200, **headers)
-    visitor.cookies = {SESSION: "0" * 64, name: value}
-    token = visitor.get(KEYS, 200).token
-    visitor.post("/console/sign-out", {"token": token}, 303)
-    equal(visitor.cookies, {}, "both are taken away")
-    form = visitor.get(SIGN_IN, 200, **by_tls)
-    holds(form.header("set-cookie").startswith("__Host-chatelaine-sign-in="), form.header("set-cookie"))
-
-
-@scenario
 def a_session_ends_on_the_server(world):
     visitor, other = signed_in(world), signed_in(world)
     old = dict(visitor.cookies)

@@ -2,10 +2,12 @@
 
 import json
 
-from harness import FIRST, allow, audit_lines, deny, equal, policy, run, scenario
+from harness import FIRST, allow, audit_lines, deny, equal, holds, policy, run, scenario
 from raw import Wire, sign
 from server import Server
-from visitor import SESSION, Visitor
+from visitor import SESSION, SIGN_IN, Visitor
+
+KEYS = "/console/us-east-1/keys"
 
 CLIENT = "203.0.113.9"
 INSECURE = {"Condition": {"Bool": {"aws:SecureTransport": "false"}}}
@@ -113,8 +115,31 @@ def the_console_knows_its_visitors_behind_a_proxy(world):
         for said, is_secure in (("https", True), ("http", False)):
             # Another client behind the same proxy is not slowed down.
             page = visitor.sign_in(x_forwarded_for="203.0.113.10", x_forwarded_proto=said)
-            cookie = next(text for text in page.all("set-cookie") if text.startswith(f"{SESSION}="))
+            cookie = next(text for text in page.all("set-cookie") if f"{SESSION}=" in text and "Max-Age" not in text)
+            equal(cookie.startswith("__Host-"), is_secure, f"X-Forwarded-Proto: {said}")
             equal("Secure" in cookie.split("; "), is_secure, f"X-Forwarded-Proto: {said}")
+
+
+@scenario
+def by_tls_only_a_cookie_counts_that_was_set_by_tls(world):
+    with Behind(world, "127.0.0.0/8") as behind:
+        visitor, name = Visitor(behind), f"__Host-{SESSION}"
+        by_tls = {"x_forwarded_proto": "https"}
+        page = visitor.sign_in(**by_tls)
+        equal((page.location, list(visitor.cookies)), (KEYS, [name]))
+        visitor.get(KEYS, 200, **by_tls)
+        equal("Max-Age=0" in "".join(visitor.get(KEYS, 200, **by_tls).all("set-cookie")), False)
+        value = visitor.cookies[name]
+        visitor.cookies = {SESSION: value}
+        holds(visitor.get(KEYS, 303, **by_tls).location.startswith(SIGN_IN), "one that anybody on the way can plant")
+        # By HTTP there is nothing better.
+        visitor.get(KEYS, 200)
+        visitor.cookies = {SESSION: "0" * 64, name: value}
+        token = visitor.get(KEYS, 200).token
+        visitor.post("/console/sign-out", {"token": token}, 303)
+        equal(visitor.cookies, {}, "both are taken away")
+        form = visitor.get(SIGN_IN, 200, **by_tls)
+        holds(form.header("set-cookie").startswith("__Host-chatelaine-sign-in="), form.header("set-cookie"))
 
 
 if __name__ == "__main__":
