@@ -88,6 +88,11 @@ struct DataDirectory {
     }
 }
 
+extension DataDirectory: CustomStringConvertible {
+    /// Services are logged with all that they hold; of this the path says enough.
+    var description: String { path }
+}
+
 extension CommandFailure {
     init(_ failure: Engine.StartFailure, path: String) {
         switch failure {
