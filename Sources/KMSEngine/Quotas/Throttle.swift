@@ -146,7 +146,11 @@ private struct AccountBuckets: Sendable {
         }
     }
 
+    /// How often full buckets are looked for at the most, in nanoseconds.
+    private static let searchInterval: Int64 = 100_000_000
+
     var regions: [Region: InRegion] = [:]
+    private var nextSearch: Int64 = 0
 
     var count: Int { regions.values.reduce(0) { $0 + $1.buckets.count } }
 
@@ -165,8 +169,13 @@ private struct AccountBuckets: Sendable {
     }
 
     /// Whether there is room for one more region, perhaps once full buckets are forgotten.
+    ///
+    /// Looking for full ones is not for every request of an account that wants too many regions.
     private mutating func makeRoom(at now: Int64) -> Bool {
-        if regions.count >= Throttle.mostRegionsPerAccount { forget { $0.isFull(at: now) } }
+        if regions.count >= Throttle.mostRegionsPerAccount, now >= nextSearch {
+            forget { $0.isFull(at: now) }
+            nextSearch = now + Self.searchInterval
+        }
         return regions.count < Throttle.mostRegionsPerAccount
     }
 
