@@ -22,7 +22,9 @@ extension AuditFiles {
     struct Extent {
         /// Where to begin; nil for the end of the log.
         var start: AuditPosition?
-        /// The last day of interest, in days since 1970: files that begin later are passed over. Nil for all days.
+        /// The last day of interest, in days since 1970; nil for all days.
+        ///
+        /// Files that begin later are passed over.
         var latestDay: Int?
         /// How much is read at most, in bytes.
         let mostBytes: Int

@@ -1,3 +1,4 @@
+import Foundation
 import KMSCrypto
 import KMSEngine
 import KMSServer
@@ -39,6 +40,8 @@ struct SealedService {
             engine: nil, metrics: metrics, transport.configuration, logger: logger
         ) { [transport, scheme] port in
             wait.isListening(on: port)
+            // Whoever started it need not wait for people.
+            ServiceManager(environment: ProcessInfo.processInfo.environment)?.tell(.ready(status: "sealed"))
             announce("sealed, listening on \(transport.url(port: port)): \(scheme.threshold) key shares are needed")
         }
         let control = try await ControlSocket(in: sealed.path, unsealing.commands, logger: logger)
