@@ -76,19 +76,33 @@ struct AdmissionTests {
     }
 
     @Test func `a replica counts as two new keys in its region`() async throws {
-        try await Self.withHarness(#"{"*":{"requests":{"CreateKey":2}}}"#) { harness in
-            let keys = [
-                try await harness.makeKey(#"{"MultiRegion":true}"#),
-                try await harness.makeKey(#"{"MultiRegion":true}"#),
-            ]
-            func replicate(_ key: String) async -> KMSError.Code? {
-                await harness.call(.replicateKey, #"{"KeyId":"\#(key)","ReplicaRegion":"eu-west-1"}"#).code
+        for _ in 0..<20 {
+            var (codes, time): ([KMSError.Code?], Duration) = ([], .zero)
+            try await Self.withHarness(#"{"*":{"requests":{"CreateKey":2}}}"#) { harness in
+                (codes, time) = try await Self.replicas(harness)
             }
-            #expect(await replicate(keys[0]) == nil)
-            #expect(await replicate(keys[1]) == .throttling)
-            #expect(await harness.call(.createKey, "{}", in: "eu-west-1").code == .throttling)
-            #expect(await harness.call(.createKey, "{}", in: "eu-west-3").code == nil)
+            // In half a second a bucket earns a request; a machine that is busy with other tests takes longer.
+            guard time < .milliseconds(500) else { continue }
+            #expect(codes == [nil, .throttling, .throttling, nil])
+            return
         }
+        Issue.record("the machine is too busy to make two keys in half a second")
+    }
+
+    /// Two replicas and two keys, and how long that took.
+    private static func replicas(_ harness: EngineHarness) async throws -> ([KMSError.Code?], Duration) {
+        let keys = [
+            try await harness.makeKey(#"{"MultiRegion":true}"#), try await harness.makeKey(#"{"MultiRegion":true}"#),
+        ]
+        let begin = ContinuousClock.now
+        var codes: [KMSError.Code?] = []
+        for key in keys {
+            codes.append(
+                await harness.call(.replicateKey, #"{"KeyId":"\#(key)","ReplicaRegion":"eu-west-1"}"#).code)
+        }
+        codes.append(await harness.call(.createKey, "{}", in: "eu-west-1").code)
+        codes.append(await harness.call(.createKey, "{}", in: "eu-west-3").code)
+        return (codes, ContinuousClock.now - begin)
     }
 
     @Test func `moving the clock fills no bucket and empties none`() async throws {
