@@ -37,7 +37,6 @@ struct Serve: AsyncParsableCommand {
             server.listen, transport, reach: .anywhere, metrics: metrics, logger: logger)
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
         try Self.check(settings.value("new-data-dir", flag: newDataDir), path: path)
-        if geteuid() == 0 { logger.notice("Running as root: --user names a user to go on as") }
         let sealed = try await SealedDirectory(path, mayCreate: true)
         if case .shares(let scheme)? = try sealed.document()?.parameters, !secrets.hasShares {
             let waiting = SealedService(
@@ -58,6 +57,7 @@ struct Serve: AsyncParsableCommand {
     private func serve(
         _ directory: DataDirectory, on transport: Transport, _ settings: Settings, _ logger: Logger
     ) async throws {
+        if geteuid() == 0 { logger.notice("Running as root: --user names a user to go on as") }
         let credential =
             directory.isNew
             ? try await FirstAccount.make(on: directory, in: settings.firstRegion(flag: server.regions)) : nil

@@ -20,6 +20,7 @@ package struct BackupHeader: Sendable, Equatable {
     /// The document of the seal that yields the root key; nil when that is in a file.
     package let seal: [UInt8]?
 
+    /// The header of a backup that is made at `date`.
     package init(date: Date, salt: [UInt8], check: [UInt8], seal: [UInt8]?) {
         self.date = UTCTime(date).iso8601
         self.salt = salt

@@ -10,8 +10,9 @@ package struct StoreVerification: Sendable {
 
     /// What was found.
     package struct Report: Sendable {
-        /// How many generations of key material were opened, and how many have no bytes (imported material that is not there).
+        /// How many generations of key material were opened.
         package var materials = 0
+        /// How many have no bytes: imported material that is not there.
         package var absent = 0
         /// How many secrets of access keys were opened.
         package var secrets = 0
