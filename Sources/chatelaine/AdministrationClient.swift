@@ -9,9 +9,6 @@ struct AdministrationOptions: ParsableArguments {
     @Option(help: "The server's URL.")
     var endpoint = "http://\(ListenAddress.standard)"
 
-    @Option(help: "A PEM file with the roots of the server's certificate (default: AWS_CA_BUNDLE, or the system's).")
-    var caBundle: String?
-
     @Option(help: "An access key (default: AWS_ACCESS_KEY_ID, or that of `dev`).")
     var accessKeyId: String?
 
@@ -23,10 +20,6 @@ struct AdministrationOptions: ParsableArguments {
 
     func client() throws -> AdministrationClient {
         let environment = ProcessInfo.processInfo.environment
-        // The name by which Foundation takes it on Linux.
-        if let roots = caBundle ?? environment["AWS_CA_BUNDLE"] {
-            setenv("URLSessionCertificateAuthorityInfoFile", roots, 1)
-        }
         let id = accessKeyId ?? environment["AWS_ACCESS_KEY_ID"]
         let secret = secretAccessKey ?? environment["AWS_SECRET_ACCESS_KEY"] ?? DevelopmentCredential.secret
         return try AdministrationClient(

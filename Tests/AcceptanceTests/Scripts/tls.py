@@ -118,12 +118,6 @@ def calls_by_tls_say_so_to_policies_and_in_the_audit_log(world):
                 "kms", endpoint_url=secure.endpoint, region_name=REGION, aws_access_key_id=FIRST.access_key_id,
                 aws_secret_access_key=FIRST.secret_access_key,
             ).list_keys()  # fmt: skip
-        done = subprocess.run(
-            [binary(), "explain", "--endpoint", secure.endpoint, "--ca-bundle", str(secure.root.file), "--principal",
-             FIRST.root, "--action", "kms:Encrypt", "--key", key],
-            capture_output=True, text=True, timeout=20,
-        )  # fmt: skip
-        equal(done.returncode, 0, f"chatelaine explain by TLS: {done.stdout}{done.stderr}")
     # The same without TLS is denied.
     key = world.key(Policy=only_secure)["Arn"]
     with refused("AccessDeniedException"):
