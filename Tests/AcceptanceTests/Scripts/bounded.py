@@ -6,7 +6,7 @@ import time
 
 import botocore.exceptions
 
-from harness import FIRST, REGION, allow, deny, equal, holds, refused, run, scenario
+from harness import FIRST, REGION, allow, deny, equal, refused, run, scenario
 from principals import assume, fresh, make_role, make_user, managed_policy, may, may_not, trust, when
 from raw import Wire, amz_date, sign
 
@@ -18,19 +18,43 @@ def compact(*statements):
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)}, separators=(",", ":"), ensure_ascii=False)
 
 
-def quick(call, what, attempts=5):
-    """The call takes no longer than the bound, or its first refusal; the best of a few attempts counts."""
-    times = []
-    for _ in range(attempts):
-        began = time.perf_counter()
+# How often it may be tried, as what else the machine does takes its time too; what is slow is so each time.
+ATTEMPTS = 40
+
+
+def duration(call):
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def quick(call, what):
+    """The call takes no longer than the bound, or its refusal does; the best attempt counts."""
+    outcome, best = None, float("inf")
+
+    def attempt():
+        nonlocal outcome
         try:
             call()
             outcome = "allowed"
         except botocore.exceptions.ClientError as error:
             outcome = error.response["Error"]["Code"]
-        times.append(time.perf_counter() - began)
-    holds(min(times) < BOUND, f"{what}: {min(times) * 1000:.0f} ms")
-    return outcome
+
+    for _ in range(ATTEMPTS):
+        best = min(best, duration(attempt))
+        if best < BOUND:
+            return outcome
+    raise AssertionError(f"{what}: {best * 1000:.0f} ms")
+
+
+def as_quick(call, other, margin, what):
+    """The call takes hardly longer than the other; of each the best of as many attempts counts."""
+    best, least = float("inf"), float("inf")
+    for _ in range(ATTEMPTS):
+        best, least = min(best, duration(call)), min(least, duration(other))
+        if best < least + margin:
+            return
+    raise AssertionError(f"{what}: {best * 1000:.0f} ms, not {least * 1000:.0f}")
 
 
 def spellings(key, count):
@@ -116,12 +140,11 @@ def long_lists_are_compared_at_once(world):
         arn = managed_policy(world, may_not("kms:*", Condition=asked))
         world.client("iam").attach_user_policy(UserName=user.name, PolicyArn=arn)
     made = {"KeyId": world.key()["KeyId"], "GranteePrincipal": user.arn}
-    times = {}
-    for who in (world.kms(), world.kms(user)):
-        began = time.perf_counter()
-        who.create_grant(**made, Operations=["Encrypt"] * 20_000)
-        times[who] = time.perf_counter() - began
-    holds(times[world.kms(user)] < times[world.kms()] + BOUND, f"20,000 operations: {times}")
+
+    def make(who):
+        return lambda: world.kms(who).create_grant(**made, Operations=["Encrypt"] * 20_000)
+
+    as_quick(make(user), make(FIRST), BOUND, "20,000 operations")
 
 
 @scenario
@@ -163,21 +186,21 @@ def honest_policies_do_not_run_out(world):
 @scenario
 def members_that_no_request_has_make_no_difference(world):
     wire, extra = Wire(world.endpoint), ",".join(f'"x{number:05}":0' for number in range(20_000))
-    times = {}
+
+    def encrypt(**policy):
+        body = f'{{"KeyId":"{world.key(**policy)["KeyId"]}","Plaintext":"eA==",{extra}}}'.encode()
+
+        def call():
+            sent = wire.headers("Encrypt")
+            sent["Authorization"] = sign("POST", "/", sent, body, FIRST)
+            equal(wire.send(sent, body).status, 200)
+
+        return call
+
     for name in ("kms:RequestAlias", "kms:EncryptionContext:a"):
         tests = {"Null": {key: "true" for key in spellings(name, 800)}, "StringEquals": {"aws:EpochTime": "x"}}
-        statement = {**deny("*", "kms:Encrypt"), "Condition": tests}
-        for what, policy in (("none", {}), (name, {"Policy": compact(allow(FIRST.root), statement)})):
-            body = f'{{"KeyId":"{world.key(**policy)["KeyId"]}","Plaintext":"eA==",{extra}}}'.encode()
-            best = 9
-            for _ in range(5):
-                sent = wire.headers("Encrypt")
-                sent["Authorization"] = sign("POST", "/", sent, body, FIRST)
-                began = time.perf_counter()
-                equal(wire.send(sent, body).status, 200)
-                best = min(best, time.perf_counter() - began)
-            times[what] = best
-        holds(times[name] < times["none"] + BOUND / 2, f"{name}: {times}")
+        policy = compact(allow(FIRST.root), {**deny("*", "kms:Encrypt"), "Condition": tests})
+        as_quick(encrypt(Policy=policy), encrypt(), BOUND / 2, name)
     wire.close()
 
 
