@@ -17,7 +17,7 @@ from server import Server, binary
 DAY = 86_400
 KEYS = 40
 # Four rotations a year of each key: some seconds of work.
-YEARS = 50
+YEARS = 20
 
 
 def request_advance(wire, seconds):
