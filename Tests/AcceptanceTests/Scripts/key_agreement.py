@@ -50,7 +50,7 @@ def both_parties_come_to_the_same_secret(world):
 def a_peer_that_is_none_is_refused(world):
     for spec in LENGTHS:
         kms, key = clients(world, spec), made(world, spec)
-        good = peers.public_half(peers.new_private_key(spec))
+        good = peers.public_half(peers.private_key(spec))
         forms = [
             peers.openssl(
                 "ec", "-pubin", "-inform", "DER", "-in", "key", "-pubout", "-conv_form", form, "-outform", "DER", "-out",
@@ -66,8 +66,8 @@ def a_peer_that_is_none_is_refused(world):
             "-out", "out", files={"key": good},
         )[1] if spec != "SM2" else b"0"  # fmt: skip
         bad = [good[:-1], good + b"\0", good[1:], b"\0", b"\xff" * 8192, explicit, infinity, *forms]
-        bad += [peers.public_half(peers.new_private_key(other)) for other in LENGTHS if other != spec]
-        bad += [peers.public_half(peers.new_private_key(other)) for other in ("RSA_2048", "ECC_NIST_EDWARDS25519")]
+        others = [other for other in (*LENGTHS, "RSA_2048", "ECC_NIST_EDWARDS25519") if other != spec]
+        bad += [peers.public_half(peers.private_key(other)) for other in others]
         # Another point: not on the curve, but for one chance in two to the length.
         bad += [good[:-1] + bytes([good[-1] ^ 1]), good[:-66] + bytes([good[-66] ^ 1]) + good[-65:]]
         bad.append(good[: -2 * LENGTHS[spec]] + b"\0" * (2 * LENGTHS[spec]))

@@ -1,5 +1,7 @@
 """Encrypt, Decrypt and ReEncrypt under RSA and SM2 keys, with openssl and Python's cryptography on the other side."""
 
+import functools
+
 import peers
 from harness import ABSENT, equal, holds, members, refused, run, scenario
 from wrapping import bring_pair
@@ -19,9 +21,17 @@ def region_of(spec):
     return CHINA if spec == "SM2" else "us-east-1"
 
 
-def made(world, spec):
+@functools.cache
+def made(world, spec, number=1):
+    """A client and the key of this spec and number that all scenarios share: none changes it, and RSA takes long."""
     kms = world.kms(region=region_of(spec))
     return kms, kms.create_key(KeySpec=spec, KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]
+
+
+@functools.cache
+def brought(world, spec):
+    """A key of this spec with the private key that peers have too; its metadata."""
+    return bring_pair(world, spec, "ENCRYPT_DECRYPT", peers.private_key(spec), region_of(spec))
 
 
 @scenario
@@ -58,8 +68,7 @@ def plaintexts_of_every_length_come_back(world):
 @scenario
 def ciphertext_goes_both_ways_between_the_server_and_its_peers(world):
     for (spec, algorithm), limit in LIMITS.items():
-        private = peers.new_private_key(spec)
-        key = bring_pair(world, spec, "ENCRYPT_DECRYPT", private, region_of(spec))
+        private, key = peers.private_key(spec), brought(world, spec)
         kms = world.kms(region=region_of(spec))
         public = kms.get_public_key(KeyId=key["KeyId"])["PublicKey"]
         equal(public, peers.public_half(private), "the public half of a brought key")
@@ -80,7 +89,7 @@ def ciphertext_goes_both_ways_between_the_server_and_its_peers(world):
 def what_is_no_ciphertext_of_the_key_is_refused(world):
     for (spec, algorithm), _ in LIMITS.items():
         kms, key = made(world, spec)
-        _, stranger = made(world, spec)
+        _, stranger = made(world, spec, number=2)
         given = dict(KeyId=key["KeyId"], EncryptionAlgorithm=algorithm)
         good = kms.encrypt(Plaintext=b"secret", **given)["CiphertextBlob"]
         broken = [good[:-1], good + b"\0", b"\0" + good, b"\0", b"\0" * len(good), b"\xff" * len(good), b"\xff" * 6144]

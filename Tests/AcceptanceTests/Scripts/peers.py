@@ -1,5 +1,6 @@
 """The other side of asymmetric cryptography: openssl and Python's cryptography, which share no code with the server."""
 
+import functools
 import pathlib
 import subprocess
 import tempfile
@@ -58,6 +59,13 @@ def new_private_key(spec):
                    files={"key": made})[1]  # fmt: skip
 
 
+@functools.cache
+def private_key(spec):
+    """The one private key of a spec that scenarios share which need none of their own: those of RSA take long to make."""
+    return new_private_key(spec)
+
+
+@functools.cache
 def public_half(private_key):
     return openssl("pkey", "-inform", "DER", "-in", "key", "-pubout", "-outform", "DER", "-out", "out",
                    files={"key": private_key})[1]  # fmt: skip
@@ -149,8 +157,14 @@ def python_verifies(public_key, algorithm, message, signature, prehashed=False):
     return True
 
 
+@functools.cache
+def loaded(private_key):
+    """The private key (PKCS#8) as Python knows it, which tests the primes of RSA each time that it reads them."""
+    return serialization.load_der_private_key(private_key, None)
+
+
 def python_signs(private_key, algorithm, message):
-    key = serialization.load_der_private_key(private_key, None)
+    key = loaded(private_key)
     plain = isinstance(key, ed25519.Ed25519PrivateKey)
     return key.sign(message, *([] if plain else _scheme(algorithm, False)))
 
@@ -164,12 +178,11 @@ def python_encrypts(public_key, algorithm, plaintext):
 
 
 def python_decrypts(private_key, algorithm, ciphertext):
-    return serialization.load_der_private_key(private_key, None).decrypt(ciphertext, _oaep(algorithm))
+    return loaded(private_key).decrypt(ciphertext, _oaep(algorithm))
 
 
 def python_derives(private_key, public_key):
-    key = serialization.load_der_private_key(private_key, None)
-    return key.exchange(ec.ECDH(), serialization.load_der_public_key(public_key))
+    return loaded(private_key).exchange(ec.ECDH(), serialization.load_der_public_key(public_key))
 
 
 def python_public_key(public_key):

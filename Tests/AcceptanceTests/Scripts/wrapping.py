@@ -36,6 +36,6 @@ def bring_pair(world, spec, usage, private_key, region=None):
     """A new key of this spec with a private key (PKCS#8) that was made elsewhere; its metadata."""
     kms = world.kms(region=region) if region else world.kms()
     key = kms.create_key(KeySpec=spec, KeyUsage=usage, Origin="EXTERNAL")["KeyMetadata"]
-    algorithm = "RSA_AES_KEY_WRAP_SHA_256" if spec.startswith("RSA_") else "RSAES_OAEP_SHA_256"
-    bring(kms, key["KeyId"], private_key, algorithm=algorithm, spec="RSA_3072")
+    # This takes a private key of any length under the wrapping key that is made fastest.
+    bring(kms, key["KeyId"], private_key, algorithm="RSA_AES_KEY_WRAP_SHA_256", spec="RSA_2048")
     return key
