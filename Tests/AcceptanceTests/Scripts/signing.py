@@ -1,5 +1,6 @@
 """Sign, Verify and GetPublicKey: each signature held against openssl and Python's cryptography, in both directions."""
 
+import functools
 import hashlib
 
 import peers
@@ -28,7 +29,9 @@ def region_of(spec):
     return CHINA if spec == "SM2" else "us-east-1"
 
 
-def signing_key(world, spec):
+@functools.cache
+def signing_key(world, spec, number=1):
+    """A client and the key of this spec and number that all scenarios share: none changes it, and RSA takes long."""
     kms = world.kms(region=region_of(spec))
     return kms, kms.create_key(KeySpec=spec, KeyUsage="SIGN_VERIFY")["KeyMetadata"]
 
@@ -134,7 +137,7 @@ def signatures_of_others_are_verified(world):
     for spec, algorithms in ALGORITHMS.items():
         if spec.startswith("ML_DSA"):
             continue
-        private = peers.new_private_key(spec)
+        private = peers.private_key(spec)
         key = bring_pair(world, spec, "SIGN_VERIFY", private, region_of(spec))
         kms = world.kms(region=region_of(spec))
         equal(public_key(kms, key), peers.public_half(private), f"the public half of a brought {spec} key")
@@ -152,7 +155,7 @@ def what_is_not_a_signature_is_refused(world):
     message = b"signed"
     for spec, algorithms in ALGORITHMS.items():
         kms, key = signing_key(world, spec)
-        _, stranger = signing_key(world, spec)
+        _, stranger = signing_key(world, spec, number=2)
         for algorithm in algorithms:
             kind = {"MessageType": "DIGEST"} if algorithm == "ED25519_PH_SHA_512" else {}
             text = peers.digest(algorithm, message) if kind else message
@@ -177,7 +180,7 @@ def what_is_not_a_signature_is_refused(world):
 
 @scenario
 def a_signature_without_its_leading_zero_is_none(world):
-    private = peers.new_private_key("RSA_2048")
+    private = peers.private_key("RSA_2048")
     key = bring_pair(world, "RSA_2048", "SIGN_VERIFY", private)
     kms = world.kms()
     for algorithm in ("RSASSA_PSS_SHA_256", "RSASSA_PSS_SHA_512", "RSASSA_PKCS1_V1_5_SHA_256"):
@@ -210,12 +213,17 @@ def an_sm2_digest_is_that_of_identity_key_and_message(world):
 
 @scenario
 def related_keys_sign_for_each_other(world):
+    kms, there = world.kms(), world.kms(region="eu-central-1")
+    keys = {
+        spec: world.key(KeySpec=spec, KeyUsage="SIGN_VERIFY", MultiRegion=True) for spec in ALGORITHMS if spec != "SM2"
+    }
+    # All first, because each takes its time.
+    for key in keys.values():
+        kms.replicate_key(KeyId=key["KeyId"], ReplicaRegion="eu-central-1")
     for spec, algorithms in ALGORITHMS.items():
         if spec == "SM2":
             continue
-        kms, there = world.kms(), world.kms(region="eu-central-1")
-        key = world.key(KeySpec=spec, KeyUsage="SIGN_VERIFY", MultiRegion=True)
-        kms.replicate_key(KeyId=key["KeyId"], ReplicaRegion="eu-central-1")
+        key = keys[spec]
         settled(world, key["KeyId"], "eu-central-1")
         equal(public_key(there, key), public_key(kms, key), f"the public half of {spec} in two regions")
         kind = {"MessageType": "DIGEST"} if algorithms[-1] == "ED25519_PH_SHA_512" else {}
