@@ -25,6 +25,8 @@ from server import Server
 
 ROUNDS = int(os.environ.get("DURABILITY_ROUNDS", "20"))
 WRITERS = 4
+# So many of its keys a writer goes on changing, which are those that a kill can hurt.
+RECENT = 8
 SEED = int(os.environ.get("DURABILITY_SEED", str(time.time_ns() % 10**6)))
 LOST = (
     botocore.exceptions.EndpointConnectionError, botocore.exceptions.ConnectionClosedError,
@@ -81,7 +83,7 @@ class Writer:
                 if len(self.keys) < 3 or self.random.random() < 0.15:
                     self.create(kms)
                 else:
-                    self.change(kms, self.random.choice(self.keys[-12:]))
+                    self.change(kms, self.random.choice(self.keys[-RECENT:]))
         except LOST:
             return
 
@@ -202,9 +204,9 @@ def check_all(endpoint, writers, recent):
         equal(kms.list_resource_tags(KeyId=key_id)["Tags"], [{"TagKey": "writer", "TagValue": name}])
     expected = {name for writer in writers for key in writer.keys for name, there in key.aliases.items() if there}
     holds(set(aliases) <= expected, f"aliases that nobody made: {set(aliases) - expected}")
-    keys = [key for writer in writers for key in (writer.keys[-12:] if recent else writer.keys)]
+    keys = [key for writer in writers for key in (writer.keys[-RECENT:] if recent else writer.keys)]
     if recent:
-        older = [key for writer in writers for key in writer.keys[:-12]]
+        older = [key for writer in writers for key in writer.keys[:-RECENT]]
         keys += random.Random(SEED).sample(older, min(10, len(older)))
     with concurrent.futures.ThreadPoolExecutor(WRITERS) as pool:
         list(pool.map(lambda key: check_key(kms, key, aliases), keys))
