@@ -7,7 +7,7 @@ import socket
 import urllib.parse
 import uuid
 
-from harness import equal, holds, run, scenario
+from harness import equal, holds, patient, run, scenario
 from raw import Wire, sign
 
 DEEP = 200_000
@@ -88,7 +88,7 @@ def numbers_may_be_absurd(world):
     still_serves(world)
 
 
-@scenario
+@patient
 def bodies_are_bounded(world):
     wire = Wire(world.endpoint)
     for size in (1_200_000, 4_000_000):
@@ -120,7 +120,7 @@ def bodies_are_bounded(world):
     still_serves(world)
 
 
-@scenario
+@patient
 def many_members_and_long_strings_are_read_in_time(world):
     wire = Wire(world.endpoint, timeout=20)
     many = {f"member{number}": number for number in range(40_000)}
@@ -140,7 +140,7 @@ def many_members_and_long_strings_are_read_in_time(world):
     still_serves(world)
 
 
-@scenario
+@patient
 def a_null_member_is_an_absent_one(world):
     wire = Wire(world.endpoint)
     equal(wire.call("ListKeys", {"Limit": None, "Marker": None}).status, 200)
@@ -154,7 +154,7 @@ def a_null_member_is_an_absent_one(world):
         declared(wire.call("UntagResource", body), "SerializationException", "ValidationException")
 
 
-@scenario
+@patient
 def unknown_targets_are_unknown_operations(world):
     wire = Wire(world.endpoint)
     for target in ("TrentService.Nothing", "TrentService.createkey", "TrentService.", "TrentService", "CreateKey",
@@ -167,7 +167,7 @@ def unknown_targets_are_unknown_operations(world):
         uuid.UUID(answer.headers["x-amzn-requestid"])
 
 
-@scenario
+@patient
 def what_is_no_call_is_not_found(world):
     wire = Wire(world.endpoint)
     requests = [("GET", "/"), ("GET", "/nothing"), ("PUT", "/"), ("DELETE", "/"), ("PATCH", "/"), ("POST", "/"),
@@ -191,7 +191,7 @@ def what_is_no_call_is_not_found(world):
     still_serves(world)
 
 
-@scenario
+@patient
 def other_content_types_are_refused(world):
     wire = Wire(world.endpoint)
     wanted = ["application/x-amz-json-1.1", "application/x-amz-json-1.1; charset=utf-8",
@@ -210,7 +210,7 @@ def other_content_types_are_refused(world):
     still_serves(world)
 
 
-@scenario
+@patient
 def a_chunked_body_is_a_body(world):
     wire = Wire(world.endpoint)
     headers = wire.headers("ListKeys")
@@ -221,7 +221,7 @@ def a_chunked_body_is_a_body(world):
     still_serves(world)
 
 
-@scenario
+@patient
 def bytes_that_are_no_http_hurt_nobody(world):
     host, port = Wire(world.endpoint).host.split(":")
     pieces = [
@@ -269,7 +269,7 @@ def exchange(world, request, *further):
         return answers
 
 
-@scenario
+@patient
 def a_client_that_waits_for_leave_to_send_its_body_gets_it(world):
     head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nExpect: 100-Continue\r\n\r\n"
     leave, answer, rest = exchange(world, head, b"{}")
@@ -285,7 +285,7 @@ def a_client_that_waits_for_leave_to_send_its_body_gets_it(world):
     holds(b"100 Continue" not in answer, f"HTTP/1.0 has no interim answers: {answer}")
 
 
-@scenario
+@patient
 def a_connection_is_kept_only_for_a_client_that_keeps_it(world):
     for head, stays in (
         (b"GET /ping HTTP/1.0\r\n\r\n", False),

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-from harness import audit_lines, equal, eventually, holds, run, scenario
+from harness import audit_lines, equal, eventually, holds, patient, run, scenario
 from raw import Wire, sign
 from server import Server, binary
 
@@ -67,7 +67,7 @@ class SlowServer(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@scenario
+@patient
 def the_command_waits_for_a_server_that_works(world):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), SlowServer) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -76,7 +76,7 @@ def the_command_waits_for_a_server_that_works(world):
     equal((done.returncode, done.stdout, done.stderr), (0, "It is now 2023-11-14T22:13:20Z\n", ""), "the command")
 
 
-@scenario
+@patient
 def the_command_says_whether_the_clock_may_have_moved(world):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -109,7 +109,7 @@ def rotations(data):
     return sum('"eventName":"RotateKey"' in line for line in audit_lines(pathlib.Path(data)))
 
 
-@scenario
+@patient
 def an_end_in_the_middle_of_due_work_is_graceful_and_loses_none(world):
     data = world.directory / "overdue"
     server = rotating(data)

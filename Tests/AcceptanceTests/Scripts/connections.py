@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 
-from harness import equal, eventually, holds, run, scenario
+from harness import equal, eventually, holds, patient, run, scenario
 from raw import Wire, sign
 from server import Server
 
@@ -105,7 +105,7 @@ def seconds_to_end(name):
         server.forget_log()
 
 
-@scenario
+@patient
 def no_client_keeps_the_server_from_ending(world):
     problems = []
     with concurrent.futures.ThreadPoolExecutor(len(CLIENTS)) as pool:
@@ -118,7 +118,7 @@ def no_client_keeps_the_server_from_ending(world):
     equal(problems, [])
 
 
-@scenario
+@patient
 def a_request_that_is_complete_in_time_is_answered_at_the_end(world):
     server = Server("dev", "--listen", "127.0.0.1:0").start()
     wire = Wire(server.endpoint)
@@ -139,7 +139,7 @@ def a_request_that_is_complete_in_time_is_answered_at_the_end(world):
     server.forget_log()
 
 
-@scenario
+@patient
 def a_client_has_so_long_and_no_longer(world):
     """In parallel, because each takes its time."""
     slow = ("has sent a part of a body", "goes on sending", "goes on after its last request", "reads no answers")
@@ -220,7 +220,7 @@ def is_served(endpoint):
         return False
 
 
-@scenario
+@patient
 def a_crowd_waits_without_costing_a_processor(world):
     # The shell's limit is the hard one too, so the server cannot raise it.
     command = f"ulimit -n 128; exec {world.server.command[0]} dev --listen 127.0.0.1:0"
@@ -235,7 +235,7 @@ def a_crowd_waits_without_costing_a_processor(world):
     server.forget_log()
 
 
-@scenario
+@patient
 def a_connection_that_cannot_be_accepted_does_not_cost_a_processor(world):
     server = Server("dev", "--listen", "127.0.0.1:0").start()
     pid = server.process.pid

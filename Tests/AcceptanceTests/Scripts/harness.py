@@ -4,8 +4,10 @@ A script is a list of scenarios: functions with a sentence for a name, each on k
 fresh server with two accounts, a third in China, and a clock that can be moved.
 """
 
+import concurrent.futures
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
@@ -14,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 import uuid
@@ -63,6 +66,8 @@ class World:
         self.directory = directory
         self.data = directory / "data"
         self._clients = {}
+        # Clients may be used by several threads, and made by one at a time.
+        self._making = threading.Lock()
 
     @property
     def endpoint(self):
@@ -72,22 +77,23 @@ class World:
         """A client that shows every answer as it is: it checks nothing itself, and tries again only if told to."""
         account = account or first(region)
         key = (self.endpoint, service, account, region, retries)
-        if key not in self._clients:
-            self._clients[key] = boto3.client(
-                service,
-                endpoint_url=self.endpoint,
-                region_name=region,
-                aws_access_key_id=account.access_key_id,
-                aws_secret_access_key=account.secret_access_key,
-                aws_session_token=account.session_token,
-                config=botocore.config.Config(
-                    parameter_validation=False,
-                    retries={"total_max_attempts": retries + 1},
-                    connect_timeout=5,
-                    read_timeout=20,
-                ),
-            )
-        return self._clients[key]
+        with self._making:
+            if key not in self._clients:
+                self._clients[key] = boto3.client(
+                    service,
+                    endpoint_url=self.endpoint,
+                    region_name=region,
+                    aws_access_key_id=account.access_key_id,
+                    aws_secret_access_key=account.secret_access_key,
+                    aws_session_token=account.session_token,
+                    config=botocore.config.Config(
+                        parameter_validation=False,
+                        retries={"total_max_attempts": retries + 1},
+                        connect_timeout=5,
+                        read_timeout=20,
+                    ),
+                )
+            return self._clients[key]
 
     def kms(self, account=None, region=REGION):
         return self.client("kms", account, region)
@@ -212,11 +218,39 @@ def settled(world, key, region, state="Enabled"):
 # Running
 
 _scenarios = []
+_patient = set()
 
 
 def scenario(function):
     _scenarios.append(function)
     return function
+
+
+def patient(function):
+    """A scenario that mostly waits, and moves no clock: it runs at the same time as the patient ones next to it."""
+    _patient.add(function)
+    return scenario(function)
+
+
+def _passes(function, world):
+    try:
+        function(world)
+    except Exception:
+        print(f"FAILED: {function.__name__}\n{traceback.format_exc()}", flush=True)
+        return False
+    print(f"passed: {function.__name__}", flush=True)
+    return True
+
+
+def _results(functions, world):
+    """Whether each scenario passes, in order."""
+    for together, group in itertools.groupby(functions, lambda function: function in _patient):
+        if not together:
+            yield from (_passes(function, world) for function in group)
+            continue
+        group = list(group)
+        with concurrent.futures.ThreadPoolExecutor(len(group)) as pool:
+            yield from pool.map(_passes, group, itertools.repeat(world))
 
 
 def run(*flags):
@@ -248,19 +282,11 @@ def run(*flags):
         "--credentials", str(credentials), "--clock", "controllable", *flags,
     )  # fmt: skip
     only = sys.argv[1:]
-    failures, passed = 0, 0
+    failures = passed = 0
     try:
         world = World(server.start(), directory)
-        for function in _scenarios:
-            if only and function.__name__ not in only:
-                continue
-            try:
-                function(world)
-                passed += 1
-                print(f"passed: {function.__name__}", flush=True)
-            except Exception:
-                failures += 1
-                print(f"FAILED: {function.__name__}\n{traceback.format_exc()}", flush=True)
+        results = list(_results([each for each in _scenarios if not only or each.__name__ in only], world))
+        passed, failures = results.count(True), results.count(False)
         holds(server.process.poll() is None, f"the server ended by itself; its log:\n{server.log_text()}")
         server.stop()
         if failures and os.environ.get("SHOW_SERVER_LOG"):

@@ -9,7 +9,7 @@ import os
 import subprocess
 import time
 
-from harness import FIRST, SECOND, advance, equal, holds, members, refused, run, scenario
+from harness import FIRST, SECOND, advance, equal, holds, members, patient, refused, run, scenario
 from principals import may, working
 from raw import Wire, sign
 
@@ -36,7 +36,7 @@ def names(answer):
     return [event["EventName"] for event in answer["Events"]]
 
 
-@scenario
+@patient
 def an_event_is_shown_as_cloudtrail_shows_it(world):
     region = "eu-west-1"
     key = world.key(region=region)
@@ -63,7 +63,7 @@ def an_event_is_shown_as_cloudtrail_shows_it(world):
     equal((looked["requestParameters"], looked["requestID"]), (None, answer["ResponseMetadata"]["RequestId"]))
 
 
-@scenario
+@patient
 def each_attribute_finds_what_has_it(world):
     region = "eu-west-2"
     kms, key, other = world.kms(region=region), world.key(region=region), world.key(region=region)
@@ -89,7 +89,7 @@ def each_attribute_finds_what_has_it(world):
     equal(len(names(lookup(world, region, **by("Username", "root")))), 15)
 
 
-@scenario
+@patient
 def times_are_inclusive(world):
     region = "eu-west-3"
     kms = world.kms(region=region)
@@ -112,7 +112,7 @@ def times_are_inclusive(world):
     equal(names(lookup(world, region, EndTime=middle - datetime.timedelta(days=30))), [])
 
 
-@scenario
+@patient
 def pages_hold_every_event_once(world):
     region = "eu-north-1"
     kms = world.kms(region=region)
@@ -139,7 +139,7 @@ def pages_hold_every_event_once(world):
     holds(len(list((world.data / "audit").iterdir())) > 3, "the log is in several files")
 
 
-@scenario
+@patient
 def what_is_wrong_is_refused(world):
     region = "sa-east-1"
     now = time.time()
@@ -172,7 +172,7 @@ def send(world, target, body, region="ca-central-1", service="cloudtrail"):
     return wire.send(headers, body)
 
 
-@scenario
+@patient
 def requests_below_the_sdk(world):
     for target in (TARGET + "LookupEvents", "CloudTrail_20131101.LookupEvents"):
         answer = send(world, target, b"{}")
@@ -188,7 +188,7 @@ def requests_below_the_sdk(world):
     equal(send(world, TARGET + "LookupEvents", b"{}", service="kms").code, "InvalidSignatureException")
 
 
-@scenario
+@patient
 def a_principal_needs_permission(world):
     region, iam = "ap-south-1", world.client("iam")
     iam.create_user(UserName="reader")
@@ -206,7 +206,7 @@ def a_principal_needs_permission(world):
     equal(answer["Events"][0]["Username"], "reader")
 
 
-@scenario
+@patient
 def no_account_sees_another_ones_events(world):
     region = "ap-northeast-3"
     world.kms(region=region).list_keys()

@@ -12,7 +12,7 @@ import uuid
 import boto3
 import botocore.config
 
-from harness import FIRST, REGION, SECOND, Account, advance, equal, holds, refused, run, scenario
+from harness import FIRST, REGION, SECOND, Account, advance, equal, holds, patient, refused, run, scenario
 from raw import Wire, sign
 from server import Server, binary
 
@@ -150,7 +150,7 @@ def a_refusal_is_awss_own_and_leaves_nothing_but_its_record(world):
         equal((record["readOnly"], record["responseElements"]), (False, None))
 
 
-@scenario
+@patient
 def boto3_gets_through_by_itself(world):
     def calls(mode, region):
         """More calls than the bucket holds, each of which has to succeed in the end."""
@@ -169,7 +169,7 @@ def boto3_gets_through_by_itself(world):
                 client.list_keys()
 
 
-@scenario
+@patient
 def the_aws_command_gets_through_by_itself(world):
     def aws(account, attempts):
         environment = {

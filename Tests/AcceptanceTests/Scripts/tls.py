@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 
 import http2
 from certificates import DAY, Root, key_pem
-from harness import FIRST, REGION, allow, deny, equal, eventually, holds, policy, refused, run, scenario
+from harness import FIRST, REGION, allow, deny, equal, eventually, holds, patient, policy, refused, run, scenario
 from secure import Secure
 from server import Server, binary
 
@@ -182,7 +182,7 @@ def a_certificate_is_replaced_under_load(world):
         holds(calls[0] > 50, f"only {calls[0]} calls were made")
 
 
-@scenario
+@patient
 def clients_show_certificates_where_they_must(world):
     with Secure(world, "clients") as plain:
         other = Root(plain.directory, "other-root")
@@ -214,7 +214,7 @@ def say(*arguments, environment=None):
     )  # fmt: skip
 
 
-@scenario
+@patient
 def who_is_served_without_tls_is_said_by_name(world):
     directory = world.directory / "reach"
     directory.mkdir()
@@ -244,7 +244,7 @@ def who_is_served_without_tls_is_said_by_name(world):
         server.forget_log()
 
 
-@scenario
+@patient
 def files_that_cannot_be_used_are_one_line(world):
     directory = world.directory / "files"
     directory.mkdir()
@@ -329,7 +329,7 @@ FLOODS = {
 }
 
 
-@scenario
+@patient
 def floods_end_a_connection_and_no_other(world):
     with Secure(world, "floods") as secure:
         other = http2.connect(secure.endpoint, secure.root.file)
@@ -408,7 +408,7 @@ def reset_or_closed(connection, frames):
     return any(kind == http2.RST_STREAM for kind, *_ in frames.read(0.05)) or frames.is_over
 
 
-@scenario
+@patient
 def a_client_of_tls_has_so_long_and_no_longer(world):
     with Secure(world, "slow") as secure:
         start = time.monotonic()
@@ -433,7 +433,7 @@ def a_client_of_tls_has_so_long_and_no_longer(world):
         holds(is_answered(secure), "others are served")
 
 
-@scenario
+@patient
 def a_server_that_ends_waits_for_requests_and_not_for_clients(world):
     with Secure(world, "ending") as secure:
         idle = http2.connect(secure.endpoint, secure.root.file)
