@@ -7,7 +7,8 @@ extension AcceptanceTests {
     struct ScriptTests {
         static let scripts = [
             "access", "access_accounts", "access_conditions", "access_grants", "access_keys", "access_limits",
-            "accounts", "aliases", "answers", "audit", "audit_chain", "backup", "bad_input", "bad_requests", "bounded",
+            "accounts", "aliases", "answers", "audit", "audit_chain", "audit_tampering", "backup", "bad_input",
+            "bad_requests", "bounded",
             "clock", "commands",
             "conditions",
             "connections", "crowds", "data_key_pairs", "data_keys", "delegation", "deletion", "deployment", "disk_full",
