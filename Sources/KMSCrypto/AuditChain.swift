@@ -73,7 +73,18 @@ package final class AuditChain: Sendable {
     ///
     /// - Parameter code: That of the record with this number.
     package func code(ofAnchor sequence: UInt64, _ code: [UInt8]) -> [UInt8] {
-        var encoding = CanonicalEncoding(label: "chatelaine audit anchor")
+        self.code(of: CanonicalEncoding(label: "chatelaine audit anchor"), sequence, code)
+    }
+
+    /// The code of the store's note of where the log begins.
+    ///
+    /// - Parameter code: That of the record with this number, the last one that was removed.
+    package func code(ofBase sequence: UInt64, _ code: [UInt8]) -> [UInt8] {
+        self.code(of: CanonicalEncoding(label: "chatelaine audit base"), sequence, code)
+    }
+
+    private func code(of label: CanonicalEncoding, _ sequence: UInt64, _ code: [UInt8]) -> [UInt8] {
+        var encoding = label
         encoding.append([1])
         encoding.append(sequence.bigEndianBytes)
         encoding.append(code)

@@ -85,8 +85,8 @@ package struct Engine: Sendable {
         let stored = try await StoredAuditChain.admit(keyring, contents, store)
         do throws(AuditFailure) {
             audit = try AuditLog(
-                directory: auditDirectory, chain: stored.chain, note: stored.known, configuration: configuration.audit,
-                clock: clock, metrics: metrics, logger: logger)
+                directory: auditDirectory, chain: stored.chain, note: stored.known, base: stored.base,
+                configuration: configuration.audit, clock: clock, metrics: metrics, logger: logger)
         } catch {
             throw .audit(error)
         }
@@ -94,7 +94,7 @@ package struct Engine: Sendable {
         let quotas = Quotas(configuration.quotas)
         let policies = PolicyRules(identities: identities, quotas: quotas)
         let directory = KeyDirectory()
-        let outbox = AuditOutbox(audit, known: stored.known)
+        let outbox = AuditOutbox(audit, known: stored.known, base: stored.base)
         let ledger = Ledger(store: store, directory: directory, policies: policies, outbox: outbox)
         do throws(StoreError) { try ledger.load(contents) } catch { throw .store(error) }
         do throws(AuditFailure) { try await outbox.write(contents.auditLines) } catch { throw .audit(error) }

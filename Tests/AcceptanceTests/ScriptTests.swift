@@ -7,9 +7,9 @@ extension AcceptanceTests {
     struct ScriptTests {
         static let scripts = [
             "access", "access_accounts", "access_conditions", "access_grants", "access_keys", "access_limits",
-            "accounts", "aliases", "answers", "audit", "audit_chain", "backup", "bad_input", "bounded", "commands",
-            "conditions", "data_key_pairs", "data_keys", "deletion", "deployment", "disk_full", "durability",
-            "encryption", "envelope", "grant_ends", "grants", "hardening", "identifiers", "identities",
+            "accounts", "aliases", "answers", "audit", "audit_chain", "audit_tampering", "backup", "bad_input",
+            "bounded", "commands", "conditions", "data_key_pairs", "data_keys", "deletion", "deployment", "disk_full",
+            "durability", "encryption", "envelope", "grant_ends", "grants", "hardening", "identifiers", "identities",
             "identity_audit", "identity_documents", "identity_limits", "identity_lists", "identity_policies", "imports",
             "key_agreement", "key_pair_encryption", "key_pair_imports", "key_specs", "keys", "lifecycle_kills",
             "lookalikes", "managed_keys", "message_authentication", "monitoring", "pagination", "policies",

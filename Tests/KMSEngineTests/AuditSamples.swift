@@ -38,11 +38,11 @@ final class AuditLogBox: Sendable {
     var audit: URL { directory.appendingPathComponent("audit") }
     var current: URL { audit.appendingPathComponent("audit.jsonl") }
 
-    func open(_ note: KnownLog = .nothing, _ configuration: AuditConfiguration = AuditConfiguration()) throws
-        -> AuditLog
-    {
+    func open(
+        _ note: KnownLog = .nothing, _ configuration: AuditConfiguration = AuditConfiguration(), base: ChainLink? = nil
+    ) throws -> AuditLog {
         try AuditLog(
-            directory: audit, chain: chain, note: note, configuration: configuration, clock: clock,
+            directory: audit, chain: chain, note: note, base: base, configuration: configuration, clock: clock,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
@@ -62,8 +62,10 @@ final class AuditLogBox: Sendable {
         Array(#"{"eventTime":"\#(UTCTime(clock.now).iso8601)","eventName":"E\#(number)"}"#.utf8) + [0x0A]
     }
 
-    func verify(_ known: ChainLink?) throws -> AuditReport {
-        try AuditVerification(directory: audit, chain: chain, known: known).run()
+    func verify(
+        _ known: ChainLink?, base: ChainLink? = nil, _ extent: AuditVerification.Extent = .init()
+    ) throws -> AuditReport {
+        try AuditVerification(directory: audit, chain: chain, known: known, base: base, extent: extent).run()
     }
 
     /// The names of the files, the oldest first.

@@ -154,7 +154,7 @@ struct AuditTrailTests {
             for (name, text) in Self.files {
                 try Data(text.utf8).write(to: directory.appendingPathComponent(name))
             }
-            let trail = AuditTrail(AuditFiles(directory: directory))
+            let trail = AuditTrail(AuditFiles(directory: directory, older: unreadable.lastPathComponent))
             let account = try #require(AccountID("111122223333"))
             let region = try #require(Region("eu-central-1"))
             let found = try await trail.search(

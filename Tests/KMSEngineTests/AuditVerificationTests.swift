@@ -21,7 +21,11 @@ struct AuditVerificationTests {
     private static func place(_ lines: String, _ what: String) -> String { "audit.jsonl, \(lines): \(what)" }
 
     private static let changed = "not what was written"
-    private static let missing = "missing in front of this line"
+    /// What is said of records that are missing, and of the one behind them.
+    private static func gap(_ line: String, _ who: String, _ next: Int) -> String {
+        place(line, "\(who) missing in front of this line, so record \(next) itself cannot be checked")
+    }
+
     private static let moved = "not in place: later ones stand in front"
 
     static let edits = [
@@ -43,9 +47,9 @@ struct AuditVerificationTests {
             $0[3] = $0[3].replacing("E3", with: "E9")
             $0[4] = $0[4].replacing("E4", with: "E9")
         },
-        Edit("a record is removed", [place("line 4", "record 4 is \(missing)")]) { $0.remove(at: 3) },
-        Edit("records are removed", [place("line 4", "records 4 to 6 are \(missing)")]) { $0.removeSubrange(3..<6) },
-        Edit("the first record is removed", [place("line 1", "record 1 is \(missing)")]) { $0.removeFirst() },
+        Edit("a record is removed", [gap("line 4", "record 4 is", 5)]) { $0.remove(at: 3) },
+        Edit("records are removed", [gap("line 4", "records 4 to 6 are", 7)]) { $0.removeSubrange(3..<6) },
+        Edit("the first record is removed", [gap("line 1", "record 1 is", 2)]) { $0.removeFirst() },
         Edit("the end is cut off", ["at the end of the log: records 9 to 10 are missing"]) { $0.removeLast(2) },
         Edit("all is removed", ["at the end of the log: records 1 to 10 are missing"]) { $0.removeAll() },
         Edit("two records are swapped", [place("line 5", "record 4 is \(moved)")]) { $0.swapAt(3, 4) },
@@ -56,6 +60,17 @@ struct AuditVerificationTests {
             $0 = Array($0[8...]) + $0[..<8]
         },
         Edit("a record is there twice", [place("line 5", "record 4 is there again")]) { $0.insert($0[3], at: 4) },
+        Edit(
+            "a record is there again at the end, changed",
+            [place("line 11", "record 4 is there again"), place("line 11", "record 4 is \(changed)")]
+        ) { $0.append($0[3].replacing("E3", with: "E9")) },
+        Edit(
+            "a record is moved and changed",
+            [
+                place("line 6", "record 4 is not in place: later ones stand in front"),
+                place("line 6", "record 4 is \(changed)"),
+            ]
+        ) { $0.insert($0.remove(at: 3).replacing("E3", with: "E9"), at: 5) },
         Edit("a record is there again at the end", [place("line 11", "record 4 is there again")]) { $0.append($0[3]) },
         Edit(
             "a forged record is inserted before the one of its number",
@@ -71,7 +86,7 @@ struct AuditVerificationTests {
             "a record loses its place",
             [
                 place("line 4", "a line is no part of the chain: inserted, or changed beyond recognition"),
-                place("line 5", "record 4 is \(missing)"),
+                gap("line 5", "record 4 is", 5),
             ]
         ) { $0[3] = #"{"eventName":"E3"}"# },
         Edit(
@@ -84,7 +99,7 @@ struct AuditVerificationTests {
             "a number is written with a zero in front",
             [
                 place("line 4", "a line is no part of the chain: inserted, or changed beyond recognition"),
-                place("line 5", "record 4 is \(missing)"),
+                gap("line 5", "record 4 is", 5),
             ]
         ) { $0[3] = $0[3].replacing(#""sequence":4"#, with: #""sequence":04"#) },
         Edit(
@@ -97,7 +112,7 @@ struct AuditVerificationTests {
         Edit(
             "a record takes the number of a later one",
             [
-                place("line 4", "record 4 is \(missing)"), place("lines 5 to 8", "records 5 to 8 are \(moved)"),
+                gap("line 4", "record 4 is", 5), place("lines 5 to 8", "records 5 to 8 are \(moved)"),
                 place("line 9", "record 9 is there again"),
             ]
         ) { $0[3] = $0[3].replacing(#""sequence":4"#, with: #""sequence":9"#) },

@@ -57,7 +57,7 @@ final class EngineHarness: Sendable {
     func stopRecording() { engine.audit.close() }
 
     /// Verifies the audit log, which an engine may be writing.
-    func verifyAudit() throws -> AuditReport { try engine.auditVerification.run() }
+    func verifyAudit() throws -> AuditReport { try engine.auditVerification(of: .init()).run() }
 
     /// Sends a signed request through the pipeline.
     func call(_ operation: OperationName, _ body: String, in region: String = EngineHarness.region) async -> Answer {

@@ -1,28 +1,45 @@
 package import KMSCrypto
 
-/// What the store knows of the audit log: a record that is in it, and on the disk.
+/// What the store knows of the audit log: a record that is in it, and on the disk, and the last one that was removed.
 ///
-/// The chain alone cannot tell a log whose end was cut off from one that is not longer. The code of its own keeps somebody
-/// who can write the store, but has not the key, from noting a shorter log than was ever noted.
+/// The chain alone cannot tell a log whose end was cut off from one that is not longer, nor one whose beginning was taken
+/// away from one whose old files were removed. The code of its own keeps somebody who can write the store, but has not the
+/// key, from noting another record than was ever noted.
 package enum AuditAnchor {
-    /// The store's settings: the wrapped key of the chain, and the note.
-    package static let (keySetting, setting) = ("audit.key", "audit.anchor")
+    /// The store's settings: the wrapped key of the chain, and the notes of its end and its beginning.
+    package static let (keySetting, setting, baseSetting) = ("audit.key", "audit.anchor", "audit.base")
 
     private static let version: UInt8 = 1
 
     /// The note that the log has this record.
     package static func note(_ link: ChainLink, with chain: AuditChain) -> [UInt8] {
-        let digits = stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: link.sequence >> UInt64($0)) }
-        return [version] + digits + link.code + chain.code(ofAnchor: link.sequence, link.code)
+        note(link, chain.code(ofAnchor: link.sequence, link.code))
     }
 
     /// The record that the log must have; nil when there is no note that was made with this key.
     package static func read(_ note: [UInt8]?, with chain: AuditChain) -> ChainLink? {
+        read(note) { chain.code(ofAnchor: $0.sequence, $0.code) }
+    }
+
+    /// The note that the log begins behind this record.
+    package static func noteBase(_ link: ChainLink, with chain: AuditChain) -> [UInt8] {
+        note(link, chain.code(ofBase: link.sequence, link.code))
+    }
+
+    /// The record behind which the log begins; nil when there is no note that was made with this key.
+    package static func readBase(_ note: [UInt8]?, with chain: AuditChain) -> ChainLink? {
+        read(note) { chain.code(ofBase: $0.sequence, $0.code) }
+    }
+
+    private static func note(_ link: ChainLink, _ code: [UInt8]) -> [UInt8] {
+        let digits = stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: link.sequence >> UInt64($0)) }
+        return [version] + digits + link.code + code
+    }
+
+    private static func read(_ note: [UInt8]?, expecting code: (ChainLink) -> [UInt8]) -> ChainLink? {
         guard let note, note.count == 1 + 8 + 2 * AuditChain.codeByteCount, note[0] == version else { return nil }
         let sequence = note[1..<9].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        let code = Array(note[9..<9 + AuditChain.codeByteCount])
-        let expected = chain.code(ofAnchor: sequence, code)
-        guard Digest.areEqual(Array(note.suffix(AuditChain.codeByteCount)), expected) else { return nil }
-        return ChainLink(sequence: sequence, code: code)
+        let link = ChainLink(sequence: sequence, code: Array(note[9..<9 + AuditChain.codeByteCount]))
+        return Digest.areEqual(Array(note.suffix(AuditChain.codeByteCount)), code(link)) ? link : nil
     }
 }

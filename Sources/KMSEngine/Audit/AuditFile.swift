@@ -56,6 +56,70 @@ struct AuditFile {
         if ftruncate(descriptor, length - count) != 0 { end = length - count }
     }
 
+    /// Takes what begins at `offset` out of the file, and puts it into one beside it.
+    ///
+    /// - Returns: The name of that file.
+    /// - Throws: ``AuditFailure``; then it is still there, or in both.
+    mutating func setAside(from offset: Int, in files: AuditFiles) throws(AuditFailure) -> String {
+        let name = files.nameForStrangers()
+        let aside = try AuditFile.copy(descriptor, from: offset, to: files.directory.appendingPathComponent(name).path)
+        defer { aside.close() }
+        try aside.sync()
+        guard ftruncate(descriptor, off_t(offset)) == 0 else { throw .system("shorten the audit log") }
+        size = offset
+        return name
+    }
+
+    /// How a file is compared with what was written.
+    enum State: Equatable {
+        case intact
+        /// It is not where it was: removed, renamed or replaced.
+        case displaced
+        /// It has another size, in bytes.
+        case resized(Int)
+    }
+
+    /// Whether the file is what was written, and stands at `path`.
+    func state(at path: String) -> State {
+        var status = stat()
+        // A half line that could not be taken away yet is none of its size.
+        guard end == nil, fstat(descriptor, &status) == 0 else { return .intact }
+        if Int(status.st_size) != size { return .resized(Int(status.st_size)) }
+        return isAt(path) ? .intact : .displaced
+    }
+
+    /// Whether this is the file at `path`.
+    func isAt(_ path: String) -> Bool { AuditFiles.isSame(descriptor, path) }
+
+    /// A new file with all that stands in this one.
+    ///
+    /// - Throws: ``AuditFailure``; then there is none.
+    func copied(to path: String) throws(AuditFailure) -> AuditFile {
+        try Self.copy(descriptor, from: 0, to: path)
+    }
+
+    /// Makes a new file of what stands in another one from `offset` on.
+    private static func copy(
+        _ source: Int32, from offset: Int, to path: String
+    ) throws(AuditFailure) -> AuditFile {
+        var copy = try AuditFile(path: path)
+        do throws(AuditFailure) {
+            var position = offset
+            var piece = [UInt8](repeating: 0, count: 1 << 20)
+            while true {
+                let count = pread(source, &piece, piece.count, off_t(position))
+                guard count >= 0 else { throw .system("read the audit log") }
+                guard count > 0 else { return copy }
+                try copy.write(count == piece.count ? piece : Array(piece[..<count]))
+                position += count
+            }
+        } catch {
+            copy.close()
+            unlink(path)
+            throw error
+        }
+    }
+
     /// Makes everything durable that was written; it may be called while another thread writes.
     ///
     /// - Throws: ``AuditFailure``.

@@ -43,19 +43,22 @@ extension AuditFiles {
         _ body: (ArraySlice<UInt8>, AuditPosition) -> Bool
     ) throws(AuditFailure) -> End {
         var rest = extent.mostBytes
-        // First of all, so that it is read also when it is closed in this moment.
-        let current = open(current.path, O_RDONLY | O_CLOEXEC)
-        guard current >= 0 || errno == ENOENT else { throw AuditFailure("Cannot open the audit log to read it.") }
-        defer { if current >= 0 { close(current) } }
-        var files = try closed()
+        let snapshot = try snapshot()
+        defer { if let current = snapshot.current { close(current) } }
+        // What is older than the chain is part of the log only if the chain begins with it.
+        let files = snapshot.closed.filter { $0.firstSequence > 0 || $0.name == older }
         // A file begins no earlier than the one before it ends.
         func isTooLate(after earlier: Closed?) -> Bool {
             guard let earlier, let latest = extent.latestDay else { return false }
             return earlier.day > latest
         }
-        if current >= 0, let last = files.last, Self.isSame(current, url(of: last)) { files.removeLast() }
-        if current >= 0, !isTooLate(after: files.last) {
-            let first = try firstSequence()
+        if let current = snapshot.current, !isTooLate(after: files.last) {
+            let first: UInt64
+            if let named = snapshot.currentSequence {
+                first = named
+            } else {
+                first = try AuditLineReader(reading: current).firstSequence()
+            }
             if let end = try Self.read(current, first, extent.start, &rest, body) { return end }
         }
         for (place, file) in files.enumerated().reversed() {
@@ -92,17 +95,10 @@ extension AuditFiles {
         return nil
     }
 
-    /// The number of the first record in the file that is written; zero when it has none.
-    private func firstSequence() throws(AuditFailure) -> UInt64 {
-        var reader = try AuditLineReader(current)
-        guard case .line(let line)? = try reader.next(), let line = ChainedLine(line) else { return 0 }
-        return line.link.sequence
-    }
-
-    /// Whether `file` is the one that is open.
-    static func isSame(_ descriptor: Int32, _ file: URL) -> Bool {
+    /// Whether the file at `path` is the one that is open.
+    static func isSame(_ descriptor: Int32, _ path: String) -> Bool {
         var (mine, other) = (stat(), stat())
-        return fstat(descriptor, &mine) == 0 && stat(file.path, &other) == 0 && mine.st_ino == other.st_ino
+        return fstat(descriptor, &mine) == 0 && stat(path, &other) == 0 && mine.st_ino == other.st_ino
             && mine.st_dev == other.st_dev
     }
 }

@@ -10,11 +10,21 @@ package struct AuditFiles: Sendable {
     private static let (prefix, suffix) = ("audit-", ".jsonl")
 
     /// A closed file.
-    package struct Closed: Sendable, Equatable {
+    package struct Closed: Sendable, Comparable {
         /// The day of its last record, in days since 1970.
         package let day: Int
         /// The number of its first record; zero when they are older than the chain.
         package let firstSequence: UInt64
+
+        /// In the order of the log: days can go back when the machine's clock is put right.
+        package static func < (left: Closed, right: Closed) -> Bool {
+            (left.firstSequence, left.day) < (right.firstSequence, right.day)
+        }
+
+        /// Whether both are of the same records, by their names.
+        func isSameRange(as other: Closed) -> Bool {
+            firstSequence == other.firstSequence && (firstSequence > 0 || day == other.day)
+        }
 
         /// The name of the file.
         package var name: String {
@@ -44,23 +54,83 @@ package struct AuditFiles: Sendable {
 
     /// Where they are.
     let directory: URL
+    /// The name of the file from before the chain that the chain begins with; nil when there is none.
+    ///
+    /// Anybody can put another file of that kind there.
+    let older: String?
     /// The file that is written.
     var current: URL { directory.appendingPathComponent("audit.jsonl") }
 
     /// The files of the log in `directory`.
-    package init(directory: URL) { self.directory = directory }
+    ///
+    /// - Parameter older: The name of the file from before the chain that the chain is known to begin with.
+    package init(directory: URL, older: String? = nil) {
+        self.directory = directory
+        self.older = older
+    }
 
     /// The closed files that are there, the oldest first.
-    ///
-    /// They are in the order of their records' numbers: days can go back when the machine's clock is put right.
     ///
     /// - Throws: ``AuditFailure`` when the directory cannot be read.
     func closed() throws(AuditFailure) -> [Closed] {
         do {
             return try FileManager.default.contentsOfDirectory(atPath: directory.path).compactMap(Closed.init)
-                .sorted { ($0.firstSequence, $0.day) < ($1.firstSequence, $1.day) }
+                .sorted()
         } catch {
             throw AuditFailure("Cannot list the files in \(directory.path).")
+        }
+    }
+
+    /// A name that no file has, for lines that somebody else wrote into the log; nobody takes it for a part of the log.
+    func nameForStrangers() -> String {
+        var number = 1
+        func name() -> String { "\(current.lastPathComponent).set-aside-\(number)" }
+        while access(directory.appendingPathComponent(name()).path, F_OK) == 0 { number += 1 }
+        return name()
+    }
+
+    /// The log as it is at one moment.
+    struct Snapshot {
+        /// The file that is written, open to be read; nil when there is none.
+        ///
+        /// Whoever asked closes it.
+        let current: Int32?
+        /// The number of its first record, when it was closed meanwhile and its name says so.
+        let currentSequence: UInt64?
+        /// The closed files in front of it, the oldest first.
+        let closed: [Closed]
+    }
+
+    /// How long to look for the file that is written, in steps of a millisecond: between two of them there is none.
+    private static let mostLooks = 50
+
+    /// Opens the log so that a file that is closed meanwhile is in it once.
+    ///
+    /// It may wait for some milliseconds.
+    ///
+    /// - Throws: ``AuditFailure`` when it cannot be read.
+    func snapshot() throws(AuditFailure) -> Snapshot {
+        for _ in 0..<Self.mostLooks {
+            // First of all, so that it is read also when it is closed in this moment.
+            let descriptor = open(current.path, O_RDONLY | O_CLOEXEC)
+            guard descriptor < 0 else { return try snapshot(with: descriptor) }
+            guard errno == ENOENT else { throw .system("open \(current.path)") }
+            usleep(1000)
+        }
+        return Snapshot(current: nil, currentSequence: nil, closed: try closed())
+    }
+
+    private func snapshot(with descriptor: Int32) throws(AuditFailure) -> Snapshot {
+        do throws(AuditFailure) {
+            let closed = try closed()
+            let place = closed.lastIndex { Self.isSame(descriptor, url(of: $0).path) }
+            // What was closed behind it is of later than this moment.
+            return Snapshot(
+                current: descriptor, currentSequence: place.map { closed[$0].firstSequence },
+                closed: Array(closed[..<(place ?? closed.endIndex)]))
+        } catch {
+            close(descriptor)
+            throw error
         }
     }
 

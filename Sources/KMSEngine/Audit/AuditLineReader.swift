@@ -17,6 +17,9 @@ struct AuditLineReader: ~Copyable {
     /// Far more than a record has: a request's body has at most a megabyte.
     private static let longestLine = 16 << 20
 
+    /// How many lines are looked at for the first record: the first line is one, unless somebody wrote into the file.
+    private static let mostLines = 1000
+
     private let descriptor: Int32
     private let path: String
     private var bytes: [UInt8] = []
@@ -32,10 +35,35 @@ struct AuditLineReader: ~Copyable {
         guard descriptor >= 0 else { throw .system("open \(path)") }
     }
 
+    /// Reads an open file from its beginning, which stays open also when this is gone.
+    ///
+    /// - Throws: ``AuditFailure`` when the system does not let it.
+    init(reading file: Int32) throws(AuditFailure) {
+        path = "the audit log"
+        descriptor = fcntl(file, F_DUPFD_CLOEXEC, 0)
+        guard descriptor >= 0 else { throw .system("open \(path)") }
+    }
+
     deinit { close(descriptor) }
 
-    /// Whether `file` is what is read.
-    func reads(_ file: URL) -> Bool { AuditFiles.isSame(descriptor, file) }
+    /// Where what comes next begins, in bytes from the beginning of the file.
+    var offset: Int { readCount - (bytes.count - position) }
+
+    /// The number of the first record of the file, read up to there; zero when it has none.
+    ///
+    /// - Throws: ``AuditFailure`` when the file cannot be read.
+    consuming func firstSequence() throws(AuditFailure) -> UInt64 { try firstRecord()?.link.sequence ?? 0 }
+
+    /// The first record of the file, read up to there; nil when it has none.
+    ///
+    /// - Throws: ``AuditFailure`` when the file cannot be read.
+    consuming func firstRecord() throws(AuditFailure) -> ChainedLine? {
+        for _ in 0..<Self.mostLines {
+            guard let item = try next() else { break }
+            if case .line(let bytes) = item, let line = ChainedLine(bytes) { return line }
+        }
+        return nil
+    }
 
     /// What comes next; nil at the end.
     ///
@@ -65,7 +93,7 @@ struct AuditLineReader: ~Copyable {
 
     private mutating func readMore() throws(AuditFailure) -> Bool {
         var piece = [UInt8](repeating: 0, count: Self.pieceSize)
-        let count = read(descriptor, &piece, piece.count)
+        let count = pread(descriptor, &piece, piece.count, off_t(readCount))
         guard count >= 0 else { throw .system("read \(path)") }
         bytes.removeFirst(position)
         position = 0

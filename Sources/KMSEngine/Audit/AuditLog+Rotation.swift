@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import KMSCrypto
+import KMSModel
 import Logging
 import Synchronization
 
@@ -13,39 +14,22 @@ extension AuditLog {
     /// too long is better than none.
     func rotate() {
         let today = UTCTime.day(of: clock.now)
-        guard let (file, closed) = tail.withLock({ $0.beginRotation(on: today) }) else { return }
+        // Only what is where it should be may be renamed.
+        guard case .success = makeDurable(), let (file, closed) = tail.withLock({ $0.beginRotation(on: today) }) else {
+            return
+        }
         do throws(AuditFailure) {
             // Nothing of the next file may be on the disk before all of this one is.
-            try makeDurable().get()
+            try syncFile()
+            guard file.state(at: files.current.path) != .displaced else {
+                throw AuditFailure("It is not in its place.")
+            }
             let next = try files.closeCurrent(as: closed)
             tail.withLock { $0.endRotation(in: next, on: today, sizeLimit: configuration.fileSize) }
             file.close()
         } catch {
             logger.error("The audit log cannot begin another file", metadata: ["reason": "\(error)"])
             tail.withLock { $0.endRotation(withoutChangeOn: today, growingBy: configuration.fileSize) }
-        }
-    }
-
-    /// Removes the closed files that are older than they have to be kept, each once the log itself says so.
-    ///
-    /// Only the oldest are removed: a gap would look like what the chain is there to find.
-    func removeOldFiles(on today: Int) {
-        guard let days = configuration.retentionInDays else { return }
-        do throws(AuditFailure) {
-            for file in try files.closed() {
-                guard file.day + days < today else { return }
-                guard let last = try files.lastLink(of: file) else {
-                    throw AuditFailure("The last line of \(file.name) is not of the chain.")
-                }
-                let event = AuditLogEvent.removal(of: file, endingWith: last, at: clock.now)
-                while try !tail.withLock({ tail throws(AuditFailure) in
-                    try tail.append(UnchainedRecords(event.line()), on: today, with: chain)
-                }) { rotate() }
-                try makeDurable().get()
-                guard unlink(files.url(of: file).path) == 0 else { throw .system("remove \(file.name)") }
-            }
-        } catch {
-            logger.error("An old file of the audit log is still kept", metadata: ["reason": "\(error)"])
         }
     }
 }
@@ -76,32 +60,49 @@ extension AuditFiles {
         }
     }
 
-    /// The last record of a closed file; of one from before the chain, what the chain begins with.
-    ///
-    /// - Throws: ``AuditFailure`` when it cannot be read.
-    func lastLink(of file: Closed) throws(AuditFailure) -> ChainLink? {
-        if file.firstSequence == 0 { return try origin(with: file) }
-        return try withLines(of: url(of: file)) { lines throws(AuditFailure) in
-            try lines.next().flatMap { ChainedLine($0.line)?.link }
-        } ?? nil
-    }
-
     /// What the chain begins with: the hash of the records from before it, so that they are what they were then.
     ///
     /// - Throws: ``AuditFailure`` when they cannot be read.
     func origin(with older: Closed?) throws(AuditFailure) -> ChainLink {
-        guard let older else { return .origin }
-        let descriptor = open(url(of: older).path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .system("open \(older.name)") }
+        try older.map { file throws(AuditFailure) in try Self.origin(at: url(of: file)) } ?? .origin
+    }
+
+    /// What a chain begins with that begins behind the file at `url`.
+    ///
+    /// - Throws: ``AuditFailure`` when it cannot be read.
+    static func origin(at url: URL) throws(AuditFailure) -> ChainLink {
+        let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .system("open \(url.path)") }
         defer { close(descriptor) }
         var digest = RunningDigest()
         var piece = [UInt8](repeating: 0, count: 1 << 20)
         while true {
             let count = read(descriptor, &piece, piece.count)
-            guard count >= 0 else { throw .system("read \(older.name)") }
+            guard count >= 0 else { throw .system("read \(url.path)") }
             guard count > 0 else { return ChainLink(sequence: 0, code: digest.finish()) }
             digest.update(count == piece.count ? piece : Array(piece[..<count]))
         }
+    }
+
+    /// How many lines are looked at for the day of a file: of two lines the later can be of the earlier day.
+    private static let linesForDay = 100
+
+    /// The last day that the last records of a file tell, in days since 1970; nil when they tell none.
+    ///
+    /// - Throws: ``AuditFailure`` when it cannot be read.
+    func latestDay(in url: URL) throws(AuditFailure) -> Int? {
+        let days = try withLines(of: url) { lines throws(AuditFailure) in
+            var days: [Int] = []
+            for _ in 0..<Self.linesForDay {
+                guard let line = try lines.next()?.line else { break }
+                guard case .object(let record)? = try? JSONParser.parse(line), let time = record.text("eventTime"),
+                    let day = UTCTime.day(ofDate: String(time.prefix(10)))
+                else { continue }
+                days.append(day)
+            }
+            return days
+        }
+        return days?.max()
     }
 
     /// Lends the lines of a file, the last one first; nil when there is no such file.

@@ -40,6 +40,8 @@ package final class AuditLog: Sendable {
     let tail: Mutex<AuditTail>
     /// The last record that is on the disk.
     private let durable: Mutex<ChainLink>
+    /// Where the log begins.
+    let retention: Mutex<AuditRetention>
     private let pending = Mutex(Pending())
     /// Whether the last record could not be written.
     private let isFailing = Atomic(false)
@@ -52,15 +54,20 @@ package final class AuditLog: Sendable {
     /// A log whose end is not what `note` says is not refused: the server has to start after a disk was restored. What is
     /// wrong is logged, and recorded as an event of the log itself; the numbers of records that are missing are not given again.
     ///
-    /// - Parameter note: What is known of the log from before.
+    /// - Parameters:
+    ///   - note: What is known of the log from before.
+    ///   - base: The last record that was removed because it was old enough, as the store knows it.
     /// - Throws: ``AuditFailure`` when that cannot be done.
     package init(
-        directory: URL, chain: AuditChain, note: KnownLog, configuration: AuditConfiguration = AuditConfiguration(),
-        clock: any Clock, metrics: Metrics = Metrics(), logger: Logger
+        directory: URL, chain: AuditChain, note: KnownLog, base: ChainLink? = nil,
+        configuration: AuditConfiguration = AuditConfiguration(), clock: any Clock, metrics: Metrics = Metrics(),
+        logger: Logger
     ) throws(AuditFailure) {
-        files = AuditFiles(directory: directory)
         let today = UTCTime.day(of: clock.now)
-        let opened = try AuditOpening(files, note: note, today: today, sizeLimit: configuration.fileSize).open()
+        let opened = try AuditOpening(
+            AuditFiles(directory: directory), note: note, chain: chain, today: today, sizeLimit: configuration.fileSize
+        ).open()
+        files = AuditFiles(directory: directory, older: opened.older)
         var tail = opened.tail
         if let discrepancy = opened.discrepancy {
             logger.critical("The audit log is not whole", metadata: ["reason": "\(discrepancy.reason)"])
@@ -71,6 +78,7 @@ package final class AuditLog: Sendable {
         try tail.file?.sync()
         try files.sync()
         durable = Mutex(tail.head)
+        retention = Mutex(AuditRetention(base: base, storedBase: base))
         self.tail = Mutex(tail)
         self.chain = chain
         self.configuration = configuration
@@ -131,6 +139,9 @@ package final class AuditLog: Sendable {
         }
     }
 
+    /// Lets the thread of the log look at what there is to do.
+    func wake() { signal.signal() }
+
     /// Says in the server's log that a request could not be recorded; of those that follow nothing more is said until one can.
     ///
     /// - Parameter requestID: That of the first one that is refused.
@@ -165,7 +176,7 @@ package final class AuditLog: Sendable {
     // MARK: Thread
 
     private func workUntilClosed() {
-        var dayOfRemoval = 0
+        var dayOfSearch = 0
         while true {
             let isTick = signal.wait(timeout: .now() + .seconds(Self.tick)) == .timedOut
             let group = pending.withLock { pending in
@@ -182,28 +193,39 @@ package final class AuditLog: Sendable {
             }
             guard !group.isClosed else { break }
             let today = UTCTime.day(of: clock.now)
-            if dayOfRemoval != today {
-                dayOfRemoval = today
-                removeOldFiles(on: today)
-            }
+            if dayOfSearch != today, beginSearch(on: today) { dayOfSearch = today }
+            announceOldFiles(on: today)
+            removeOldFiles()
         }
         tail.withLock { $0.close() }
         closed.signal()
     }
 
+    /// Makes everything durable that was written, once the file is what was written.
     func makeDurable() -> Result<Void, AuditFailure> {
+        do throws(AuditFailure) {
+            try repair()
+        } catch {
+            metrics.auditSyncs.failed()
+            return .failure(error)
+        }
+        return Result { () throws(AuditFailure) in try syncFile() }
+    }
+
+    /// Makes everything durable that was written.
+    ///
+    /// - Throws: ``AuditFailure``; then nothing more is taken before the file was written anew: what the system could not
+    ///   write it may have forgotten.
+    func syncFile() throws(AuditFailure) {
         let (file, head) = tail.withLock { ($0.file, $0.head) }
-        guard head != durableHead else { return .success(()) }
+        guard head != durableHead else { return }
         do throws(AuditFailure) {
             try metrics.auditSyncs.measure { () throws(AuditFailure) in try file?.sync() }
         } catch {
-            // What the system could not write it may have forgotten: nobody is told that a record is kept until it can.
             tail.withLock { $0.failure = error }
             logger.critical("The audit log cannot be synced", metadata: ["reason": "\(error)"])
-            return .failure(error)
+            throw error
         }
-        tail.withLock { $0.failure = nil }
         durable.withLock { $0 = head }
-        return .success(())
     }
 }

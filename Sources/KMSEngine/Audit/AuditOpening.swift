@@ -24,18 +24,19 @@ struct AuditDiscrepancy: Sendable {
 
 /// Finds the end of an audit log, whatever state a crash or an upgrade left it in.
 struct AuditOpening {
-    /// How many lines are looked at for the last record of a file, or for its day: the last line is one, unless somebody
-    /// wrote into the file.
+    /// How many lines are looked at for the last record of a file: the last line is one, unless somebody wrote into the file.
     private static let mostLines = 1000
 
     private let files: AuditFiles
     private let note: KnownLog
+    private let chain: AuditChain
     private let today: Int
     private let sizeLimit: Int
 
-    init(_ files: AuditFiles, note: KnownLog, today: Int, sizeLimit: Int) {
+    init(_ files: AuditFiles, note: KnownLog, chain: AuditChain, today: Int, sizeLimit: Int) {
         self.files = files
         self.note = note
+        self.chain = chain
         self.today = today
         self.sizeLimit = sizeLimit
     }
@@ -46,6 +47,8 @@ struct AuditOpening {
         /// The day of the file.
         let day: Int
         let discrepancy: AuditDiscrepancy?
+        /// The name of the file from before the chain that the chain begins with.
+        let older: String?
     }
 
     /// Opens the file that is written, or creates it, and the directory too.
@@ -62,24 +65,27 @@ struct AuditOpening {
             file = try files.closeCurrent(as: older)
             closed = [older]
         }
-        let found = try lastLink(closed)
+        let older = try olderFile(closed)
+        let origin = try files.origin(with: older)
+        let (found, strangers) = try end(closed, &file, origin)
+        let discrepancy = discrepancy(with: found, strangers)
         let head: ChainLink
-        let discrepancy = discrepancy(with: found)
-        if let known = discrepancy?.known, known.sequence >= found?.sequence ?? 0 {
+        if let known = discrepancy?.known, known.sequence > 0, known.sequence >= found?.sequence ?? 0 {
             head = known
-        } else if let found {
-            head = found
         } else {
-            head = try files.origin(with: closed.first { $0.firstSequence == 0 })
+            head = found ?? origin
         }
         let day = file.size > 0 ? try day(of: file) : today
-        let tail = AuditTail(
-            file, day: day, firstSequence: file.size > 0 ? try firstSequence() ?? head.sequence + 1 : 0, head: head,
-            sizeLimit: sizeLimit)
-        return Opened(tail: tail, day: day, discrepancy: discrepancy)
+        var first: UInt64 = 0
+        if file.size > 0 {
+            first = try AuditLineReader(files.current).firstSequence()
+            if first == 0 { first = head.sequence + 1 }
+        }
+        let tail = AuditTail(file, day: day, firstSequence: first, head: head, sizeLimit: sizeLimit)
+        return Opened(tail: tail, day: day, discrepancy: discrepancy, older: older?.name)
     }
 
-    private func discrepancy(with found: ChainLink?) -> AuditDiscrepancy? {
+    private func discrepancy(with found: ChainLink?, _ strangers: String?) -> AuditDiscrepancy? {
         let last = found?.sequence ?? 0
         switch note {
         case .nothing where found == nil: return nil
@@ -88,15 +94,86 @@ struct AuditOpening {
                 reason: "It has a chain, but the store has no key of it.", known: nil, found: found)
         case .record(let known) where last < known.sequence:
             return AuditDiscrepancy(
-                reason: "It ends with the record \(last), but had \(known.sequence).", known: known, found: found)
+                reason: Self.text("It ends with the record \(last), but had \(known.sequence).", strangers),
+                known: known, found: found)
         case .record(let known) where last > 0 && last == known.sequence && known != found:
             return AuditDiscrepancy(
-                reason: "Its last record, \(last), is not what it was.", known: known, found: found)
-        case .record: return nil
+                reason: Self.text("Its last record, \(last), is not what it was.", strangers), known: known,
+                found: found)
+        case .record(let known):
+            return strangers.map { AuditDiscrepancy(reason: $0, known: known, found: found) }
         case .unknownRecord:
             return AuditDiscrepancy(
-                reason: "The store does not tell how far it went.", known: nil, found: found)
+                reason: Self.text("The store does not tell how far it went.", strangers), known: nil, found: found)
         }
+    }
+
+    private static func text(_ sentences: String?...) -> String {
+        sentences.compactMap { $0 }.joined(separator: " ")
+    }
+
+    // MARK: The end
+
+    /// The last record of the log, and what to say of lines behind the known one that are not the server's.
+    ///
+    /// Those at the end are set aside: the chain goes on behind its last record.
+    private func end(
+        _ closed: [AuditFiles.Closed], _ file: inout AuditFile, _ origin: ChainLink
+    ) throws(AuditFailure) -> (found: ChainLink?, strangers: String?) {
+        let known: ChainLink?
+        switch note {
+        // Without the key nothing can be told of a line.
+        case .nothing: return (try lastLink(closed), nil)
+        case .record(let link): known = link
+        case .unknownRecord: known = nil
+        }
+        let scan = try scan(closed.filter { $0.firstSequence > 0 }, known, origin)
+        let last = scan.last?.sequence ?? 0
+        var sentences: [String] = []
+        if scan.strangersBetween > 0 {
+            sentences.append("Lines in front of its record \(last) are not the server's: \(scan.strangersBetween).")
+        }
+        if scan.strangers.count > 0 {
+            let name = try file.setAside(from: scan.strangers.offset, in: files)
+            sentences.append(
+                "Lines behind its record \(last) are not the server's: \(scan.strangers.count), now in \(name).")
+        }
+        return (scan.last, sentences.isEmpty ? nil : sentences.joined(separator: " "))
+    }
+
+    /// Reads from the file on that has the known record.
+    private func scan(
+        _ closed: [AuditFiles.Closed], _ known: ChainLink?, _ origin: ChainLink
+    ) throws(AuditFailure) -> ChainScan {
+        let first = try AuditLineReader(files.current).firstSequence()
+        if let known, known.sequence > 0, (1...known.sequence).contains(first) {
+            // As a rule it is in the file that is written.
+            let scan = try scan([], after: known, origin)
+            if scan.holdsKnown { return scan }
+        }
+        let start = known.map { known in closed.lastIndex { $0.firstSequence <= known.sequence } ?? 0 }
+        return try scan(Array(closed[(start ?? max(closed.count - 1, 0))...]), after: known, origin)
+    }
+
+    private func scan(
+        _ closed: [AuditFiles.Closed], after known: ChainLink?, _ origin: ChainLink
+    ) throws(AuditFailure) -> ChainScan {
+        var scan = ChainScan(chain: chain, known: known, origin: origin)
+        for url in closed.map(files.url(of:)) + [files.current] {
+            var reader = try AuditLineReader(url)
+            try scan.read(&reader)
+        }
+        return scan
+    }
+
+    /// The file from before the chain that the chain begins with; nil when there is none.
+    private func olderFile(_ closed: [AuditFiles.Closed]) throws(AuditFailure) -> AuditFiles.Closed? {
+        let older = closed.filter { $0.firstSequence == 0 }
+        guard !older.isEmpty else { return nil }
+        let first = closed.first { $0.firstSequence > 0 }.map(files.url(of:)) ?? files.current
+        guard let line = try AuditLineReader(first).firstRecord() else { return older.count == 1 ? older[0] : nil }
+        for file in older where line.fits(after: try files.origin(with: file), with: chain) { return file }
+        return nil
     }
 
     // MARK: Files
@@ -131,34 +208,12 @@ struct AuditOpening {
         } ?? nil
     }
 
-    /// The number of the first record in the file that is written.
-    private func firstSequence() throws(AuditFailure) -> UInt64? {
-        var reader = try AuditLineReader(files.current)
-        for _ in 0..<Self.mostLines {
-            guard case .line(let line)? = try reader.next() else { return nil }
-            if let link = ChainedLine(line)?.link { return link.sequence }
-        }
-        return nil
-    }
-
     /// The day on which the file was last written, as far as it can be told.
     ///
     /// The file's own date can be that of a copy, and events can be dated back to when they were due: of the two the later
     /// counts, for no record may be looked for in a file before its day.
     private func day(of file: AuditFile) throws(AuditFailure) -> Int {
-        var days = [file.modificationDate.map(UTCTime.day(of:)) ?? 0]
-        let lastRecords = try files.withLines(of: files.current) { lines throws(AuditFailure) in
-            var days: [Int] = []
-            for _ in 0..<Self.mostLines / 10 {
-                guard let line = try lines.next()?.line else { break }
-                guard case .object(let record)? = try? JSONParser.parse(line), let time = record.text("eventTime"),
-                    let day = UTCTime.day(ofDate: String(time.prefix(10)))
-                else { continue }
-                days.append(day)
-            }
-            return days
-        }
-        days += lastRecords ?? []
-        return min(today, days.max() ?? today)
+        let written = file.modificationDate.map(UTCTime.day(of:)) ?? 0
+        return min(today, max(written, try files.latestDay(in: files.current) ?? written))
     }
 }

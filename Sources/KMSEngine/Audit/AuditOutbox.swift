@@ -16,16 +16,20 @@ final class AuditOutbox: Sendable {
         var unwritten: [KeptAuditLines] = []
         /// The last record of which the store was told that it is on the disk.
         var noted: UInt64
+        /// The last removed record of which the store was told.
+        var notedBase: ChainLink?
     }
 
     private let log: AuditLog
     private let state: Mutex<State>
 
-    /// - Parameter known: What the store knows of the log.
-    init(_ log: AuditLog, known: KnownLog) {
+    /// - Parameters:
+    ///   - known: What the store knows of the log.
+    ///   - base: The last removed record that the store knows of.
+    init(_ log: AuditLog, known: KnownLog, base: ChainLink?) {
         self.log = log
         let noted: UInt64 = if case .record(let link) = known { link.sequence } else { 0 }
-        state = Mutex(State(noted: noted))
+        state = Mutex(State(noted: noted, notedBase: base))
     }
 
     /// Writes lines that the store keeps, and returns once they would survive a power cut.
@@ -59,29 +63,37 @@ final class AuditOutbox: Sendable {
     struct Bookkeeping {
         fileprivate let written: [String]
         fileprivate let head: ChainLink?
+        fileprivate let base: ChainLink?
         /// The steps of the transaction.
         let mutations: [Mutation]
     }
 
     /// Whether there is something to tell the store.
     var hasNews: Bool {
-        let head = log.durableHead.sequence
-        return state.withLock { !$0.written.isEmpty || $0.noted < head }
+        let (head, base) = (log.durableHead.sequence, log.base)
+        return state.withLock { !$0.written.isEmpty || $0.noted < head || $0.notedBase != base }
     }
 
     /// Hands over what the store is about to be told.
     func takeNews() -> Bookkeeping {
-        let head = log.durableHead
+        let (head, base) = (log.durableHead, log.base)
         return state.withLock { state in
+            let newBase = state.notedBase == base ? nil : base
             let isFurther = state.noted < head.sequence
             let written = state.written
-            (state.written, state.noted) = ([], max(state.noted, head.sequence))
-            let note =
-                isFurther ? [Mutation.noteSetting(AuditAnchor.setting, AuditAnchor.note(head, with: log.chain))] : []
-            return Bookkeeping(
-                written: written, head: isFurther ? head : nil, mutations: written.map(Mutation.forgetAuditLines) + note
-            )
+            (state.written, state.noted, state.notedBase) = ([], max(state.noted, head.sequence), base)
+            var notes = written.map(Mutation.forgetAuditLines)
+            if isFurther { notes.append(.noteSetting(AuditAnchor.setting, AuditAnchor.note(head, with: log.chain))) }
+            if let newBase {
+                notes.append(.noteSetting(AuditAnchor.baseSetting, AuditAnchor.noteBase(newBase, with: log.chain)))
+            }
+            return Bookkeeping(written: written, head: isFurther ? head : nil, base: newBase, mutations: notes)
         }
+    }
+
+    /// Notes that the store was told.
+    func settle(_ news: Bookkeeping) {
+        if let base = news.base { log.noteStored(base: base) }
     }
 
     /// Takes back what the store was not told.
@@ -89,6 +101,7 @@ final class AuditOutbox: Sendable {
         state.withLock { state in
             state.written += news.written
             if let head = news.head { state.noted = min(state.noted, head.sequence - 1) }
+            if news.base != nil { state.notedBase = nil }
         }
     }
 }

@@ -60,6 +60,29 @@ struct AuditTail {
         return (file, AuditFiles.Closed(day: day, firstSequence: firstSequence))
     }
 
+    /// Keeps everybody from writing, because the file has to be replaced.
+    ///
+    /// - Returns: The file; nil when it is closed, or gives way to another one anyway.
+    mutating func beginRepair() -> AuditFile? {
+        guard let file, !isRotating else { return nil }
+        isRotating = true
+        return file
+    }
+
+    /// Keeps everybody from writing, because the file has to be left.
+    ///
+    /// - Returns: The file, and what it is to be called; its number is zero when it has no record.
+    mutating func beginReplacement() -> (file: AuditFile, closed: AuditFiles.Closed)? {
+        let closed = AuditFiles.Closed(day: day, firstSequence: firstSequence)
+        return beginRepair().map { ($0, closed) }
+    }
+
+    /// Goes on in `file`, which has the same records.
+    mutating func endRepair(in file: AuditFile) {
+        self.file = file
+        isRotating = false
+    }
+
     /// Goes on in `file`, which is empty.
     mutating func endRotation(in file: AuditFile, on today: Int, sizeLimit: Int) {
         self.file = file

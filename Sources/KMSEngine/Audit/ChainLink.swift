@@ -40,6 +40,13 @@ struct ChainedLine {
     /// The SHA-256 of the record as it was handed over.
     var digest: [UInt8] { Digest.sha256(Array(record) + [UInt8(ascii: "}")]) }
 
+    /// Whether this is what was written behind `previous`: nobody without the key can make such a line.
+    func fits(after previous: ChainLink, with chain: AuditChain) -> Bool {
+        let sequence = link.sequence
+        return sequence == previous.sequence + 1
+            && chain.code(ofRecord: digest, sequence: sequence, after: previous.code) == link.code
+    }
+
     /// Reads a line, which has no line feed at its end; nil for one that is not of a chain.
     ///
     /// It is read from the end: what a caller chose is in front of that, whatever it looks like.

@@ -3,10 +3,12 @@ import KMSModel
 import KMSStore
 import Synchronization
 
-/// What the store has of the audit log: the key of its chain, and how far it went.
+/// What the store has of the audit log: the key of its chain, how far it went, and where it begins.
 struct StoredAuditChain {
     let chain: AuditChain
     let known: KnownLog
+    /// The last record that was removed because it was old enough; nil when none is known.
+    let base: ChainLink?
     /// The key as it is stored.
     let key: StoredAuditKey
 
@@ -32,12 +34,13 @@ struct StoredAuditChain {
         } catch {
             throw .store(error)
         }
-        return StoredAuditChain(chain: chain, known: .nothing, key: StoredAuditKey(wrapped))
+        return StoredAuditChain(chain: chain, known: .nothing, base: nil, key: StoredAuditKey(wrapped))
     }
 
-    private init(chain: AuditChain, known: KnownLog, key: StoredAuditKey) {
+    private init(chain: AuditChain, known: KnownLog, base: ChainLink?, key: StoredAuditKey) {
         self.chain = chain
         self.known = known
+        self.base = base
         self.key = key
     }
 
@@ -50,6 +53,7 @@ struct StoredAuditChain {
         known =
             AuditAnchor.read(contents.settings[AuditAnchor.setting], with: chain).map(KnownLog.record)
             ?? .unknownRecord
+        base = AuditAnchor.readBase(contents.settings[AuditAnchor.baseSetting], with: chain)
         key = StoredAuditKey(wrapped)
     }
 }

@@ -36,6 +36,7 @@ package struct Ledger: Sendable {
             outbox.putBack(news)
             throw error
         }
+        outbox.settle(news)
         directory.publish(snapshots)
         publishRest(of: change)
     }

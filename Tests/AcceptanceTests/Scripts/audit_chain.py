@@ -27,11 +27,11 @@ from server import Server, binary
 
 ROUNDS = int(os.environ.get("CHAIN_ROUNDS", "12"))
 SEED = int(os.environ.get("CHAIN_SEED", str(time.time_ns() % 10**6)))
-_scenarios = []
+_scenarios = {}
 
 
 def scenario(function):
-    _scenarios.append(function)
+    _scenarios.setdefault(function.__module__, []).append(function)
     return function
 
 
@@ -39,10 +39,10 @@ def development(data, *more):
     return Server("dev", "--listen", "127.0.0.1:0", "--clock", "controllable", "--data-dir", str(data), *more)
 
 
-def verify(data):
+def verify(data, *flags):
     """The exit code, and the lines."""
     done = subprocess.run(
-        [binary(), "audit", "verify", "--data-dir", str(data)], capture_output=True, text=True, timeout=60,
+        [binary(), "audit", "verify", "--data-dir", str(data), *flags], capture_output=True, text=True, timeout=60,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
     return done.returncode, (done.stdout + done.stderr).splitlines()
@@ -151,7 +151,7 @@ def forge(lines):
 
 TAMPERING = {
     "a changed record": (forge, "audit.jsonl, line 7: record 7 is not what was written"),
-    "a removed record": (lambda lines: lines.pop(6), "audit.jsonl, line 7: record 7 is missing"),
+    "a removed record": (lambda lines: lines.pop(6), "audit.jsonl, line 7: record 7 is missing in front of this line, so record 8 itself cannot be checked"),
     "several removed records": (lambda lines: lines.__delitem__(slice(6, 9)), "line 7: records 7 to 9 are missing"),
     "the first record removed": (lambda lines: lines.pop(0), "audit.jsonl, line 1: record 1 is missing"),
     "a cut end": (lambda lines: lines.__delitem__(slice(10, None)), "end of the log: records 11 to 12 are missing"),
@@ -192,7 +192,7 @@ def a_missing_file_is_found(directory):
     numbers = [int(path.stem.rpartition("-")[2]) for path in closed]
     closed[2].rename(directory / "taken")
     lines = verify(data)[1]
-    expected = f"{closed[3].name}, line 1: records {numbers[2]} to {numbers[3] - 1} are missing in front of this line"
+    expected = f"{closed[3].name}, line 1: records {numbers[2]} to {numbers[3] - 1} are missing in front of this line, so record {numbers[3]} itself cannot be checked"
     holds(expected in lines, lines)
     (directory / "taken").rename(closed[2])
     whole(data)
@@ -210,7 +210,7 @@ def a_cut_end_is_noticed_at_the_start(directory):
     holds("It ends with the record 8, but had 12." in server.log_text(), server.log_text())
     use(client(server.endpoint), 2)
     code, lines = verify(data)
-    equal((code, lines[0]), (1, "audit.jsonl, line 9: records 9 to 12 are missing in front of this line"), lines)
+    equal((code, lines[0]), (1, "audit.jsonl, line 9: records 9 to 12 are missing in front of this line, so record 13 itself cannot be checked"), lines)
     server.stop()
     event = records(data)[8]
     equal((event["eventName"], event["chatelaineChain"]["sequence"]), ("AuditLogDiscrepancy", 13))
@@ -337,10 +337,11 @@ def every_group_is_on_the_disk_before_its_answer(directory):
         server.stop()
 
 
-def main():
+def run(module):
+    """Runs the scenarios of a module, or those that the command line names."""
     print(f"seed {SEED}", flush=True)
     failures = passed = 0
-    for function in _scenarios:
+    for function in _scenarios[module]:
         if sys.argv[1:] and function.__name__ not in sys.argv[1:]:
             continue
         directory = pathlib.Path(tempfile.mkdtemp(prefix="chain-"))
@@ -358,4 +359,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run(__name__)

@@ -34,9 +34,9 @@ LOST = (
 )  # fmt: skip
 
 
-def client(endpoint):
+def client(endpoint, service="kms"):
     return boto3.client(
-        "kms", endpoint_url=endpoint, region_name=REGION, aws_access_key_id=FIRST.access_key_id,
+        service, endpoint_url=endpoint, region_name=REGION, aws_access_key_id=FIRST.access_key_id,
         aws_secret_access_key=FIRST.secret_access_key,
         config=botocore.config.Config(
             parameter_validation=False, retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=15

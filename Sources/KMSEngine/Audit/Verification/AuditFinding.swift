@@ -10,6 +10,8 @@ package struct AuditFinding: Sendable, Equatable, CustomStringConvertible {
         case moved
         /// A record is there again.
         case repeated
+        /// It is recorded that files were removed up to a record that is there, and ends no file.
+        case misstated
         /// A line that is no record of the chain.
         case foreign
         /// The store does not know how far the log went, or with which key it is chained.
@@ -50,14 +52,22 @@ package struct AuditFinding: Sendable, Equatable, CustomStringConvertible {
         let verb = isOne ? "is" : "are"
         switch kind {
         case .missing:
-            return "\(location): \(who) \(verb) missing" + (place == nil ? "" : " in front of this line")
+            return "\(location): \(who) \(verb) missing" + (place == nil ? "" : " in front of this line\(following)")
         case .changed: return "\(location): \(who) \(verb) not what was written"
         case .moved: return "\(location): \(who) \(verb) not in place: later ones stand in front"
         case .repeated: return "\(location): \(who) \(verb) there again"
+        case .misstated:
+            let speaker = place == nil ? "the store" : "this record"
+            return "\(location): \(speaker) says that files were removed up to \(who), which is the last one of no file"
         case .foreign:
             return "\(location): \(who) \(verb) no part of the chain: inserted, or changed beyond recognition"
         case .unknownEnd: return "the store does not tell how far the log went: whether its end is missing is not known"
         }
+    }
+
+    /// What cannot be said of the record behind the missing ones: the code that its own is made of is gone with them.
+    private var following: String {
+        sequences.map { ", so record \($0.upperBound + 1) itself cannot be checked" } ?? ""
     }
 
     private var location: String {
@@ -92,13 +102,17 @@ package struct AuditReport: Sendable {
     package internal(set) var recordCount = 0
     /// How many files they are in.
     package internal(set) var fileCount = 0
+    /// What the first record is proven to stand behind: the last one that was removed, or with what the chain began.
+    package internal(set) var base: ChainLink?
+    /// The record from which on the log was verified, when it is there and what it follows is not: it cannot be checked.
+    package internal(set) var uncheckedStart: UInt64?
     /// How many lines are older than the chain, which ties them as a whole.
     package internal(set) var olderLineCount = 0
     /// The first and the last record.
     package internal(set) var sequences: ClosedRange<UInt64>?
     /// When the first and the last record were made, as they tell it.
     package internal(set) var times: (first: String, last: String)?
-    /// Whether the last line of the log is half a record, as a process leaves it that was killed.
+    /// Whether the last line of the log is half a record, as a process leaves it that was killed, or somebody writes it.
     package internal(set) var endsWithHalfLine = false
 
     /// Whether nothing is wrong.

@@ -4,8 +4,10 @@ package import KMSStore
 
 extension Engine {
     /// A verification of the audit log that is being written: what was on the disk when this is called must be there.
-    package var auditVerification: AuditVerification {
-        AuditVerification(directory: audit.files.directory, chain: audit.chain, known: audit.durableHead)
+    package func auditVerification(of extent: AuditVerification.Extent) -> AuditVerification {
+        AuditVerification(
+            directory: audit.files.directory, chain: audit.chain, known: audit.durableHead, base: audit.base,
+            extent: extent)
     }
 }
 
@@ -15,7 +17,7 @@ extension AuditVerification {
     /// - Returns: Nil when nothing was ever chained: the server was not started since it does that.
     /// - Throws: ``Engine/StartFailure``: a store that cannot be read, another root key.
     package static func ofStoppedServer(
-        _ store: any Store, rootKey: RootKey, directory: URL
+        _ store: any Store, rootKey: RootKey, directory: URL, extent: Extent = Extent()
     ) async throws(Engine.StartFailure) -> AuditVerification? {
         let keyring: Keyring
         do throws(CryptoFailure) { keyring = try Keyring(rootKey: rootKey, capacity: 1) } catch { throw .crypto(error) }
@@ -25,6 +27,7 @@ extension AuditVerification {
         _ = try await RootKeyMarks.admit(keyring, contents, store)
         guard let stored = try StoredAuditChain(keyring, contents) else { return nil }
         let known: ChainLink? = if case .record(let link) = stored.known { link } else { nil }
-        return AuditVerification(directory: directory, chain: stored.chain, known: known)
+        return AuditVerification(
+            directory: directory, chain: stored.chain, known: known, base: stored.base, extent: extent)
     }
 }

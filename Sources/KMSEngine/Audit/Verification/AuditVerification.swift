@@ -1,6 +1,6 @@
 package import Foundation
+import Glibc
 package import KMSCrypto
-import KMSModel
 
 /// Verifies that an audit log is what the server wrote: no record is missing, changed, added or in another place.
 ///
@@ -9,16 +9,34 @@ package struct AuditVerification: Sendable {
     /// How much is verified between two calls of `progress`, in bytes.
     private static let stride = 1 << 20
 
+    /// What of a log is verified.
+    package struct Extent: Sendable {
+        /// Where closed files are that are no longer with the log, or copies of them.
+        package var otherDirectories: [URL] = []
+        /// The number of the first record; what is in front of it is neither looked at nor missed.
+        package var start: UInt64?
+
+        package init() {}
+    }
+
     private let files: AuditFiles
     private let chain: AuditChain
     private let known: ChainLink?
+    private let base: ChainLink?
+    private let extent: Extent
 
-    /// - Parameter known: A record that the log must have: what the store or the running server knows of it. Nil when nothing
-    ///   is known, which is a finding of its own.
-    package init(directory: URL, chain: AuditChain, known: ChainLink?) {
+    /// - Parameters:
+    ///   - known: A record that the log must have: what the store or the running server knows of it. Nil when nothing is
+    ///     known, which is a finding of its own.
+    ///   - base: The last record that was removed because it was old enough; nil when none is known.
+    package init(
+        directory: URL, chain: AuditChain, known: ChainLink?, base: ChainLink? = nil, extent: Extent = Extent()
+    ) {
         files = AuditFiles(directory: directory)
         self.chain = chain
         self.known = known
+        self.base = base
+        self.extent = extent
     }
 
     /// Reads all of the log.
@@ -26,118 +44,57 @@ package struct AuditVerification: Sendable {
     /// - Parameter progress: Called now and then with how many bytes of how many were read.
     /// - Throws: ``AuditFailure`` when a file cannot be read.
     package func run(progress: (Int, Int) -> Void = { _, _ in }) throws(AuditFailure) -> AuditReport {
-        // First of all, so that it is read also when it is closed in this moment, and then not twice.
-        let current = try? AuditLineReader(files.current)
-        let closed = try files.closed().filter { !(current?.reads(files.url(of: $0)) ?? false) }
-        var run = Run(inspection: ChainInspection(chain: chain, known: known), total: size(of: closed))
-        if let older = closed.first, older.firstSequence == 0 {
-            run.bases.append(try files.origin(with: older))
-        } else {
-            run.bases.append(.origin)
-        }
-        for file in closed {
-            let url = files.url(of: file)
+        let snapshot = try files.snapshot()
+        defer { if let current = snapshot.current { close(current) } }
+        let closed = try places(of: snapshot.closed)
+        let older = try extent.start == nil ? olderFiles(closed) : []
+        var run = VerificationRun(
+            inspection: ChainInspection(
+                chain: chain, known: known, origins: [.origin] + older.map(\.origin), base: base),
+            start: extent.start, older: older, stride: Self.stride, total: size(of: closed))
+        for (file, url) in closed where file.firstSequence > 0 {
             // It was too old to be kept; then the log itself says so.
             guard FileManager.default.fileExists(atPath: url.path) else { continue }
-            run.report.fileCount += 1
             var reader = try AuditLineReader(url)
-            try run.read(&reader, name: file.name, isOlder: file.firstSequence == 0, isLast: false, progress)
+            try run.read(&reader, name: file.name, isLast: false, progress)
         }
-        if var current {
-            run.report.fileCount += 1
-            try run.read(&current, name: files.current.lastPathComponent, isOlder: false, isLast: true, progress)
+        if let current = snapshot.current {
+            var reader = try AuditLineReader(reading: current)
+            try run.read(&reader, name: files.current.lastPathComponent, isLast: true, progress)
         }
         return run.finish()
     }
 
-    private func size(of closed: [AuditFiles.Closed]) -> Int {
-        (closed.map(files.url(of:)) + [files.current]).reduce(0) { size, url in
-            let attributes = try? FileManager.default.attributesOfItem(atPath: url.path)
-            return size + ((attributes?[.size] as? Int) ?? 0)
+    /// Where the closed files are: those of the log itself, and of the others what is not among them.
+    private func places(of closed: [AuditFiles.Closed]) throws(AuditFailure) -> [(file: AuditFiles.Closed, url: URL)] {
+        var places = closed.map { (file: $0, url: files.url(of: $0)) }
+        for directory in extent.otherDirectories {
+            let others = AuditFiles(directory: directory)
+            for file in try others.closed() where !places.contains(where: { $0.file.isSameRange(as: file) }) {
+                places.append((file, others.url(of: file)))
+            }
         }
+        return places.sorted { $0.file < $1.file }
     }
 
-    /// The state of a verification that is under way.
-    private struct Run {
-        var inspection: ChainInspection
-        /// In bytes.
-        let total: Int
-        var report = AuditReport()
-        /// Where the chain may begin.
-        var bases: [ChainLink] = []
-        private var firstLine: [UInt8]?
-        private var lastLine: [UInt8]?
-        /// How much of the files before this one was read, and when that was last told, in bytes.
-        private var (readBefore, told) = (0, 0)
-
-        init(inspection: ChainInspection, total: Int) {
-            self.inspection = inspection
-            self.total = total
+    /// The files from before the chain, and what a chain would begin with that begins behind each of them.
+    private func olderFiles(
+        _ closed: [(file: AuditFiles.Closed, url: URL)]
+    ) throws(AuditFailure) -> [VerificationRun.Older] {
+        var older: [VerificationRun.Older] = []
+        for (file, url) in closed where file.firstSequence == 0 {
+            var reader = try AuditLineReader(url)
+            var count = 0
+            while try reader.next() != nil { count += 1 }
+            older.append(.init(name: file.name, lineCount: count, origin: try AuditFiles.origin(at: url)))
         }
+        return older
+    }
 
-        mutating func read(
-            _ reader: inout AuditLineReader, name: String, isOlder: Bool, isLast: Bool, _ progress: (Int, Int) -> Void
-        ) throws(AuditFailure) {
-            var number = 0
-            while let item = try reader.next() {
-                number += 1
-                look(at: item, AuditFinding.Place(file: name, line: number), isOlder, isLast)
-                let readCount = readBefore + reader.readCount
-                if readCount - told >= AuditVerification.stride {
-                    told = readCount
-                    progress(readCount, max(total, readCount))
-                }
-            }
-            readBefore += reader.readCount
-        }
-
-        private mutating func look(
-            at item: AuditLineReader.Item, _ place: AuditFinding.Place, _ isOlder: Bool, _ isLast: Bool
-        ) {
-            if isOlder {
-                report.olderLineCount += 1
-                return
-            }
-            switch item {
-            case .line(let bytes):
-                guard let line = ChainedLine(bytes) else { return inspection.lookAtForeignLine(place) }
-                count(line, Array(bytes))
-                let isGenuine = inspection.look(at: line, place)
-                if isGenuine, let base = Self.base(in: line) { bases.append(base) }
-            case .overlong: inspection.lookAtForeignLine(place)
-            case .halfLine:
-                if isLast { report.endsWithHalfLine = true } else { inspection.lookAtForeignLine(place) }
-            }
-        }
-
-        private mutating func count(_ line: ChainedLine, _ bytes: [UInt8]) {
-            let sequence = line.link.sequence
-            report.recordCount += 1
-            if firstLine == nil { firstLine = bytes }
-            lastLine = bytes
-            let known = report.sequences ?? sequence...sequence
-            report.sequences = min(known.lowerBound, sequence)...max(known.upperBound, sequence)
-        }
-
-        /// Where the log says that its chain goes on after a file that was removed.
-        private static func base(in line: ChainedLine) -> ChainLink? {
-            guard AuditLogEvent.removalMark.isFound(in: line.record),
-                case .object(let record)? = try? JSONParser.parse(Array(line.record) + [UInt8(ascii: "}")])
-            else { return nil }
-            return AuditLogEvent.base(statedIn: record)
-        }
-
-        mutating func finish() -> AuditReport {
-            inspection.finish(bases: bases)
-            report.findings = inspection.findings
-            report.hasMoreFindings = inspection.hasMoreFindings
-            if let firstLine, let lastLine { report.times = (Self.time(of: firstLine), Self.time(of: lastLine)) }
-            return report
-        }
-
-        private static func time(of line: [UInt8]) -> String {
-            guard case .object(let record)? = try? JSONParser.parse(line) else { return "?" }
-            return record.text("eventTime") ?? "?"
+    private func size(of closed: [(file: AuditFiles.Closed, url: URL)]) -> Int {
+        (closed.filter { $0.file.firstSequence > 0 }.map(\.url) + [files.current]).reduce(0) { size, url in
+            let attributes = try? FileManager.default.attributesOfItem(atPath: url.path)
+            return size + ((attributes?[.size] as? Int) ?? 0)
         }
     }
 }

@@ -23,25 +23,61 @@ struct ChainInspection {
     private var first: (line: ChainedLine, place: AuditFinding.Place)?
     /// Whether the record that the store knows of was seen.
     private var holdsKnown = false
+    /// Where the chain may begin: with nothing, behind what is older, or where the store or a genuine record says so.
+    private var bases: [ChainLink]
+    /// The records up to which files were removed, each with the place of the record that says so; nil for the store.
+    private var removals: [(last: ChainLink, place: AuditFinding.Place?)]
+    /// The codes of the last records of the files that are there.
+    private var ends: [UInt64: [UInt8]] = [:]
+    private var lastLink: ChainLink?
+    /// What the first record is proven to stand behind; nil when it is not.
+    private(set) var provenBase: ChainLink?
 
-    init(chain: AuditChain, known: ChainLink?) {
+    /// - Parameters:
+    ///   - known: A record that the log must have.
+    ///   - origins: What a chain may begin with that has all its records.
+    ///   - base: The last record that was removed, as the store knows it.
+    init(chain: AuditChain, known: ChainLink?, origins: [ChainLink], base: ChainLink?) {
         self.chain = chain
         self.known = known
+        bases = origins + (base.map { [$0] } ?? [])
+        removals = base.map { [($0, nil)] } ?? []
+    }
+
+    /// Lets the chain begin behind `previous`, if its code proves that this is the next record.
+    mutating func admit(_ line: ChainedLine, after previous: ChainLink) {
+        if line.fits(after: previous, with: chain) { bases.append(previous) }
     }
 
     /// Looks at a record.
     ///
-    /// - Returns: Whether it is genuine: what it says was written by the server.
-    mutating func look(at line: ChainedLine, _ place: AuditFinding.Place) -> Bool {
+    /// - Parameter removed: The record up to which files were removed, if this one says so.
+    mutating func look(at line: ChainedLine, _ place: AuditFinding.Place, stating removed: ChainLink? = nil) {
+        guard isGenuine(line, place, stating: removed) else { return }
+        guard let removed else { return }
+        bases.append(removed)
+        removals.append((removed, place))
+    }
+
+    /// Notes that a file ends here.
+    mutating func endFile() {
+        if let lastLink { ends[lastLink.sequence] = lastLink.code }
+    }
+
+    /// Looks at a record, and answers whether it is genuine: what it says was written by the server.
+    private mutating func isGenuine(
+        _ line: ChainedLine, _ place: AuditFinding.Place, stating removed: ChainLink?
+    ) -> Bool {
         let sequence = line.link.sequence
         if sequence == known?.sequence, line.link.code == known?.code { holdsKnown = true }
+        lastLink = line.link
         guard let next else {
             first = (line, place)
             // Whether it may begin here is known at the end.
             if sequence > 1 { report(AuditFinding(.missing, at: place, 1...sequence - 1)) }
             accept(line)
             // If it says itself what it follows, its code tells whether that is so.
-            return true
+            return (bases + (removed.map { [$0] } ?? [])).contains { line.fits(after: $0, with: chain) }
         }
         if sequence < next { return lookAtEarlier(line, place, before: next) }
         if sequence > next {
@@ -64,10 +100,11 @@ struct ChainInspection {
 
     /// Ends: what is in front of the first record, and behind the last one.
     ///
-    /// - Parameter bases: Where the chain may begin: where the log itself says that a file was removed, or with nothing.
-    mutating func finish(bases: [ChainLink]) {
-        if let first { check(first.line, first.place, bases) }
-        let last = next.map { $0 - 1 } ?? bases.map(\.sequence).max() ?? 0
+    /// - Parameter start: The number of the first record that is asked for; what is in front of it is not missed.
+    mutating func finish(from start: UInt64 = 1) {
+        if let first { check(first.line, first.place, from: start) }
+        checkRemovals(from: start)
+        let last = next.map { $0 - 1 } ?? max(bases.map(\.sequence).max() ?? 0, start - 1)
         guard let known else { return report(AuditFinding(.unknownEnd)) }
         if known.sequence > last {
             report(AuditFinding(.missing, at: nil, last + 1...known.sequence))
@@ -81,23 +118,32 @@ struct ChainInspection {
 
     // MARK: Places
 
-    private mutating func check(_ line: ChainedLine, _ place: AuditFinding.Place, _ bases: [ChainLink]) {
+    private mutating func check(_ line: ChainedLine, _ place: AuditFinding.Place, from start: UInt64) {
         let sequence = line.link.sequence
+        provenBase = bases.first { line.fits(after: $0, with: chain) }
         // What was removed because it was old enough is not missing.
-        let base = bases.map(\.sequence).filter { $0 < sequence }.max() ?? 0
+        let base = provenBase?.sequence ?? max(bases.map(\.sequence).filter { $0 < sequence }.max() ?? 0, start - 1)
         findings = findings.compactMap { finding in
             guard finding.kind == .missing, finding.place == place, let gap = finding.sequences, gap.lowerBound <= base
             else { return finding }
             return gap.upperBound > base ? AuditFinding(.missing, at: place, base + 1...gap.upperBound) : nil
         }
-        let fitting = bases.filter { $0.sequence == sequence - 1 }
-        let isGenuine = fitting.contains {
-            chain.code(ofRecord: line.digest, sequence: sequence, after: $0.code) == line.link.code
-        }
-        guard !fitting.isEmpty, !isGenuine else { return }
+        guard provenBase == nil, bases.contains(where: { $0.sequence == sequence - 1 }) else { return }
         var finding = AuditFinding(.changed, at: place, sequence...sequence)
         if let next = findings.first, finding.extend(with: next) { findings.removeFirst() }
         findings.insert(finding, at: 0)
+    }
+
+    /// Whether what was removed is what stood in front of what is left, or still stands there as the last of a file.
+    private mutating func checkRemovals(from start: UInt64) {
+        guard let first, let next else { return }
+        let start = max(first.line.link.sequence, start)
+        guard start < next else { return }
+        for (last, place) in removals where (start..<next).contains(last.sequence) {
+            let isMissed = findings.contains { $0.kind == .missing && covers($0, last.sequence) }
+            guard ends[last.sequence] != last.code, !isMissed else { continue }
+            report(AuditFinding(.misstated, at: place, last.sequence...last.sequence))
+        }
     }
 
     /// A record whose number was passed already: it was moved here, or it is there twice.
@@ -105,12 +151,15 @@ struct ChainInspection {
         _ line: ChainedLine, _ place: AuditFinding.Place, before next: UInt64
     ) -> Bool {
         let sequence = line.link.sequence
-        let code = genuineCode(of: line)
+        let codes = possibleCodes(of: line)
+        let isGenuine = codes.contains(line.link.code)
         let wasMissing = fillGap(sequence)
         report(AuditFinding(wasMissing ? .moved : .repeated, at: place, sequence...sequence))
+        // Where the one before it is not remembered nothing can be said.
+        if !isGenuine, !codes.isEmpty { report(AuditFinding(.changed, at: place, sequence...sequence)) }
         // Of two records with one number the genuine one is what the next is tied to.
         remember(sequence, [line.link.code])
-        return code != nil
+        return isGenuine
     }
 
     private mutating func accept(_ line: ChainedLine, or codes: [[UInt8]] = []) {
