@@ -111,6 +111,10 @@ package struct Monitoring: Sendable {
         let reloads = transport.certificateReloads
         text.sample("chatelaine_tls_certificate_reloads_total", [("result", "replaced")], reloads.replaced)
         text.sample("chatelaine_tls_certificate_reloads_total", [("result", "failed")], reloads.failed)
+        text.metric(
+            "chatelaine_tls_certificate_last_reload_failed", .gauge,
+            "Whether the files hold what cannot be used, so that the certificate before it is shown.",
+            transport.hasKeptCertificateLast ? 1 : 0)
     }
 
     private func addDurability(to text: inout Exposition) {

@@ -17,6 +17,7 @@ package final class TransportMetrics: Sendable {
     private let end = Atomic<Int64>(0)
     private let replacedCertificates = Atomic<UInt64>(0)
     private let keptCertificates = Atomic<UInt64>(0)
+    private let hasKeptLast = Atomic<Bool>(false)
 
     init() {}
 
@@ -30,10 +31,16 @@ package final class TransportMetrics: Sendable {
     package func handshakeFailed() { failedHandshakes.add(1, ordering: .relaxed) }
 
     /// The certificate was replaced.
-    package func certificateReplaced() { replacedCertificates.add(1, ordering: .relaxed) }
+    package func certificateReplaced() {
+        replacedCertificates.add(1, ordering: .relaxed)
+        hasKeptLast.store(false, ordering: .relaxed)
+    }
 
     /// A certificate was not good enough to replace the present one.
-    package func certificateKept() { keptCertificates.add(1, ordering: .relaxed) }
+    package func certificateKept() {
+        keptCertificates.add(1, ordering: .relaxed)
+        hasKeptLast.store(true, ordering: .relaxed)
+    }
 
     /// A request came.
     package func requestBegan() { begun.add(1, ordering: .relaxed) }
@@ -78,6 +85,9 @@ package final class TransportMetrics: Sendable {
         let all = begun.load(ordering: .relaxed)
         return all &- min(done, all)
     }
+    /// Whether the last attempt to replace the certificate failed.
+    var hasKeptCertificateLast: Bool { hasKeptLast.load(ordering: .relaxed) }
+
 
     /// How many answers had each status that one had.
     var responses: [(status: Int, count: UInt64)] {
