@@ -30,7 +30,7 @@ struct ConnectionSetup: ServerChildChannel {
         certificates: Certificates?, metrics: TransportMetrics
     ) {
         http1 = HTTP1Channel(responder: responder, configuration: configuration)
-        http2 = HTTP2Connection(requests: http1, admission: StreamAdmission())
+        http2 = HTTP2Connection(requests: http1, admission: StreamAdmission(), metrics: metrics)
         self.certificates = certificates
         self.metrics = metrics
     }

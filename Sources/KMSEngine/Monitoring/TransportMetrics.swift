@@ -45,6 +45,12 @@ package final class TransportMetrics: Sendable {
     /// A request came.
     package func requestBegan() { begun.add(1, ordering: .relaxed) }
 
+    /// A request was answered with this status of HTTP before it was known what it is.
+    package func requestRefused(_ status: Int) {
+        requestBegan()
+        requestEnded(status)
+    }
+
     /// A request was answered with this status of HTTP.
     package func requestEnded(_ status: Int) {
         answered.add(1, ordering: .relaxed)
@@ -79,15 +85,15 @@ package final class TransportMetrics: Sendable {
         (replacedCertificates.load(ordering: .relaxed), keptCertificates.load(ordering: .relaxed))
     }
 
+    /// Whether the last attempt to replace the certificate failed.
+    var hasKeptCertificateLast: Bool { hasKeptLast.load(ordering: .relaxed) }
+
     /// How many requests are being answered.
     var requestsInFlight: UInt64 {
         let done = answered.load(ordering: .relaxed)
         let all = begun.load(ordering: .relaxed)
         return all &- min(done, all)
     }
-    /// Whether the last attempt to replace the certificate failed.
-    var hasKeptCertificateLast: Bool { hasKeptLast.load(ordering: .relaxed) }
-
 
     /// How many answers had each status that one had.
     var responses: [(status: Int, count: UInt64)] {

@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import uuid
@@ -149,6 +150,50 @@ def client(watched, service):
         service, endpoint_url=watched.server.endpoint, region_name=REGION, aws_access_key_id=FIRST.access_key_id,
         aws_secret_access_key=FIRST.secret_access_key,
     )  # fmt: skip
+
+
+@scenario
+def answers_to_what_is_no_request_are_counted(world):
+    with Watched(world, "refused") as watched:
+        host, port = watched.server.endpoint.removeprefix("http://").split(":")
+        for text in (b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"):
+            with socket.create_connection((host, int(port)), timeout=10) as connection:
+                connection.sendall(text)
+                holds(connection.recv(1000).startswith(b"HTTP/1.1 400"), f"{text} is refused")
+        found = watched.samples()
+        equal(value(found, "chatelaine_http_responses_total", code="400"), 2, "answers with 400")
+        equal(value(found, "chatelaine_requests_in_flight"), 0, "requests in flight")
+
+
+@scenario
+def idle_connections_do_not_shut_out_probes(world):
+    with Watched(world, "crowded") as watched:
+        host, port = watched.monitor.removeprefix("http://").split(":")
+        crowd = [socket.create_connection((host, int(port)), timeout=10) for _ in range(64)]
+        for connection in crowd[:32]:
+            connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n")
+        time.sleep(0.2)
+        start = time.monotonic()
+        equal(watched.ask("/health/live")[0], 200, "a probe")
+        holds(time.monotonic() - start < 6, "it does not wait for long")
+        for connection in crowd:
+            connection.close()
+
+
+@scenario
+def a_listener_that_cannot_be_had_is_named_before_anything_is_said(world):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for flags, text in (
+            (("--listen", "127.0.0.1:0", "--monitor-listen", address), f"cannot watch on {address}: "),
+            (("--listen", address, "--monitor-listen", "127.0.0.1:0"), f"cannot serve on {address}: "),
+        ):
+            done = subprocess.run(
+                [binary(), "serve", *flags, "--data-dir", str(world.directory / "taken")],
+                capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+            equal((done.returncode, done.stdout), (1, ""), f"{flags}: {done.stderr}")
+            holds(text in done.stderr and "in use" in done.stderr, f"{flags}: {done.stderr}")
 
 
 @scenario

@@ -375,6 +375,11 @@ FLOODS = {
     "has a head that is too long": lambda: head(1, 0)
     + b"".join(http2.frame(http2.CONTINUATION, 0, 1, http2.field(f"x-{n}", "x" * 16_000)) for n in range(8)),
     "asks more at a time than it may": lambda: b"".join(head(2 * n + 1) for n in range(101)),
+    "sends a body in crumbs": lambda: head(1) + http2.frame(http2.DATA, 0, 1, b"x") * 5000,
+    "sends bodies in crumbs": lambda: b"".join(
+        head(2 * n + 1) + http2.frame(http2.DATA, 0, 2 * n + 1, b"x") * 500
+        + http2.frame(http2.DATA, http2.END_STREAM, 2 * n + 1) for n in range(20)
+    ),
     "speaks HTTP/1.1": lambda: b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3,
 }
 
@@ -417,6 +422,13 @@ def floods_end_a_connection_and_no_other(world):
         connection.close()
         longer = curl(secure, "--http1.1", "--header", "x-long: " + "x" * 70_000, f"{secure.endpoint}/ping")
         holds("healthy" not in longer[0], "a head of 70 KB")
+        for host, status in (("localhost", "200"), ("elsewhere", "400")):
+            connection = http2.connect(secure.endpoint, secure.root.file)
+            block = http2.fields(host=host)
+            connection.sendall(http2.frame(http2.HEADERS, http2.END_STREAM | http2.END_HEADERS, 1, block))
+            answer = http2.Frames(connection).until(http2.HEADERS)
+            equal(str(http2.STATUSES.get(answer[3][0])), status, f"a request for localhost with the host {host}")
+            connection.close()
         posted = curl(secure, "--http2", "--header", "Expect: 100-continue", "--header", "Content-Type: text/plain",
                       "--data-binary", "x" * 100_000, "--write-out", " %{response_code}", f"{secure.endpoint}/")  # fmt: skip
         holds(posted[0].endswith(" 404"), f"a body that waits for leave: {posted}")
