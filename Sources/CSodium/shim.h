@@ -34,3 +34,15 @@ static inline int chatelaine_drop_capabilities(void) {
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return -1;
     return (int)syscall(SYS_capset, &header, none);
 }
+
+/// Answers 0 when the real, the effective and the saved user are `user`, and the groups of these kinds `group`.
+static inline int chatelaine_is_only(uid_t user, gid_t group) {
+    uid_t users[3];
+    gid_t groups[3];
+    // The library's functions are there for GNU's dialect only.
+    if (syscall(SYS_getresuid, &users[0], &users[1], &users[2]) != 0) return -1;
+    if (syscall(SYS_getresgid, &groups[0], &groups[1], &groups[2]) != 0) return -1;
+    for (int kind = 0; kind < 3; kind++)
+        if (users[kind] != user || groups[kind] != group) return -1;
+    return 0;
+}

@@ -41,4 +41,6 @@ package enum ProcessHardening {
     package static func dropCapabilities() throws(CryptoFailure) {
         guard chatelaine_drop_capabilities() == 0 else { throw .unavailable }
     }
+    /// Whether the real, the effective and the saved user of the process are all `user`, and its groups of these kinds `group`.
+    package static func isOnly(user: UInt32, group: UInt32) -> Bool { chatelaine_is_only(user, group) == 0 }
 }

@@ -1,6 +1,7 @@
+import HTTPTypes
 import Synchronization
 
-/// The memory that the bodies of unanswered requests may take together.
+/// The memory that the bodies of unanswered requests, and their long heads, may take together.
 ///
 /// A body is kept before anybody knows who sent it: a signature can be checked only when all of it is there.
 final class BodyAllowance: Sendable {
@@ -11,7 +12,20 @@ final class BodyAllowance: Sendable {
     /// Every call but a long policy or attestation document fits: they are served while others exhaust the allowance.
     private static let always = 8 << 10
 
+    /// What a field of a head takes besides its bytes, about.
+    private static let bytesBesideField = 64
+
     private let taken = Atomic<Int>(0)
+
+    /// What a head takes of the allowance, in bytes: nothing, unless it is longer than a body that is always admitted.
+    ///
+    /// By HTTP/2 a few bytes are enough to ask for a long one, and a hundred of them on one connection.
+    static func share(of head: HTTPRequest) -> Int {
+        let count = head.headerFields.reduce(head.path?.utf8.count ?? 0) { count, field in
+            count + field.name.rawName.utf8.count + field.value.utf8.count + bytesBesideField
+        }
+        return count > always ? count : 0
+    }
 
     /// Takes what a body needs that grows to `count` bytes and has `reserved` already; answers whether there was enough.
     func reserve(_ count: Int, having reserved: inout Int) -> Bool {

@@ -1,3 +1,4 @@
+import Foundation
 import HummingbirdCore
 import KMSEngine
 import Logging
@@ -29,7 +30,7 @@ struct ConnectionSetup: ServerChildChannel {
         certificates: Certificates?, metrics: TransportMetrics
     ) {
         http1 = HTTP1Channel(responder: responder, configuration: configuration)
-        http2 = HTTP2Connection(requests: http1, admission: StreamAdmission())
+        http2 = HTTP2Connection(requests: http1, admission: StreamAdmission(), metrics: metrics)
         self.certificates = certificates
         self.metrics = metrics
     }
@@ -70,6 +71,7 @@ struct ConnectionSetup: ServerChildChannel {
     ) -> EventLoopFuture<Connection> {
         do {
             let pipeline = channel.pipeline.syncOperations
+            try checkEnd(of: pipeline.nioSSL_peerCertificate())
             let handshake = try pipeline.handler(type: HandshakeRules.self)
             let peer = Peer(of: channel, tls: handshake.flight.agreement)
             pipeline.removeHandler(handshake, promise: nil)
@@ -78,8 +80,15 @@ struct ConnectionSetup: ServerChildChannel {
             }
             return http1.setup(channel: channel, logger: logger).map { .http1($0, peer) }
         } catch {
+            channel.close(promise: nil)
             return channel.eventLoop.makeFailedFuture(error)
         }
+    }
+
+    /// A session of before that is taken up again brings its certificate with it, which nobody verifies then.
+    private func checkEnd(of certificate: NIOSSLCertificate?) throws(TLSFailure) {
+        guard let certificate, Date().timeIntervalSince1970 > TimeInterval(certificate.notValidAfter) else { return }
+        throw TLSFailure("the client's certificate has expired")
     }
 
     func handle(value: Value, logger: Logger) async {

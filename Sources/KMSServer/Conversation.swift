@@ -32,11 +32,18 @@ package struct Conversation {
     /// When the client's time is over because the server ends.
     private var end: NIODeadline?
 
+    private let idleLimit: TimeAmount
+    private let patience: TimeAmount
     private var turn: Turn?
     private var since: NIODeadline
 
-    /// A connection that was opened at `now`.
-    package init(at now: NIODeadline) {
+    /// A connection that was opened at `now`, and has other limits only where nobody has to wait for long.
+    package init(
+        at now: NIODeadline, idleLimit: TimeAmount = Conversation.idleLimit,
+        patience: TimeAmount = Conversation.patience
+    ) {
+        self.idleLimit = idleLimit
+        self.patience = patience
         turn = .request
         since = now
     }
@@ -44,7 +51,7 @@ package struct Conversation {
     /// When to close the connection if nothing happens; nil while it is the server's turn.
     package var deadline: NIODeadline? {
         guard let turn else { return nil }
-        let deadline = since + (turn == .request ? Self.idleLimit : Self.patience)
+        let deadline = since + (turn == .request ? idleLimit : patience)
         return end.map { min($0, deadline) } ?? deadline
     }
 

@@ -5,9 +5,11 @@ import NIOCore
 /// There is one look at a time, and it is not moved when the client gets more time: that would cost something for every
 /// request.
 final class ConversationTimer {
-    var conversation = Conversation(at: .now())
+    var conversation: Conversation
     private var look: (time: NIODeadline, task: Scheduled<Void>)?
     private var watch: (loop: any EventLoop, whenOver: () -> Void)?
+
+    init(_ conversation: Conversation = Conversation(at: .now())) { self.conversation = conversation }
 
     /// Begins to look; `whenOver` is called when the client's time is over.
     func start(on loop: any EventLoop, whenOver: @escaping () -> Void) { watch = (loop, whenOver) }

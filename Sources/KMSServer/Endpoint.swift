@@ -74,7 +74,7 @@ package struct Endpoint: HTTPResponder {
         defer { bodies.giveBack(reserved) }
         let body: [UInt8]
         do throws(KMSError) {
-            body = try await collect(request.body, reserving: &reserved)
+            body = try await collect(request.body, behind: request.head, reserving: &reserved)
         } catch {
             return ConsoleEndpoint.isFor(request)
                 ? ConsoleEndpoint.refusal(error, by: console) : JSONProtocol.error(error, requestID)
@@ -107,16 +107,17 @@ package struct Endpoint: HTTPResponder {
     }
 
     /// Reads the body, but no more of it than the limit, and no more than there is room for.
-    private func collect(_ body: RequestBody, reserving reserved: inout Int) async throws(KMSError) -> [UInt8] {
+    private func collect(
+        _ body: RequestBody, behind head: HTTPRequest, reserving reserved: inout Int
+    ) async throws(KMSError) -> [UInt8] {
+        let held = BodyAllowance.share(of: head)
         var bytes: [UInt8] = []
         do {
+            try reserve(held, having: &reserved)
             for try await part in body {
                 let count = bytes.count + part.readableBytes
                 guard count <= Self.largestBody else { throw KMSError(.requestEntityTooLarge) }
-                guard bodies.reserve(count, having: &reserved) else {
-                    throw KMSError(
-                        .serviceUnavailable, "Too many large requests are being received. Retry the request.")
-                }
+                try reserve(held + count, having: &reserved)
                 bytes.append(contentsOf: part.readableBytesView)
             }
         } catch let refusal as KMSError {
@@ -126,6 +127,12 @@ package struct Endpoint: HTTPResponder {
             throw KMSError(.serialization)
         }
         return bytes
+    }
+
+    private func reserve(_ count: Int, having reserved: inout Int) throws(KMSError) {
+        guard bodies.reserve(count, having: &reserved) else {
+            throw KMSError(.serviceUnavailable, "Too many large requests are being received. Retry the request.")
+        }
     }
 }
 
@@ -149,6 +156,7 @@ extension HTTPField.Name {
     // An initializer that fails only for characters that no field name may have.
     static let amzTarget = Self("X-Amz-Target") ?? .contentType
     static let amznRequestID = Self("x-amzn-RequestId") ?? .contentType
+    static let host = Self("Host") ?? .contentType
     static let forwardedFor = Self("X-Forwarded-For") ?? .contentType
     static let forwardedProto = Self("X-Forwarded-Proto") ?? .contentType
     static let pragma = Self("Pragma") ?? .contentType

@@ -59,7 +59,8 @@ package struct HTTPServer: Service {
             responder: endpoint,
             server: HTTPServerBuilder { responder in
                 ConnectionSetup(
-                    responder, configuration: Self.http1, certificates: configuration.certificates,
+                    responder, configuration: Self.http1(metrics: metrics.transport),
+                    certificates: configuration.certificates,
                     metrics: metrics.transport)
             },
             configuration: .init(
@@ -84,9 +85,18 @@ package struct HTTPServer: Service {
     }
 
     /// What is read of a request of HTTP/1.1.
-    static var http1: HTTP1Channel.Configuration {
+    ///
+    /// - Parameters:
+    ///   - metrics: Told of answers that are made below the endpoint.
+    ///   - conversation: That of a connection which was just opened.
+    static func http1(
+        metrics: TransportMetrics?,
+        conversation: @escaping @Sendable () -> Conversation = { Conversation(at: .now()) }
+    ) -> HTTP1Channel.Configuration {
         .init(
-            additionalChannelHandlers: [ConnectionRulesInstaller()],
+            additionalChannelHandlers: [
+                ConnectionRulesInstaller(ConnectionRules(conversation(), metrics: metrics))
+            ],
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: largestHeaders, maxHeaderListSize: largestHeaders, maxHeaderFieldCount: mostFields
             )

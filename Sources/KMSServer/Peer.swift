@@ -1,3 +1,4 @@
+import KMSAccess
 import KMSEngine
 import NIOCore
 
@@ -17,9 +18,7 @@ struct Peer: Sendable {
     }
 
     init(of channel: any Channel, tls: TLSDetails? = nil) {
-        let address = channel.remoteAddress?.ipAddress ?? "unknown"
-        let carried = "::ffff:"
-        let isCarried = address.hasPrefix(carried) && address.contains(".")
-        self.init(address: isCarried ? String(address.dropFirst(carried.count)) : address, tls: tls)
+        let text = channel.remoteAddress?.ipAddress ?? "unknown"
+        self.init(address: Address(text)?.description ?? text, tls: tls)
     }
 }

@@ -23,8 +23,7 @@ package struct TrustedProxies: Sendable {
     package func origin(
         peer: String, isSecure: Bool, forwardedFor: [String], forwardedProto: [String]
     ) -> (address: String, isSecure: Bool) {
-        guard isTrusted(peer) else { return (peer, isSecure) }
-        var address = peer
+        guard !ranges.isEmpty, var address = Address(peer), isTrusted(address) else { return (peer, isSecure) }
         search: for field in forwardedFor.reversed() {
             for entry in field.split(separator: ",", omittingEmptySubsequences: false).reversed() {
                 guard let next = Self.address(in: entry) else { break search }
@@ -32,25 +31,34 @@ package struct TrustedProxies: Sendable {
                 if !isTrusted(next) { break search }
             }
         }
-        let protocols = forwardedProto.flatMap { $0.split(separator: ",") }.map { $0.filter { $0 != " " }.lowercased() }
-        return (address, protocols.isEmpty ? isSecure : protocols.allSatisfy { $0 == "https" })
+        let protocols = forwardedProto.flatMap { $0.split(separator: ",") }.map { Self.trimmed($0).lowercased() }
+        return (address.description, protocols.isEmpty ? isSecure : protocols.allSatisfy { $0 == "https" })
     }
 
-    private func isTrusted(_ text: String) -> Bool {
-        guard !ranges.isEmpty, let address = Address(text) else { return false }
-        return ranges.contains { $0.contains(address) }
-    }
+    private func isTrusted(_ address: Address) -> Bool { ranges.contains { $0.contains(address) } }
 
     /// The address of an entry, without the port that some proxies add.
-    private static func address(in entry: Substring) -> String? {
-        let text = String(entry.filter { $0 != " " && $0 != "\t" })
-        if Address(text) != nil { return text }
+    private static func address(in entry: Substring) -> Address? {
+        let text = trimmed(entry)
+        if let address = Address(String(text)) { return address }
         if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
-            let inner = String(text[text.index(after: text.startIndex)..<end])
-            return Address(inner) == nil ? nil : inner
+            let rest = text[text.index(after: end)...]
+            guard rest.isEmpty || rest.hasPrefix(":") && isPort(rest.dropFirst()) else { return nil }
+            return Address(String(text[..<end].dropFirst()))
         }
-        guard let colon = text.lastIndex(of: ":") else { return nil }
-        let host = String(text[..<colon])
-        return host.contains(":") || Address(host) == nil ? nil : host
+        guard let colon = text.firstIndex(of: ":"), isPort(text[colon...].dropFirst()) else { return nil }
+        return Address(String(text[..<colon]))
+    }
+
+    private static func isPort(_ text: Substring) -> Bool {
+        text.utf8.allSatisfy { (0x30...0x39).contains($0) } && UInt16(text) != nil
+    }
+
+    /// Without the optional white space that a list may have around its members (RFC 9110, section 5.6.3).
+    private static func trimmed(_ text: Substring) -> Substring {
+        let isSpace = { (character: Character) in character == " " || character == "\t" }
+        var text = text.drop(while: isSpace)
+        while let last = text.last, isSpace(last) { text.removeLast() }
+        return text
     }
 }

@@ -57,7 +57,8 @@ struct Develop: AsyncParsableCommand {
         let directory = try await DataDirectory(
             sealed, try await sealed.openFile(), configuration: configuration, metrics: metrics, logger: logger)
         for credential in credentials { try await credential.register(in: directory) }
-        let service = RunningService(data: directory, transport: transport, logger: logger) { url in
+        let liveness = Liveness(ServiceManager(environment: ProcessInfo.processInfo.environment))
+        let service = RunningService(data: directory, transport: transport, liveness: liveness, logger: logger) { url in
             announce("listening on \(url)")
         }
         try await service.runUntilSignal()

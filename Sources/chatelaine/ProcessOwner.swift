@@ -29,10 +29,17 @@ struct ProcessOwner {
             guard let group = getgrnam(parts[1])?.pointee.gr_gid ?? gid_t(parts[1]) else {
                 throw CommandFailure.configuration("there is no group \"\(parts[1])\"")
             }
+            guard group != 0 else {
+                throw CommandFailure.configuration("--user names a group to go on as instead of root's")
+            }
             self.group = group
         } else {
             guard let entry else {
                 throw CommandFailure.configuration("there is no user \(user), so a group must be given: \(user):GROUP")
+            }
+            guard entry.pointee.pw_gid != 0 else {
+                throw CommandFailure.configuration(
+                    "the group of \"\(parts[0])\" is root's, so another must be given: \(parts[0]):GROUP")
             }
             group = entry.pointee.pw_gid
         }
@@ -40,18 +47,24 @@ struct ProcessOwner {
 
     /// Makes the process this user's for good, without a capability.
     ///
+    /// One that is this user's already loses its capabilities too.
+    ///
     /// - Throws: ``CommandFailure`` when it is somebody else's than root's or this user's, and when it keeps a right that
     ///   it should lose.
     func takeOver() throws {
-        if geteuid() == user, getuid() == user, getegid() == group { return }
-        guard geteuid() == 0 else {
+        let isRoot = geteuid() == 0
+        guard isRoot || geteuid() == user else {
             throw CommandFailure.configuration(
                 "only root can go on as another user (\(text)): this is user \(geteuid())")
+        }
+        guard isRoot || isTakenOver && hasNoOtherGroup else {
+            throw CommandFailure.configuration(
+                "only root can leave other users and groups than those of \(text), in which this process is")
         }
         do throws(CryptoFailure) {
             // While it may: the next calls take the right to do so.
             try ProcessHardening.emptyBoundingSet()
-            try giveUpRoot()
+            if isRoot { try giveUpRoot() }
             try ProcessHardening.dropCapabilities()
         } catch {
             throw CommandFailure.operation("cannot go on as \(text): \(String(cString: strerror(errno)))")
@@ -69,7 +82,24 @@ struct ProcessOwner {
         else { throw .unavailable }
     }
 
-    private var isTakenOver: Bool {
-        getuid() == user && geteuid() == user && getgid() == group && getegid() == group
+    /// Whether neither the real nor the effective nor the saved user or group is another.
+    private var isTakenOver: Bool { ProcessHardening.isOnly(user: user, group: group) }
+
+    /// Whether every supplementary group is one that the user would have been given.
+    private var hasNoOtherGroup: Bool {
+        var present = [gid_t](repeating: 0, count: Int(max(0, getgroups(0, nil))))
+        guard getgroups(Int32(present.count), &present) == present.count else { return false }
+        return Set(present).isSubset(of: ownGroups)
+    }
+
+    /// As initgroups(3) would set them.
+    private var ownGroups: Set<gid_t> {
+        guard let name else { return [group] }
+        var count: Int32 = 0
+        // It says that there is no room, and for how many there should be.
+        _ = getgrouplist(name, group, nil, &count)
+        var groups = [gid_t](repeating: 0, count: Int(count))
+        guard getgrouplist(name, group, &groups, &count) >= 0 else { return [group] }
+        return Set(groups)
     }
 }

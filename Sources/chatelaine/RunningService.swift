@@ -13,20 +13,34 @@ struct RunningService: Service {
 
     let data: DataDirectory
     let transport: Transport
+    let liveness: Liveness
     let logger: Logger
     /// Called with the service's URL once it answers.
     let announce: @Sendable (String) async -> Void
+    private let companions: Companions
+
+    init(
+        data: DataDirectory, transport: Transport, liveness: Liveness, logger: Logger,
+        announce: @escaping @Sendable (String) async -> Void
+    ) {
+        self.data = data
+        self.transport = transport
+        self.liveness = liveness
+        self.logger = logger
+        self.announce = announce
+        companions = transport.companions(watching: data.engine.monitoring, logger: logger)
+    }
 
     /// Serves until the process is asked to end, finishes the requests that are in flight, and closes the directory.
     func runUntilSignal() async throws {
         // In this order, so that the server ends before those who tell how it is.
-        let services = transport.companions(watching: data.engine.monitoring, logger: logger) + [self]
+        let services = companions.services + [self]
         let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         do {
             try await group.run()
         } catch {
             await data.close()
-            throw CommandFailure.operation("cannot serve on \(transport.text): \(error)")
+            throw transport.failure(error)
         }
         await data.close()
     }
@@ -38,14 +52,14 @@ struct RunningService: Service {
             warnOfUnlockedMemory()
             await doWhatIsOverdue()
             guard !Task.isShuttingDownGracefully else { return }
-            let manager = ServiceManager(environment: ProcessInfo.processInfo.environment)
             let server = try HTTPServer(
                 engine: data.engine, metrics: data.engine.metrics, transport.configuration, logger: logger
             ) { port in
+                guard await companions.areReady() else { return }
                 data.engine.metrics.phase = .serving
                 let url = transport.url(port: port)
                 await announce(url)
-                manager?.tell(.ready(status: "listening on \(url)"))
+                liveness.isReady("listening on \(url)")
             }
             let control = try await ControlSocket(
                 in: data.path,
@@ -56,12 +70,11 @@ struct RunningService: Service {
                 logger: logger)
             let rotation = RootRotationService(data: data, logger: logger)
             // The last is the first to hear of the end.
-            let services: [(any Service)?] = [
-                data.engine.housekeeping, rotation, control, server, manager.map(Liveness.init),
-            ]
-            try await ServiceGroup(services: services.compactMap(\.self), logger: logger).run()
+            let services: [any Service] = [data.engine.housekeeping, rotation, control, server]
+            try await ServiceGroup(services: services, logger: logger).run()
         } onGracefulShutdown: {
             data.engine.metrics.phase = .ending
+            liveness.isEnding()
         }
     }
 

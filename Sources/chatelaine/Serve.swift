@@ -33,6 +33,7 @@ struct Serve: AsyncParsableCommand {
         )
         try ProcessHardening.apply()
         let metrics = Metrics()
+        let liveness = Liveness(ServiceManager(environment: ProcessInfo.processInfo.environment))
         let transport = try settings.transport(
             server.listen, transport, reach: .anywhere, metrics: metrics, logger: logger)
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
@@ -40,28 +41,30 @@ struct Serve: AsyncParsableCommand {
         let sealed = try await SealedDirectory(path, mayCreate: true)
         if case .shares(let scheme)? = try sealed.document()?.parameters, !secrets.hasShares {
             let waiting = SealedService(
-                sealed: sealed, scheme: scheme, transport: transport, metrics: metrics, logger: logger
+                sealed: sealed, scheme: scheme, transport: transport, metrics: metrics, liveness: liveness,
+                logger: logger
             ) { opened in
                 try await DataDirectory(
                     sealed, opened, configuration: configuration, metrics: metrics, logger: logger)
             }
             guard let unsealed = try await waiting.run() else { return }
-            return try await serve(unsealed.directory, on: unsealed.transport, settings, logger)
+            return try await serve(unsealed.directory, on: unsealed.transport, liveness, settings, logger)
         }
         let opened = try await sealed.open(with: secrets, logger: logger)
         let directory = try await DataDirectory(
             sealed, opened, configuration: configuration, metrics: metrics, logger: logger)
-        try await serve(directory, on: transport, settings, logger)
+        try await serve(directory, on: transport, liveness, settings, logger)
     }
 
     private func serve(
-        _ directory: DataDirectory, on transport: Transport, _ settings: Settings, _ logger: Logger
+        _ directory: DataDirectory, on transport: Transport, _ liveness: Liveness, _ settings: Settings,
+        _ logger: Logger
     ) async throws {
         if geteuid() == 0 { logger.notice("Running as root: --user names a user to go on as") }
         let credential =
             directory.isNew
             ? try await FirstAccount.make(on: directory, in: settings.firstRegion(flag: server.regions)) : nil
-        let service = RunningService(data: directory, transport: transport, logger: logger) { url in
+        let service = RunningService(data: directory, transport: transport, liveness: liveness, logger: logger) { url in
             if let credential {
                 credential.show(endpoint: url, path: directory.path)
                 if directory.seal.kind == .file { announce(NewSeal.file.advice(for: directory.path)) }

@@ -1,8 +1,5 @@
 import Foundation
 import Glibc
-import NIOCore
-import NIOPosix
-import ServiceLifecycle
 
 /// Who started the server and wants to know how it is: systemd, or what speaks its protocol (sd_notify(3)).
 struct ServiceManager: Sendable {
@@ -68,35 +65,5 @@ struct ServiceManager: Sendable {
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
         let before = MemoryLayout<sockaddr_un>.size - MemoryLayout.size(ofValue: address.sun_path)
         return (address, socklen_t(before + name.count))
-    }
-}
-
-/// Tells the service manager that the server lives, for as long as every event loop answers, and when it begins to end.
-struct Liveness: Service {
-    let manager: ServiceManager
-
-    func run() async throws {
-        do {
-            try await cancelWhenGracefulShutdown { try await tellRegularly() }
-        } catch is CancellationError {
-            // The end, which is what it waits for.
-        }
-        manager.tell(.stopping)
-    }
-
-    /// Returns only by being cancelled.
-    private func tellRegularly() async throws {
-        guard let patience = manager.patience else {
-            try await gracefulShutdown()
-            return
-        }
-        while true {
-            for loop in MultiThreadedEventLoopGroup.singleton.makeIterator() {
-                try await loop.submit {}.get()
-            }
-            manager.tell(.alive)
-            // As sd_watchdog_enabled(3) advises.
-            try await Task.sleep(for: patience / 2)
-        }
     }
 }

@@ -26,8 +26,12 @@ enum ServingProcess {
         } catch {
             throw CommandFailure.operation("cannot forbid that the process gains rights")
         }
-        // What a service manager sends for a reload; who has something to reload listens for it.
-        if ServiceManager(environment: ProcessInfo.processInfo.environment) != nil { signal(SIGHUP, SIG_IGN) }
+        // What is sent for a reload; who has something to reload listens for it later. A terminal says by it that it is gone.
+        if isatty(STDIN_FILENO) == 0 || ServiceManager(environment: ProcessInfo.processInfo.environment) != nil {
+            signal(SIGHUP, SIG_IGN)
+        }
+        // Whoever read the log may have gone.
+        signal(SIGPIPE, SIG_IGN)
         try owner?.takeOver()
     }
 }

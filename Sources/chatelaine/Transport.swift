@@ -47,9 +47,9 @@ struct Transport {
     /// Where the server is, once it has a port.
     func url(port: Int) -> String { address.url(port: port, isSecure: certificates != nil) }
 
-    /// Where it is to listen, in words.
-    var text: String {
-        "\(address.host):\(address.port)" + (monitor.map { " and watch on \($0.host):\($0.port)" } ?? "")
+    /// Why it does not serve, with the listener that failed.
+    func failure(_ error: any Error) -> CommandFailure {
+        error as? CommandFailure ?? .operation("cannot serve on \(address.host):\(address.port): \(error)")
     }
 
     /// The listener for requests.
@@ -61,17 +61,50 @@ struct Transport {
     }
 
     /// What runs beside the listener for requests, and ends after it.
-    func companions(watching monitoring: Monitoring, logger: Logger) -> [any Service] {
+    func companions(watching monitoring: Monitoring, logger: Logger) -> Companions {
+        let (watched, isWatched) = AsyncStream<Never>.makeStream()
         let server = monitor.map { address in
-            MonitorServer(
-                monitoring, version: Chatelaine.version, host: address.host, port: address.port, logger: logger
-            ) { port in
-                logger.notice(
-                    "Health and metrics are shown", metadata: ["url": "\(address.url(port: port, isSecure: false))"])
-            }
+            MonitorListener(
+                address: address,
+                server: MonitorServer(
+                    monitoring, version: Chatelaine.version, host: address.host, port: address.port, logger: logger
+                ) { port in
+                    logger.notice(
+                        "Health and metrics are shown",
+                        metadata: ["url": "\(address.url(port: port, isSecure: false))"])
+                    isWatched.finish()
+                })
         }
+        if server == nil { isWatched.finish() }
         let services: [(any Service)?] = [server, certificates, certificates.map(ReloadOnHangUp.init)]
-        return services.compactMap(\.self)
+        return Companions(services: services.compactMap(\.self), watched: watched)
+    }
+}
+
+/// What runs beside the listener for requests.
+struct Companions {
+    let services: [any Service]
+    /// Ends when the listener for those who watch answers, and at once when there is none.
+    fileprivate let watched: AsyncStream<Never>
+
+    /// Waits until those who watch are answered; answers whether that is so, or the server ends.
+    func areReady() async -> Bool {
+        for await _ in watched.cancelOnGracefulShutdown() {}
+        return !Task.isCancelled && !Task.isShuttingDownGracefully
+    }
+}
+
+/// The listener for those who watch, which says of its failure that it is its own.
+private struct MonitorListener: Service {
+    let address: ListenAddress
+    let server: MonitorServer
+
+    func run() async throws {
+        do {
+            try await server.run()
+        } catch {
+            throw CommandFailure.operation("cannot watch on \(address.host):\(address.port): \(error)")
+        }
     }
 }
 

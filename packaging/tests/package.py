@@ -222,6 +222,8 @@ def an_upgrade_keeps_data_and_configuration(it):
     holds(it.property("MainPID") not in ("0", main), "it is started anew")
     equal(it.property("UnitFileState"), "enabled", "state of the unit")
     it.client()
+    for name in ("prometheus/alerts.yaml", "prometheus/prometheus.yaml", "grafana/chatelaine.json"):
+        it.machine.must("test", "-s", f"/usr/share/doc/chatelaine/deploy/{name}")
 
 
 def removing_it_ends_it_and_leaves_the_keys(it):

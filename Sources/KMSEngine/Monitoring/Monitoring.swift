@@ -4,8 +4,8 @@ import KMSStore
 
 /// What an engine tells those who watch over it.
 package struct Monitoring: Sendable {
-    /// How many keys have the end of their material shown, the first to end first.
-    private static let mostExpiries = 100
+    /// How many keys of one account have the end of their material shown, the first to end first.
+    private static let mostExpiries = 10
 
     /// What there is to tell of an engine.
     private struct Subject: Sendable {
@@ -111,6 +111,10 @@ package struct Monitoring: Sendable {
         let reloads = transport.certificateReloads
         text.sample("chatelaine_tls_certificate_reloads_total", [("result", "replaced")], reloads.replaced)
         text.sample("chatelaine_tls_certificate_reloads_total", [("result", "failed")], reloads.failed)
+        text.metric(
+            "chatelaine_tls_certificate_last_reload_failed", .gauge,
+            "Whether the files hold what cannot be used, so that the certificate before it is shown.",
+            transport.hasKeptCertificateLast ? 1 : 0)
     }
 
     private func addDurability(to text: inout Exposition) {
@@ -149,8 +153,10 @@ package struct Monitoring: Sendable {
             "chatelaine_next_deletion_seconds", .gauge, "Until the next key ends.", seconds(to: .deletion))
         let name = "chatelaine_key_material_expiration_seconds"
         text.family(
-            name, .gauge, "Until imported material ends, of the \(Self.mostExpiries) keys for which that is first.")
-        for due in directory.next(.expiry, limit: Self.mostExpiries) {
+            name, .gauge,
+            "Until imported material ends, of the \(Self.mostExpiries) keys of each account for which that is first.")
+        let (expiries, expiryCount) = directory.nextExpiries(limitForEach: Self.mostExpiries)
+        for due in expiries {
             let key = due.key
             let labels = [
                 ("key_id", key.keyID.description), ("region", key.region.description),
@@ -158,6 +164,12 @@ package struct Monitoring: Sendable {
             ]
             text.sample(name, labels, due.date.timeIntervalSince(now))
         }
+        text.metric(
+            "chatelaine_next_key_material_expiration_seconds", .gauge, "Until the first imported material ends.",
+            seconds(to: .expiry))
+        text.metric(
+            "chatelaine_keys_with_ending_material", .gauge, "Keys of all accounts whose imported material ends.",
+            expiryCount)
         let (last, failures) = metrics.housekeeping
         text.metric(
             "chatelaine_housekeeping_last_run_timestamp_seconds", .gauge, "When all that was due had last been done.",

@@ -17,6 +17,7 @@ package final class TransportMetrics: Sendable {
     private let end = Atomic<Int64>(0)
     private let replacedCertificates = Atomic<UInt64>(0)
     private let keptCertificates = Atomic<UInt64>(0)
+    private let hasKeptLast = Atomic<Bool>(false)
 
     init() {}
 
@@ -30,13 +31,25 @@ package final class TransportMetrics: Sendable {
     package func handshakeFailed() { failedHandshakes.add(1, ordering: .relaxed) }
 
     /// The certificate was replaced.
-    package func certificateReplaced() { replacedCertificates.add(1, ordering: .relaxed) }
+    package func certificateReplaced() {
+        replacedCertificates.add(1, ordering: .relaxed)
+        hasKeptLast.store(false, ordering: .relaxed)
+    }
 
     /// A certificate was not good enough to replace the present one.
-    package func certificateKept() { keptCertificates.add(1, ordering: .relaxed) }
+    package func certificateKept() {
+        keptCertificates.add(1, ordering: .relaxed)
+        hasKeptLast.store(true, ordering: .relaxed)
+    }
 
     /// A request came.
     package func requestBegan() { begun.add(1, ordering: .relaxed) }
+
+    /// A request was answered with this status of HTTP before it was known what it is.
+    package func requestRefused(_ status: Int) {
+        requestBegan()
+        requestEnded(status)
+    }
 
     /// A request was answered with this status of HTTP.
     package func requestEnded(_ status: Int) {
@@ -71,6 +84,9 @@ package final class TransportMetrics: Sendable {
     var certificateReloads: (replaced: UInt64, failed: UInt64) {
         (replacedCertificates.load(ordering: .relaxed), keptCertificates.load(ordering: .relaxed))
     }
+
+    /// Whether the last attempt to replace the certificate failed.
+    var hasKeptCertificateLast: Bool { hasKeptLast.load(ordering: .relaxed) }
 
     /// How many requests are being answered.
     var requestsInFlight: UInt64 {

@@ -46,6 +46,8 @@ struct KeyCensus {
 
     private(set) var counts: [Kind: Int] = [:]
     private var due: [Event: SortedSet<Due>] = [:]
+    /// So that the keys of one account do not stand before those of others.
+    private var expiries: [AccountID: SortedSet<Due>] = [:]
 
     /// Puts `key`, or nothing, in the place of the one that was there.
     mutating func replace(_ present: KeySnapshot?, with key: KeySnapshot?) {
@@ -60,7 +62,16 @@ struct KeyCensus {
             guard old != new else { continue }
             if let old { due[event]?.remove(old) }
             if let new { due[event, default: SortedSet()].insert(new) }
+            if event == .expiry { replaceExpiry(old, with: new) }
         }
+    }
+
+    private mutating func replaceExpiry(_ old: Due?, with new: Due?) {
+        if let old {
+            expiries[old.key.account]?.remove(old)
+            if expiries[old.key.account]?.count == 0 { expiries[old.key.account] = nil }
+        }
+        if let new { expiries[new.key.account, default: SortedSet()].insert(new) }
     }
 
     /// What happens first, at `now` or before, leaving out the keys of `exceptions`.
@@ -72,6 +83,11 @@ struct KeyCensus {
 
     /// The first `limit` keys to which `event` happens.
     func next(_ event: Event, limit: Int) -> [Due] { due[event]?.elements(after: nil, limit: limit) ?? [] }
+
+    /// The first keys of each account whose material ends, and how many there are of all accounts together.
+    func nextExpiries(limitForEach limit: Int) -> (first: [Due], count: Int) {
+        (expiries.values.flatMap { $0.elements(after: nil, limit: limit) }.sorted(), due[.expiry]?.count ?? 0)
+    }
 }
 
 extension KeySnapshot {

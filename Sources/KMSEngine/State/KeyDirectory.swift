@@ -120,6 +120,11 @@ package final class KeyDirectory: Sendable {
         contents.withLock { $0.census.next(event, limit: limit) }
     }
 
+    /// The first keys of each account whose material ends, and how many there are of all accounts together.
+    func nextExpiries(limitForEach limit: Int) -> (first: [KeyCensus.Due], count: Int) {
+        contents.withLock { $0.census.nextExpiries(limitForEach: limit) }
+    }
+
     // MARK: Publishing
 
     /// Puts each of `keys` in the place of the snapshot that was there, unless that is newer.

@@ -1,4 +1,5 @@
 import HummingbirdCore
+import KMSEngine
 import Logging
 import NIOCore
 import NIOHTTP2
@@ -21,6 +22,7 @@ struct HTTP2Connection: Sendable {
     /// Answers the requests; a stream has no more than one.
     let requests: HTTP1Channel
     let admission: StreamAdmission
+    let metrics: TransportMetrics
 
     private var configuration: NIOHTTP2Handler.Configuration {
         let limits = requests.configuration.httpDecoder
@@ -59,7 +61,8 @@ struct HTTP2Connection: Sendable {
         try pipeline.addHandler(HTTP2FramePayloadToHTTPServerCodec())
         try pipeline.addHandler(
             StreamRules(
-                isAdmitted: isAdmitted, mostFields: requests.configuration.httpDecoder.maxHeaderFieldCount))
+                under: rules, isAdmitted: isAdmitted,
+                mostFields: requests.configuration.httpDecoder.maxHeaderFieldCount, metrics: metrics))
         return try NIOAsyncChannel(wrappingChannelSynchronously: stream)
     }
 

@@ -1,8 +1,8 @@
 import NIOCore
 import NIOHTTP2
 
-/// Rules of a connection of HTTP/2: one on which nothing is asked is closed, and so is one that does not read; a server that
-/// ends lets the requests in flight finish.
+/// Rules of a connection of HTTP/2: one on which nothing is asked is closed, and so is one that does not read or sends bodies
+/// in crumbs; a server that ends lets the requests in flight finish.
 ///
 /// What one request may take is for ``StreamRules`` to say. Floods of resets, settings, pings, empty frames and
 /// continuations are cut off by NIO, as ``HTTP2Connection`` sets it up.
@@ -19,6 +19,7 @@ final class HTTP2ConnectionRules: ChannelDuplexHandler {
     private var newest = HTTP2StreamID.rootStream
     private var streams: [HTTP2StreamID: any Channel] = [:]
     private var isEnding = false
+    private var parts = BodyParts()
 
     /// How many streams are open.
     var streamCount: Int { streams.count }
@@ -27,6 +28,7 @@ final class HTTP2ConnectionRules: ChannelDuplexHandler {
     func begin(_ id: HTTP2StreamID, _ stream: any Channel) -> Bool {
         guard timer.conversation.begin() else { return false }
         timer.conversation.finish()
+        parts.begin()
         newest = max(newest, id)
         streams[id] = stream
         timer.settle()
@@ -39,6 +41,16 @@ final class HTTP2ConnectionRules: ChannelDuplexHandler {
         timer.conversation.answer()
         timer.settle()
         closeWhenDone()
+    }
+
+    /// A part of a body came on a stream; answers whether the connection goes on.
+    func admit(_ byteCount: Int) -> Bool {
+        if parts.admit(byteCount) { return true }
+        if let context {
+            sayGoodbye(context, .enhanceYourCalm)
+            context.close(promise: nil)
+        }
+        return false
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -88,8 +100,8 @@ final class HTTP2ConnectionRules: ChannelDuplexHandler {
         if isEnding, timer.conversation.unanswered == 0 { context?.close(promise: nil) }
     }
 
-    private func sayGoodbye(_ context: ChannelHandlerContext) {
-        let payload = HTTP2Frame.FramePayload.goAway(lastStreamID: newest, errorCode: .noError, opaqueData: nil)
+    private func sayGoodbye(_ context: ChannelHandlerContext, _ code: HTTP2ErrorCode = .noError) {
+        let payload = HTTP2Frame.FramePayload.goAway(lastStreamID: newest, errorCode: code, opaqueData: nil)
         context.writeAndFlush(wrapOutboundOut(HTTP2Frame(streamID: .rootStream, payload: payload)), promise: nil)
     }
 }

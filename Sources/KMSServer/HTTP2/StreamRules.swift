@@ -14,17 +14,24 @@ final class StreamRules: ChannelDuplexHandler {
     typealias OutboundOut = HTTPResponsePart
 
     private let timer = ConversationTimer()
+    private let connection: HTTP2ConnectionRules
     private let isAdmitted: Bool
     private let mostFields: Int
+    private let metrics: TransportMetrics
+    private var body = BodyBuffer()
     /// The parts that come belong to a request that will be answered.
     private var isListening = true
     /// The request waits for leave to send its body.
     private var waits = false
 
-    /// - Parameter isAdmitted: Whether there is room for another stream; without, the request is answered with 503.
-    init(isAdmitted: Bool, mostFields: Int) {
+    /// - Parameters:
+    ///   - isAdmitted: Whether there is room for another stream; without, the request is answered with 503.
+    ///   - metrics: Told of answers that are made here.
+    init(under connection: HTTP2ConnectionRules, isAdmitted: Bool, mostFields: Int, metrics: TransportMetrics) {
+        self.connection = connection
         self.isAdmitted = isAdmitted
         self.mostFields = mostFields
+        self.metrics = metrics
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -42,14 +49,32 @@ final class StreamRules: ChannelDuplexHandler {
                 waits = false
                 context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
             }
-        case .body: context.fireChannelRead(data)
+        case .body(let part):
+            guard connection.admit(part.readableBytes) else {
+                isListening = false
+                return
+            }
+            let (first, second) = body.add(part)
+            pass(first, context)
+            pass(second, context)
         case .end:
+            pass(body.take(), context)
             timer.conversation.finish()
             context.fireChannelRead(data)
         }
     }
 
+    private func pass(_ part: ByteBuffer?, _ context: ChannelHandlerContext) {
+        if let part { context.fireChannelRead(wrapInboundOut(.body(part))) }
+    }
+
     private func refusal(of head: HTTPRequest) -> HTTPResponse.Status? {
+        // RFC 9113, section 8.3.1: it must not name another host than the one that the request is for.
+        if let authority = head.authority?.lowercased(),
+            head.headerFields[values: .host].contains(where: { $0.lowercased() != authority })
+        {
+            return .badRequest
+        }
         if head.headerFields.count > mostFields { return .requestHeaderFieldsTooLarge }
         return isAdmitted ? nil : .serviceUnavailable
     }
@@ -58,6 +83,7 @@ final class StreamRules: ChannelDuplexHandler {
         var response = HTTPResponse(status: status)
         response.headerFields[.contentLength] = "0"
         response.headerFields[.amznRequestID] = RequestID.make()
+        metrics.requestRefused(status.code)
         context.write(wrapOutboundOut(.head(response)), promise: nil)
         write(context: context, data: wrapOutboundOut(.end(nil)), promise: nil)
         context.flush()
@@ -79,6 +105,7 @@ final class StreamRules: ChannelDuplexHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        pass(body.take(), context)
         timer.settle()
         context.fireChannelReadComplete()
     }

@@ -14,6 +14,8 @@ import ServiceLifecycle
 package struct MonitorServer: Service {
     /// A few scrapers and probes.
     private static let mostConnections = 64
+    /// How long a connection may keep others out that asks nothing, or does not come to the end of it.
+    private static let idleLimit: TimeAmount = .seconds(3)
 
     private let application: Application<MonitorEndpoint>
 
@@ -26,7 +28,10 @@ package struct MonitorServer: Service {
     ) {
         application = Application(
             responder: MonitorEndpoint(monitoring: monitoring, version: version),
-            server: .http1(configuration: HTTPServer.http1),
+            server: .http1(
+                configuration: HTTPServer.http1(metrics: nil) {
+                    Conversation(at: .now(), idleLimit: Self.idleLimit, patience: Self.idleLimit)
+                }),
             configuration: .init(
                 address: .hostname(host, port: port), serverName: "Chatelaine",
                 availableConnectionsDelegate: ConnectionLimit(Self.mostConnections, logger: logger)

@@ -22,6 +22,8 @@ package final class Certificates: Service {
     private let present: Mutex<TLSFiles.Loaded>
     /// The files that were last taken, or refused.
     private let taken: Mutex<TLSFiles.Version>
+    /// When the files are to be looked at again although they are the same: what they hold is valid from then on.
+    private let next: Mutex<Date?> = Mutex(nil)
 
     /// Reads the files for the first time.
     ///
@@ -37,7 +39,11 @@ package final class Certificates: Service {
         let loaded = try files.load()
         present = Mutex(loaded)
         metrics.transport.certificateEnd = loaded.end
-        if loaded.end < Date() { logger.warning("The TLS certificate has expired", metadata: ["end": "\(loaded.end)"]) }
+        let now = Date()
+        if loaded.end < now { logger.warning("The TLS certificate has expired", metadata: ["end": "\(loaded.end)"]) }
+        if loaded.start > now {
+            logger.warning("The TLS certificate is not valid yet", metadata: ["start": "\(loaded.start)"])
+        }
     }
 
     /// What a new connection is made with.
@@ -52,20 +58,28 @@ package final class Certificates: Service {
             var last = self.taken.withLock { $0 }
             while (try? await Task.sleep(for: self.interval)) != nil {
                 let version = await self.away { TLSFiles.Version(of: self.files) }
-                if version == last, version != self.taken.withLock({ $0 }) { await self.reload() }
+                if version == last, self.isDue(version) { await self.reload() }
                 last = version
             }
         }
+    }
+
+    /// Whether files of this version are to be taken.
+    private func isDue(_ version: TLSFiles.Version) -> Bool {
+        version != taken.withLock { $0 } || next.withLock { $0.map { $0 <= Date() } ?? false }
     }
 
     /// Takes the files as they are now, or says why not.
     package func reload() async {
         let (version, result) = await away {
             let version = TLSFiles.Version(of: self.files)
-            return (version, Result { () throws(TLSFailure) in try self.files.loadForReplacement() })
+            return (version, Result { () throws(TLSFailure) in try self.files.load() })
         }
         taken.withLock { $0 = version }
-        switch result {
+        let now = Date()
+        let start = (try? result.get())?.start
+        next.withLock { $0 = start.flatMap { $0 > now ? $0 : nil } }
+        switch result.flatMap({ loaded in files.replacement(loaded, at: now) }) {
         case .success(let loaded):
             present.withLock { $0 = loaded }
             metrics.transport.certificateEnd = loaded.end
@@ -86,10 +100,15 @@ package final class Certificates: Service {
 }
 
 extension TLSFiles {
-    /// Reads the files anew; a certificate that has ended replaces no other.
-    fileprivate func loadForReplacement() throws(TLSFailure) -> Loaded {
-        let loaded = try load()
-        guard loaded.end > Date() else { throw TLSFailure("a certificate in \(certificate) has expired") }
-        return loaded
+    /// A certificate that has ended, or is not valid yet, replaces no other.
+    fileprivate func replacement(_ loaded: Loaded, at now: Date) -> Result<Loaded, TLSFailure> {
+        if loaded.end <= now { return .failure(TLSFailure("a certificate in \(certificate) has expired")) }
+        if loaded.start > now {
+            return .failure(
+                TLSFailure(
+                    "a certificate in \(certificate) is not valid before "
+                        + "\(loaded.start.formatted(.iso8601)); it is looked at again then"))
+        }
+        return .success(loaded)
     }
 }

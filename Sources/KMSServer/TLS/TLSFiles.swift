@@ -41,7 +41,7 @@ package struct TLSFiles: Sendable, Equatable {
         self.clientCertificates = clientCertificates
     }
 
-    /// What tells whether a file was replaced.
+    /// What tells whether a file was replaced, or what was wrong with it was mended.
     struct Version: Equatable, Sendable {
         private struct File: Equatable {
             let device: UInt64
@@ -49,6 +49,9 @@ package struct TLSFiles: Sendable, Equatable {
             let size: Int64
             let seconds: Int
             let nanoseconds: Int
+            /// When its owner, its rights or its name were changed.
+            let changeSeconds: Int
+            let changeNanoseconds: Int
         }
 
         private let files: [File?]
@@ -59,14 +62,16 @@ package struct TLSFiles: Sendable, Equatable {
                 guard let path, stat(path, &status) == 0 else { return nil }
                 return File(
                     device: UInt64(status.st_dev), number: UInt64(status.st_ino), size: Int64(status.st_size),
-                    seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
+                    seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec,
+                    changeSeconds: status.st_ctim.tv_sec, changeNanoseconds: status.st_ctim.tv_nsec)
             }
         }
     }
 
-    /// What connections are made with, and when the first of the certificates ends.
+    /// What connections are made with, when the last of the certificates begins to be valid, and when the first ends.
     struct Loaded: Sendable {
         let context: NIOSSLContext
+        let start: Date
         let end: Date
     }
 
@@ -89,9 +94,10 @@ package struct TLSFiles: Sendable, Equatable {
             configuration.certificateVerification =
                 clientCertificates == .required ? .noHostnameVerification : .optionalVerification
         }
+        let start = chain.map { Date(timeIntervalSince1970: TimeInterval($0.notValidBefore)) }.max() ?? .distantFuture
         let end = chain.map { Date(timeIntervalSince1970: TimeInterval($0.notValidAfter)) }.min() ?? .distantPast
         do {
-            return Loaded(context: try NIOSSLContext(configuration: configuration), end: end)
+            return Loaded(context: try NIOSSLContext(configuration: configuration), start: start, end: end)
         } catch {
             throw TLSFailure("the key in \(key) is not that of the first certificate in \(certificate)")
         }

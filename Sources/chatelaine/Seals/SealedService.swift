@@ -13,6 +13,7 @@ struct SealedService {
     let scheme: ShareScheme
     let transport: Transport
     let metrics: Metrics
+    let liveness: Liveness
     let logger: Logger
     /// Opens the directory once the root key is had.
     let open: @Sendable (OpenedSeal) async throws -> DataDirectory
@@ -28,7 +29,7 @@ struct SealedService {
     /// - Returns: nil when the process was asked to end before.
     /// - Throws: ``CommandFailure``.
     func run() async throws -> Unsealed? {
-        let wait = UnsealWait(on: transport)
+        let wait = UnsealWait(on: transport, liveness)
         let unsealing = Unsealing(scheme) { [open, path = sealed.files.documentPath] shares in
             let seal = try CommandFailure.explaining { () throws(SealFailure) in
                 try OpenedSeal(DocumentSeal(at: path, with: .shares(shares)))
@@ -36,18 +37,20 @@ struct SealedService {
             wait.end(with: try await open(seal))
         }
         metrics.phase = .sealed
+        let companions = transport.companions(watching: Monitoring(metrics), logger: logger)
         let server = try HTTPServer(
             engine: nil, metrics: metrics, transport.configuration, logger: logger
-        ) { [transport, scheme] port in
+        ) { [transport, scheme, liveness] port in
             wait.isListening(on: port)
+            guard await companions.areReady() else { return }
             // Whoever started it need not wait for people.
-            ServiceManager(environment: ProcessInfo.processInfo.environment)?.tell(.ready(status: "sealed"))
+            liveness.isReady("sealed")
             announce("sealed, listening on \(transport.url(port: port)): \(scheme.threshold) key shares are needed")
         }
         let control = try await ControlSocket(in: sealed.path, unsealing.commands, logger: logger)
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: transport.companions(watching: Monitoring(metrics), logger: logger).map {
+                services: companions.services.map {
                     ServiceGroupConfiguration.ServiceConfiguration(service: $0)
                 } + [
                     .init(service: server), .init(service: control),
@@ -57,7 +60,7 @@ struct SealedService {
         do {
             try await group.run()
         } catch {
-            throw CommandFailure.operation("cannot serve on \(transport.text): \(error)")
+            throw transport.failure(error)
         }
         return await wait.outcome
     }
@@ -71,10 +74,14 @@ private final class UnsealWait: Service {
         var isAskedToEnd = false
     }
 
+    private let liveness: Liveness
     private let state: Mutex<State>
     private let (ends, end) = AsyncStream<Never>.makeStream()
 
-    init(on transport: Transport) { state = Mutex(State(transport: transport)) }
+    init(on transport: Transport, _ liveness: Liveness) {
+        self.liveness = liveness
+        state = Mutex(State(transport: transport))
+    }
 
     func isListening(on port: Int) {
         state.withLock { $0.transport.address = $0.transport.address.bound(to: port) }
@@ -87,7 +94,9 @@ private final class UnsealWait: Service {
 
     func run() async throws {
         for await _ in ends.cancelOnGracefulShutdown() {}
-        if Task.isShuttingDownGracefully { state.withLock { $0.isAskedToEnd = true } }
+        guard Task.isShuttingDownGracefully else { return }
+        state.withLock { $0.isAskedToEnd = true }
+        liveness.isEnding()
     }
 
     /// What to go on with; a directory that was opened too late is closed again.

@@ -45,7 +45,7 @@ class Root:
         self.file = self.directory / f"{name}.pem"
         self.file.write_bytes(pem(self.certificate))
 
-    def _sign(self, subject, public_key, usage, life, key, issuer):
+    def _sign(self, subject, public_key, usage, life, key, issuer, begin=-2 * DAY):
         now = datetime.datetime.now(datetime.timezone.utc)
         builder = (
             x509.CertificateBuilder()
@@ -53,7 +53,7 @@ class Root:
             .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
             .public_key(public_key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - 2 * DAY)
+            .not_valid_before(now + begin)
             .not_valid_after(now + life)
             .add_extension(x509.BasicConstraints(ca=usage is None, path_length=None), critical=True)
         )
@@ -63,11 +63,11 @@ class Root:
             builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         return builder.sign(key, hashes.SHA256())
 
-    def make(self, name, usage=ExtendedKeyUsageOID.SERVER_AUTH, life=DAY):
-        """A new pair under this name, in files that an earlier one may have."""
+    def make(self, name, usage=ExtendedKeyUsageOID.SERVER_AUTH, life=DAY, begin=-2 * DAY):
+        """A new pair under this name, in files that an earlier one may have; it is valid from `begin` to `life` from now."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._sign(name, key.public_key(), usage, life, self.key, self.certificate.subject.rdns[0]
-                                 .get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)  # fmt: skip
+                                 .get_attributes_for_oid(NameOID.COMMON_NAME)[0].value, begin)  # fmt: skip
         pair = Pair(certificate, key, self.directory / f"{name}.crt", self.directory / f"{name}.key")
         write(pair)
         return pair

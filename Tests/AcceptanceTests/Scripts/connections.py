@@ -201,6 +201,128 @@ def bodies_that_nobody_has_signed_take_bounded_memory(world):
     server.forget_log()
 
 
+@scenario
+def long_heads_that_wait_for_their_bodies_take_bounded_memory(world):
+    server = Server("dev", "--listen", "127.0.0.1:0").start()
+    before = resident_bytes(server)
+    head = HEAD.replace(b"\r\n\r\n", b"\r\nX-Long: " + b"x" * 60_000 + b"\r\n\r\n")
+    greedy = [connect(server.endpoint, head) for _ in range(3000)]
+    time.sleep(1)
+    grown = resident_bytes(server) - before
+    holds(grown < 400 * MEBIBYTE, f"3,000 heads take {grown // MEBIBYTE} MiB")
+    answers = sum(said_so_far(connection).startswith(b"HTTP/1.1 503") for connection in greedy)
+    holds(1500 < answers < 2500, f"{answers} were sent away")
+    equal(Wire(server.endpoint).call("ListKeys", {}).status, 200, "a usual request meanwhile")
+    for connection in greedy:
+        connection.close()
+    server.stop()
+    server.forget_log()
+
+
+def said_so_far(connection):
+    connection.setblocking(False)
+    try:
+        return connection.recv(65536)
+    except OSError:
+        return b""
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def chunks(size, count):
+    return (b"%x\r\n" % size + b"x" * size + b"\r\n") * count
+
+
+@scenario
+def a_body_in_crumbs_ends_its_connection(world):
+    cases = {
+        "one byte at a time": (CHUNKED + chunks(1, 6000) + b"0\r\n\r\n", False),
+        "a few bytes at a time, in several requests": ((CHUNKED + chunks(8, 500) + b"0\r\n\r\n") * 20, False),
+        "a few of them": (CHUNKED + chunks(1, 3000) + b"0\r\n\r\n", True),
+        "short ones for each of many requests": ((CHUNKED + chunks(1, 20) + b"0\r\n\r\n") * 500, True),
+        "many fair ones": (CHUNKED + chunks(100, 6000) + b"0\r\n\r\n", True),
+        "some long ones": (CHUNKED + chunks(50_000, 20) + b"0\r\n\r\n", True),
+    }
+    for name, (said, is_kept) in cases.items():
+        with connect(world.endpoint) as connection:
+            sending = threading.Thread(target=lambda: quietly_sent(connection, said + PING))
+            sending.start()
+            text = b""
+            with contextlib.suppress(OSError):
+                while b"healthy" not in text[-100:] and (piece := connection.recv(MEBIBYTE)):
+                    text += piece
+            sending.join()
+            equal(b"healthy" in text, is_kept, f"a body of {name}: whether the next request is answered")
+
+
+def quietly_sent(connection, said):
+    with contextlib.suppress(OSError):
+        connection.sendall(said)
+
+
+@scenario
+def crumbs_do_not_keep_others_waiting(world):
+    server = Server("dev", "--listen", "127.0.0.1:0").start()
+    ended = time.monotonic() + 3
+
+    def crumble():
+        while time.monotonic() < ended:
+            with contextlib.suppress(OSError), connect(server.endpoint, CHUNKED) as connection:
+                while time.monotonic() < ended:
+                    connection.sendall(chunks(1, 2000))
+
+    before, start = processor_seconds(server), time.monotonic()
+    threads = [threading.Thread(target=crumble) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    longest = 0
+    while time.monotonic() < ended:
+        asked = time.monotonic()
+        holds(is_served(server.endpoint), "others are served")
+        longest = max(longest, time.monotonic() - asked)
+    for thread in threads:
+        thread.join()
+    spent = processor_seconds(server) - before
+    print(f"two clients that crumble: {spent / (time.monotonic() - start):.2f} processors, longest wait {longest * 1000:.0f} ms")
+    holds(longest < 1, f"others wait {longest:.1f} s")
+    equal(server.stop(), 0, "exit code")
+    server.forget_log()
+
+
+# Of RFC 9112: what another server on the way could read in another way.
+LOOSE = {
+    "no host": (b"GET /ping HTTP/1.1\r\n\r\n", 400),
+    "two hosts": (b"GET /ping HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+    "one host twice": (b"GET /ping HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
+    "no host in HTTP/1.0": (b"GET /ping HTTP/1.0\r\n\r\n", 200),
+    "two hosts in HTTP/1.0": (b"GET /ping HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+    "chunks": (CHUNKED.replace(b"chunked", b"Chunked") + b"0\r\n\r\n", 404),
+    "chunks in HTTP/1.0": (CHUNKED.replace(b"1.1", b"1.0") + b"0\r\n\r\n", 400),
+    "two codings": (CHUNKED.replace(b"chunked", b"gzip, chunked") + b"0\r\n\r\n", 400),
+    "two codings in two fields": (
+        CHUNKED.replace(b"Transfer", b"Transfer-Encoding: gzip\r\nTransfer") + b"0\r\n\r\n", 400
+    ),
+    "another coding": (CHUNKED.replace(b"chunked", b"xchunked") + b"0\r\n\r\n", 400),
+}  # fmt: skip
+
+
+@scenario
+def what_could_be_read_in_another_way_is_refused(world):
+    for name, (said, status) in LOOSE.items():
+        with connect(world.endpoint, PING + said + PING) as connection:
+            text = b""
+            connection.settimeout(5)
+            with contextlib.suppress(OSError):
+                while text.count(b"HTTP/1.1 ") < 3 and (piece := connection.recv(65536)):
+                    text += piece
+        statuses = [int(part[:3]) for part in text.split(b"HTTP/1.1 ")[1:]]
+        # Those before are answered, those behind are not.
+        is_last = status == 400 or b"HTTP/1.0" in said
+        equal(statuses, [200, status] + ([] if is_last else [200]), f"{name}: statuses")
+        equal(text.lower().count(b"x-amzn-requestid"), len(statuses), f"{name}: identifiers")
+
+
 def resident_bytes(server):
     with open(f"/proc/{server.process.pid}/status") as status:
         return int(next(line for line in status if line.startswith("VmRSS")).split()[1]) * 1024

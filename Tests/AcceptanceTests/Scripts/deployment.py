@@ -1,6 +1,7 @@
 """What is shipped beside the program says what is true: the unit, the image, the package and their documentation."""
 
 import json
+import os
 import pathlib
 import re
 import shlex
@@ -8,6 +9,8 @@ import shutil
 import subprocess
 
 from harness import equal, holds, run, scenario
+from sealing import Sealed, SealedServer
+from secure import Secure
 from server import REPOSITORY, binary
 
 UNIT = REPOSITORY / "deploy" / "systemd" / "chatelaine.service"
@@ -135,11 +138,28 @@ def debian_has_what_the_image_installs(world):
 @scenario
 def the_images_health_check_knows_a_server_that_answers(world):
     check = json.loads(next(text for name, text in instructions(DOCKERFILE) if name == "HEALTHCHECK").split("CMD", 1)[1])
-    port = world.endpoint.rsplit(":", 1)[1]
-    for number, healthy in [(port, True), ("1", False)]:
-        command = [part.replace("/4599", f"/{number}") for part in check]
-        done = subprocess.run(command, capture_output=True, timeout=10)
-        equal(done.returncode == 0, healthy, f"the health check at port {number}: {done.stderr}")
+    sealed_directory = world.directory / "sealed"
+    sealed_directory.mkdir()
+    sealed = Sealed(sealed_directory, "shares").encrypt()
+    server = SealedServer("serve", "--listen", "127.0.0.1:0", "--data-dir", str(sealed.data))
+    with Secure(world, "healthy") as secure:
+        try:
+            for data, is_healthy in (
+                (secure.directory / "data", True), (sealed.data, False), (world.directory / "absent", False)
+            ):  # fmt: skip
+                equal(health(check, data), is_healthy, f"health of {data}")
+            server.start()
+            equal(health(check, sealed.data), True, "health of a server that waits for key shares")
+        finally:
+            if server.process:
+                server.stop()
+            server.forget_log()
+
+
+def health(check, data):
+    path = f"{pathlib.Path(binary()).resolve().parent}:{os.environ['PATH']}"
+    environment = {"PATH": path, "CHATELAINE_DATA_DIR": str(data)}
+    return subprocess.run(check, capture_output=True, timeout=10, env=environment).returncode == 0
 
 
 if __name__ == "__main__":

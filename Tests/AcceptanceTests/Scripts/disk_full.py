@@ -203,6 +203,31 @@ def a_disk_that_cannot_be_written_is_one_clear_error(directory):
         whole(data)
 
 
+@scenario
+def a_log_that_cannot_be_written_ends_nothing(directory):
+    for format in ("json", "text"):
+        with small_disk(directory / format, "8m") as disk:
+            server = Server(
+                "dev", "--listen", "127.0.0.1:0", "--data-dir", str(directory / f"{format}-data"), "--log-format", format,
+                "--log-level", "debug",
+            )  # fmt: skip
+            server.forget_log()
+            server.log = open(disk / "server.log", "wb")
+            server.start()
+            kms = client(server)
+            fill(disk)
+            # More than there is room for in the last page.
+            for _ in range(100):
+                kms.list_keys()
+            free(disk)
+            log = disk / "server.log"
+            before = log.stat().st_size
+            kms.list_keys()
+            eventually(lambda: log.stat().st_size > before, f"{format}: the log goes on when there is room", 5)
+            equal(server.stop(), 0, f"{format}: exit code")
+            server.forget_log()
+
+
 def can_mount():
     if os.geteuid() != 0:
         return False

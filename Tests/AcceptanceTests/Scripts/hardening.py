@@ -176,6 +176,8 @@ def a_user_who_is_not_there_or_no_change_is_refused(world):
         ("", 'there is no user ""'),
         ("root", "--user names who to go on as instead of root"),
         ("0:0", "--user names who to go on as instead of root"),
+        ("nobody:root", "--user names a group to go on as instead of root's"),
+        ("nobody:0", "--user names a group to go on as instead of root's"),
     ]:
         message = refused(binary(), "serve", "--user", text, "--data-dir", str(world.directory / "refused"))
         equal(message, f"chatelaine: {reason}\n", f"what --user {text!r} gets")
@@ -192,6 +194,32 @@ def only_root_can_name_another_user(world):
     name = "nobody" if IS_ROOT else f"{os.getuid()}:{os.getgid()}"
     server = serve(world, "itself", "--user", name, wrapper=as_nobody())
     end(server)
+
+
+@scenario
+def one_that_is_the_user_already_keeps_no_right(world):
+    if not IS_ROOT:
+        print("skipped: this is not root")
+        return
+    rights = ["--inh-caps=+net_bind_service,+dac_read_search", "--ambient-caps=+net_bind_service,+dac_read_search"]
+    wrapper = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *rights]
+    server = serve(world, "rights", "--user", "nobody", wrapper=wrapper)
+    try:
+        for status in statuses(server):
+            for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+                equal(status[kind], ["0" * 16], f"{kind} of a thread")
+    finally:
+        end(server)
+    for number, more in enumerate((
+        ["--groups=0,42"], ["--groups=42"], ["--clear-groups", "--rgid=42", f"--egid={NOBODY}"],
+        ["--clear-groups", "--ruid=42", f"--euid={NOBODY}"],
+    )):  # fmt: skip
+        ids = [] if len(more) > 1 else [f"--reuid={NOBODY}", f"--regid={NOBODY}"]
+        if len(more) > 1:
+            ids = [f"--regid={NOBODY}"] if "ruid" in more[1] else [f"--reuid={NOBODY}"]
+        data = str(world.directory / f"refused-{number}")
+        message = refused("setpriv", *ids, *more, binary(), "serve", "--user", "nobody", "--data-dir", data)
+        holds("only root can leave other users and groups" in message, f"what it says with {more}: {message}")
 
 
 @scenario

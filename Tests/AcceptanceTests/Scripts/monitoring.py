@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import uuid
@@ -15,9 +16,9 @@ import boto3
 import botocore.exceptions
 
 from certificates import Root
-from harness import FIRST, REGION, equal, eventually, holds, run, scenario
+from harness import FIRST, REGION, SECOND, equal, eventually, holds, run, scenario
 from raw import Wire, fetch
-from server import REPOSITORY, Server
+from server import REPOSITORY, Server, binary
 from wrapping import bring
 
 DEPLOY = REPOSITORY / "deploy"
@@ -144,11 +145,55 @@ def requests_are_counted_by_operation_and_outcome(world):
         holds(0 < value(after, "process_open_fds") < value(after, "process_max_fds"), "descriptors")
 
 
-def client(watched, service):
+def client(watched, service, account=FIRST):
     return boto3.client(
-        service, endpoint_url=watched.server.endpoint, region_name=REGION, aws_access_key_id=FIRST.access_key_id,
-        aws_secret_access_key=FIRST.secret_access_key,
+        service, endpoint_url=watched.server.endpoint, region_name=REGION, aws_access_key_id=account.access_key_id,
+        aws_secret_access_key=account.secret_access_key,
     )  # fmt: skip
+
+
+@scenario
+def answers_to_what_is_no_request_are_counted(world):
+    with Watched(world, "refused") as watched:
+        host, port = watched.server.endpoint.removeprefix("http://").split(":")
+        for text in (b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"):
+            with socket.create_connection((host, int(port)), timeout=10) as connection:
+                connection.sendall(text)
+                holds(connection.recv(1000).startswith(b"HTTP/1.1 400"), f"{text} is refused")
+        found = watched.samples()
+        equal(value(found, "chatelaine_http_responses_total", code="400"), 2, "answers with 400")
+        equal(value(found, "chatelaine_requests_in_flight"), 0, "requests in flight")
+
+
+@scenario
+def idle_connections_do_not_shut_out_probes(world):
+    with Watched(world, "crowded") as watched:
+        host, port = watched.monitor.removeprefix("http://").split(":")
+        crowd = [socket.create_connection((host, int(port)), timeout=10) for _ in range(64)]
+        for connection in crowd[:32]:
+            connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n")
+        time.sleep(0.2)
+        start = time.monotonic()
+        equal(watched.ask("/health/live")[0], 200, "a probe")
+        holds(time.monotonic() - start < 6, "it does not wait for long")
+        for connection in crowd:
+            connection.close()
+
+
+@scenario
+def a_listener_that_cannot_be_had_is_named_before_anything_is_said(world):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for flags, text in (
+            (("--listen", "127.0.0.1:0", "--monitor-listen", address), f"cannot watch on {address}: "),
+            (("--listen", address, "--monitor-listen", "127.0.0.1:0"), f"cannot serve on {address}: "),
+        ):
+            done = subprocess.run(
+                [binary(), "serve", *flags, "--data-dir", str(world.directory / "taken")],
+                capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+            equal((done.returncode, done.stdout), (1, ""), f"{flags}: {done.stderr}")
+            holds(text in done.stderr and "in use" in done.stderr, f"{flags}: {done.stderr}")
 
 
 @scenario
@@ -189,6 +234,29 @@ def imported_material_that_ends_is_shown_by_key(world):
         labels = {"key_id": key, "region": REGION, "account": FIRST.number}
         shown = value(found, "chatelaine_key_material_expiration_seconds", **labels)
         holds(shown and abs(shown - 10 * DAY) < 60, f"{shown} seconds")
+        equal(value(found, "chatelaine_keys_with_ending_material"), 1, "keys whose material ends")
+        first = value(found, "chatelaine_next_key_material_expiration_seconds")
+        holds(abs(first - 10 * DAY) < 60, f"{first} seconds until the first ends")
+
+
+@scenario
+def the_keys_of_one_account_hide_no_others(world):
+    accounts = world.directory / "accounts.json"
+    accounts.write_text(json.dumps({"accounts": [{
+        "account": SECOND.number, "accessKeyId": SECOND.access_key_id, "secretAccessKey": SECOND.secret_access_key,
+    }]}))  # fmt: skip
+    accounts.chmod(0o600)
+    with Watched(world, "accounts", "--credentials", str(accounts)) as watched:
+        for account, days in [(FIRST, 5)] * 12 + [(SECOND, 20)]:
+            kms = client(watched, "kms", account)
+            key = kms.create_key(Origin="EXTERNAL")["KeyMetadata"]["KeyId"]
+            bring(kms, key, os.urandom(32), ValidTo=time.time() + days * DAY)
+        found = watched.samples()
+        shown = [dict(labels)["account"] for name, labels in found if name == "chatelaine_key_material_expiration_seconds"]
+        equal((shown.count(FIRST.number), shown.count(SECOND.number)), (10, 1), "the keys that are shown by name")
+        equal(value(found, "chatelaine_keys_with_ending_material"), 13, "keys whose material ends")
+        first = value(found, "chatelaine_next_key_material_expiration_seconds")
+        holds(abs(first - 5 * DAY) < 60, f"{first} seconds until the first ends")
 
 
 def promtool(*arguments, text=None):
@@ -222,8 +290,9 @@ def prometheus_reads_the_metrics_and_the_rules(world):
 # Shown only where there is something to show; the other scenarios find each of them.
 SOMETIMES = {
     "chatelaine_next_rotation_seconds", "chatelaine_next_deletion_seconds",
+    "chatelaine_next_key_material_expiration_seconds",
     "chatelaine_tls_certificate_not_after_timestamp_seconds", "chatelaine_tls_certificate_reloads_total",
-    "chatelaine_tls_handshakes_total",
+    "chatelaine_tls_certificate_last_reload_failed", "chatelaine_tls_handshakes_total",
 }  # fmt: skip
 
 

@@ -59,6 +59,13 @@ def the_last_address_that_is_no_proxys_counts(world):
             ("2001:db9::1",): "2001:db9::1",
             (f"{CLIENT}:4711",): CLIENT,
             ("[2001:db9::1]:4711",): "2001:db9::1",
+            # One address has one text, however it is written.
+            (f"::ffff:{CLIENT}, ::ffff:10.1.2.3",): CLIENT,
+            ("[::FFFF:cb00:7109]:80",): CLIENT,
+            ("2001:DB9:0::1",): "2001:db9::1",
+            ("[2001:db9::1]garbage",): "127.0.0.1",
+            (f"{CLIENT}:abc",): "127.0.0.1",
+            (f"{CLIENT} evil",): "127.0.0.1",
             # What is no address ends the list: the proxy that passed it on is all that is known.
             ("nonsense",): "127.0.0.1",
             (f"{CLIENT}, nonsense, 10.1.2.3",): "10.1.2.3",
@@ -94,6 +101,8 @@ def policies_hear_what_the_proxy_says(world):
         equal(behind.wire.call("Encrypt", call).code, "AccessDeniedException", "without a word of the proxy")
         sent = behind.wire.call("Encrypt", call, **{"X-Forwarded-For": CLIENT})
         equal(sent.status, 200, f"from the client's address: {sent}")
+        carried = behind.wire.call("Encrypt", call, **{"X-Forwarded-For": f"::ffff:{CLIENT}"})
+        equal(carried.status, 200, f"from the client's address, carried by IPv6: {carried}")
         blob = {"CiphertextBlob": sent.json["CiphertextBlob"]}
         for said, is_allowed in (
             (None, False), ("https", True), ("HTTPS", True), ("http", False), ("https, http", False), ("", False),

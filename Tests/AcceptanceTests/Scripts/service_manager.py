@@ -3,21 +3,23 @@
 import os
 import signal
 import socket
+import threading
 import time
 
-from harness import equal, holds, run, scenario
+from harness import equal, eventually, holds, run, scenario
+from sealing import Sealed, SealedServer, done
 from server import Server
 
 
 class Manager:
     """A service manager that starts one server."""
 
-    def __init__(self, address, **environment):
+    def __init__(self, address, server=None, **environment):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(address.replace("@", "\0", 1) if address.startswith("@") else address)
         self.socket.settimeout(10)
         variables = [f"{name}={value}" for name, value in {"NOTIFY_SOCKET": address, **environment}.items()]
-        self.server = Server("dev", "--listen", "127.0.0.1:0")
+        self.server = server or Server("dev", "--listen", "127.0.0.1:0")
         self.server.command = ["env", *variables, *self.server.command]
 
     def hear(self):
@@ -89,6 +91,86 @@ def a_watchdog_hears_of_it_twice_in_its_time(world):
         equal(manager.hear(), "WATCHDOG=1", "what it says when it goes on")
     finally:
         manager.end()
+
+
+@scenario
+def a_sealed_server_lives_too(world):
+    """Systemd counts from the first READY on, which comes before any share holder does."""
+    directory = world.directory / "sealed"
+    directory.mkdir()
+    sealed = Sealed(directory, "shares").encrypt()
+
+    def start(name):
+        server = SealedServer("serve", "--listen", "127.0.0.1:0", "--data-dir", str(sealed.data))
+        manager = Manager(str(world.directory / name), server, WATCHDOG_USEC=1_000_000)
+        server.start()
+        equal(manager.hear(), "READY=1\nSTATUS=sealed", "the first message")
+        return manager
+
+    manager = start("unsealed")
+    try:
+        begin = time.monotonic()
+        for _ in range(6):
+            equal(manager.hear(), "WATCHDOG=1", "while it is sealed")
+        taken = time.monotonic() - begin
+        holds(taken < 6, f"the six messages took {taken:.1f} s and not 2.5")
+        unsealing = threading.Thread(target=lambda: [
+            done("unseal", "--data-dir", sealed.data, "--share-file", sealed.kind.shares / f"share-{number}")
+            for number in (1, 2, 3)
+        ])  # fmt: skip
+        unsealing.start()
+        while (said := manager.hear()) == "WATCHDOG=1":
+            pass
+        manager.server.unsealed()
+        unsealing.join()
+        equal(said, ready(manager.server), "once it has its root key")
+        for _ in range(4):
+            equal(manager.hear(), "WATCHDOG=1", "when it serves")
+        manager.server.process.terminate()
+        while (said := manager.hear()) == "WATCHDOG=1":
+            pass
+        equal(said, STOPPING, "at the end")
+        equal(manager.server.process.wait(timeout=15), 0, "exit code")
+    finally:
+        manager.end()
+    manager = start("never-unsealed")
+    try:
+        manager.server.process.terminate()
+        while (said := manager.hear()) == "WATCHDOG=1":
+            pass
+        equal(said, STOPPING, "at the end of one that was never unsealed")
+        equal(manager.server.process.wait(timeout=15), 0, "exit code")
+        manager.silence(0.6)
+    finally:
+        manager.end()
+
+
+def ignores_hang_up(pid):
+    """proc(5): the set of signals that are ignored, the first of which is SIGHUP."""
+    with open(f"/proc/{pid}/status") as status:
+        return int(next(line for line in status if line.startswith("SigIgn")).split()[1], 16) & 1
+
+
+@scenario
+def a_reload_of_which_there_is_nothing_to_do_ends_nothing(world):
+    # Also without a service manager, and from the first moment on.
+    server = Server("dev", "--listen", "127.0.0.1:0", "--data-dir", str(world.directory / "reload"))
+
+    def hang_up():
+        # Before there is a program, there is nobody to ignore it.
+        eventually(lambda: server.process and ignores_hang_up(server.process.pid), "it ignores the signal", 10)
+        server.process.send_signal(signal.SIGHUP)
+
+    early = threading.Thread(target=hang_up)
+    early.start()
+    server.start()
+    early.join()
+    time.sleep(0.2)
+    server.process.send_signal(signal.SIGHUP)
+    time.sleep(0.2)
+    holds(server.process.poll() is None, "it goes on after a reload")
+    equal(server.stop(), 0, "exit code")
+    server.forget_log()
 
 
 @scenario

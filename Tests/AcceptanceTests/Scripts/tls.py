@@ -2,6 +2,7 @@
 and who is served without it."""
 
 import contextlib
+import datetime
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import time
 import boto3
 import botocore.exceptions
 from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 import http2
 from certificates import DAY, Root, key_pem
@@ -170,9 +172,22 @@ def a_certificate_is_replaced_under_load(world):
             secure.server.process.send_signal(signal.SIGHUP)
             eventually(lambda: reason in secure.server.log_text(), f"the log says: {reason}", 10)
             equal(serial(secure), renewed.certificate.serial_number, f"the certificate when a new one {reason}")
-        # Without a signal the files are looked at too.
+        # Without a signal the files are looked at too, also when only what was wrong with one is mended.
         latest = secure.root.make("server")
+        latest.key_file.chmod(0o640)
+        eventually(lambda: secure.server.log_text().count("others than the server may read") == 2, "it is refused", 20)
+        latest.key_file.chmod(0o600)
         eventually(lambda: serial(secure) == latest.certificate.serial_number, "the files are looked at", 20)
+        # One that is valid only later is taken then.
+        begin = datetime.timedelta(seconds=8)
+        later = secure.root.make("server", begin=begin)
+        start = time.monotonic()
+        secure.server.process.send_signal(signal.SIGHUP)
+        eventually(lambda: "is not valid before" in secure.server.log_text(), "the log says that it is too early", 5)
+        equal(serial(secure), latest.certificate.serial_number, "the certificate when the new one is not valid yet")
+        eventually(lambda: serial(secure) == later.certificate.serial_number, "it is taken when it is valid", 25)
+        holds(time.monotonic() - start > 6, "it is not taken before")
+        latest = later
         holds(before != latest.certificate.serial_number, "they are not the same")
         equal(old.call("ListKeys", {}).status, 200, "a call on a connection from before")
         stopped.set()
@@ -202,9 +217,44 @@ def clients_show_certificates_where_they_must(world):
                 else:
                     with refusing(secure, f"{requirement}: none"):
                         secure.wire().call("ListKeys", {})
-                # A session that is taken up again is not a way around it.
+                # A session that is taken up again is a certificate that is shown again, as long as that is valid.
                 flags = ["-cert", str(known.certificate_file), "-key", str(known.key_file), "-reconnect", "-tls1_2"]
                 holds(s_client(secure, *flags), f"{requirement}: sessions are taken up again")
+
+
+def resumed(secure, context, session=None):
+    """What a connection answers, its session, and whether that is the one of before."""
+    host, port = secure.address
+    try:
+        with socket.create_connection((host, port), timeout=10) as plain:
+            with context.wrap_socket(plain, server_hostname=host, session=session) as connection:
+                connection.sendall(b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                return connection.recv(1000)[:12], connection.session, connection.session_reused
+    except OSError:
+        return b"", None, None
+
+
+@scenario
+def a_session_ends_with_the_certificate_that_opened_it(world):
+    directory = world.directory / "resumed-root"
+    directory.mkdir()
+    root = Root(directory)
+    with Secure(world, "resumed", "--tls-client-ca", str(root.file)) as secure:
+        begin = time.monotonic()
+        short = root.make("short", ExtendedKeyUsageOID.CLIENT_AUTH, datetime.timedelta(seconds=6))
+        contexts = []
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = secure.context(short)
+            context.maximum_version = version
+            answer, session, _ = resumed(secure, context)
+            equal(answer, b"HTTP/1.1 200", f"{version}: an answer")
+            answer, session, is_reused = resumed(secure, context, session)
+            equal((answer, is_reused), (b"HTTP/1.1 200", True), f"{version}: the session is taken up again")
+            contexts.append((version, context, session))
+        time.sleep(max(0, begin + 7.5 - time.monotonic()))
+        for version, context, session in contexts:
+            equal(resumed(secure, context)[0], b"", f"{version}: a certificate that has expired")
+            equal(resumed(secure, context, session)[0], b"", f"{version}: the session that it has opened")
 
 
 def say(*arguments, environment=None):
@@ -325,6 +375,11 @@ FLOODS = {
     "has a head that is too long": lambda: head(1, 0)
     + b"".join(http2.frame(http2.CONTINUATION, 0, 1, http2.field(f"x-{n}", "x" * 16_000)) for n in range(8)),
     "asks more at a time than it may": lambda: b"".join(head(2 * n + 1) for n in range(101)),
+    "sends a body in crumbs": lambda: head(1) + http2.frame(http2.DATA, 0, 1, b"x") * 5000,
+    "sends bodies in crumbs": lambda: b"".join(
+        head(2 * n + 1) + http2.frame(http2.DATA, 0, 2 * n + 1, b"x") * 500
+        + http2.frame(http2.DATA, http2.END_STREAM, 2 * n + 1) for n in range(20)
+    ),
     "speaks HTTP/1.1": lambda: b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3,
 }
 
@@ -367,6 +422,13 @@ def floods_end_a_connection_and_no_other(world):
         connection.close()
         longer = curl(secure, "--http1.1", "--header", "x-long: " + "x" * 70_000, f"{secure.endpoint}/ping")
         holds("healthy" not in longer[0], "a head of 70 KB")
+        for host, status in (("localhost", "200"), ("elsewhere", "400")):
+            connection = http2.connect(secure.endpoint, secure.root.file)
+            block = http2.fields(host=host)
+            connection.sendall(http2.frame(http2.HEADERS, http2.END_STREAM | http2.END_HEADERS, 1, block))
+            answer = http2.Frames(connection).until(http2.HEADERS)
+            equal(str(http2.STATUSES.get(answer[3][0])), status, f"a request for localhost with the host {host}")
+            connection.close()
         posted = curl(secure, "--http2", "--header", "Expect: 100-continue", "--header", "Content-Type: text/plain",
                       "--data-binary", "x" * 100_000, "--write-out", " %{response_code}", f"{secure.endpoint}/")  # fmt: skip
         holds(posted[0].endswith(" 404"), f"a body that waits for leave: {posted}")
