@@ -57,5 +57,5 @@ struct Notices: Sendable {
     func leave(_ notice: String) { sessions.leave(notice, in: name) }
     func take() -> String? { sessions.takeNotice(of: name) }
     func leave(_ accessKey: NewAccessKey) { sessions.keep(accessKey, in: name) }
-    func takeNewAccessKey(_ id: String) -> NewAccessKey? { sessions.takeNewAccessKey(id, of: name) }
+    func newAccessKey(_ id: String) -> NewAccessKey? { sessions.newAccessKey(id, of: name) }
 }
