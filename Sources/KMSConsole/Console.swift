@@ -91,7 +91,7 @@ package struct Console: Sendable {
         case "keys" where rest.isEmpty: return try await KeyListPage(visit, .keys).respond()
         case "keys" where rest.count <= 2:
             return try await KeyPage(visit: visit, id: rest[0]).respond(rest.dropFirst().first)
-        case "usage" where rest.isEmpty: return try await UsagePage(visit: visit).respond()
+        case "usage" where rest.isEmpty: return await UsagePage(visit: visit).respond()
         case "audit" where rest.isEmpty: return try await AuditPage(visit: visit).respond()
         case "managed" where rest.isEmpty: return try await KeyListPage(visit, .managed).respond()
         case "create" where rest.isEmpty: return await CreateKeyPage(visit).respond()

@@ -180,5 +180,23 @@ def who_may_not_look_at_everybody_sees_no_quotas_of_users(world):
     holds(len(lines) == 1 and '"AccessDenied"' in lines[0], f"{lines}")
 
 
+@scenario
+def each_part_of_the_page_of_quotas_is_for_who_may_see_it(world):
+    region = "ap-southeast-1"
+    world.key(region=region)
+    world.kms(region=region).describe_key(KeyId="alias/aws/sqs")
+    lister, reader = make_user(world, may("kms:ListKeys")), make_user(world, may("cloudtrail:LookupEvents"))
+    with visiting(world) as browser:
+        for user, action in ((lister, "cloudtrail:LookupEvents"), (reader, "kms:ListKeys")):
+            browser.sign_in(user, path=f"/console/{region}/usage")
+            holds(f"is not authorized to perform: {action}" in browser.text, browser.text)
+            rows = [row[:4] for row in browser.rows() if len(row) == 5]
+            # Of keys that may not be looked at nobody knows whose they are.
+            equal(["Customer managed keys", "", "0", "100000"] in rows, user is lister, f"{rows}")
+            equal("not shown\n2" in browser.text, user is lister, browser.text)
+            equal("Requests are not limited here." in browser.text, user is reader, browser.text)
+            browser.inspect(f"usage-without-{action.partition(':')[2]}").press("Sign out")
+
+
 if __name__ == "__main__":
     run()
