@@ -34,11 +34,14 @@ package struct Console: Sendable {
         if request.path == ["sign-in"] { return await signIn.respond(to: request) }
         guard let name = Self.sessionCookie.value(in: request),
             let session = sessions.session(name, at: engine.signIn.time)
-        else { return signIn.ask(for: request) }
+        else { return isSignOut(request) ? signIn.confirmEnd() : signIn.ask(for: request) }
         let objection = request.isPost ? objection(to: request, session) : nil
         let kept = objection == nil ? nil : KeptForm(request)
-        if let objection, kept?.mark != FormToken.mark(of: session.owner) { return failure(objection, nil) }
-        if request.path == ["sign-out"], request.isPost { return signIn.end(name) }
+        if let objection, kept?.mark != FormToken.mark(of: session.owner) {
+            guard isSignOut(request) else { return failure(objection, nil) }
+            return failure(.expiredSignOut, try? self.visit(request, session, name))
+        }
+        if isSignOut(request) { return signIn.end(name) }
         var visit: Visit
         do throws(AuthenticationFailure) {
             guard let made = try self.visit(request, session, name) else { return notFound(nil) }
@@ -61,6 +64,11 @@ package struct Console: Sendable {
 
     private func answer(_ visit: Visit) async -> ConsoleResponse {
         do throws(ConsoleFailure) {
+    /// Whether somebody of this console's visitors wants to leave.
+    private func isSignOut(_ request: ConsoleRequest) -> Bool {
+        request.path == ["sign-out"] && request.isPost && !request.isCrossSite
+    }
+
             return try await page(visit) ?? notFound(visit)
         } catch {
             return failure(error, visit)
@@ -74,7 +82,8 @@ package struct Console: Sendable {
         _ request: ConsoleRequest, _ session: ConsoleSession, _ name: String
     ) throws(AuthenticationFailure) -> Visit? {
         let chosen = request.path == ["region"] ? request.query["name"] : nil
-        guard let region = Region(chosen ?? request.path.first ?? session.home.description) else { return nil }
+        let named = isSignOut(request) ? nil : chosen ?? request.path.first
+        guard let region = named.map({ Region($0) }) ?? session.home else { return nil }
         do throws(AuthenticationFailure) {
             let caller = try engine.signIn.caller(session.accessKeyID, token: session.securityToken, in: region)
             return Visit(

@@ -40,6 +40,9 @@ struct SignInPages: Sendable {
         return .seeOther(Self.path(request.isPost ? .lost : nil, returningTo: request.target))
     }
 
+    /// Says that there is no session to end any more.
+    func confirmEnd() -> ConsoleResponse { .seeOther(Self.path(.signedOut, returningTo: nil)) }
+
     /// Ends a session because its visitor wants that.
     func end(_ name: String) -> ConsoleResponse { end(name, Self.path(.signedOut, returningTo: nil)) }
 
