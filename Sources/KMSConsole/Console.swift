@@ -55,7 +55,9 @@ package struct Console: Sendable {
         if let kept {
             visit = visit.showing(kept.fields, saying: .expiredFormShown)
         } else if request.isPost {
-            return await session.sentForms.answer(to: request) { [visit] in await answer(visit) }
+            let (response, isRepeated) = await session.sentForms.answer(to: request) { [visit] in await answer(visit) }
+            if isRepeated { visit.notices.leaveForRepetition() }
+            return response
         } else if let kept = session.keptForm.take(for: request.target) {
             visit = visit.showing(kept.form.fields, saying: kept.failure)
         }

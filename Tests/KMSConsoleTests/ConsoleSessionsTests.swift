@@ -87,6 +87,9 @@ struct ConsoleSessionsTests {
         #expect(sessions.takeNotice(of: other) == nil)
         #expect(sessions.takeNotice(of: name) == "Done.")
         #expect(sessions.takeNotice(of: name) == nil)
+        sessions.leave("Sent before.", in: name, isReplacing: false)
+        sessions.leave("Once more.", in: name, isReplacing: false)
+        #expect(sessions.takeNotice(of: name) == "Sent before.")
         sessions.leave("Done.", in: "nobody")
         #expect(sessions.takeNotice(of: "nobody") == nil)
     }
@@ -130,10 +133,10 @@ struct ConsoleSessionsTests {
             let key = Self.newKey("AKIA1")
             secret = key.secret
             sessions.keep(key, in: name)
+            _ = sessions.newAccessKey("AKIA1", of: name)
         }
         #expect(secret != nil)
         for _ in 0..<500 where secret != nil { try await Task.sleep(for: .milliseconds(10)) }
-            _ = sessions.newAccessKey("AKIA1", of: name)
         #expect(secret == nil, "the memory is given back, and zeroed before that")
         #expect(sessions.newAccessKey("AKIA1", of: name) == nil)
         #expect(sessions.session(name, at: start) != nil)

@@ -79,8 +79,14 @@ package final class ConsoleSessions: Sendable {
     }
 
     /// Keeps a sentence for the next page.
-    package func leave(_ notice: String, in name: String) {
-        entries.withLock { $0[ConsoleToken.place(of: name)]?.notice = notice }
+    ///
+    /// - Parameter isReplacing: Whether it takes the place of one that is there already.
+    package func leave(_ notice: String, in name: String, isReplacing: Bool = true) {
+        let place = ConsoleToken.place(of: name)
+        entries.withLock { entries in
+            guard isReplacing || entries[place]?.notice == nil else { return }
+            entries[place]?.notice = notice
+        }
     }
 
     /// Takes the sentence that was kept.
@@ -99,7 +105,9 @@ extension ConsoleSessions {
     /// How many secrets one session keeps: those of forms that were sent at the same time.
     private static let mostSecrets = 4
 
-    /// Keeps the secret of a new access key for the page that shows it; when nobody opens that, it is forgotten.
+    /// Keeps the secret of a new access key for the page that shows it, and then forgets it.
+    ///
+    /// Not only until it is looked at: a page that was on its way when the connection broke has been seen by nobody.
     package func keep(_ accessKey: NewAccessKey, in name: String) {
         let place = ConsoleToken.place(of: name)
         entries.withLock { entries in

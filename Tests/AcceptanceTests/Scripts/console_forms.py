@@ -215,6 +215,20 @@ def a_button_rests_after_it_was_pressed(world):
         equal(browser.driver.execute_script("return window.off"), True)
 
 
+@scenario
+def a_form_that_was_done_before_is_not_done_without_a_word(world):
+    visitor, key = signed_in(world), world.key()["KeyId"]
+    path = key_page(key)
+    form = {"token": visitor.get(path).token, "action": "disable"}
+    visitor.post(path, form)
+    visitor.post(path, form)
+    holds("The key is disabled" in notice(visitor.get(path)), "nobody has read yet what was done")
+    world.kms().enable_key(KeyId=key)
+    visitor.post(path, form)
+    equal(notice(visitor.get(path)), "This form was sent before. It was done then, and nothing was done now.")
+    equal(world.kms().describe_key(KeyId=key)["KeyMetadata"]["KeyState"], "Enabled")
+
+
 # The wizard
 
 
