@@ -229,6 +229,21 @@ def a_form_that_was_done_before_is_not_done_without_a_word(world):
     equal(world.kms().describe_key(KeyId=key)["KeyMetadata"]["KeyState"], "Enabled")
 
 
+@scenario
+def line_feeds_at_the_beginning_stay(world):
+    text, user = "\n\nindented", make_user(world)
+    key = world.key(Description=text)["KeyId"]
+    with visiting(world) as browser:
+        browser.sign_in(path=key_page(key)).press("Change description")
+        equal(world.kms().describe_key(KeyId=key)["KeyMetadata"]["Description"], text)
+    # Of a line feed that a text area begins with, browsers take no notice.
+    visitor = signed_in(world)
+    for path in (key_page(key, "policy"), key_page(key, "grants"), f"{BASE}/access/users/create", f"{BASE}/access/roles/create",
+                 f"{BASE}/access/policies/create", f"{BASE}/access/user/inline?id={user.name}", f"{BASE}/explain"):  # fmt: skip
+        page = visitor.get(path)
+        equal(len(re.findall("<textarea[^>]*>\n", page.text)), page.text.count("<textarea") or None, path)
+
+
 # The wizard
 
 
