@@ -53,7 +53,7 @@ package struct Console: Sendable {
         if request.path == ["region"] { return await RegionSwitch(visit: visit).respond() }
         guard request.path.count > 1 else { return .seeOther("\(visit.base)/keys") }
         if let kept {
-            visit = visit.showing(kept.fields, saying: .expiredFormShown)
+            visit = visit.showing(kept.fields, saying: .expired(kept))
         } else if request.isPost {
             let (response, isRepeated) = await session.sentForms.answer(to: request) { [visit] in await answer(visit) }
             if isRepeated { visit.notices.leaveForRepetition() }
@@ -64,13 +64,13 @@ package struct Console: Sendable {
         return await answer(visit)
     }
 
-    private func answer(_ visit: Visit) async -> ConsoleResponse {
-        do throws(ConsoleFailure) {
     /// Whether somebody of this console's visitors wants to leave.
     private func isSignOut(_ request: ConsoleRequest) -> Bool {
         request.path == ["sign-out"] && request.isPost && !request.isCrossSite
     }
 
+    private func answer(_ visit: Visit) async -> ConsoleResponse {
+        do throws(ConsoleFailure) {
             return try await page(visit) ?? notFound(visit)
         } catch {
             return failure(error, visit)

@@ -35,8 +35,9 @@ extension ConsoleFailure {
         status: 403)
 
     /// A form of another session of the same visitor's, which is shown once more.
-    static let expiredFormShown = Self(
-        "FormExpired",
-        "The form is of a session that has ended. Nothing was changed. This is what you sent: look at it, and send it again.",
-        status: 403)
+    static func expired(_ form: KeptForm) -> Self {
+        Self(
+            "FormExpired", "The form is of a session that has ended. Nothing was changed. \(form.invitation)",
+            status: 403)
+    }
 }
