@@ -34,11 +34,14 @@ package struct Console: Sendable {
         if request.path == ["sign-in"] { return await signIn.respond(to: request) }
         guard let name = Self.sessionCookie.value(in: request),
             let session = sessions.session(name, at: engine.signIn.time)
-        else { return signIn.ask(for: request) }
+        else { return isSignOut(request) ? signIn.confirmEnd() : signIn.ask(for: request) }
         let objection = request.isPost ? objection(to: request, session) : nil
         let kept = objection == nil ? nil : KeptForm(request)
-        if let objection, kept?.mark != FormToken.mark(of: session.owner) { return failure(objection, nil) }
-        if request.path == ["sign-out"], request.isPost { return signIn.end(name) }
+        if let objection, kept?.mark != FormToken.mark(of: session.owner) {
+            guard isSignOut(request) else { return failure(objection, nil) }
+            return failure(.expiredSignOut, try? self.visit(request, session, name))
+        }
+        if isSignOut(request) { return signIn.end(name) }
         var visit: Visit
         do throws(AuthenticationFailure) {
             guard let made = try self.visit(request, session, name) else { return notFound(nil) }
@@ -50,13 +53,20 @@ package struct Console: Sendable {
         if request.path == ["region"] { return await RegionSwitch(visit: visit).respond() }
         guard request.path.count > 1 else { return .seeOther("\(visit.base)/keys") }
         if let kept {
-            visit = visit.showing(kept.fields, saying: .expiredFormShown)
+            visit = visit.showing(kept.fields, saying: .expired(kept))
         } else if request.isPost {
-            return await session.sentForms.answer(to: request) { [visit] in await answer(visit) }
+            let (response, isRepeated) = await session.sentForms.answer(to: request) { [visit] in await answer(visit) }
+            if isRepeated { visit.notices.leaveForRepetition() }
+            return response
         } else if let kept = session.keptForm.take(for: request.target) {
             visit = visit.showing(kept.form.fields, saying: kept.failure)
         }
         return await answer(visit)
+    }
+
+    /// Whether somebody of this console's visitors wants to leave.
+    private func isSignOut(_ request: ConsoleRequest) -> Bool {
+        request.path == ["sign-out"] && request.isPost && !request.isCrossSite
     }
 
     private func answer(_ visit: Visit) async -> ConsoleResponse {
@@ -74,7 +84,8 @@ package struct Console: Sendable {
         _ request: ConsoleRequest, _ session: ConsoleSession, _ name: String
     ) throws(AuthenticationFailure) -> Visit? {
         let chosen = request.path == ["region"] ? request.query["name"] : nil
-        guard let region = Region(chosen ?? request.path.first ?? session.home.description) else { return nil }
+        let named = isSignOut(request) ? nil : chosen ?? request.path.first
+        guard let region = named.map({ Region($0) }) ?? session.home else { return nil }
         do throws(AuthenticationFailure) {
             let caller = try engine.signIn.caller(session.accessKeyID, token: session.securityToken, in: region)
             return Visit(
@@ -91,7 +102,7 @@ package struct Console: Sendable {
         case "keys" where rest.isEmpty: return try await KeyListPage(visit, .keys).respond()
         case "keys" where rest.count <= 2:
             return try await KeyPage(visit: visit, id: rest[0]).respond(rest.dropFirst().first)
-        case "usage" where rest.isEmpty: return try await UsagePage(visit: visit).respond()
+        case "usage" where rest.isEmpty: return await UsagePage(visit: visit).respond()
         case "audit" where rest.isEmpty: return try await AuditPage(visit: visit).respond()
         case "managed" where rest.isEmpty: return try await KeyListPage(visit, .managed).respond()
         case "create" where rest.isEmpty: return await CreateKeyPage(visit).respond()

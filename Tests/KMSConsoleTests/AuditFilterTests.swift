@@ -88,10 +88,14 @@ struct AuditFilterTests {
     }
 
     @Test func `a link to older records says where it goes on`() throws {
-        let filter = try Self.filter("skip=200&until=2026-11-28T17:20:05Z")
-        #expect(filter.skip == 200 && filter.until == "2026-11-28T17:20:05")
-        let wrong = try Self.filter("skip=-7&until=later")
-        #expect(wrong.skip == 0 && wrong.until == nil && wrong.problems.isEmpty)
-        #expect(try Self.filter("skip=99999999").skip == 100_000)
+        let filter = try Self.filter("before=7.4096&shown=200")
+        #expect(filter.shownBefore == 200 && filter.query.start?.description == "7.4096")
+        for wrong in ["later", "7", "7.-1", "-7.1", "7.1.1", ".", "7.99999999999999999999", ""] {
+            let filter = try Self.filter("before=\(wrong)&shown=200")
+            #expect(filter.shownBefore == 0 && filter.query.start == nil && filter.problems.isEmpty, "\(wrong)")
+        }
+        for wrong in ["-1", "x", "99999999999", ""] {
+            #expect(try Self.filter("before=7.4096&shown=\(wrong)").shownBefore == 0, "\(wrong)")
+        }
     }
 }

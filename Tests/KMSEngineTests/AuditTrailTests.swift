@@ -74,12 +74,15 @@ struct AuditTrailTests {
     }
 
     @Test func `no more are returned than asked for, and the rest comes page by page`() async throws {
-        let found = try await search(Self.log, AuditQuery(), limit: 2)
-        #expect(found.events.map(\.id) == ["1", "20"] && found.hasMore)
-        let next = try await search(Self.log, AuditQuery(skip: 4), limit: 2)
-        #expect(next.events.map(\.id) == ["80", "90"] && !next.hasMore)
-        let earlier = try await search(Self.log, AuditQuery(until: "2027-01-14T03:00:00Z"), limit: 2)
-        #expect(earlier.events.map(\.id) == ["30", "60"])
+        var (pages, query, log) = ([[String]](), AuditQuery(), Self.log)
+        repeat {
+            let found = try await search(log, query, limit: 2)
+            pages.append(found.events.map(\.id))
+            query.start = found.next
+            // Whatever is recorded meanwhile is on none of the pages.
+            log.append(Line())
+        } while query.start != nil && pages.count < 9
+        #expect(pages == [["1", "20"], ["30", "60"], ["80", "90"]])
         let changes = try await search(Self.log, AuditQuery(omitsReads: true))
         #expect(changes.events.map(\.id) == ["1", "20", "30", "60", "80", "90"], "none is marked as a read")
     }
@@ -117,6 +120,31 @@ struct AuditTrailTests {
         #expect(found.isCut && found.events.count < 70 && found.events.first?.id == "0")
     }
 
+    @Test func `the pages of a log that is cut go on behind the cut`() async throws {
+        let lines = (0..<70).reversed().map { Line(age: $0, padding: 1_000_000) }
+        let first = try await search(lines, AuditQuery())
+        let rest = try await search(lines, AuditQuery(start: first.next))
+        #expect((first.events + rest.events).map(\.id) == (0..<70).map(String.init))
+        #expect(!rest.isCut && rest.next == nil)
+    }
+
+    /// A record is dated when its call began, and stands where that ended.
+    @Test(arguments: [
+        ("2027-01-14T12:30", ["19"]), ("2027-01-14T12:00:00", ["20", "19"]), ("2027-01-14", ["20", "19"]),
+    ])
+    func `a call that took long does not hide those that were recorded before it`(from: String, ids: [String])
+        async throws
+    {
+        let log = [Line(age: 90), Line(age: 19), Line(age: 20)]
+        #expect(try await search(log, AuditQuery(from: from)).events.map(\.id) == ids)
+    }
+
+    @Test func `a call that took long does not hide those of the first day that is counted`() async throws {
+        // 00:00 of that day, and 23:00 of the one before.
+        let log = [Line(age: 90), Line(age: 56), Line(age: 57)]
+        #expect(try await search(log, AuditQuery(), limit: 0, days: 3).counts.map(\.succeeded) == [1, 0, 0])
+    }
+
     @Test func `what is no record is passed over`() async throws {
         let text = #"{"recipientAccountId":"111122223333""# + "\n\n[]\n" + Line().text + "half"
         #expect(try await search(["audit.jsonl": text], AuditQuery()).events.map(\.id) == ["0"])
@@ -137,8 +165,12 @@ struct AuditTrailTests {
     @Test func `closed files are read behind the one that is written`() async throws {
         let found = try await search(Self.files, AuditQuery())
         #expect(found.events.map(\.id) == ["1", "85", "20", "30", "60", "80", "90"] && !found.isCut)
-        let page = try await search(Self.files, AuditQuery(skip: 2), limit: 2)
-        #expect(page.events.map(\.id) == ["20", "30"] && page.hasMore)
+        let closed = Self.files.filter { $0.key != "audit.jsonl" }
+        let first = try await search(closed, AuditQuery(), limit: 2)
+        let next = try await search(closed, AuditQuery(start: first.next), limit: 2)
+        let last = try await search(closed, AuditQuery(start: next.next), limit: 2)
+        #expect([first, next, last].map { $0.events.map(\.id) } == [["85", "20"], ["30", "60"], ["80", "90"]])
+        #expect(last.next == nil)
         #expect(try await search(Self.files, AuditQuery(name: "Decrypt")).events.map(\.id) == ["30", "60"])
     }
 

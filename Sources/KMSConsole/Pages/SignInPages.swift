@@ -40,6 +40,9 @@ struct SignInPages: Sendable {
         return .seeOther(Self.path(request.isPost ? .lost : nil, returningTo: request.target))
     }
 
+    /// Says that there is no session to end any more.
+    func confirmEnd() -> ConsoleResponse { .seeOther(Self.path(.signedOut, returningTo: nil)) }
+
     /// Ends a session because its visitor wants that.
     func end(_ name: String) -> ConsoleResponse { end(name, Self.path(.signedOut, returningTo: nil)) }
 
@@ -141,8 +144,7 @@ struct SignInPages: Sendable {
         }
         session.keptForm.keep(kept, saying: nil)
         sessions.leave(
-            "You are signed in as \(arn). What you sent before was not done. It stands here as you typed it: send it again.",
-            in: name)
+            "You are signed in as \(arn). What you sent before was not done. \(kept.invitation)", in: name)
     }
 
     /// Sessions of a role are all of one owner, whatever they are called.
@@ -159,9 +161,10 @@ struct SignInPages: Sendable {
             return .page("", status: 500)
         }
         let reason = reason ?? (request.isPost ? nil : request.query["ended"].flatMap(Reason.init))
-        let keeping =
-            kept == nil
-            ? nil : "What you sent was not done. Once you have signed in it is shown to you as you typed it."
+        let keeping = kept.map { kept in
+            "What you sent was not done. "
+                + (kept.undone ?? "Once you have signed in it is shown to you as you typed it.")
+        }
         let notice = [reason?.sentence, keeping].compactMap(\.self).joined(separator: " ")
         let content = Content(
             token: Self.token(for: cookie), accessKeyID: request.form["access-key-id"] ?? "",

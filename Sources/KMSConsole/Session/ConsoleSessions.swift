@@ -29,10 +29,10 @@ package final class ConsoleSessions: Sendable {
     }
 
     private let entries = Mutex<[[UInt8]: Entry]>([:])
-    private let longestUnseen: Duration
+    private let longestShown: Duration
 
-    /// - Parameter longestUnseen: How long the secret of a new access key is kept for a page that nobody opens.
-    package init(longestUnseen: Duration = .seconds(60)) { self.longestUnseen = longestUnseen }
+    /// - Parameter longestShown: How long the secret of a new access key is kept for the page that shows it.
+    package init(longestShown: Duration = .seconds(60)) { self.longestShown = longestShown }
 
     /// Begins a session.
     ///
@@ -79,8 +79,14 @@ package final class ConsoleSessions: Sendable {
     }
 
     /// Keeps a sentence for the next page.
-    package func leave(_ notice: String, in name: String) {
-        entries.withLock { $0[ConsoleToken.place(of: name)]?.notice = notice }
+    ///
+    /// - Parameter isReplacing: Whether it takes the place of one that is there already.
+    package func leave(_ notice: String, in name: String, isReplacing: Bool = true) {
+        let place = ConsoleToken.place(of: name)
+        entries.withLock { entries in
+            guard isReplacing || entries[place]?.notice == nil else { return }
+            entries[place]?.notice = notice
+        }
     }
 
     /// Takes the sentence that was kept.
@@ -93,37 +99,38 @@ package final class ConsoleSessions: Sendable {
     }
 }
 
-// MARK: Secrets that are shown once
+// MARK: Secrets that are shown for a moment
 
 extension ConsoleSessions {
     /// How many secrets one session keeps: those of forms that were sent at the same time.
-    private static let mostUnseen = 4
+    private static let mostSecrets = 4
 
-    /// Keeps the secret of a new access key for the page that shows it; when nobody opens that, it is forgotten.
+    /// Keeps the secret of a new access key for the page that shows it, and then forgets it.
+    ///
+    /// Not only until it is looked at: a page that was on its way when the connection broke has been seen by nobody.
     package func keep(_ accessKey: NewAccessKey, in name: String) {
         let place = ConsoleToken.place(of: name)
         entries.withLock { entries in
             guard let known = entries[place]?.newAccessKeys else { return }
-            entries[place]?.newAccessKeys = known.suffix(Self.mostUnseen - 1) + [accessKey]
+            entries[place]?.newAccessKeys = known.suffix(Self.mostSecrets - 1) + [accessKey]
         }
-        Task { [weak self, longestUnseen, id = accessKey.id] in
-            try? await Task.sleep(for: longestUnseen)
-            _ = self?.takeNewAccessKey(id, of: name)
+        Task { [weak self, longestShown, id = accessKey.id] in
+            try? await Task.sleep(for: longestShown)
+            self?.forget(id, at: place)
         }
     }
 
-    /// Takes what was kept of the access key; nothing of it is left here.
-    package func takeNewAccessKey(_ id: String, of name: String) -> NewAccessKey? {
-        entries.withLock { entries in
-            let place = ConsoleToken.place(of: name)
-            let found = entries[place]?.newAccessKeys.first { $0.id == id }
-            entries[place]?.newAccessKeys.removeAll { $0.id == id }
-            return found
-        }
+    /// What is kept of the access key; nil for another session's, and when its time is over.
+    package func newAccessKey(_ id: String, of name: String) -> NewAccessKey? {
+        entries.withLock { $0[ConsoleToken.place(of: name)]?.newAccessKeys.first { $0.id == id } }
+    }
+
+    private func forget(_ id: String, at place: [UInt8]) {
+        entries.withLock { $0[place]?.newAccessKeys.removeAll { $0.id == id } }
     }
 }
 
-/// An access key whose secret nobody has seen yet.
+/// An access key that was just made.
 package struct NewAccessKey: Sendable {
     /// The identifier of the access key.
     package let id: String

@@ -20,13 +20,19 @@ package final class SentForms: Sendable {
     package init() {}
 
     /// What the form was answered with, or else what `work` answers; a second sending waits for the first.
-    package func answer(to request: ConsoleRequest, by work: () async -> ConsoleResponse) async -> ConsoleResponse {
+    ///
+    /// - Returns: The answer, and whether it is of what was done by an earlier sending.
+    package func answer(
+        to request: ConsoleRequest, by work: () async -> ConsoleResponse
+    ) async -> (response: ConsoleResponse, isRepeated: Bool) {
         let digest = Self.digest(of: request)
-        if let known = await earlier(digest) { return known }
+        if let known = await earlier(digest) { return (known, Self.isKept(known)) }
         let answer = await work()
         finish(digest, answer)
-        return answer
+        return (answer, false)
     }
+
+    private static func isKept(_ answer: ConsoleResponse) -> Bool { answer.status == 303 }
 
     /// The answer to the same form; nil for the first sending, which is on its way from then on.
     private func earlier(_ digest: [UInt8]) async -> ConsoleResponse? {
@@ -51,7 +57,7 @@ package final class SentForms: Sendable {
         let waiting = sendings.withLock { sendings -> [CheckedContinuation<ConsoleResponse?, Never>] in
             guard let place = sendings.firstIndex(where: { $0.digest == digest }) else { return [] }
             let waiting = sendings[place].waiting
-            if answer.status == 303 {
+            if Self.isKept(answer) {
                 (sendings[place].answer, sendings[place].waiting) = (answer, [])
             } else {
                 sendings.remove(at: place)

@@ -7,8 +7,12 @@ struct Choice: Sendable {
     var note: String?
 
     /// How long the deletion of a key can be waited for (KMS API Reference, ScheduleKeyDeletion).
-    static func waitingPeriods(chosen: String) -> [Choice] {
-        list((7...30).map { (String($0), "\($0) days") }, chosen: chosen)
+    ///
+    /// - Parameter chosen: The longest is for what is none of them.
+    static func waitingPeriods(chosen: String?) -> [Choice] {
+        let values = (7...30).map(String.init)
+        return list(
+            values.map { ($0, "\($0) days") }, chosen: values.first { $0 == chosen } ?? values.last)
     }
 
     /// The choices of a list of values and names.

@@ -7,7 +7,7 @@ struct RegionSwitch: Sendable {
     /// The first parts of paths that every region has.
     private static let pages: Set<String> = ["keys", "managed", "create", "access", "explain", "audit", "usage"]
     /// Parts of a query that mean something only where the visitor comes from.
-    private static let places: Set<String> = ["page", "skip", "until"]
+    private static let places: Set<String> = ["page", "before", "shown"]
 
     let visit: Visit
 

@@ -57,5 +57,11 @@ struct Notices: Sendable {
     func leave(_ notice: String) { sessions.leave(notice, in: name) }
     func take() -> String? { sessions.takeNotice(of: name) }
     func leave(_ accessKey: NewAccessKey) { sessions.keep(accessKey, in: name) }
-    func takeNewAccessKey(_ id: String) -> NewAccessKey? { sessions.takeNewAccessKey(id, of: name) }
+    func newAccessKey(_ id: String) -> NewAccessKey? { sessions.newAccessKey(id, of: name) }
+
+    /// Says that a form was sent once more, where its page does not wait yet to say what was done the first time.
+    func leaveForRepetition() {
+        sessions.leave(
+            "This form was sent before. It was done then, and nothing was done now.", in: name, isReplacing: false)
+    }
 }

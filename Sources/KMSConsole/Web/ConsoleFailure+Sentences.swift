@@ -29,9 +29,15 @@ extension ConsoleFailure {
     static let expiredForm = Self(
         "FormExpired", "The form is not of this session. Nothing was changed. Open the page again.", status: 403)
 
-    /// A form of another session of the same visitor's, which is shown once more.
-    static let expiredFormShown = Self(
-        "FormExpired",
-        "The form is of a session that has ended. Nothing was changed. This is what you sent: look at it, and send it again.",
+    /// A sign-out by a page of another session.
+    static let expiredSignOut = Self(
+        "FormExpired", "The page that you came from is of another session. This one goes on: “Sign out” above ends it.",
         status: 403)
+
+    /// A form of another session of the same visitor's, which is shown once more.
+    static func expired(_ form: KeptForm) -> Self {
+        Self(
+            "FormExpired", "The form is of a session that has ended. Nothing was changed. \(form.invitation)",
+            status: 403)
+    }
 }

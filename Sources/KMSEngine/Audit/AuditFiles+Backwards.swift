@@ -2,11 +2,28 @@ import Foundation
 import Glibc
 
 /// A place in the files of an audit log, in front of a line: what is older than it is behind it when reading backwards.
-struct AuditPosition: Sendable, Equatable {
+package struct AuditPosition: Sendable, Equatable, CustomStringConvertible {
     /// The number of the first record in the file.
     let file: UInt64
     /// In bytes from the beginning of the file.
     let offset: Int
+
+    init(file: UInt64, offset: Int) {
+        self.file = file
+        self.offset = offset
+    }
+
+    /// Reads what ``description`` writes; nil for any other text.
+    ///
+    /// A place that is none of the log's does no harm: of what is read there, lines that are no records are passed over.
+    package init?(_ text: String) {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 2, let file = UInt64(parts[0]), let offset = Int(parts[1]), offset >= 0 else { return nil }
+        self.init(file: file, offset: offset)
+    }
+
+    /// Both numbers, for links.
+    package var description: String { "\(file).\(offset)" }
 }
 
 extension AuditFiles {

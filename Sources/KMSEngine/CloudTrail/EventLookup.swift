@@ -9,7 +9,7 @@ struct EventLookup: Sendable {
     /// How much of the log a page may read, in bytes; a page may be empty and not the last, as CloudTrail's may.
     private static let mostBytes = 128 << 20
     /// How much earlier than its place in the log the time of a call can be: it waits in turn, or makes a key.
-    private static let longestCall: TimeInterval = 3600
+    static let longestCall: TimeInterval = 3600
     /// How far back events are found.
     static let windowInDays = 90
 

@@ -18,10 +18,8 @@ package struct AuditQuery: Sendable {
     /// The last day, or moment; all of it is included.
     package var to: String?
     var outcome: Outcome?
-    /// Nothing later than this moment, so that pages of a search stay what they were while the log grows.
-    var until: String?
-    /// How many records are passed over.
-    var skip: Int
+    /// Where the page before ended, so that pages stay what they were while the log grows; nil for the first page.
+    package var start: AuditPosition?
     /// Whether what only looks at keys is left out.
     var omitsReads: Bool
     /// Whether only the use of keys is counted, and not what administers or looks at them.
@@ -29,11 +27,10 @@ package struct AuditQuery: Sendable {
 
     package init(
         principal: String? = nil, name: String? = nil, key: String? = nil, from: String? = nil, to: String? = nil,
-        outcome: Outcome? = nil, until: String? = nil, skip: Int = 0, omitsReads: Bool = false,
+        outcome: Outcome? = nil, start: AuditPosition? = nil, omitsReads: Bool = false,
         countsUseOnly: Bool = false
     ) {
-        self.until = until
-        self.skip = skip
+        self.start = start
         self.omitsReads = omitsReads
         self.countsUseOnly = countsUseOnly
         self.principal = principal

@@ -12,12 +12,31 @@ struct AuditSearch {
     private let limit: Int
     /// The places of the days that are counted.
     private let days: [String: Int]
+    private let from: Beginning?
     /// The first day that is counted.
-    private let firstDay: String?
-    var findings = AuditTrail.Findings()
+    private let firstDay: Beginning?
+    private(set) var findings = AuditTrail.Findings()
     /// Whether nothing older can be of use.
     private(set) var isDone = false
-    private var skipped = 0
+    private var lastTaken: AuditPosition?
+
+    /// Since when calls are of use.
+    private struct Beginning {
+        /// A day or a moment, as ISO 8601 writes it.
+        let moment: String
+        /// Behind a record that is earlier than this there is none of use: records are dated when their calls began, and stand
+        /// where those ended.
+        let margin: String
+
+        init(_ moment: String) {
+            self.moment = moment
+            let whole = moment + "0000-00-00T00:00:00Z".dropFirst(moment.utf8.count)
+            margin =
+                UTCTime.seconds(ofISO8601: whole).map { seconds in
+                    UTCTime(Date(timeIntervalSince1970: Double(seconds) - EventLookup.longestCall)).iso8601
+                } ?? moment
+        }
+    }
 
     init(_ query: AuditQuery, account: AccountID, region: Region, limit: Int, days: Int, now: Date) {
         self.query = query
@@ -31,42 +50,47 @@ struct AuditSearch {
         }
         self.days = Dictionary(
             findings.counts.enumerated().map { ($0.element.date, $0.offset) }, uniquingKeysWith: { first, _ in first })
-        firstDay = findings.counts.first?.date
+        firstDay = (findings.counts.first?.date).map(Beginning.init)
+        from = query.from.map(Beginning.init)
     }
 
     /// Looks at a line; those of later records came before.
-    mutating func look(at line: ArraySlice<UInt8>) {
+    mutating func look(at line: ArraySlice<UInt8>, _ place: AuditPosition) {
         // Most lines are ruled out without being read as JSON.
         guard accountMark.isFound(in: line), key?.isFound(in: line) ?? true,
             case .object(let record)? = try? JSONParser.parse(line)
         else { return }
-        look(at: AuditEvent(record))
+        look(at: AuditEvent(record), place)
+    }
+
+    /// Notes that what is behind a place was not read.
+    mutating func end(at place: AuditPosition) {
+        findings.isCut = true
+        if findings.next == nil { findings.next = place }
     }
 
     /// The last day that anything of use is of, counted from 1970-01-01.
-    var latestDay: Int? {
-        [query.to, query.until].compactMap { $0.flatMap { UTCTime.day(ofDate: String($0.prefix(10))) } }.min()
-    }
+    var latestDay: Int? { query.to.flatMap { UTCTime.day(ofDate: String($0.prefix(10))) } }
 
-    /// Whether nothing of this day, which is counted from 1970-01-01, or of an earlier one can be of use.
+    /// Whether nothing that was written on this day, which is counted from 1970-01-01, or on an earlier one can be of use.
     func isDone(with day: Int) -> Bool {
-        let earliest = query.from.map { String($0.prefix(10)) } ?? (findings.hasMore || limit == 0 ? firstDay : nil)
-        return isDone || earliest.map { UTCTime(day: day).date < $0 } ?? false
+        isDone || beginning.map { UTCTime(day: day).date < $0.moment.prefix(10) } ?? false
     }
 
-    private mutating func look(at event: AuditEvent) {
+    /// Since when calls are of use; nil while all can be.
+    private var beginning: Beginning? { from ?? (findings.next != nil || limit == 0 ? firstDay : nil) }
+
+    private mutating func look(at event: AuditEvent, _ place: AuditPosition) {
         // What was due while the server was off is dated back, so that earlier lines can be of later calls.
-        if let from = query.from, event.time < from, !event.isServiceEvent { isDone = true }
-        if findings.hasMore || limit == 0, firstDay.map({ event.time < $0 }) ?? false { isDone = true }
+        if let beginning, event.time < beginning.margin, !event.isServiceEvent { isDone = true }
         guard !isDone, admits(event) else { return }
-        if skipped < query.skip {
-            skipped += 1
-        } else if findings.events.count < limit {
+        if findings.events.count < limit {
             findings.events.append(event)
-        } else {
-            findings.hasMore = true
+            lastTaken = place
+        } else if findings.next == nil {
+            findings.next = lastTaken
         }
-        if findings.hasMore, days.isEmpty { isDone = true }
+        if findings.next != nil, days.isEmpty { isDone = true }
         guard !query.countsUseOnly || event.isUse, let place = days[String(event.time.prefix(10))] else { return }
         if event.errorCode == nil { findings.counts[place].succeeded += 1 } else { findings.counts[place].refused += 1 }
     }
@@ -85,7 +109,6 @@ struct AuditSearch {
         if let from = query.from, event.time < from { return false }
         // The last day is included.
         if let to = query.to, event.time.prefix(to.count) > to { return false }
-        if let until = query.until, event.time > until { return false }
         if query.omitsReads, event.record["readOnly"] == .bool(true), !event.isUse { return false }
         switch query.outcome {
         case .succeeded?: return event.errorCode == nil

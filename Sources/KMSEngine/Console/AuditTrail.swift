@@ -16,8 +16,8 @@ package final class AuditTrail: Sendable {
         package var events: [AuditEvent] = []
         /// How many calls there were on each of the last days, the earliest first.
         package var counts: [DayCount] = []
-        /// Whether more was found than returned.
-        package var hasMore = false
+        /// Where older records go on; nil when there are no more that were looked for.
+        package var next: AuditPosition?
         /// Whether there are older records that were not read.
         package var isCut = false
     }
@@ -55,12 +55,13 @@ package final class AuditTrail: Sendable {
         return try await read { files throws(AuditFailure) in
             var search = search
             let end = try files.readBackwards(
-                .init(latestDay: search.latestDay, mostBytes: Self.mostBytes), while: { !search.isDone(with: $0) }
-            ) { line, _ in
-                search.look(at: line)
+                .init(start: query.start, latestDay: search.latestDay, mostBytes: Self.mostBytes),
+                while: { !search.isDone(with: $0) }
+            ) { line, place in
+                search.look(at: line, place)
                 return !search.isDone
             }
-            search.findings.isCut = end != .complete
+            if case .cut(let place) = end { search.end(at: place) }
             return search.findings
         }
     }

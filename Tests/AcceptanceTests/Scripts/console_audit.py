@@ -1,5 +1,7 @@
 """The console's search of the audit log, and its page of quotas."""
 
+import html
+import re
 import urllib.parse
 
 from browser import MARKUP, visiting
@@ -88,6 +90,25 @@ def a_search_can_begin_and_end_at_a_time_of_day(world):
 
 
 @scenario
+def older_records_leave_none_out(world):
+    visitor, kms, key = signed_in(world), world.kms(), world.key()["KeyId"]
+    for _ in range(230):
+        kms.encrypt(KeyId=key, Plaintext=b"x")
+    pages, path = [], f"{AUDIT}?name=Encrypt&key={key}&to=2999-01-01"
+    while path:
+        page = visitor.get(path)
+        first = sum(map(len, pages)) + 1
+        pages.append(re.findall(r'aria-label="Record ([^"]*)"', page.text))
+        holds(f"Records {first} to {first + len(pages[-1]) - 1}, the newest first" in page.text, path)
+        link = re.search(r'rel="next" href="([^"]*)"', page.text)
+        path = link and html.unescape(link[1])
+        # What comes meanwhile is on none of the pages behind the first, and moves nothing.
+        kms.encrypt(KeyId=key, Plaintext=b"y")
+    equal([len(page) for page in pages], [100, 100, 30])
+    equal(len({record for page in pages for record in page}), 230, "each once")
+
+
+@scenario
 def records_fit_the_screen_and_on_a_phone_each_is_a_card(world):
     key = world.key(Description="x")["KeyId"]
     world.kms().encrypt(KeyId=key, Plaintext=b"x")
@@ -157,6 +178,24 @@ def who_may_not_look_at_everybody_sees_no_quotas_of_users(world):
         browser.inspect("usage-in-part")
     lines = [line for line in audit_lines(world.data) if looker.arn in line and "GetAccountAuthorizationDetails" in line]
     holds(len(lines) == 1 and '"AccessDenied"' in lines[0], f"{lines}")
+
+
+@scenario
+def each_part_of_the_page_of_quotas_is_for_who_may_see_it(world):
+    region = "ap-southeast-1"
+    world.key(region=region)
+    world.kms(region=region).describe_key(KeyId="alias/aws/sqs")
+    lister, reader = make_user(world, may("kms:ListKeys")), make_user(world, may("cloudtrail:LookupEvents"))
+    with visiting(world) as browser:
+        for user, action in ((lister, "cloudtrail:LookupEvents"), (reader, "kms:ListKeys")):
+            browser.sign_in(user, path=f"/console/{region}/usage")
+            holds(f"is not authorized to perform: {action}" in browser.text, browser.text)
+            rows = [row[:4] for row in browser.rows() if len(row) == 5]
+            # Of keys that may not be looked at nobody knows whose they are.
+            equal(["Customer managed keys", "", "0", "100000"] in rows, user is lister, f"{rows}")
+            equal("not shown\n2" in browser.text, user is lister, browser.text)
+            equal("Requests are not limited here." in browser.text, user is reader, browser.text)
+            browser.inspect(f"usage-without-{action.partition(':')[2]}").press("Sign out")
 
 
 if __name__ == "__main__":

@@ -103,5 +103,20 @@ def a_session_is_explained_with_its_own_policy(world):
         holds("Decision: denied" in browser.text and "session policy" in browser.text, browser.text)
 
 
+@scenario
+def long_names_do_not_make_a_phone_scroll_sideways(world):
+    key, user = world.key()["KeyId"], make_user(world, name=fresh("payments-service-production"), Path="/applications/payments/")
+    world.client("iam").put_user_policy(
+        UserName=user.name, PolicyName="AllowPaymentsServiceToUseCustomerManagedKeys",
+        PolicyDocument=policy(may("kms:*", Sid="AllowPaymentsServiceToUseKeys")))  # fmt: skip
+    world.kms().put_key_policy(KeyId=key, PolicyName="default", Policy=policy(
+        allow(FIRST.root), allow(user.arn, ["kms:CreateGrant"], Sid="AllowAttachmentOfPersistentResourcesForPaymentsService",
+                                 Condition={"Bool": {"kms:GrantIsForAWSResource": "true"}})))  # fmt: skip
+    question = urllib.parse.urlencode({"principal": user.arn, "action": "kms:Encrypt", "key": key})
+    with visiting(world) as browser:
+        browser.sign_in(path=f"/console/{REGION}/explain?{question}").inspect("explain-long-names")
+        browser.open(f"/console/{REGION}/keys/{key}/policy").inspect("key-policy-long-names")
+
+
 if __name__ == "__main__":
     run()

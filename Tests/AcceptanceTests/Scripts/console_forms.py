@@ -215,6 +215,135 @@ def a_button_rests_after_it_was_pressed(world):
         equal(browser.driver.execute_script("return window.off"), True)
 
 
+@scenario
+def a_form_that_was_done_before_is_not_done_without_a_word(world):
+    visitor, key = signed_in(world), world.key()["KeyId"]
+    path = key_page(key)
+    form = {"token": visitor.get(path).token, "action": "disable"}
+    visitor.post(path, form)
+    visitor.post(path, form)
+    holds("The key is disabled" in notice(visitor.get(path)), "nobody has read yet what was done")
+    world.kms().enable_key(KeyId=key)
+    visitor.post(path, form)
+    equal(notice(visitor.get(path)), "This form was sent before. It was done then, and nothing was done now.")
+    equal(world.kms().describe_key(KeyId=key)["KeyMetadata"]["KeyState"], "Enabled")
+
+
+# Buttons alone, and fields of other forms
+
+
+@scenario
+def of_a_button_it_is_said_what_was_not_done(world):
+    user, key = make_user(world, may("*")), world.key(MultiRegion=True)["KeyId"]
+    visitor, subject = signed_in(world, user), f"{BASE}/access/user?id={user.name}"
+    token = visitor.get(subject).token
+    visitor.sign_in(user)
+    forms = (
+        (key_page(key), {"action": "disable"}, "The key was not disabled."),
+        (key_page(key), {"action": "enable"}, "The key was not enabled."),
+        (key_page(key), {"action": "cancel"}, "The deletion of the key was not canceled."),
+        (key_page(key, "tags"), {"action": "remove", "tag-key": "team"}, "The tag team was not removed."),
+        (key_page(key, "aliases"), {"action": "delete", "alias": "alias/a"}, "alias/a was not deleted."),
+        (key_page(key, "rotation"), {"action": "stop"}, "Automatic rotation was not stopped."),
+        (key_page(key, "rotation"), {"action": "rotate"}, "The key was not rotated."),
+        (key_page(key, "grants"), {"action": "revoke", "grant": "abc"}, "The grant abc was not revoked."),
+        (key_page(key, "regions"), {"action": "promote", "region": "eu-west-1"}, "The key in eu-west-1 was not made the primary."),
+        (subject, {"create-key": "1"}, "No access key was created."),
+        (subject, {"deactivate": "AKIA1"}, "The access key AKIA1 was not deactivated."),
+        (subject, {"activate": "AKIA1"}, "The access key AKIA1 was not activated."),
+        (subject, {"delete-key": "AKIA1"}, "The access key AKIA1 was not deleted."),
+        (subject, {"detach": "arn:x"}, "The policy arn:x was not detached."), (subject, {"leave": "team"}, "team was not removed."),
+        (subject, {"remove-boundary": "1"}, "The permissions boundary was not removed."),
+        (subject, {"make-default": "v2"}, "Version v2 was not put in force."), (subject, {"delete-version": "v2"}, "Version v2 was not deleted."),
+        (subject, {"untag": "team"}, "The tag team was not removed."),
+        (subject, {"delete": "1"}, "Nothing was deleted."),
+    )  # fmt: skip
+    for path, form, sentence in forms:
+        page = visitor.post(path, {**form, "token": token}, 403, **own(visitor))
+        equal(page.alert, ("FormExpired", "The form is of a session that has ended. Nothing was changed. "
+              f"{sentence} Press the button again if it is still to be done."))  # fmt: skip
+        for value in set(form.values()) - {"1", "eu-west-1"}:
+            equal(re.findall(f'<input id="[^"]*" name="[^"]*" value="{re.escape(value)}"', page.text), [], f"a field has {value}")
+        holds(not re.search('<select id="replica-region".*"eu-west-1" selected', page.text), "nor a choice")
+    visitor.cookies = {}
+    page = visitor.post(subject, {"create-key": "1", "token": token}, 403, **own(visitor))
+    holds(notice(page).endswith("What you sent was not done. No access key was created."), notice(page))
+    _, page = come_back(visitor, page, user)
+    equal(notice(page), f"You are signed in as {user.arn}. What you sent before was not done. No access key was created. "
+          "Press the button again if it is still to be done.")  # fmt: skip
+    equal(len(world.client("iam").list_access_keys(UserName=user.name)["AccessKeyMetadata"]), 1)
+
+
+@scenario
+def a_refused_button_fills_no_field(world):
+    key = world.key(Tags=[{"TagKey": "team", "TagValue": "blue"}])["KeyId"]
+    user = make_user(world, may("kms:*"), may_not(["kms:UntagResource", "kms:DeleteAlias"]))
+    visitor, name = signed_in(world, user), f"alias/{fresh('kept')}"
+    world.kms().create_alias(AliasName=name, TargetKeyId=key)
+    path = key_page(key, "tags")
+    page = visitor.post(path, {"token": visitor.get(path).token, "tag-key": "team", "action": "remove"}, 403)
+    holds('id="tag-key" name="tag-key" value=""' in page.text, page.text)
+    path = key_page(key, "aliases")
+    page = visitor.post(path, {"token": visitor.get(path).token, "alias": name, "action": "delete"}, 403)
+    holds('id="alias" name="alias" value=""' in page.text, page.text)
+
+
+@scenario
+def a_refused_deletion_of_an_inline_policy_shows_the_policy(world):
+    user, deleter = make_user(world, may("kms:Encrypt")), make_user(world, may("iam:*"), may_not("iam:DeleteUserPolicy"))
+    (name,) = world.client("iam").list_user_policies(UserName=user.name)["PolicyNames"]
+    visitor, path = signed_in(world, deleter), f"{BASE}/access/user/inline?id={user.name}&policy={name}"
+    form = {"token": visitor.get(path).token, "delete": "1"}
+    holds("kms:Encrypt" in area(visitor.post(path, form, 403), "document"), "after a refusal")
+    visitor.sign_in(deleter)
+    page = visitor.post(path, form, 403, **own(visitor))
+    holds("kms:Encrypt" in area(page, "document") and "The policy was not deleted." in page.alert[1], page.text)
+
+
+@scenario
+def a_confirmed_deletion_of_keys_is_asked_about_again(world):
+    visitor, chosen, path = signed_in(world), [world.key()["KeyId"] for _ in range(2)], f"{BASE}/keys"
+    form = [("token", visitor.get(path).token), ("action", "delete"), *(("key", key) for key in chosen), ("days", "9")]
+
+    def asked(page):
+        holds("<h1>Schedule key deletion</h1>" in page.text and 'name="confirmed" required' in page.text, page.text)
+        equal(page.values("key"), chosen)
+        return re.findall('<option value="([^"]*)" selected', re.search('<select id="days".*?</select>', page.text)[0])
+
+    equal(asked(visitor.post(path, form, 200)), ["9"], "the days that were sent")
+    equal(asked(visitor.post(path, [*form[:-1], ("days", "6")], 200)), ["30"])
+    visitor.sign_in()
+    page = visitor.post(path, [*form, ("confirmed", "on")], 403, **own(visitor))
+    equal((page.alert[0], asked(page)), ("FormExpired", ["9"]))
+    equal({world.kms().describe_key(KeyId=key)["KeyMetadata"]["KeyState"] for key in chosen}, {"Enabled"})
+    visitor.post(path, [("token", page.token), *form[1:], ("confirmed", "on")])
+    equal({world.kms().describe_key(KeyId=key)["KeyMetadata"]["KeyState"] for key in chosen}, {"PendingDeletion"})
+
+
+@scenario
+def what_was_typed_for_no_key_is_kept(world):
+    visitor, path = signed_in(world), f"{BASE}/keys"
+    form = {"token": visitor.get(path).token, "action": "tag", "tag-key": "my key", "tag-value": "my value"}
+    page = visitor.post(path, form, 400)
+    equal(page.alert, ("ValidationException", "No key was chosen. Nothing was done."))
+    holds('value="my key"' in page.text and 'value="my value"' in page.text, page.text)
+
+
+@scenario
+def line_feeds_at_the_beginning_stay(world):
+    text, user = "\n\nindented", make_user(world)
+    key = world.key(Description=text)["KeyId"]
+    with visiting(world) as browser:
+        browser.sign_in(path=key_page(key)).press("Change description")
+        equal(world.kms().describe_key(KeyId=key)["KeyMetadata"]["Description"], text)
+    # Of a line feed that a text area begins with, browsers take no notice.
+    visitor = signed_in(world)
+    for path in (key_page(key, "policy"), key_page(key, "grants"), f"{BASE}/access/users/create", f"{BASE}/access/roles/create",
+                 f"{BASE}/access/policies/create", f"{BASE}/access/user/inline?id={user.name}", f"{BASE}/explain"):  # fmt: skip
+        page = visitor.get(path)
+        equal(len(re.findall("<textarea[^>]*>\n", page.text)), page.text.count("<textarea") or None, path)
+
+
 # The wizard
 
 

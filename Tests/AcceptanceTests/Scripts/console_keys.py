@@ -85,7 +85,7 @@ def several_keys_are_changed_at_once(world):
     first, second, third = keys
     with visiting(world) as browser:
         browser.sign_in(path=place("bulk")).press("Disable")
-        equal(browser.notice, "No key was chosen.")
+        equal(browser.alert, "ValidationException No key was chosen. Nothing was done.")
         browser.tick(f"Choose {first}", f"Choose {second}").press("Disable")
         equal(browser.notice, "2 keys: disabled.")
         equal(states(world, region, keys), ["Disabled", "Disabled", "Enabled"])

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from browser import visiting
 from harness import CHINESE, REGION, equal, holds, run, scenario
-from principals import make_user, may
+from principals import make_user, may, may_not
 from visitor import signed_in
 
 
@@ -227,6 +227,29 @@ def who_may_not_list_the_material_is_told(world):
     text = signed_in(world, make_user(world, may("kms:DescribeKey"))).get(page(key)).text
     holds("Not all of it is shown to you." in text and "kms:ListKeyRotations" in text, text)
     holds("Key material of the key" in text, "what DescribeKey tells of it")
+
+
+@scenario
+def the_material_that_was_chosen_stays_chosen(world):
+    key = world.key(Origin="EXTERNAL")["KeyId"]
+    (_, first), (_, second) = bring(world, key), bring(world, key, kind="NEW_KEY_MATERIAL")
+    user = make_user(world, may("kms:*"), may_not("kms:DeleteImportedKeyMaterial"))
+    visitor = signed_in(world, user)
+
+    def chosen(answer):
+        return re.findall('value="([^"]*)" selected', re.search('<select id="deleted".*?</select>', answer.text, re.DOTALL)[0])
+
+    shown = visitor.get(page(key))
+    equal(chosen(shown), [first], "the one in use")
+    form = {"token": shown.token, "material-id": second, "lost": "on", "action": "delete"}
+    equal(chosen(visitor.post(page(key), form, 403)), [second], "after a refusal")
+    visitor.sign_in(user)
+    answer = visitor.post(page(key), form, 403, sec_fetch_site="same-origin")
+    equal((answer.alert[0], chosen(answer)), ("FormExpired", [second]), "with another session")
+    given = {"action": "wrapping-key", "public-key": "QUJD", "import-token": "REVG", "valid-to": "soon", "token": shown.token,
+             "algorithm": "RSAES_OAEP_SHA_1"}  # fmt: skip
+    answer = visitor.post(page(key), given, 403, sec_fetch_site="same-origin")
+    holds("RSAES_OAEP_SHA_1. Key and token are good until soon" in answer.text and ">\nREVG</textarea>" in answer.text, answer.text)
 
 
 if __name__ == "__main__":

@@ -176,6 +176,14 @@ def a_session_ends_on_the_server(world):
     holds(other.is_signed_in and other.cookies[SESSION] != first[SESSION], "a session of a new name")
     other.cookies = first
     holds(not other.is_signed_in, "the session before")
+    # Whoever signs out by a page of a session that has ended is told so; where another has begun, it can be ended.
+    token = visitor.sign_in() and visitor.get(KEYS).token
+    visitor.sign_in()
+    page = visitor.post("/console/sign-out", {"token": token}, 403)
+    holds("“Sign out” above ends it" in page.alert[1] and 'action="/console/sign-out"' in page.text, f"{page.alert}")
+    holds(visitor.is_signed_in, "it goes on")
+    visitor.post("/console/sign-out", {"token": page.token})
+    equal(visitor.post("/console/sign-out", {"token": page.token}).location, f"{SIGN_IN}?ended=signedOut")
     for value in ("", "0" * 64, "x"):
         other.cookies = {SESSION: value}
         holds(not other.is_signed_in, f"a cookie that nobody was given: {value!r}")

@@ -27,17 +27,22 @@ struct InlinePolicyPage: Sendable {
     ///
     /// - Throws: ``ConsoleFailure``.
     func respond() async throws(ConsoleFailure) -> ConsoleResponse {
-        if visit.isShownAgain { return show(form["document"] ?? "", nil) }
-        guard visit.request.isPost else {
-            guard let stored else { return show(PolicyExamples.document(for: visit.caller), nil) }
-            let answer = try await visit.iam("Get\(word)Policy", members(stored))
-            return show(answer.document("PolicyDocument").map(PolicyLayout.readable) ?? "", nil)
-        }
+        guard visit.request.isPost else { return show(try await document(), nil) }
         do throws(ConsoleFailure) {
             return visit.done(try await change(), goingTo: subject.path(in: visit))
         } catch {
-            return show(form["document"] ?? "", error)
+            let failure = error
+            guard let document = try? await document() else { throw failure }
+            return show(document, failure)
         }
+    }
+
+    /// What the editor shows: what was typed, or else what is there.
+    private func document() async throws(ConsoleFailure) -> String {
+        if let typed = form["document"] { return typed }
+        guard let stored else { return PolicyExamples.document(for: visit.caller) }
+        let answer = try await visit.iam("Get\(word)Policy", members(stored))
+        return answer.document("PolicyDocument").map(PolicyLayout.readable) ?? ""
     }
 
     private func change() async throws(ConsoleFailure) -> String {

@@ -1,10 +1,10 @@
 import KMSIdentity
 import KMSModel
 
-/// Where the secret of a new access key is shown, once.
+/// Where the secret of a new access key is shown, for a minute.
 ///
-/// The form that makes an access key leads here, so that loading the page anew makes no other one. Until it is shown, the secret
-/// is in the visitor's session, and nowhere else.
+/// The form that makes an access key leads here, so that loading the page anew makes no other one. For that minute the secret is
+/// in the visitor's session, and nowhere else.
 struct NewAccessKeyPage: Sendable {
     /// What the path ends with, behind the user.
     static let name = "new-key"
@@ -13,7 +13,7 @@ struct NewAccessKeyPage: Sendable {
 
     private struct Content: Sendable {
         let id: String
-        /// Nil when it has been shown, or cannot be any more.
+        /// Nil when it cannot be shown any more.
         let shown: Shown?
         let list: String
     }
@@ -35,12 +35,12 @@ struct NewAccessKeyPage: Sendable {
         return .seeOther("\(visit.base)/access/\(name)?id=\(id.inQuery)")
     }
 
-    /// Shows the secret if that was not done yet.
+    /// Shows the secret while it is there.
     ///
     /// - Returns: Nil for a path that does not say which access key it is about.
     func respond() -> ConsoleResponse? {
         guard !visit.request.isPost, let id = visit.request.query.text("id") else { return nil }
-        let shown = visit.notices.takeNewAccessKey(id).map { key in
+        let shown = visit.notices.newAccessKey(id).map { key in
             Shown(
                 user: key.user, secret: key.secret.withBytes { String(decoding: $0, as: UTF8.self) },
                 back: AccessSubject(kind: .user, id: key.user).path(in: visit))

@@ -8,8 +8,6 @@ package struct AuditFilter: Sendable {
         case who, name, key, from, to, outcome
     }
 
-    /// How far back pages go; a narrower search goes further.
-    private static let mostSkipped = 100_000
     /// The longest text that is looked for: an ARN.
     private static let longestText = 2048
 
@@ -21,18 +19,16 @@ package struct AuditFilter: Sendable {
     package private(set) var query = AuditQuery()
     /// An alias stands in the field for a key: the key has to be found first.
     package private(set) var alias: String?
-    /// How many records come before the first on the page.
-    package let skip: Int
-    /// Nothing later than this moment is shown; nil for the first page.
-    package let until: String?
+    /// How many records are on the pages before this one, as the link to it says.
+    package let shownBefore: Int
 
     /// Reads the fields of the form, or those of a link to older records.
     ///
     /// - Parameter region: The region that is searched.
     package init(_ fields: FormFields, in region: Region) {
         typed = Dictionary(uniqueKeysWithValues: Field.allCases.map { ($0, fields[$0.rawValue] ?? "") })
-        skip = max(0, min(Self.mostSkipped, fields.text("skip").flatMap { Int($0) } ?? 0))
-        until = fields.text("until").flatMap { AuditMoment($0)?.text }
+        let start = fields.text("before").flatMap(AuditPosition.init)
+        shownBefore = start == nil ? 0 : fields.text("shown").flatMap { Int32($0) }.map { max(0, Int($0)) } ?? 0
         var read = Reading(fields: fields)
         let principal = read.text(.who) { $0.utf8.count <= Self.longestText ? nil : "At most 2048 characters." }
         let name = read.text(.name) { text in
@@ -49,7 +45,7 @@ package struct AuditFilter: Sendable {
         problems = read.problems
         query = AuditQuery(
             principal: principal, name: name, key: key, from: from, to: to,
-            outcome: outcome.flatMap(AuditQuery.Outcome.init), until: until, skip: skip)
+            outcome: outcome.flatMap(AuditQuery.Outcome.init), start: start)
     }
 
     /// The same about the key that the alias points to.

@@ -91,8 +91,9 @@ struct AuditPage: Sendable {
         let count = trail.events.count
         let results = Results(
             events: trail.events.map(AuditRow.init), isCut: trail.isCut,
-            range: count == 0 ? nil : "Records \(filter.skip + 1) to \(filter.skip + count), the newest first",
-            older: trail.hasMore ? older(than: trail.events.first, filter) : nil)
+            range: count == 0
+                ? nil : "Records \(filter.shownBefore + 1) to \(filter.shownBefore + count), the newest first",
+            older: trail.next.map { older(before: $0, shown: filter.shownBefore + count) })
         return page(filter, results, nil)
     }
 
@@ -114,11 +115,11 @@ struct AuditPage: Sendable {
         return visit.page(.audit, "Audit", at: .audit, alert: alert, content)
     }
 
-    /// The path of the page behind this one: of the log as it was when the first page was shown.
-    private func older(than first: AuditEvent?, _ filter: AuditFilter) -> String {
-        var parts = [
-            "skip=\(filter.skip + Self.pageSize)", "until=\((filter.until ?? first?.time ?? "").inQuery)",
-        ]
+    /// The path of the page of what was recorded before.
+    ///
+    /// - Parameter shown: How many records the pages up to there have.
+    private func older(before position: AuditPosition, shown: Int) -> String {
+        var parts = ["before=\(position)", "shown=\(shown)"]
         for field in AuditFilter.Field.allCases {
             if let text = visit.request.query.text(field.rawValue) { parts.append("\(field.rawValue)=\(text.inQuery)") }
         }

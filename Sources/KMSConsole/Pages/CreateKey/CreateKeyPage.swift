@@ -77,7 +77,8 @@ struct CreateKeyPage: Sendable {
         let path = "\(visit.base)/keys/\(id)/aliases"
         // The page where it is said is itself as it should be.
         let said = ConsoleFailure(failure.code, failure.message, status: 200)
-        visit.session.keptForm.keep(KeptForm(target: path, fields: [("alias", alias)]), saying: said)
+        visit.session.keptForm.keep(
+            KeptForm(target: path, fields: [("action", "create"), ("alias", alias)]), saying: said)
         return visit.done(
             "The key \(id) was created without its alias, because \(alias) was refused. Give it another one here.",
             goingTo: path)

@@ -24,7 +24,7 @@ struct AliasesTab: KeyTab {
                 Alias(
                     name: alias.text("AliasName") ?? "", arn: alias.text("AliasArn") ?? "",
                     creation: alias.date("CreationDate").map(Moment.init))
-            }, typedName: page.typed("alias"))
+            }, typedName: page.typed("alias", in: "create", "move"))
     }
 
     func change(_ action: String) async throws(ConsoleFailure) -> KeyChange {

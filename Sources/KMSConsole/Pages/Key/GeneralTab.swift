@@ -30,7 +30,7 @@ struct GeneralTab: KeyTab {
             usage: Wording.usage(key.text("KeyUsage") ?? ""), spec: key.text("KeySpec") ?? "",
             origin: Wording.origin(key.text("Origin") ?? ""), isMultiRegion: key.flag("MultiRegion"),
             validTo: key.date("ValidTo").map(Moment.init), lastUse: await LastUse(of: page),
-            description: page.typed("description", else: key.text("Description") ?? ""))
+            description: page.typed("description", in: "describe", else: key.text("Description") ?? ""))
     }
 
     func change(_ action: String) async throws(ConsoleFailure) -> KeyChange {

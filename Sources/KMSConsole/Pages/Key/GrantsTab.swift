@@ -42,7 +42,7 @@ struct GrantsTab: KeyTab {
             JSONObject(
                 [JSONObject.Member(name: "KeyId", value: .string(page.id))]
                     + members.map { JSONObject.Member(name: $0.0, value: $0.1) }))
-        let chosen = page.visit.request.form.all("operation")
+        let chosen = page.isBack(["create"]) ? page.visit.request.form.all("operation") : []
         let next = answer.text("NextMarker").map { marker in
             page.path(.grants) + "?marker="
                 + (marker.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "")
@@ -52,8 +52,8 @@ struct GrantsTab: KeyTab {
             operations: GrantOperation.allCases.map {
                 Choice(value: $0.rawValue, name: $0.rawValue, isChosen: chosen.contains($0.rawValue))
             },
-            typedGrantee: page.typed("grantee"), typedRetiring: page.typed("retiring"),
-            typedName: page.typed("name"), typedContext: page.typed("context"))
+            typedGrantee: page.typed("grantee", in: "create"), typedRetiring: page.typed("retiring", in: "create"),
+            typedName: page.typed("name", in: "create"), typedContext: page.typed("context", in: "create"))
     }
 
     private static func grant(_ object: JSONObject) -> Grant {

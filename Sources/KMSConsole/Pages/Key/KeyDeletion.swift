@@ -27,7 +27,7 @@ struct KeyDeletion: KeyTab {
     func content() async throws(ConsoleFailure) -> Content {
         let replicas = Replica.all(of: key)
         return Content(
-            obstacle: obstacle, days: Choice.waitingPeriods(chosen: page.typed("days", else: "30")),
+            obstacle: obstacle, days: Choice.waitingPeriods(chosen: page.visit.request.form["days"]),
             lastUse: await LastUse(of: page),
             creation: key.date("CreationDate").map(Moment.init), replicas: replicas,
             hasReplicas: !replicas.isEmpty, back: page.path(.general))

@@ -48,11 +48,11 @@ struct KeyMaterials: Sendable {
         isPending = entries.contains { $0.text("KeyMaterialState")?.hasPrefix("PENDING") ?? false }
         let isReplica = key.object("MultiRegionConfiguration")?.text("MultiRegionKeyType") == "REPLICA"
         canHaveMore = isSymmetric && !rows.isEmpty && !isPending && !isReplica
-        let current = key.text("CurrentKeyMaterialId")
+        let chosen = page.typed("material-id", in: "delete", else: key.text("CurrentKeyMaterialId") ?? "")
         deletable = rows.filter(\.isPresent).map { row in
             Choice(
                 value: row.id ?? "", name: row.id.map { "\(row.role): \($0)" } ?? row.role,
-                isChosen: row.id == current)
+                isChosen: row.id == chosen)
         }
         canDelete = !deletable.isEmpty
     }

@@ -83,10 +83,15 @@ struct KeyPage: Sendable {
         return try await visit.kms(operation, object)
     }
 
-    /// What a field shows: what was typed when the form comes back, or else what is there.
-    func typed(_ field: String, else value: String = "") -> String {
-        visit.hasForm ? visit.request.form[field] ?? value : value
+    /// What a field shows: what was typed when its form comes back, or else what is there.
+    ///
+    /// - Parameter actions: The buttons of the form that the field is in: others have fields of the same name.
+    func typed(_ field: String, in actions: String..., else value: String = "") -> String {
+        isBack(actions) ? visit.request.form[field] ?? value : value
     }
+
+    /// Whether the form with one of these buttons comes back.
+    func isBack(_ actions: [String]) -> Bool { visit.hasForm && actions.contains(visit.request.form["action"] ?? "") }
 
     // MARK: Parts
 

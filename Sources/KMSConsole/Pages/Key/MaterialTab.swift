@@ -56,7 +56,9 @@ struct MaterialTab: KeyTab {
         let materials = await KeyMaterials(of: page, key)
         let wrapping = WrappingChoices(for: key, in: page.visit.caller.partition)
         let parameters = parameters(answer)
-        let again = materials.missing(form.text("material-id") ?? page.visit.request.query.text("again"))
+        // The form that deletes names what is there.
+        let named = form["action"] == "delete" ? nil : form.text("material-id")
+        let again = materials.missing(named ?? page.visit.request.query.text("again"))
         return Content(
             materials: materials, canImport: ImportStates.contains(key.text("KeyState")), isDisabled: isDisabled,
             again: again,
@@ -77,7 +79,9 @@ struct MaterialTab: KeyTab {
                 answer.text("PublicKey") ?? "", answer.text("ImportToken") ?? "",
                 answer.date("ParametersValidTo").map { Moment($0).text } ?? "", algorithm)
         }
-        guard form["action"] == "import", let publicKey = form.text("public-key") else { return nil }
+        guard page.isBack(["import", "wrapping-key", "import-token"]), let publicKey = form.text("public-key") else {
+            return nil
+        }
         return Self.parameters(publicKey, form["import-token"] ?? "", form["valid-to"] ?? "", algorithm)
     }
 

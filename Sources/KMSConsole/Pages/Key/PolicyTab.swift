@@ -15,7 +15,7 @@ struct PolicyTab: KeyTab {
 
     func content() async throws(ConsoleFailure) -> Content {
         let stored = try await page.kms(.getKeyPolicy).text("Policy") ?? ""
-        let shown = page.typed("policy", else: stored)
+        let shown = page.typed("policy", in: "put", else: stored)
         return Content(
             groups: PolicyReading.groups(of: stored), policy: shown,
             rows: min(40, max(12, shown.split(separator: "\n", omittingEmptySubsequences: false).count + 1)),

@@ -46,8 +46,8 @@ struct RegionsTab: KeyTab {
         return Content(
             members: members, isPrimary: isPrimary,
             regions: Choice.list(
-                others.filter { !taken.contains($0) }.map { ($0, $0) }, chosen: page.typed("region")),
-            description: page.typed("description", else: key.text("Description") ?? ""))
+                others.filter { !taken.contains($0) }.map { ($0, $0) }, chosen: page.typed("region", in: "replicate")),
+            description: page.typed("description", in: "replicate", else: key.text("Description") ?? ""))
     }
 
     func change(_ action: String) async throws(ConsoleFailure) -> KeyChange {

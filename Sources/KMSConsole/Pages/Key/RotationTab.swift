@@ -33,7 +33,8 @@ struct RotationTab: KeyTab {
         let period = status.number("RotationPeriodInDays").map { String(Int($0)) } ?? "365"
         return Content(
             isOn: status.flag("KeyRotationEnabled"), isAutomatic: key.text("Origin") == KeyOrigin.awsKMS.rawValue,
-            period: page.typed("period", else: period), next: status.date("NextRotationDate").map(Moment.init),
+            period: page.typed("period", in: "schedule", else: period),
+            next: status.date("NextRotationDate").map(Moment.init),
             creation: key.date("CreationDate").map(Moment.init),
             rotations: history.reversed().compactMap { rotation in
                 guard let date = rotation.date("RotationDate") else { return nil }

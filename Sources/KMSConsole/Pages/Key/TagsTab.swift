@@ -21,7 +21,7 @@ struct TagsTab: KeyTab {
         let answer = try await page.kms(.listResourceTags, ["Limit": .number("50")])
         return Content(
             tags: answer.objects("Tags").map { Tag(key: $0.text("TagKey") ?? "", value: $0.text("TagValue") ?? "") },
-            typedKey: page.typed("tag-key"), typedValue: page.typed("tag-value"))
+            typedKey: page.typed("tag-key", in: "set"), typedValue: page.typed("tag-value", in: "set"))
     }
 
     func change(_ action: String) async throws(ConsoleFailure) -> KeyChange {

@@ -34,8 +34,14 @@ struct BulkChange: Sendable {
 
     private var form: FormFields { visit.request.form }
 
-    /// A deletion is asked about once more, because nothing brings the data back.
-    var needsConfirmation: Bool { form["action"] == "delete" && !form.has("confirmed") && !keys.isEmpty }
+    /// Whether any key is ticked.
+    var hasKeys: Bool { !keys.isEmpty }
+
+    /// A deletion is asked about once more, because nothing brings the data back. What was confirmed and is only shown again is
+    /// asked about again too.
+    var needsConfirmation: Bool {
+        hasKeys && form["action"] == "delete" && form.has("confirmed") == visit.isShownAgain
+    }
 
     /// The page that asks.
     func confirmation(returningTo path: String) async -> ConsoleResponse {
@@ -43,14 +49,11 @@ struct BulkChange: Sendable {
         for key in keys { doomed.append(await DoomedKey(key, visit)) }
         return visit.page(
             .confirmDeletions, "Schedule key deletion", at: .keys,
-            Confirmation(keys: doomed, action: path, back: path, days: Choice.waitingPeriods(chosen: "30")))
+            Confirmation(keys: doomed, action: path, back: path, days: Choice.waitingPeriods(chosen: form["days"])))
     }
 
-    /// Does it to each of the keys.
+    /// Does it to each of the keys that are ticked.
     func make() async -> Outcome {
-        guard !keys.isEmpty else {
-            return Outcome(done: "No key was chosen.", failures: [])
-        }
         var failures: [Failure] = []
         for key in keys {
             do throws(ConsoleFailure) {

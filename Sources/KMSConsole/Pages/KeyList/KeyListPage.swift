@@ -50,15 +50,20 @@ struct KeyListPage: Sendable {
 
     /// Shows the list, or does what is to be done to the keys that are ticked.
     func respond() async throws(ConsoleFailure) -> ConsoleResponse {
-        guard visit.request.isPost else { return try await list(nil) }
         let change = BulkChange(visit)
         if change.needsConfirmation { return await change.confirmation(returningTo: path(page: query.page)) }
+        guard visit.request.isPost else { return try await list(nil) }
+        guard change.hasKeys else {
+            return try await list(nil, ConsoleFailure("ValidationException", "No key was chosen. Nothing was done."))
+        }
         let outcome = await change.make()
         guard outcome.failures.isEmpty, let done = outcome.done else { return try await list(outcome) }
         return visit.done(done, goingTo: path(page: query.page))
     }
 
-    private func list(_ outcome: BulkChange.Outcome?) async throws(ConsoleFailure) -> ConsoleResponse {
+    private func list(
+        _ outcome: BulkChange.Outcome?, _ alert: ConsoleFailure? = nil
+    ) async throws(ConsoleFailure) -> ConsoleResponse {
         let found = try await visit.keys { [query, isManaged = place == .managed] keys in
             query.page(of: keys.lazy.filter { ($0.details?.manager == .aws) == isManaged }, size: Self.pageSize)
         }
@@ -76,7 +81,7 @@ struct KeyListPage: Sendable {
             here: path(page: page), base: visit.base, outcome: outcome,
             typedTagKey: visit.request.form["tag-key"] ?? "", typedTagValue: visit.request.form["tag-value"] ?? "")
         let title = place == .keys ? "Customer managed keys" : "AWS managed keys"
-        return visit.page(.keys, title, at: place, content)
+        return visit.page(.keys, title, at: place, alert: alert, content)
     }
 
     /// What is shown of a key is asked for and recorded as for any other caller.

@@ -21,9 +21,9 @@ package struct KeyCensus: Sendable {
         package let used: Int
     }
 
-    /// How many keys there are.
+    /// How many keys there are, of those that the visitor may look at.
     package private(set) var count = 0
-    /// How many are in each state; those that the visitor may not see under nil.
+    /// How many are in each state; those that the visitor may not look at, whoever administers them, under nil.
     package private(set) var states: [String?: Int] = [:]
     /// How many there are of each spec, of those that the visitor may see.
     package private(set) var specs: [String: Int] = [:]
@@ -32,7 +32,13 @@ package struct KeyCensus: Sendable {
 
     /// Counts.
     package init(_ keys: some Sequence<KeyOverview>) {
-        for key in keys where key.details?.manager != .aws { count(key) }
+        for key in keys {
+            switch key.details?.manager {
+            case .customer?: count(key)
+            case .aws?: break
+            case nil: states[nil, default: 0] += 1
+            }
+        }
     }
 
     private mutating func count(_ key: KeyOverview) {

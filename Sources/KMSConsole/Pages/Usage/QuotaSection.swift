@@ -29,7 +29,19 @@ struct QuotaSection: Sendable {
 
 extension QuotaSection {
     /// The quotas of the region's keys.
-    static func keys(_ census: KeyCensus, _ quotas: ResourceQuotas, in visit: Visit) -> Self {
+    ///
+    /// - Parameter found: The keys, or why the visitor may not see them.
+    static func keys(
+        _ found: Result<KeyCensus, ConsoleFailure>, _ quotas: ResourceQuotas, in visit: Visit
+    ) -> Self {
+        let (id, title) = ("key-quotas", "Quotas of keys")
+        switch found {
+        case .success(let census): return Self(id: id, title: title, rows: rows(of: census, quotas, in: visit))
+        case .failure(let failure): return Self(id: id, title: title, rows: [], refusal: Alert(failure))
+        }
+    }
+
+    private static func rows(of census: KeyCensus, _ quotas: ResourceQuotas, in visit: Visit) -> [Row] {
         func rows(_ quota: KeyCensus.Quota, _ name: String, _ limit: Int) -> [Row] {
             let holders = census.nearest[quota] ?? []
             guard !holders.isEmpty else { return [Row(name: name, holder: nil, used: 0, limit: limit)] }
@@ -39,14 +51,12 @@ extension QuotaSection {
                     used: key.used, limit: limit)
             }
         }
-        return Self(
-            id: "key-quotas", title: "Quotas of keys",
-            rows: [Row(name: "Customer managed keys", holder: nil, used: census.count, limit: quotas.keysPerRealm)]
-                + rows(.grants, "Grants of one key", quotas.grantsPerKey)
-                + rows(.aliases, "Aliases of one key", quotas.aliasesPerKey)
-                + rows(.tags, "Tags of one key", ResourceQuotas.tagsPerKey)
-                + rows(.policySize, "Key policy as it is kept, in bytes", quotas.policyByteCount)
-                + rows(.rotationsOnDemand, "Rotations of one key on demand", quotas.rotationsOnDemandPerKey))
+        return [Row(name: "Customer managed keys", holder: nil, used: census.count, limit: quotas.keysPerRealm)]
+            + rows(.grants, "Grants of one key", quotas.grantsPerKey)
+            + rows(.aliases, "Aliases of one key", quotas.aliasesPerKey)
+            + rows(.tags, "Tags of one key", ResourceQuotas.tagsPerKey)
+            + rows(.policySize, "Key policy as it is kept, in bytes", quotas.policyByteCount)
+            + rows(.rotationsOnDemand, "Rotations of one key on demand", quotas.rotationsOnDemandPerKey)
     }
 
     /// The quotas of the account's users, groups, roles and policies.

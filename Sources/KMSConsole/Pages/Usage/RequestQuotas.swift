@@ -16,8 +16,12 @@ struct RequestQuotas: Sendable {
     let areThere: Bool
     let used: [Row]
     let others: [Row]
+    /// Why nothing of them is shown.
+    let refusal: Alert?
 
-    init(_ uses: [QuotaUse]) {
+    /// - Parameter refusal: Why the visitor may not see how much the account asks for.
+    init(_ uses: [QuotaUse], refusal: ConsoleFailure?) {
+        self.refusal = refusal.map(Alert.init)
         areThere = !uses.isEmpty
         let rows = uses.map { use in
             Row(

@@ -13,43 +13,77 @@ struct UsagePage: Sendable {
         let count: Int
     }
 
+    /// Keys, counted by what they are.
+    private struct Counts: Sendable {
+        let id: String
+        let title: String
+        let rows: [Count]
+        /// Why there are none.
+        let refusal: Alert?
+    }
+
     private struct Content: Sendable {
         let sections: [QuotaSection]
         let requests: RequestQuotas
-        let states: [Count]
-        let specs: [Count]
+        let counts: [Counts]
         let plot: Plot?
         let isCut: Bool
         /// Why there is no plot.
-        let plotRefusal: String?
+        let plotRefusal: Alert?
     }
 
-    func respond() async throws(ConsoleFailure) -> ConsoleResponse {
-        let census = try await visit.keys(withQuotaUse: true) { KeyCensus($0) }
-        var (plot, isCut, refusal): (Plot?, Bool, String?) = (nil, false, nil)
-        do throws(ConsoleFailure) {
-            let trail = try await visit.audit(AuditQuery(countsUseOnly: true), limit: 0, days: Self.days)
-            plot = Plot(trail.counts, of: "Uses of keys each day, the last \(Self.days) days")
-            isCut = trail.isCut
-        } catch {
-            refusal = error.sentence
+    /// Shows each part for which the visitor's permissions are enough.
+    func respond() async -> ConsoleResponse {
+        let census = await Self.result { () async throws(ConsoleFailure) in
+            try await visit.keys(withQuotaUse: true) { KeyCensus($0) }
+        }
+        let trail = await Self.result { () async throws(ConsoleFailure) in
+            try await visit.audit(AuditQuery(countsUseOnly: true), limit: 0, days: Self.days)
         }
         let quotas = visit.engine.pipeline.quotas
         let realm = Realm(account: visit.caller.principal.account, region: visit.caller.region)
-        let sections = [
-            QuotaSection.keys(census, quotas.resources(of: realm.account), in: visit),
-            await QuotaSection.identities(in: visit),
-        ]
-        let states = census.states.map { ($0.key ?? "not shown", $0.value) }
+        let found = try? trail.get()
         let content = Content(
-            sections: sections, requests: RequestQuotas(quotas.throttle.use(of: realm)), states: Self.counts(states),
-            specs: Self.counts(census.specs.map { ($0.key, $0.value) }),
-            plot: plot, isCut: isCut, plotRefusal: refusal)
+            sections: [
+                QuotaSection.keys(census, quotas.resources(of: realm.account), in: visit),
+                await QuotaSection.identities(in: visit),
+            ],
+            // How often an account calls is told by its audit log too: whoever may read that may know it.
+            requests: RequestQuotas(
+                found == nil ? [] : quotas.throttle.use(of: realm), refusal: trail.failure),
+            counts: [
+                Self.counts("states", "Keys by status", census) { $0.states.map { ($0.key ?? "not shown", $0.value) } },
+                Self.counts("specs", "Keys by spec", census) { $0.specs.map { ($0.key, $0.value) } },
+            ],
+            plot: found.map { Plot($0.counts, of: "Uses of keys each day, the last \(Self.days) days") },
+            isCut: found?.isCut ?? false, plotRefusal: trail.failure.map(Alert.init))
         return visit.page(.usage, "Usage and quotas", at: .usage, content)
     }
 
+    private static func result<Value>(
+        _ body: () async throws(ConsoleFailure) -> Value
+    ) async -> Result<Value, ConsoleFailure> {
+        do throws(ConsoleFailure) {
+            return .success(try await body())
+        } catch {
+            return .failure(error)
+        }
+    }
+
     /// The most frequent first.
-    private static func counts(_ counts: [(name: String, count: Int)]) -> [Count] {
-        counts.map { Count(name: $0.name, count: $0.count) }.sorted { ($1.count, $0.name) < ($0.count, $1.name) }
+    private static func counts(
+        _ id: String, _ title: String, _ census: Result<KeyCensus, ConsoleFailure>,
+        _ counts: (KeyCensus) -> [(name: String, count: Int)]
+    ) -> Counts {
+        let rows = ((try? census.get()).map(counts) ?? []).map { Count(name: $0.name, count: $0.count) }
+            .sorted { ($1.count, $0.name) < ($0.count, $1.name) }
+        return Counts(id: id, title: title, rows: rows, refusal: census.failure.map(Alert.init))
+    }
+}
+
+extension Result {
+    fileprivate var failure: Failure? {
+        guard case .failure(let failure) = self else { return nil }
+        return failure
     }
 }
