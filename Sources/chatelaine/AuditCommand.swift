@@ -32,7 +32,7 @@ struct AuditCommand: ParsableCommand {
             let answer = try await Self.askServer(of: path, progress)
             let result = if let answer { answer } else { try await Self.verify(path, secrets, progress) }
             progress.end()
-            for line in result.lines { announce(line) }
+            for line in result.lines { try say(line) }
             guard result.isWhole else { throw CommandFailure.operation("the audit log in \(path) is not whole") }
         }
 

@@ -38,7 +38,8 @@ struct JSONLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        FileHandle.standardError.write(Data(line(event)))
+        // Who no longer reads the log does not end the server.
+        _ = Output.write(line(event), to: STDERR_FILENO)
     }
 
     /// The entry as it is written; its time is the system's own.
