@@ -101,7 +101,7 @@ extension ControlCommand {
             for await step in steps {
                 switch step {
                 case .progress(let done, let total):
-                    await progress(JSONObject(["done": .number("\(done >> 20)"), "all": .number("\(total >> 20)")]))
+                    progress(JSONObject(["done": .number("\(done >> 20)"), "all": .number("\(total >> 20)")]))
                 case .end(.success(let report)): return AuditResult(report).object
                 case .end(.failure(let failure)): throw CommandFailure.operation(failure.description)
                 }

@@ -78,7 +78,7 @@ extension DataDirectory {
     /// What the server does for `chatelaine rotate-root`.
     var rotateRootCommand: ControlCommand {
         ControlCommand(name: RootRotation.command) { members, progress in
-            let count = try await rotateRoot(endingSessions: members.flag("endSessions")) { await progress($0) }
+            let count = try await rotateRoot(endingSessions: members.flag("endSessions")) { progress($0) }
             return JSONObject(["secrets": .number("\(count)")])
         }
     }

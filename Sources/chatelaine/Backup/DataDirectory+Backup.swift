@@ -104,7 +104,7 @@ extension DataDirectory {
                 }
             }
             for await (done, all) in updates {
-                await progress(JSONObject(["done": .number("\(done)"), "all": .number("\(all)")]))
+                progress(JSONObject(["done": .number("\(done)"), "all": .number("\(all)")]))
             }
             let backup = try await work.value
             return JSONObject(["path": .string(backup.path), "bytes": .number("\(backup.byteCount)")])

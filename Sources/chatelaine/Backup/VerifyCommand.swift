@@ -66,7 +66,7 @@ extension DataDirectory {
     var verifyCommand: ControlCommand {
         ControlCommand(name: VerifyCommand.request) { _, progress in
             try await verify { done, all in
-                await progress(JSONObject(["done": .number("\(done)"), "all": .number("\(all)")]))
+                progress(JSONObject(["done": .number("\(done)"), "all": .number("\(all)")]))
             }
         }
     }
