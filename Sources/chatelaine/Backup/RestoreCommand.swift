@@ -62,10 +62,10 @@ private struct Restoration {
             try reader.restore(into: unfinished, rootKey: key, admits: BackupSource.admits) {
                 onProgress($0, reader.byteCount)
             }
-            try BackupDelivery.syncDirectory(of: "\(unfinished)/\(BackupSource.storeName)")
+            try StagedBackup.syncDirectory(of: "\(unfinished)/\(BackupSource.storeName)")
             rmdir(path)
             guard rename(unfinished, path) == 0 else { throw failure("make", path) }
-            try BackupDelivery.syncDirectory(of: path)
+            try StagedBackup.syncDirectory(of: path)
         } catch {
             try? FileManager.default.removeItem(atPath: unfinished)
             throw (error as? CommandFailure) ?? CommandFailure.operation("cannot restore \(backup): \(error)")
