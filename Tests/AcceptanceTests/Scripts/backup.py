@@ -428,4 +428,49 @@ def the_next_start_takes_away_what_a_killed_one_left(world):
         path.unlink()
 
 
+@scenario
+def a_directory_that_is_there_is_restored_into(world):
+    keys = filled(world)
+    backup = back_up(world, "places.backup")
+    options = ("restore", "--from", backup, "--root-key", world.data / "root.key", "--data-dir")
+    empty = world.directory / "empty"
+    (empty / "lost+found").mkdir(parents=True)
+    os.chmod(empty, 0o700)
+    # As a mount point, which cannot be replaced.
+    before = empty.stat().st_ino
+    chatelaine(*options, f"{empty}//")
+    equal(empty.stat().st_ino, before, "the directory itself")
+    equal(
+        sorted(p.name for p in empty.iterdir()), ["audit", "chatelaine.sqlite", "lost+found", "root.key"], "what is there")
+    check(world, empty, keys)
+    new = world.directory / "slash"
+    chatelaine(*options, f"{new}/")
+    check(world, new, keys)
+    said = chatelaine(*options, f"{new}/", wanted=1)
+    holds("there is something" in said, said)
+    said = chatelaine(*options, backup, wanted=1)
+    holds("there is something" in said, said)
+    said = chatelaine(*options, world.directory / "no" / "where", wanted=1)
+    holds("cannot create" in said, said)
+    equal([p.name for p in world.directory.iterdir() if "restoring" in p.name], [], "what is left")
+
+
+@scenario
+def a_restoration_that_was_killed_is_taken_away_by_the_next(world):
+    filled(world)
+    backup = back_up(world, "again.backup")
+    options = ("restore", "--from", backup, "--root-key", world.data / "root.key", "--data-dir")
+    into, beside = world.directory / "into", world.directory / "beside"
+    into.mkdir(mode=0o700)
+    for left in (into / f".restoring-{uuid.uuid4()}", world.directory / f"beside.restoring-{uuid.uuid4()}"):
+        left.mkdir()
+        (left / "root.key").write_text("left")
+    kept = world.directory / "beside.restoring-by-hand"
+    kept.mkdir()
+    for place in (into, beside):
+        chatelaine(*options, place)
+        equal(sorted(p.name for p in place.iterdir()), ["audit", "chatelaine.sqlite", "root.key"], "what is there")
+    equal([p.name for p in world.directory.iterdir() if "restoring" in p.name], [kept.name], "what is left")
+
+
 run()
