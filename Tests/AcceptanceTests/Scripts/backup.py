@@ -341,7 +341,7 @@ def a_server_of_a_relative_directory_gives_its_backup_too(world):
     home = world.directory / "home"
     home.mkdir()
     chatelaine("init", "--data-dir", home / "data")
-    server = Server("serve", "--listen", "127.0.0.1:0", "--data-dir", "data")
+    server = Server("serve", "--listen", "127.0.0.1:0", "--data-dir", "data", program=os.path.abspath(binary()))
     before = os.getcwd()
     os.chdir(home)
     try:
