@@ -20,7 +20,6 @@ package struct Engine: Sendable {
     package let housekeeping: Housekeeping
     /// Looks at everything that is stored.
     package let verification: StoreVerification
-    private let keyring: Keyring
     private let clock: any Clock
     /// Replaces the root key.
     package let rootRotation: RootRotation
@@ -127,7 +126,6 @@ package struct Engine: Sendable {
             ClockService(
                 authenticator: authenticator, clock: $0, ledger: ledger, outbox: outbox, housekeeping: housekeeping)
         }
-        self.keyring = keyring
         self.clock = clock
         verification = StoreVerification(store: store, keyring: keyring)
         rootRotation = RootRotation(
@@ -145,11 +143,6 @@ package struct Engine: Sendable {
 
     /// The time, as requests see it.
     package var now: Date { clock.now }
-
-    /// Lends the root key to what encrypts a backup under it.
-    package func withRootKey<Result>(_ body: (RootKey) async throws -> Result) async rethrows -> Result {
-        try await keyring.withRootKey(body)
-    }
 
     /// Ends what the engine does, once nothing is answered any more: what is not durable is made so, and the store is told how
     /// far the audit log is.

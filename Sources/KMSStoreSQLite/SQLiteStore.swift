@@ -96,6 +96,27 @@ package final class SQLiteStore: Store {
         try await onQueue { database in try database.execute(sql: "VACUUM INTO ?", arguments: [path]) }
     }
 
+    /// A setting as it is in a copy of a store (``copy(to:)``), which is not changed; nil when there is none of that name.
+    ///
+    /// - Throws: ``StoreError``.
+    package static func setting(_ name: String, inCopyAt path: String) async throws(StoreError) -> [UInt8]? {
+        let value: Result<[UInt8]?, StoreError> = await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                continuation.resume(
+                    returning: Result.refusing {
+                        var configuration = Configuration()
+                        configuration.readonly = true
+                        return try DatabaseQueue(path: path, configuration: configuration).read { database in
+                            try Data.fetchOne(
+                                database, sql: "SELECT value FROM setting WHERE name = ?",
+                                arguments: [Data(name.utf8)])
+                        }.map { Array($0) }
+                    })
+            }
+        }
+        return try value.get()
+    }
+
     package func check() async throws(StoreError) {
         try await onQueue { database in
             let findings = try String.fetchAll(database, sql: "PRAGMA integrity_check(20)")

@@ -72,7 +72,7 @@ struct AccountCommand: ParsableCommand {
             try await DataDirectory.use(data, seal) { directory in
                 let identities = directory.engine.identities
                 for account in identities.accounts {
-                    announce("\(account) \(identities.partition(of: account)?.rawValue ?? "")")
+                    try say("\(account) \(identities.partition(of: account)?.rawValue ?? "")")
                 }
             }
         }
@@ -89,6 +89,8 @@ struct AccountCommand: ParsableCommand {
     fileprivate static func showNewCredential(
         of account: AccountID, at partition: Partition = .aws, in directory: DataDirectory
     ) async throws {
+        // While nothing is made yet: an access key that nobody can read is of no use.
+        try say("# The root user of the account \(account); the secret is shown only now.")
         let credential: AccountRegistry.RootCredential
         do throws(AccountRegistry.Failure) {
             credential = try await directory.engine.accounts.makeRootCredential(for: account, in: partition)
@@ -96,11 +98,22 @@ struct AccountCommand: ParsableCommand {
             throw CommandFailure.operation("cannot make the access key: \(error)")
         }
         let secret = credential.secret.withBytes { String(decoding: $0, as: UTF8.self) }
-        announce(
+        try show(
             """
-            # The root user of the account \(account); the secret is shown only now.
             export AWS_ACCESS_KEY_ID=\(credential.accessKeyID)
             export AWS_SECRET_ACCESS_KEY=\(secret)
-            """)
+            """, newKeyOf: account)
+    }
+
+    /// Says the only time what a new access key is.
+    ///
+    /// - Throws: ``CommandFailure``, with how another one is made.
+    static func show(_ text: String, newKeyOf account: AccountID) throws(CommandFailure) {
+        do throws(CommandFailure) {
+            try say(text)
+        } catch {
+            throw .operation(
+                "\(error.message); `chatelaine account root-key --account \(account)` makes another access key")
+        }
     }
 }

@@ -52,7 +52,7 @@ struct AuditCommand: ParsableCommand {
             let answer = try await Self.askServer(of: path, extent, progress)
             let result = if let answer { answer } else { try await Self.verify(path, extent, secrets, progress) }
             progress.end()
-            for line in result.lines { announce(line) }
+            for line in result.lines { try say(line) }
             guard result.isWhole else { throw CommandFailure.operation("the audit log in \(path) is not whole") }
         }
 
@@ -140,7 +140,7 @@ extension ControlCommand {
             for await step in steps {
                 switch step {
                 case .progress(let done, let total):
-                    await progress(JSONObject(["done": .number("\(done >> 20)"), "all": .number("\(total >> 20)")]))
+                    progress(JSONObject(["done": .number("\(done >> 20)"), "all": .number("\(total >> 20)")]))
                 case .end(.success(let report)): return AuditResult(report).object
                 case .end(.failure(let failure)): throw CommandFailure.operation(failure.description)
                 }

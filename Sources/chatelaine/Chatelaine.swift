@@ -14,6 +14,8 @@ enum Main {
     static func main() {
         // What any command makes is nobody else's to read.
         umask(0o077)
+        // Who no longer reads what a command says must not end it in the middle of what it does.
+        signal(SIGPIPE, SIG_IGN)
         do {
             var command = try Chatelaine.parseAsRoot()
             try (command as? any ServingCommand)?.prepareProcess()
@@ -50,7 +52,7 @@ enum Main {
     }
 
     private static func fail(_ message: String, _ code: Int32) -> Never {
-        FileHandle.standardError.write(Data("chatelaine: \(message)\n".utf8))
+        _ = Output.write("chatelaine: \(message)\n".utf8, to: STDERR_FILENO)
         Foundation.exit(code)
     }
 }

@@ -21,7 +21,7 @@ struct ClockCommand: ParsableCommand {
         mutating func run() async throws {
             let seconds = try Self.seconds(in: duration)
             let now = try await Self.advance(by: seconds, through: try server.client())
-            announce("It is now \(now)")
+            try say("It is now \(now)")
         }
 
         static func seconds(in text: String) throws -> Int {

@@ -18,6 +18,8 @@ struct DataDirectory {
     let engine: Engine
     /// Where the root key is had from.
     let seal: any Seal
+    /// Whose turn it is to make a backup of it.
+    let backupTurn = BackupTurn()
     private let lock: DirectoryLock
     private let logger: Logger
     /// Whether nobody has an account in it yet.
@@ -34,6 +36,7 @@ struct DataDirectory {
     ) async throws {
         self.logger = logger
         (path, lock, seal) = (sealed.path, sealed.lock, opened.seal)
+        BackupName.removeLeftovers(in: path)
         let store = try await sealed.openStore()
         self.store = store
         do throws(Engine.StartFailure) {

@@ -49,9 +49,9 @@ struct ExplainCommand: AsyncParsableCommand {
         guard !json else {
             var writer = JSONWriter()
             writer.value(.object(answer))
-            return announce(String(decoding: writer.bytes, as: UTF8.self))
+            return try say(String(decoding: writer.bytes, as: UTF8.self))
         }
-        announce(ExplanationText(answer).lines.joined(separator: "\n"))
+        try say(ExplanationText(answer).lines.joined(separator: "\n"))
     }
 
     private func question() throws -> JSONObject {

@@ -39,20 +39,8 @@ struct JSONLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        write(line(event))
-    }
-
-    /// Writes all of a line, or as much as can be written: a full disk, or a reader that is gone, is no reason to end.
-    private func write(_ line: [UInt8]) {
-        line.withUnsafeBytes { bytes in
-            var rest = bytes[...]
-            while !rest.isEmpty {
-                let count = Glibc.write(STDERR_FILENO, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-                if count < 0 && errno == EINTR { continue }
-                guard count > 0 else { return }
-                rest = rest.dropFirst(count)
-            }
-        }
+        // A full disk, or a reader that is gone, is no reason to end.
+        _ = Output.write(line(event), to: STDERR_FILENO)
     }
 
     /// The entry as it is written; its time is the system's own.

@@ -6,9 +6,11 @@ import Synchronization
 /// Shows on standard error how far long work is: on a terminal a bar that moves, elsewhere a line now and then.
 final class ProgressDisplay: Sendable {
     private struct State {
-        let start = ContinuousClock.now
+        /// When the first piece was done: before that, somebody may be asked for a passphrase.
+        var start: ContinuousClock.Instant?
         var last: ContinuousClock.Instant?
-        var isShown = false
+        /// How much there is to do, once something was shown.
+        var all: Int?
     }
 
     /// Work that takes no longer shows nothing.
@@ -32,22 +34,28 @@ final class ProgressDisplay: Sendable {
         let pause: Duration = isTerminal ? .milliseconds(100) : .seconds(10)
         let isDue = state.withLock { state in
             let now = ContinuousClock.now
-            guard now - state.start > Self.silence, state.last.map({ now - $0 >= pause }) ?? true else { return false }
+            let start = state.start ?? now
+            state.start = start
+            guard now - start > Self.silence, state.last.map({ now - $0 >= pause }) ?? true else { return false }
             state.last = now
-            state.isShown = true
+            state.all = all
             return true
         }
-        guard isDue else { return }
+        if isDue { draw(done, of: all) }
+    }
+
+    private func draw(_ done: Int, of all: Int) {
         let share = min(1, Double(done) / Double(max(1, all)))
         let full = Int(share * Double(Self.width))
         let bar = String(repeating: "#", count: full) + String(repeating: ".", count: Self.width - full)
         let text = isTerminal ? "\r[\(bar)] \(done) of \(all) \(what)" : "\(done) of \(all) \(what)\n"
-        FileHandle.standardError.write(Data(text.utf8))
+        _ = Output.write(text.utf8, to: STDERR_FILENO)
     }
 
-    /// Leaves the line that the bar is on.
+    /// Shows that all is done, if anything was shown, and leaves the line that the bar is on.
     func end() {
-        guard isTerminal, state.withLock({ $0.isShown }) else { return }
-        FileHandle.standardError.write(Data("\n".utf8))
+        guard let all = state.withLock({ $0.all }) else { return }
+        draw(all, of: all)
+        if isTerminal { _ = Output.write("\n".utf8, to: STDERR_FILENO) }
     }
 }

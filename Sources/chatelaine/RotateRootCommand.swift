@@ -78,7 +78,7 @@ extension DataDirectory {
     /// What the server does for `chatelaine rotate-root`.
     var rotateRootCommand: ControlCommand {
         ControlCommand(name: RootRotation.command) { members, progress in
-            let count = try await rotateRoot(endingSessions: members.flag("endSessions")) { await progress($0) }
+            let count = try await rotateRoot(endingSessions: members.flag("endSessions")) { progress($0) }
             return JSONObject(["secrets": .number("\(count)")])
         }
     }
@@ -88,6 +88,8 @@ extension CommandFailure {
     init(_ failure: RootRotation.Failure) {
         switch failure {
         case .underWay: self = .operation("a rotation of the root key is under way")
+        case .atRest: self = .operation("a backup copies the store; try again when that is done")
+        case .notBegun(let error): self = .operation("the rotation did not begin: \(error)")
         case .tooSoon(let date):
             self = .operation(
                 "sessions that began before the last rotation run until \(ISO8601DateFormatter().string(from: date)); "

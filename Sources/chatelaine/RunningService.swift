@@ -109,8 +109,3 @@ struct ReloadOnHangUp: Service {
         }
     }
 }
-
-/// Writes one line to standard output at once, also when that is a pipe.
-func announce(_ line: String) {
-    FileHandle.standardOutput.write(Data("\(line)\n".utf8))
-}

@@ -66,7 +66,11 @@ struct Serve: AsyncParsableCommand {
             ? try await FirstAccount.make(on: directory, in: settings.firstRegion(flag: server.regions)) : nil
         let service = RunningService(data: directory, transport: transport, liveness: liveness, logger: logger) { url in
             if let credential {
-                credential.show(endpoint: url, path: directory.path)
+                do throws(CommandFailure) {
+                    try credential.show(endpoint: url, path: directory.path)
+                } catch {
+                    logger.error("The first access key is lost", metadata: ["reason": "\(error.message)"])
+                }
                 if directory.seal.kind == .file { announce(NewSeal.file.advice(for: directory.path)) }
             }
             announce("listening on \(url)")
@@ -125,7 +129,7 @@ struct Initialize: AsyncParsableCommand {
             throw CommandFailure.operation("\(path) is a data directory already")
         }
         let credential = try await FirstAccount.make(on: directory, in: settings.firstRegion(flag: nil))
-        credential.show(endpoint: "http://\(ListenAddress.standard)", path: path)
+        try credential.show(endpoint: "http://\(ListenAddress.standard)", path: path)
         announce(new.advice(for: path))
         await directory.close()
     }
@@ -139,6 +143,8 @@ struct FirstAccount {
     /// Makes an account with a random number and an access key for its root user.
     static func make(on directory: DataDirectory, in region: Region?) async throws -> FirstAccount {
         let account = try randomNumber()
+        // While nothing is made yet: an access key that nobody can read is of no use.
+        try say("Making the first account of \(directory.path).")
         do throws(AccountRegistry.Failure) {
             let credential = try await directory.engine.accounts.makeRootCredential(
                 for: account, in: region?.partition ?? .aws)
@@ -156,9 +162,11 @@ struct FirstAccount {
     }
 
     /// Says once how to use the server; the secret cannot be shown again.
-    func show(endpoint: String, path: String) {
+    ///
+    /// - Throws: ``CommandFailure``, with how another access key is made.
+    func show(endpoint: String, path: String) throws(CommandFailure) {
         let secret = credential.secret.withBytes { String(decoding: $0, as: UTF8.self) }
-        announce(
+        try AccountCommand.show(
             """
             Made a new data directory, \(path), with the account \(credential.account).
             Its root user's access key is shown only now:
@@ -173,7 +181,6 @@ struct FirstAccount {
             export AWS_SECRET_ACCESS_KEY=\(secret)
 
             In a browser: \(endpoint)/console, with the same access key.
-            """
-        )
+            """, newKeyOf: credential.account)
     }
 }

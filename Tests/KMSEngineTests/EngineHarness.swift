@@ -53,6 +53,9 @@ final class EngineHarness: Sendable {
         try await store.close()
     }
 
+    /// Copies what is stored.
+    func copyStore(to path: String) async throws { try await store.copy(to: path) }
+
     /// Lets nothing into the audit log any more, as if the process ended before each record.
     func stopRecording() { engine.audit.close() }
 

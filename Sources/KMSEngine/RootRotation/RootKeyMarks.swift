@@ -15,7 +15,7 @@ import KMSStore
 ///
 /// A setting that is empty is as good as none.
 enum RootKeyMarks {
-    private static let check = "root-key.check"
+    static let check = "root-key.check"
     private static let successor = "root-key.successor"
     private static let successorCheck = "root-key.successor-check"
     private static let predecessor = "root-key.predecessor"

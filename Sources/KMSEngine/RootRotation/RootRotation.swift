@@ -27,6 +27,10 @@ package actor RootRotation {
     package enum Failure: Error, Sendable {
         /// One is under way.
         case underWay
+        /// The store is being copied under the present root key (``withRootKeyAtRest(_:)``).
+        case atRest
+        /// The store failed before anything was changed.
+        case notBegun(StoreError)
         /// Sessions that began under the root key of before run until then.
         case tooSoon(until: Date)
         /// The server shuts down; the next start goes on.
@@ -51,7 +55,13 @@ package actor RootRotation {
     private let clock: any Clock
     private let logger: Logger
     private var state: RootKeyMarks.Progress
-    private var isBusy = false
+    private var occupation: Occupation?
+
+    /// What keeps everything else from the root key: each takes several steps, between which this actor is free.
+    private enum Occupation {
+        case rotation
+        case rest
+    }
 
     init(_ state: RootKeyMarks.Progress, _ rewrapping: Rewrapping, clock: any Clock, logger: Logger) {
         self.state = state
@@ -78,32 +88,57 @@ package actor RootRotation {
     package func rotate(
         endingSessions: Bool, sealing: Sealing, onProgress: @Sendable (Progress) async -> Void = { _ in }
     ) async throws(Failure) -> Int {
-        guard !isBusy, !isUnderWay else { throw .underWay }
-        isBusy = true
-        defer { isBusy = false }
+        if occupation == .rest { throw .atRest }
+        guard occupation == nil, !isUnderWay else { throw .underWay }
+        occupation = .rotation
+        defer { occupation = nil }
         return try await Self.refusing {
-            if case .retired(let retirement) = state {
-                guard endingSessions else { throw Failure.tooSoon(until: Self.end(of: retirement)) }
-                try await forgetPrevious()
+            do {
+                try await begin(endingSessions: endingSessions)
+            } catch let error as StoreError {
+                throw Failure.notBegun(error)
             }
-            let succession = try keyring.makeSuccession()
-            let retirement = RootKeyMarks.Retirement(date: clock.now, takesTokens: !endingSessions)
-            try await ledger.commit(RootKeyMarks.beginning(of: succession, retirement))
-            try keyring.succeed(by: succession)
-            if endingSessions { keyring.refusePreviousTokens() }
-            state = .begun(retirement)
-            logger.notice("A new root key takes the place of the present one")
             return try await finish(sealing, onProgress)
         }
     }
+
+    private func begin(endingSessions: Bool) async throws {
+        if case .retired(let retirement) = state {
+            guard endingSessions else { throw Failure.tooSoon(until: Self.end(of: retirement)) }
+            try await forgetPrevious()
+        }
+        let succession = try keyring.makeSuccession()
+        let retirement = RootKeyMarks.Retirement(date: clock.now, takesTokens: !endingSessions)
+        try await ledger.commit(RootKeyMarks.beginning(of: succession, retirement))
+        try keyring.succeed(by: succession)
+        if endingSessions { keyring.refusePreviousTokens() }
+        state = .begun(retirement)
+        logger.notice("A new root key takes the place of the present one")
+    }
+
+    /// Lends the root key to `work`, during which no rotation begins: what it reads of the store and of the seal goes with it.
+    ///
+    /// - Throws: ``Failure/underWay``, ``Failure/atRest`` when other work has it already, and whatever `work` throws.
+    package func withRootKeyAtRest<Value: Sendable>(
+        _ work: @Sendable (RootKey) async throws -> Value
+    ) async throws -> Value {
+        if occupation == .rest { throw Failure.atRest }
+        guard occupation == nil, !isUnderWay else { throw Failure.underWay }
+        occupation = .rest
+        defer { occupation = nil }
+        return try await keyring.withRootKey(work)
+    }
+
+    /// The setting of a store, or of a copy of one, that has the mark of its root key (``BackupCipher/check(of:)``).
+    package static var markSetting: String { RootKeyMarks.check }
 
     /// Does what time brings: goes on with a rotation that was interrupted, and forgets a root key that nothing needs.
     ///
     /// - Throws: ``Failure``; the next call tries again.
     package func doWhatIsDue(sealing: Sealing) async throws(Failure) {
-        guard !isBusy else { return }
-        isBusy = true
-        defer { isBusy = false }
+        guard occupation == nil else { return }
+        occupation = .rotation
+        defer { occupation = nil }
         try await Self.refusing {
             switch state {
             case .none: return

@@ -15,6 +15,8 @@ struct BackupCommand: AsyncParsableCommand {
     )
     /// The name that a server knows it by.
     static let request = "backup"
+    /// The member of its answer with the name of the backup in the data directory.
+    static let nameMember = "name"
 
     @OptionGroup var data: DataOptions
 
@@ -43,33 +45,31 @@ struct BackupCommand: AsyncParsableCommand {
         }
         let passphrase = try await passphrase()
         let display = ProgressDisplay("bytes encrypted")
-        if let client = try ControlClient(in: path), let backup = try await ask(client, passphrase, display) {
-            return try finish(backup, display)
-        }
-        let (hasAudit, destination) = (!withoutAudit, to)
-        try await DataDirectory.use(data, seal) { directory in
-            let backup = try await directory.backUp(passphrase: passphrase, hasAudit: hasAudit) {
-                display.show(done: $0, of: $1)
+        if try await !isMadeByServer(of: path, passphrase, display) {
+            let (hasAudit, destination) = (!withoutAudit, to)
+            try await DataDirectory.use(data, seal) { directory in
+                let backup = try await directory.backUp(passphrase: passphrase, hasAudit: hasAudit) {
+                    display.show(done: $0, of: $1)
+                }
+                try await StagedBackup.deliver(backup.name, in: path, to: destination)
             }
-            display.end()
-            try BackupDelivery.move(backup.path, to: destination)
         }
+        display.end()
         announce("The backup is \(to).")
     }
 
-    private func ask(
-        _ client: ControlClient, _ passphrase: SealSecret?, _ display: ProgressDisplay
-    ) async throws -> String? {
+    /// Asks the server of a directory, and takes what it made; false when there is none.
+    private func isMadeByServer(
+        of path: String, _ passphrase: SealSecret?, _ display: ProgressDisplay
+    ) async throws -> Bool {
+        guard let client = try ControlClient(in: path) else { return false }
         var members: [JSONObject.Member] = [.init(name: "withoutAudit", value: .bool(withoutAudit))]
         if let passphrase { members.append(.init(name: "passphrase", value: .string(passphrase.base64()))) }
         let request = ControlRequest(Self.request, JSONObject(members))
-        return try await client.send(request, onProgress: display.show)?.text("path")
-    }
-
-    private func finish(_ backup: String, _ display: ProgressDisplay) throws {
-        display.end()
-        try BackupDelivery.move(backup, to: to)
-        announce("The backup is \(to).")
+        let answer = try await client.send(request, onProgress: display.show) { answer in
+            try await StagedBackup.deliver(answer.text(Self.nameMember) ?? "", in: path, to: to)
+        }
+        return answer != nil
     }
 
     private func passphrase() async throws -> SealSecret? {
@@ -79,64 +79,5 @@ struct BackupCommand: AsyncParsableCommand {
         return try await NIOThreadPool.singleton.runIfActive {
             try source.read(question: "New passphrase of the backup", isNew: true)
         }
-    }
-}
-
-/// Brings a backup from the data directory to where it is to be.
-enum BackupDelivery {
-    private static let pieceByteCount = 1 << 20
-
-    /// Moves the file, durably, also to another file system.
-    ///
-    /// - Throws: ``CommandFailure``; an existing file is never touched.
-    static func move(_ source: String, to destination: String) throws {
-        defer { unlink(source) }
-        if link(source, destination) != 0 {
-            guard errno == EXDEV || errno == EPERM else { throw failure(destination) }
-            try copy(source, to: destination)
-        }
-        try syncDirectory(of: destination)
-    }
-
-    private static func copy(_ source: String, to destination: String) throws {
-        let input = open(source, O_RDONLY | O_CLOEXEC)
-        guard input >= 0 else { throw failure(source) }
-        defer { close(input) }
-        let output = open(destination, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard output >= 0 else { throw failure(destination) }
-        defer { close(output) }
-        do {
-            var piece = [UInt8](repeating: 0, count: pieceByteCount)
-            while true {
-                let count = read(input, &piece, piece.count)
-                guard count >= 0 else { throw failure(source) }
-                if count == 0 { break }
-                var position = 0
-                while position < count {
-                    let written = piece.withUnsafeBytes {
-                        write(output, $0.baseAddress?.advanced(by: position), count - position)
-                    }
-                    guard written > 0 else { throw failure(destination) }
-                    position += written
-                }
-            }
-            guard fsync(output) == 0 else { throw failure(destination) }
-        } catch {
-            unlink(destination)
-            throw error
-        }
-    }
-
-    /// Makes the name of a file durable too.
-    static func syncDirectory(of path: String) throws {
-        let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
-        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure(directory) }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw failure(directory) }
-    }
-
-    private static func failure(_ path: String) -> CommandFailure {
-        .operation("cannot write \(path): \(String(cString: strerror(errno)))")
     }
 }

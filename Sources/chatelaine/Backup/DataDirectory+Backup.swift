@@ -5,15 +5,38 @@ import KMSModel
 import KMSStore
 import KMSStoreSQLite
 import NIOPosix
+import Synchronization
 
 /// A backup that was written into the data directory, where the server may write in any case.
 struct WrittenBackup {
-    let path: String
+    /// Its name in the directory (``BackupName/staged``).
+    let name: String
     let byteCount: Int
 }
 
+/// Lets one backup of a directory be made at a time.
+final class BackupTurn: Sendable {
+    private let isTaken = Mutex(false)
+
+    /// - Throws: ``CommandFailure`` while another one is made.
+    func take<Value>(_ work: () async throws -> Value) async throws -> Value {
+        guard
+            isTaken.withLock({ isTaken in
+                defer { isTaken = true }
+                return !isTaken
+            })
+        else { throw CommandFailure.operation("a backup is under way; try again when that is done") }
+        defer { isTaken.withLock { $0 = false } }
+        return try await work()
+    }
+}
+
 extension DataDirectory {
-    private static let prefix = "backup-"
+    /// What belongs together: the root key, what yields it, and the mark of it that is in the copy of the store.
+    private struct Moment: Sendable {
+        let header: BackupHeader
+        let rootKey: RootKey
+    }
 
     /// Writes a backup beside the store, while requests are answered.
     ///
@@ -24,50 +47,57 @@ extension DataDirectory {
     func backUp(
         passphrase: SealSecret?, hasAudit: Bool, _ onProgress: @escaping @Sendable (Int, Int) -> Void
     ) async throws -> WrittenBackup {
-        guard await !engine.rootRotation.isUnderWay else {
-            throw CommandFailure.operation("the root key is being rotated; try again when that is done")
-        }
-        removeLeftovers()
-        let name = "\(path)/\(Self.prefix)\(UUID().uuidString.lowercased())"
-        let (copy, output) = ("\(name).sqlite", "\(name).tmp")
-        defer { unlink(copy) }
-        do throws(StoreError) {
-            try await store.copy(to: copy)
-        } catch {
-            throw CommandFailure.operation("cannot copy the store: \(error)")
-        }
-        do {
-            return try await engine.withRootKey { [path, seal, now = engine.now] rootKey in
-                try await NIOThreadPool.singleton.runIfActive {
-                    let document = try Self.document(for: rootKey, passphrase, seal, in: path, besides: name)
-                    let header = BackupHeader(
-                        date: now, salt: try BackupCipher.makeSalt(), check: BackupCipher.check(of: rootKey),
-                        seal: document)
+        try await backupTurn.take {
+            let name = BackupName()
+            let copy = "\(path)/\(name.copy)"
+            defer { for ending in ["", "-journal"] { unlink(copy + ending) } }
+            do {
+                let moment = try await hold(name, passphrase)
+                return try await NIOThreadPool.singleton.runIfActive { [path] in
                     let source = try BackupSource(
                         store: copy, auditDirectory: hasAudit ? "\(path)/\(BackupSource.auditName)" : nil)
                     defer { source.close() }
                     let (all, done) = (source.byteCount, Counter())
-                    try source.write(to: output, header, rootKey: rootKey) { count in
+                    try source.write(to: "\(path)/\(name.staged)", moment.header, rootKey: moment.rootKey) { count in
                         onProgress(done.add(count), all)
                     }
-                    return WrittenBackup(path: output, byteCount: all)
+                    return WrittenBackup(name: name.staged, byteCount: all)
                 }
+            } catch {
+                unlink("\(path)/\(name.staged)")
+                throw Self.failure(error)
             }
-        } catch {
-            unlink(output)
-            throw (error as? CommandFailure) ?? CommandFailure.operation("cannot write the backup: \(error)")
+        }
+    }
+
+    /// Copies the store while the root key stays what it is, and makes what opens the copy.
+    private func hold(_ name: BackupName, _ passphrase: SealSecret?) async throws -> Moment {
+        try await engine.rootRotation.withRootKeyAtRest { [path, seal, store, now = engine.now] rootKey in
+            let copy = "\(path)/\(name.copy)"
+            try await store.copy(to: copy)
+            let check = BackupCipher.check(of: rootKey)
+            // What is not so could never be restored, and nobody would know before they had to.
+            guard try await SQLiteStore.setting(RootRotation.markSetting, inCopyAt: copy) == check else {
+                throw CommandFailure.operation("the copy of the store is not under the root key")
+            }
+            return try await NIOThreadPool.singleton.runIfActive {
+                let document = try Self.document(for: rootKey, passphrase, seal, in: path, as: name)
+                return Moment(
+                    header: BackupHeader(date: now, salt: try BackupCipher.makeSalt(), check: check, seal: document),
+                    rootKey: rootKey)
+            }
         }
     }
 
     /// The document that yields the root key: one of the passphrase, or the directory's own, if it has one.
     private static func document(
-        for rootKey: RootKey, _ passphrase: SealSecret?, _ seal: any Seal, in directory: String, besides name: String
+        for rootKey: RootKey, _ passphrase: SealSecret?, _ seal: any Seal, in directory: String, as name: BackupName
     ) throws -> [UInt8]? {
         guard let passphrase else {
             guard seal.kind != .file else { return nil }
             return try bytes(ofDocumentAt: SealDirectory(directory).documentPath)
         }
-        let path = "\(name).json"
+        let path = "\(directory)/\(name.document)"
         defer { unlink(path) }
         try CommandFailure.explaining { () throws(SealFailure) in
             try DocumentSeal.make(at: path, passphrase: passphrase).create(holding: rootKey)
@@ -82,32 +112,33 @@ extension DataDirectory {
         return Array(data)
     }
 
-    /// Takes away what a server that was killed, or somebody who went away, has left.
-    private func removeLeftovers() {
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        where name.hasPrefix(Self.prefix) && (name.hasSuffix(".tmp") || name.hasSuffix(".sqlite")) {
-            unlink("\(path)/\(name)")
+    private static func failure(_ error: any Error) -> CommandFailure {
+        switch error {
+        case let failure as CommandFailure: failure
+        case RootRotation.Failure.underWay:
+            .operation("the root key is being rotated; try again when that is done")
+        case let failure as RootRotation.Failure: CommandFailure(failure)
+        case let failure as StoreError: .operation("cannot copy the store: \(failure)")
+        default: .operation("cannot write the backup: \(error)")
         }
     }
 
     /// What the server does for `chatelaine backup`.
+    ///
+    /// A backup is there for as long as the one who asked for it listens.
     var backupCommand: ControlCommand {
         ControlCommand(name: BackupCommand.request) { members, progress in
             let passphrase = try members.text("passphrase").flatMap { Base64.decode($0) }.map {
                 try SealSecret(copying: $0)
             }
-            let (updates, continuation) = AsyncStream<(Int, Int)>.makeStream(bufferingPolicy: .bufferingNewest(1))
-            let work = Task {
-                defer { continuation.finish() }
-                return try await backUp(passphrase: passphrase, hasAudit: !members.flag("withoutAudit")) {
-                    continuation.yield(($0, $1))
-                }
+            let backup = try await backUp(passphrase: passphrase, hasAudit: !members.flag("withoutAudit")) {
+                progress(JSONObject(["done": .number("\($0)"), "all": .number("\($1)")]))
             }
-            for await (done, all) in updates {
-                await progress(JSONObject(["done": .number("\(done)"), "all": .number("\(all)")]))
-            }
-            let backup = try await work.value
-            return JSONObject(["path": .string(backup.path), "bytes": .number("\(backup.byteCount)")])
+            return JSONObject([
+                BackupCommand.nameMember: .string(backup.name), "bytes": .number("\(backup.byteCount)"),
+            ])
+        } afterwards: { [path] answer in
+            if let name = answer.text(BackupCommand.nameMember) { unlink("\(path)/\(name)") }
         }
     }
 }

@@ -9,7 +9,8 @@ struct RestoreCommand: AsyncParsableCommand {
         commandName: "restore", abstract: "Make a data directory from a backup.",
         discussion: """
             What opens the backup is asked for as for `serve`: the passphrase, the token or the key shares. A backup of a \
-            directory with its root key in a file needs --root-key. The directory appears when all of it is there.
+            directory with its root key in a file needs --root-key. The directory appears when all of it is there; one \
+            that is there must be empty.
             """
     )
 
@@ -28,46 +29,40 @@ struct RestoreCommand: AsyncParsableCommand {
         let secrets = try SealSecrets(seal, settings)
         try ProcessHardening.apply()
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
-        let names = try? FileManager.default.contentsOfDirectory(atPath: path)
-        guard names?.isEmpty ?? !FileManager.default.fileExists(atPath: path) else {
-            throw CommandFailure.operation("there is something at \(path) already")
-        }
         let display = ProgressDisplay("bytes restored")
         try await NIOThreadPool.singleton.runIfActive { [from, rootKey] in
-            try Restoration(of: from, to: path).run(with: secrets, rootKey: rootKey) { display.show(done: $0, of: $1) }
+            let place = try RestorationPlace(path)
+            try Restoration(of: from, to: place).run(with: secrets, rootKey: rootKey) { display.show(done: $0, of: $1) }
         }
         display.end()
         announce("\(path) is restored. `chatelaine verify` looks at everything that is in it.")
     }
 }
 
-/// Brings a backup into a directory of another name first, which gets its own when everything is in it.
+/// Brings a backup into a directory of its own first, and to its place when everything is there.
 private struct Restoration {
     private let backup: String
-    private let path: String
-    private let unfinished: String
+    private let place: RestorationPlace
+    private var unfinished: String { place.unfinished }
 
-    init(of backup: String, to path: String) {
+    init(of backup: String, to place: RestorationPlace) {
         self.backup = backup
-        self.path = path
-        unfinished = "\(path).restoring-\(UUID().uuidString.lowercased())"
+        self.place = place
     }
 
     func run(with secrets: SealSecrets, rootKey: String?, _ onProgress: (Int, Int) -> Void) throws {
         do {
             let reader = try BackupReader(backup)
-            try make(unfinished)
             let key = try open(reader.header, secrets, rootKey)
-            try make("\(unfinished)/\(BackupSource.auditName)")
+            guard mkdir("\(unfinished)/\(BackupSource.auditName)", 0o700) == 0 else {
+                throw failure("create", "\(unfinished)/\(BackupSource.auditName)")
+            }
             try reader.restore(into: unfinished, rootKey: key, admits: BackupSource.admits) {
                 onProgress($0, reader.byteCount)
             }
-            try BackupDelivery.syncDirectory(of: "\(unfinished)/\(BackupSource.storeName)")
-            rmdir(path)
-            guard rename(unfinished, path) == 0 else { throw failure("make", path) }
-            try BackupDelivery.syncDirectory(of: path)
+            try place.fill()
         } catch {
-            try? FileManager.default.removeItem(atPath: unfinished)
+            place.abandon()
             throw (error as? CommandFailure) ?? CommandFailure.operation("cannot restore \(backup): \(error)")
         }
     }
@@ -101,10 +96,6 @@ private struct Restoration {
             try seal.seal(key)
             return key
         }
-    }
-
-    private func make(_ directory: String) throws {
-        guard mkdir(directory, 0o700) == 0 else { throw failure("create", directory) }
     }
 
     private func failure(_ attempt: String, _ path: String) -> CommandFailure {

@@ -35,11 +35,11 @@ struct VerifyCommand: AsyncParsableCommand {
 
     private func report(_ answer: JSONObject) throws {
         func count(_ name: String) -> Int { Int(answer.number(name) ?? 0) }
-        for finding in answer.texts("findings") { announce(finding) }
+        for finding in answer.texts("findings") { try say(finding) }
         guard count("damaged") == 0 else {
             throw CommandFailure.operation("\(count("damaged")) records are damaged")
         }
-        announce(
+        try say(
             "The store is whole: \(count("materials")) generations of key material and \(count("secrets")) secrets of access "
                 + "keys open. Imported material that is not there: \(count("absent")).")
     }
@@ -66,7 +66,7 @@ extension DataDirectory {
     var verifyCommand: ControlCommand {
         ControlCommand(name: VerifyCommand.request) { _, progress in
             try await verify { done, all in
-                await progress(JSONObject(["done": .number("\(done)"), "all": .number("\(all)")]))
+                progress(JSONObject(["done": .number("\(done)"), "all": .number("\(all)")]))
             }
         }
     }

@@ -9,25 +9,30 @@ struct ControlClient {
 
     private let directory: String
     private let path: ControlSocketPath
+    private let owner: DirectoryOwner
 
     /// Nil when no server listens there.
     ///
-    /// - Throws: ``CommandFailure`` for a directory that is not there, or not for this user.
+    /// - Throws: ``CommandFailure`` for a directory that is not there, not for this user, or where others can write.
     init?(in directory: String) throws {
         guard FileManager.default.fileExists(atPath: directory) else {
             throw CommandFailure.operation("there is no data directory \(directory)")
         }
         self.directory = directory
+        owner = try DirectoryOwner(of: directory)
         path = try ControlSocketPath(in: directory)
         guard FileManager.default.fileExists(atPath: path.path) else { return nil }
     }
 
     /// Sends a request, and returns what the server answers; nil when nobody listens any more: a socket that was left behind.
     ///
-    /// - Parameter onProgress: Called with what the server says meanwhile.
-    /// - Throws: ``CommandFailure`` with the server's sentence.
+    /// - Parameters:
+    ///   - onProgress: Called with what the server says meanwhile.
+    ///   - onAnswer: Called with the answer while the server still knows that this client is there.
+    /// - Throws: ``CommandFailure`` with the server's sentence, or when the server is not who may have the request.
     func send(
-        _ request: ControlRequest, onProgress: (JSONObject) -> Void = { _ in }
+        _ request: ControlRequest, onProgress: (JSONObject) -> Void = { _ in },
+        onAnswer: (JSONObject) async throws -> Void = { _ in }
     ) async throws -> JSONObject? {
         let connection: Connection
         do {
@@ -40,9 +45,19 @@ struct ControlClient {
         } catch {
             throw CommandFailure.operation("cannot reach the server of \(directory): \(error)")
         }
-        return try await connection.executeThenClose { inbound, outbound in
-            try await outbound.write(ByteBuffer(bytes: request.line))
-            return try await answer(in: inbound, onProgress)
+        do {
+            return try await connection.executeThenClose { inbound, outbound in
+                try await owner.checkPeer(of: connection.channel, directory)
+                try await outbound.write(ByteBuffer(bytes: request.line))
+                let answer = try await answer(in: inbound, onProgress)
+                try await onAnswer(answer)
+                return answer
+            }
+        } catch let failure as CommandFailure {
+            throw failure
+        } catch {
+            let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+            throw CommandFailure.operation("the server of \(directory) ended without an answer: \(reason)")
         }
     }
 

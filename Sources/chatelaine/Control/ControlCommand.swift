@@ -33,14 +33,26 @@ struct ControlRequest: Sendable {
 
 /// What a server does for those who may open its data directory.
 struct ControlCommand: Sendable {
-    /// Tells the one who asked how far it is.
-    typealias Progress = @Sendable (JSONObject) async -> Void
+    /// Tells the one who asked how far it is, without waiting for them: what comes too often, or is not read, is left out.
+    typealias Progress = @Sendable (JSONObject) -> Void
 
     let name: String
     /// Does it.
     ///
     /// - Throws: ``CommandFailure``, whose sentence is answered; the sentence of any other error goes to the log only.
-    let perform: @Sendable (_ members: JSONObject, _ progress: Progress) async throws -> JSONObject
+    let perform: @Sendable (_ members: JSONObject, _ progress: @escaping Progress) async throws -> JSONObject
+    /// What is done once the one who asked has the answer and has gone.
+    let afterwards: (@Sendable (_ answer: JSONObject) -> Void)?
+
+    init(
+        name: String,
+        perform: @escaping @Sendable (_ members: JSONObject, _ progress: @escaping Progress) async throws -> JSONObject,
+        afterwards: (@Sendable (_ answer: JSONObject) -> Void)? = nil
+    ) {
+        self.name = name
+        self.perform = perform
+        self.afterwards = afterwards
+    }
 }
 
 extension JSONObject {

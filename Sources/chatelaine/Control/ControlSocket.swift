@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
+import Synchronization
 
 /// Where commands reach the server that runs over a data directory: a unix socket in it, for its owner only.
 ///
@@ -58,34 +59,47 @@ struct ControlSocket: Service {
 
     private func converse(on connection: Connection) async {
         do {
-            try await connection.executeThenClose { inbound, outbound in
+            try await connection.executeThenClose { inbound, _ in
                 // Who has asked nothing by then does not hold up the server's end.
                 let line = try await cancelWhenGracefulShutdown { try await Self.firstLine(of: inbound) }
                 guard let line else { return }
-                let answer = await answer(line) { progress in
-                    // Whoever went away is told nothing; the work goes on.
-                    try? await outbound.write(Self.buffer(["progress": .object(progress)]))
+                let listener = ControlListener(connection.channel)
+                guard let request = ControlRequest(line: line) else {
+                    return try await listener.end("error", .string("that is no request"))
                 }
-                try await outbound.write(Self.buffer(answer))
+                guard let command = commands[request.command] else {
+                    return try await listener.end(
+                        "error", .string("the server cannot do \"\(request.command)\" at present"))
+                }
+                try await perform(command, request.members, for: listener)
             }
         } catch {
             logger.debug("A control connection broke", metadata: ["reason": "\(error)"])
         }
     }
 
-    private func answer(_ line: [UInt8], _ progress: @escaping ControlCommand.Progress) async -> [String: JSONValue] {
-        guard let request = ControlRequest(line: line) else { return ["error": .string("that is no request")] }
-        guard let command = commands[request.command] else {
-            return ["error": .string("the server cannot do \"\(request.command)\" at present")]
-        }
+    private func perform(
+        _ command: ControlCommand, _ members: JSONObject, for listener: ControlListener
+    ) async throws {
+        let answer: JSONObject
         do {
-            return ["result": .object(try await command.perform(request.members, progress))]
+            answer = try await command.perform(members, listener.progress)
         } catch let failure as CommandFailure {
-            return ["error": .string(failure.message)]
+            return try await listener.end("error", .string(failure.message))
         } catch {
             logger.error("A command failed", metadata: ["command": "\(command.name)", "reason": "\(error)"])
-            return ["error": .string("it failed; the server's log says why")]
+            return try await listener.end("error", .string("it failed; the server's log says why"))
         }
+        guard let afterwards = command.afterwards else { return try await listener.end("result", .object(answer)) }
+        do {
+            try await listener.end("result", .object(answer))
+            await listener.departure()
+            // Who is still there at the server's end may need what the next start takes away.
+            if Task.isShuttingDownGracefully { return }
+        } catch {
+            logger.debug("Nobody listens to the answer of a command", metadata: ["reason": "\(error)"])
+        }
+        afterwards(answer)
     }
 
     /// The bytes before the first line feed; nil when the other side sends none, or too many.
@@ -98,9 +112,50 @@ struct ControlSocket: Service {
         }
         return nil
     }
+}
 
-    private static func buffer(_ members: [String: JSONValue]) -> ByteBuffer {
-        ByteBuffer(bytes: JSONObject(members.map { JSONObject.Member(name: $0.key, value: $0.value) }).line)
+/// The one who asked for something by a control socket.
+///
+/// The work never waits for them: only the answer does, and not for long.
+private final class ControlListener: Sendable {
+    /// The time between two lines of progress.
+    private static let pause: Duration = .milliseconds(250)
+    /// How long the answer may take to leave: somebody who does not read must not hold up the server's end.
+    private static let patience: TimeAmount = .seconds(10)
+
+    private let channel: any Channel
+    private let last = Mutex<ContinuousClock.Instant?>(nil)
+
+    init(_ channel: any Channel) { self.channel = channel }
+
+    /// Sends a line of progress, unless one was sent just now or the ones of before were not read.
+    @Sendable func progress(_ progress: JSONObject) {
+        let isDue = last.withLock { last in
+            let now = ContinuousClock.now
+            guard last.map({ now - $0 >= Self.pause }) ?? true else { return false }
+            last = now
+            return true
+        }
+        guard isDue, channel.isWritable else { return }
+        channel.writeAndFlush(Self.buffer("progress", .object(progress)), promise: nil)
+    }
+
+    /// Sends the last line, and returns when it has left.
+    func end(_ name: String, _ value: JSONValue) async throws {
+        let deadline = channel.eventLoop.scheduleTask(in: Self.patience) { [channel] in channel.close(promise: nil) }
+        defer { deadline.cancel() }
+        try await channel.writeAndFlush(Self.buffer(name, value))
+    }
+
+    /// Returns when they have gone, or the server is to end.
+    func departure() async {
+        let (presence, end) = AsyncStream<Never>.makeStream()
+        channel.closeFuture.whenComplete { _ in end.finish() }
+        for await _ in presence.cancelOnGracefulShutdown() {}
+    }
+
+    private static func buffer(_ name: String, _ value: JSONValue) -> ByteBuffer {
+        ByteBuffer(bytes: JSONObject([JSONObject.Member(name: name, value: value)]).line)
     }
 }
 

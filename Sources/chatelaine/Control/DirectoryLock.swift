@@ -14,8 +14,9 @@ struct DirectoryLock {
     ///
     /// The system lets go of it when the process ends, however it ends.
     ///
-    /// - Throws: ``CommandFailure`` while another process has it.
+    /// - Throws: ``CommandFailure`` while another process has it, and for one in which others can write.
     init(_ path: String) async throws {
+        _ = try DirectoryOwner(of: path)
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw CommandFailure.operation("cannot open \(path): \(String(cString: strerror(errno)))")

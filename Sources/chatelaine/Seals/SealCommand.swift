@@ -23,8 +23,8 @@ struct SealCommand: ParsableCommand {
             guard document != nil || files.fileSeal.exists else {
                 throw CommandFailure.operation("there is no seal in \(path)")
             }
-            for line in SealDescription.lines(of: document) { announce(line) }
-            for path in files.leftovers { announce("not used: \(path), left by a process that was stopped") }
+            for line in SealDescription.lines(of: document) { try say(line) }
+            for path in files.leftovers { try say("not used: \(path), left by a process that was stopped") }
         }
     }
 

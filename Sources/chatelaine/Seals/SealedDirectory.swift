@@ -123,7 +123,8 @@ extension CommandFailure {
             return try body()
         } catch {
             switch error {
-            case .wrongPassphrase, .wrongPIN, .passphraseTooShort: throw CommandFailure.configuration(error.description)
+            case .wrongPassphrase, .wrongPIN, .wrongShares, .passphraseTooShort:
+                throw CommandFailure.configuration(error.description)
             default: throw CommandFailure.operation(error.description)
             }
         }

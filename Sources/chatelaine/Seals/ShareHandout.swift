@@ -25,9 +25,9 @@ struct ShareHandout {
     }
 
     private func show() throws {
-        announce("These \(shares.count) key shares, of which \(threshold) are needed, are shown only now:\n")
+        try say("These \(shares.count) key shares, of which \(threshold) are needed, are shown only now:\n")
         for share in shares { try write(share, to: STDOUT_FILENO, "standard output") }
-        announce("")
+        try say("")
     }
 
     private func write(_ share: KeyShare, to path: String) throws {

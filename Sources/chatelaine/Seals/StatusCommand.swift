@@ -14,14 +14,14 @@ struct StatusCommand: AsyncParsableCommand {
     mutating func run() async throws {
         let path = try Settings(config: data.config).value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
         guard let answer = try await ControlClient(in: path)?.send(ControlRequest(Self.name)) else {
-            announce("server: not running")
+            try say("server: not running")
             let document = try CommandFailure.explaining { () throws(SealFailure) in try SealDirectory(path).document()
             }
-            for line in SealDescription.lines(of: document) { announce(line) }
+            for line in SealDescription.lines(of: document) { try say(line) }
             return
         }
-        announce("server: running")
-        Self.show(answer)
+        try say("server: running")
+        try Self.show(answer)
     }
 
     /// What a server says of itself once it has its root key.
@@ -37,11 +37,11 @@ struct StatusCommand: AsyncParsableCommand {
             }
     }
 
-    static func show(_ answer: JSONObject) {
-        announce("seal: \(answer.text("kind") ?? "")")
-        announce("sealed: \(answer.flag("sealed") ? "yes" : "no")")
+    static func show(_ answer: JSONObject) throws {
+        try say("seal: \(answer.text("kind") ?? "")")
+        try say("sealed: \(answer.flag("sealed") ? "yes" : "no")")
         if let given = answer.number("given"), let threshold = answer.number("threshold") {
-            announce("shares: \(Int(given)) of \(Int(threshold)) given")
+            try say("shares: \(Int(given)) of \(Int(threshold)) given")
         }
     }
 }

@@ -30,7 +30,7 @@ struct UnsealCommand: AsyncParsableCommand {
         guard let client = try ControlClient(in: path) else { throw Self.notRunning(path) }
         let request = reset ? ControlRequest(Self.resetName) : try await unseal()
         guard let answer = try await client.send(request) else { throw Self.notRunning(path) }
-        StatusCommand.show(answer)
+        try StatusCommand.show(answer)
     }
 
     private func unseal() async throws -> ControlRequest {

@@ -1,13 +1,22 @@
 """Backups: made while the server answers, restored to a directory that serves what was there, and of no use to others."""
 
+import contextlib
+import json
 import os
+import pathlib
+import random
+import re
 import shutil
+import signal
+import socket
 import sqlite3
 import subprocess
+import tempfile
 import threading
 import time
+import uuid
 
-from harness import binary, equal, holds, run, scenario
+from harness import binary, equal, eventually, holds, run, scenario
 from server import Server
 
 
@@ -52,6 +61,48 @@ def check(world, directory, keys, *flags):
             other.kms().decrypt(KeyId=key, CiphertextBlob=ciphertext)
         other.server.stop()
         other.server.forget_log()
+
+
+def asked(data, command="backup", **members):
+    """A connection to the server of a directory that has asked for something."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(60)
+    connection.connect(str(data / "control.sock"))
+    connection.sendall(json.dumps({"command": command, **members}).encode() + b"\n")
+    return connection
+
+
+def answer(connection):
+    """The last line that the server sends."""
+    text = b""
+    while b'"result"' not in text and b'"error"' not in text:
+        piece = connection.recv(65536)
+        holds(piece, f"the server ended without an answer: {text[-200:]!r}")
+        text += piece
+    return json.loads(text.splitlines()[-1])
+
+
+def staged(world):
+    return sorted(p.name for p in world.data.iterdir() if p.name.startswith("backup-"))
+
+
+@contextlib.contextmanager
+def much(world):
+    """The server over a store of some size, so that what is done with all of it takes a while."""
+    def change(sql):
+        world.server.stop()
+        connection = sqlite3.connect(world.data / "chatelaine.sqlite")
+        connection.executescript(sql)
+        connection.close()
+        world.server.start()
+
+    change(
+        "CREATE TABLE ballast (b BLOB) STRICT; INSERT INTO ballast WITH RECURSIVE c(x) AS "
+        "(SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 40) SELECT randomblob(500000) FROM c;")
+    try:
+        yield
+    finally:
+        change("DROP TABLE ballast; VACUUM;")
 
 
 @scenario
@@ -210,6 +261,216 @@ def verify_finds_what_does_not_open(world):
     equal(done.returncode, 1, "exit code of verify")
     holds("does not open" in done.stdout and "1 records are damaged" in done.stderr, done.stdout + done.stderr)
     world.server.start()
+
+
+@scenario
+def a_backup_meets_a_rotation_and_is_whole_or_refused(world):
+    filled(world)
+    keys, refusals = [world.data / "root.key"], set()
+    with much(world):
+        for number in range(16):
+            kept = world.directory / f"root-{number}.key"
+            shutil.copy(world.data / "root.key", kept)
+            keys.insert(0, kept)
+            backup = asked(world.data, withoutAudit=True)
+            time.sleep(random.uniform(0, 0.12))
+            rotation = asked(world.data, "rotate-root", endSessions=True)
+            made, rotated = answer(backup), answer(rotation)
+            refusals.update(said["error"] for said in (made, rotated) if "error" in said)
+            if "result" in made:
+                restored_by_one_of(world, world.data / made["result"]["name"], [world.data / "root.key", *keys[:2]])
+            backup.close()
+            rotation.close()
+    print(f"refused: {refusals}")
+    allowed = ("the root key is being rotated; try again", "a backup copies the store; try again")
+    holds(all(refusal.startswith(allowed) for refusal in refusals), refusals)
+
+
+def restored_by_one_of(world, backup, keys):
+    """One of the root keys restores the backup, and opens all that is in it."""
+    to = world.directory / "met"
+    for key in keys:
+        done = subprocess.run(
+            [binary(), "restore", "--from", backup, "--data-dir", to, "--root-key", key], capture_output=True, text=True)
+        if done.returncode == 0:
+            chatelaine("verify", "--data-dir", to)
+            return shutil.rmtree(to)
+    raise AssertionError(f"no root key restores it: {done.stderr}")
+
+
+@scenario
+def what_a_server_says_is_not_believed(world):
+    fake = world.directory / "fake"
+    fake.mkdir(mode=0o700)
+    victim = world.directory / "victim"
+    victim.write_text("precious")
+    name = f"backup-{uuid.uuid4()}.tmp"
+    (fake / name).symlink_to(victim)
+    hard = f"backup-{uuid.uuid4()}.tmp"
+    os.link(victim, fake / hard)
+    folder = f"backup-{uuid.uuid4()}.tmp"
+    (fake / folder).mkdir()
+    answers = [
+        {"path": str(victim)}, {"name": str(victim)}, {"name": "../victim"}, {"name": name}, {"name": hard},
+        {"name": folder}, {"name": f"{folder}/../../victim"}, {"name": ""}, {},
+    ]  # fmt: skip
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(fake / "control.sock"))
+    listener.listen()
+
+    def serve():
+        for said in answers:
+            connection, _ = listener.accept()
+            connection.recv(4096)
+            connection.sendall(json.dumps({"result": said}).encode() + b"\n")
+            connection.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    to = world.directory / "taken"
+    for said in answers:
+        text = chatelaine("backup", "--data-dir", fake, "--to", to, wanted=1)
+        holds("not touched" in text or "cannot open" in text, f"{said}: {text}")
+        holds(not to.exists() and victim.read_text() == "precious" and len(text.splitlines()) == 1, f"{said}: {text}")
+    thread.join()
+    listener.close()
+
+
+@scenario
+def a_server_of_a_relative_directory_gives_its_backup_too(world):
+    home = world.directory / "home"
+    home.mkdir()
+    chatelaine("init", "--data-dir", home / "data")
+    server = Server("serve", "--listen", "127.0.0.1:0", "--data-dir", "data", program=os.path.abspath(binary()))
+    before = os.getcwd()
+    os.chdir(home)
+    try:
+        server.start()
+    finally:
+        os.chdir(before)
+    chatelaine("backup", "--data-dir", home / "data", "--to", world.directory / "relative.backup")
+    server.stop()
+    server.forget_log()
+
+
+@scenario
+def a_client_that_is_slow_has_its_answer_and_holds_nobody_up(world):
+    filled(world)
+    with much(world):
+        connection = asked(world.data)
+        time.sleep(3)
+        made = answer(connection)["result"]["name"]
+        equal(staged(world), [made], "what is there for the one who asked")
+        connection.close()
+        eventually(lambda: not staged(world), "a backup that nobody took is gone", 10)
+        with asked(world.data), asked(world.data, "verify"):
+            time.sleep(0.5)
+            world.server.stop()
+        world.server.start()
+        equal(staged(world), [], "what is left at the next start")
+
+
+@scenario
+def backups_are_made_one_at_a_time(world):
+    filled(world)
+    with much(world):
+        clients = [
+            subprocess.Popen(
+                [binary(), "backup", "--data-dir", str(world.data), "--to", str(world.directory / f"crowd-{number}")],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            for number in range(5)
+        ]  # fmt: skip
+        said = [(client.communicate(timeout=60)[1], client.returncode) for client in clients]
+    holds(any(code == 0 for _, code in said), said)
+    for number, (text, code) in enumerate(said):
+        if code:
+            holds("a backup is under way" in text, text)
+        else:
+            restored_by_one_of(world, world.directory / f"crowd-{number}", [world.data / "root.key"])
+    equal(staged(world), [], "what is left")
+
+
+@scenario
+def a_client_that_is_killed_leaves_all_of_a_backup_or_none(world):
+    filled(world)
+    # Another file system, if there is one, so that it has to be copied.
+    shared = pathlib.Path("/dev/shm")
+    place = tempfile.mkdtemp(dir=shared if shared.is_dir() and os.access(shared, os.W_OK) else world.directory)
+    try:
+        with much(world):
+            for number in range(8):
+                to = pathlib.Path(place) / f"{number}.backup"
+                client = subprocess.Popen(
+                    [binary(), "backup", "--data-dir", str(world.data), "--to", str(to)],
+                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    client.wait(random.uniform(0.02, 0.5))
+                client.send_signal(signal.SIGKILL)
+                client.wait()
+                if to.exists():
+                    restored_by_one_of(world, to, [world.data / "root.key"])
+            eventually(lambda: not staged(world), "what the server made for them is gone", 20)
+    finally:
+        shutil.rmtree(place)
+
+
+@scenario
+def the_next_start_takes_away_what_a_killed_one_left(world):
+    world.server.stop()
+    stem = world.data / f"backup-{uuid.uuid4()}"
+    left = [f"{stem}{ending}" for ending in (".sqlite", ".sqlite-journal", ".json", ".tmp", f".json.{uuid.uuid4()}")]
+    kept = [world.data / "backup-notes.txt", world.data / "backup-plan.sqlite"]
+    for path in (*left, *kept):
+        pathlib.Path(path).write_text("left")
+    world.server.start()
+    equal(staged(world), sorted(path.name for path in kept), "what is there then")
+    for path in kept:
+        path.unlink()
+
+
+@scenario
+def a_directory_that_is_there_is_restored_into(world):
+    keys = filled(world)
+    backup = back_up(world, "places.backup")
+    options = ("restore", "--from", backup, "--root-key", world.data / "root.key", "--data-dir")
+    empty = world.directory / "empty"
+    (empty / "lost+found").mkdir(parents=True)
+    os.chmod(empty, 0o700)
+    # As a mount point, which cannot be replaced.
+    before = empty.stat().st_ino
+    chatelaine(*options, f"{empty}//")
+    equal(empty.stat().st_ino, before, "the directory itself")
+    equal(
+        sorted(p.name for p in empty.iterdir()), ["audit", "chatelaine.sqlite", "lost+found", "root.key"], "what is there")
+    check(world, empty, keys)
+    new = world.directory / "slash"
+    chatelaine(*options, f"{new}/")
+    check(world, new, keys)
+    said = chatelaine(*options, f"{new}/", wanted=1)
+    holds("there is something" in said, said)
+    said = chatelaine(*options, backup, wanted=1)
+    holds("there is something" in said, said)
+    said = chatelaine(*options, world.directory / "no" / "where", wanted=1)
+    holds("cannot create" in said, said)
+    equal([p.name for p in world.directory.iterdir() if "restoring" in p.name], [], "what is left")
+
+
+@scenario
+def a_restoration_that_was_killed_is_taken_away_by_the_next(world):
+    filled(world)
+    backup = back_up(world, "again.backup")
+    options = ("restore", "--from", backup, "--root-key", world.data / "root.key", "--data-dir")
+    into, beside = world.directory / "into", world.directory / "beside"
+    into.mkdir(mode=0o700)
+    for left in (into / f".restoring-{uuid.uuid4()}", world.directory / f"beside.restoring-{uuid.uuid4()}"):
+        left.mkdir()
+        (left / "root.key").write_text("left")
+    kept = world.directory / "beside.restoring-by-hand"
+    kept.mkdir()
+    for place in (into, beside):
+        chatelaine(*options, place)
+        equal(sorted(p.name for p in place.iterdir()), ["audit", "chatelaine.sqlite", "root.key"], "what is there")
+    equal([p.name for p in world.directory.iterdir() if "restoring" in p.name], [kept.name], "what is left")
 
 
 run()

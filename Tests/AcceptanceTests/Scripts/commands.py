@@ -178,6 +178,75 @@ def init_makes_what_serve_uses(world):
     server.forget_log()
 
 
+def deaf(*command, stream="stdout", closed=False):
+    """Runs a command whose output cannot be written: the disk is full, or whoever read it has gone."""
+    if closed:
+        reader, writer = os.pipe()
+        os.close(reader)
+    else:
+        writer = os.open("/dev/full", os.O_WRONLY)
+    other = "stderr" if stream == "stdout" else "stdout"
+    try:
+        return subprocess.run(
+            [binary(), *map(str, command)], timeout=30, stdin=subprocess.DEVNULL, text=True,
+            **{stream: writer, other: subprocess.PIPE})  # fmt: skip
+    finally:
+        os.close(writer)
+
+
+@scenario
+def what_nobody_can_read_is_told_and_can_be_asked_for_again(world):
+    data = world.directory / "unheard"
+    for closed in (False, True):
+        done = deaf("init", "--data-dir", data, closed=closed)
+        equal((done.returncode, len(done.stderr.splitlines())), (1, 1), f"init: {done.stderr}")
+        holds("cannot write to standard output" in done.stderr, done.stderr)
+    made = say("init", "--data-dir", str(data))
+    equal(made.returncode, 0, made.stderr)
+    account = re.search(r"account (\d{12})", made.stdout)[1]
+    listed = say("account", "list", "--data-dir", str(data)).stdout
+    equal(listed, f"{account} aws\n", "the accounts")
+    for command in (
+        ("account", "create"), ("account", "root-key", "--account", account), ("account", "list"), ("seal", "show"),
+        ("verify",), ("status",),
+    ):  # fmt: skip
+        for closed in (False, True):
+            done = deaf(*command, "--data-dir", data, closed=closed)
+            equal((done.returncode, len(done.stderr.splitlines())), (1, 1), f"{command}: {done.stderr}")
+    equal(say("account", "list", "--data-dir", str(data)).stdout, listed, "the accounts after that")
+    shares = ("init", "--seal", "shares", "--shares", "3", "--threshold", "2", "--data-dir", world.directory / "unshared")
+    done = deaf(*shares)
+    equal((done.returncode, list((world.directory / "unshared").iterdir())), (1, []), f"shares: {done.stderr}")
+
+
+@scenario
+def what_is_done_is_done_whether_somebody_reads_that_or_not(world):
+    for number, (stream, closed) in enumerate((("stdout", False), ("stdout", True), ("stderr", False), ("stderr", True))):
+        to = world.directory / f"unheard-{number}.backup"
+        done = deaf("backup", "--data-dir", world.data, "--to", to, stream=stream, closed=closed)
+        equal((done.returncode, to.exists()), (0, True), f"a backup without {stream}")
+        wrong = deaf("backup", "--data-dir", world.data, "--to", to, stream=stream, closed=closed)
+        equal(wrong.returncode, 1, f"exit code without {stream}")
+    data = world.directory / "unheard-server"
+    equal(say("init", "--data-dir", str(data)).returncode, 0, "exit code of init")
+    for stream in ("stdout", "stderr"):
+        for format in ("text", "json"):
+            full = open("/dev/full", "w")
+            server = subprocess.Popen(
+                [binary(), "serve", "--data-dir", str(data), "--listen", "127.0.0.1:0", "--log-level", "trace",
+                 "--log-format", format], stdin=subprocess.DEVNULL,
+                **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: full})  # fmt: skip
+            full.close()
+            try:
+                eventually(
+                    lambda: say("status", "--data-dir", str(data)).stdout.startswith("server: running"),
+                    f"it serves without {stream}", 20)
+                equal(server.poll(), None, "its exit code")
+            finally:
+                server.terminate()
+                equal(server.wait(20), 0, f"exit code of a server without {stream}")
+
+
 @scenario
 def a_service_serves_only_what_init_made(world):
     data = world.directory / "service"

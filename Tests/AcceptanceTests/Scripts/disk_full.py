@@ -103,6 +103,9 @@ def a_full_disk_refuses_everything_and_passes(directory):
             Visitor(server).sign_in(status=500)
             holds((data / "audit" / "audit.jsonl").read_bytes().endswith(b"}\n"), "whole lines only")
             holds("The audit log cannot be written" in server.log_text(), server.log_text())
+            rotated = subprocess.run(
+                [binary(), "rotate-root", "--end-sessions", "--data-dir", data], capture_output=True, text=True, timeout=60)
+            equal((rotated.returncode, "the rotation did not begin" in rotated.stderr), (1, True), rotated.stderr)
             whole(data)
             free(disk)
             equal(kms.decrypt(CiphertextBlob=blob)["Plaintext"], b"kept")

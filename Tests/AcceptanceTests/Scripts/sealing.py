@@ -1,7 +1,9 @@
 """What the scripts about seals share: directories with a key in them, terminals to type at, and a token."""
 
+import base64
 import contextlib
 import functools
+import hashlib
 import itertools
 import json
 import os
@@ -109,6 +111,15 @@ def secret_file(directory, name, text):
     path.touch(mode=0o600)
     path.write_text(text)
     return path
+
+
+def forged(text):
+    """A share of the same name with another value, and the right checksum."""
+    head, value = text.rsplit("-", 2)[:2]
+    decoded = bytearray(base64.b32decode(value.upper() + "===="))
+    decoded[7] ^= 1
+    line = f"{head}-{base64.b32encode(bytes(decoded)).decode().rstrip('=').lower()}"
+    return f"{line}-{hashlib.sha256(line.encode()).hexdigest()[:8]}"
 
 
 # Tokens

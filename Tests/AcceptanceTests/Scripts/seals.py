@@ -6,7 +6,7 @@ import subprocess
 import time
 
 from harness import equal, holds, run, scenario
-from sealing import (KINDS, MODULE, PASSPHRASE, PIN, TOKEN, Kind, Sealed, document, done, forget_token, pkcs11_tool,
+from sealing import (KINDS, MODULE, PASSPHRASE, PIN, TOKEN, Kind, Sealed, document, done, forged, forget_token, pkcs11_tool,
                      refused, running, say, secret_file, token, typed, untouched)  # fmt: skip
 from server import Server, binary
 
@@ -131,6 +131,7 @@ def a_wrong_secret_is_one_clear_error_and_touches_nothing(world):
                 (2, "is of the set", ["--share-files", ",".join(map(str, files))]),
                 (2, "needs 3 key shares", ["--share-files", ",".join(str(sealed.kind.shares / f"share-{n}") for n in (1, 3))]),
                 (2, "was given already", ["--share-files", ",".join([str(sealed.kind.shares / "share-1")] * 3)]),
+                (2, "one of them is wrong", ["--share-files", ",".join(map(str, one_forged(sealed, directory)))]),
             ]
         for code, text, flags in attempts:
             for command in (("serve", "--listen", "127.0.0.1:0"), ("account", "list"), ("seal", "migrate", "--to", "file")):
@@ -151,6 +152,12 @@ def a_wrong_secret_is_one_clear_error_and_touches_nothing(world):
 
 def libc():
     return next(path for path in ("/lib/x86_64-linux-gnu/libm.so.6", "/lib/aarch64-linux-gnu/libm.so.6") if os.path.exists(path))
+
+
+def one_forged(sealed, directory):
+    """As many shares as are needed, of which one has another value."""
+    shares = [sealed.kind.shares / f"share-{n}" for n in (1, 2, 3)]
+    return [*shares[:2], secret_file(directory, "forged-share", forged(shares[2].read_text().strip()))]
 
 
 def damaged(sealed):

@@ -1,16 +1,17 @@
 """A server that starts sealed, and the share holders who come one after the other."""
 
-import base64
-import hashlib
 import http.client
+import os
+import socket
 import subprocess
+import threading
 
 import boto3
 import botocore.config
 import botocore.exceptions
 
 from harness import FIRST, equal, eventually, holds, run, scenario
-from sealing import REGION, Sealed, SealedServer, done, refused, running, say, secret_file, snapshot, typed
+from sealing import REGION, Sealed, SealedServer, done, forged, refused, running, say, secret_file, snapshot, typed
 from server import Server, binary
 
 
@@ -35,15 +36,6 @@ def get(server, path, method="GET", headers=None, body=None):
     answer = response.status, response.getheader("content-type"), response.read().decode()
     connection.close()
     return answer
-
-
-def forged(text):
-    """A share of the same name with another value, and the right checksum."""
-    head, value = text.rsplit("-", 2)[:2]
-    decoded = bytearray(base64.b32decode(value.upper() + "===="))
-    decoded[7] ^= 1
-    line = f"{head}-{base64.b32encode(bytes(decoded)).decode().rstrip('=').lower()}"
-    return f"{line}-{hashlib.sha256(line.encode()).hexdigest()[:8]}"
 
 
 @scenario
@@ -175,6 +167,76 @@ def shares_of_another_store_leave_it_sealed(world):
         refused(1, "is not the one that the store", "unseal", "--data-dir", sealed.data, "--share-file",
                 stranger.kind.shares / "share-3")  # fmt: skip
         holds("sealed: yes\nshares: 0 of 3 given" in done("status", "--data-dir", sealed.data), "it is sealed")
+
+
+@scenario
+def a_share_is_given_to_nobody_else(world):
+    sealed = sealed_directory(world, "lured")
+    share = sealed.kind.shares / "share-1"
+    open_to_all = world.directory / "open-to-all"
+    open_to_all.mkdir()
+    for mode in (0o777, 0o1777, 0o770, 0o720):
+        open_to_all.chmod(mode)
+        refused(1, "others than its owner can write", "unseal", "--data-dir", open_to_all, "--share-file", share)
+        refused(1, "others than its owner can write", "serve", "--data-dir", open_to_all, "--listen", "127.0.0.1:0")
+        equal(list(open_to_all.iterdir()), [], "what was made in it")
+    if os.geteuid() != 0:
+        return
+    # Root's own directory, in which somebody else listens.
+    theirs = world.directory / "theirs"
+    theirs.mkdir(mode=0o700)
+    heard = listening_as_nobody(theirs)
+    refused(1, "is another user's", "unseal", "--data-dir", theirs, "--share-file", share)
+    equal(heard(), b"", "what they were told")
+
+
+def listening_as_nobody(directory):
+    """Listens as another user, and answers with what it was told."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(directory / "control.sock"))
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setuid(65534)
+        # The system knows a listener by who called this.
+        listener.listen()
+        os.write(writer, b"\n")
+        connection, _ = listener.accept()
+        connection.settimeout(20)
+        os.write(writer, connection.recv(4096) or b"")
+        os._exit(0)
+    os.close(writer)
+    os.read(reader, 1)
+    listener.close()
+
+    def heard():
+        os.waitpid(child, 0)
+        with os.fdopen(reader, "rb") as told:
+            return told.read()
+
+    return heard
+
+
+@scenario
+def a_server_that_goes_away_is_told_plainly(world):
+    directory = world.directory / "gone"
+    directory.mkdir(mode=0o700)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(directory / "control.sock"))
+    listener.listen()
+
+    def reset():
+        # Closed with something unread, a connection is reset.
+        listener.accept()[0].close()
+
+    for _ in range(3):
+        thread = threading.Thread(target=reset)
+        thread.start()
+        result = say("status", "--data-dir", directory)
+        thread.join()
+        equal(result.returncode, 1, "the exit code")
+        holds("read(" not in result.stderr and "without an answer" in result.stderr, result.stderr)
+    listener.close()
 
 
 def stranger_over(sealed, stranger):
