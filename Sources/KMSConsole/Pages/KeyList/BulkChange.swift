@@ -37,8 +37,9 @@ struct BulkChange: Sendable {
     /// Whether any key is ticked.
     var hasKeys: Bool { !keys.isEmpty }
 
-    /// A deletion is asked about once more, because nothing brings the data back. What was confirmed and is only shown again is
-    /// asked about again too.
+    /// Whether it is a deletion, which is asked about because nothing brings the data back.
+    ///
+    /// One that was confirmed and is only shown again is asked about again.
     var needsConfirmation: Bool {
         hasKeys && form["action"] == "delete" && form.has("confirmed") == visit.isShownAgain
     }
