@@ -98,7 +98,10 @@ struct AuditSearch {
 
 extension AuditEvent {
     /// Whether it happened by itself, and is dated when it was due.
-    var isServiceEvent: Bool { record.text("eventType") == "AwsServiceEvent" }
+    var isServiceEvent: Bool {
+        record.text("eventType") == "AwsServiceEvent"
+            || record.object("userIdentity")?.text("invokedBy") == "AWS Internal"
+    }
 
     /// Whether it is of cryptography with a key.
     var isUse: Bool {

@@ -235,7 +235,7 @@ package struct Pipeline: Sendable {
     ) async throws(KMSError) -> Outcome<Op.Output> {
         let subject = try await subject(of: operation, input, body, context)
         let accesses = Op.accesses(to: subject, for: input)
-        record.resources = accesses.compactMap { $0.recorded(in: context.caller.region) }
+        record.resources = Op.description.recorded.resources(of: accesses, in: context.caller.region)
         let permit = try authorizer.permit(subject, accesses, for: Op.description, in: context)
         try Self.checkStates(of: accesses, for: Op.description)
         try Op.check(input, on: subject)
