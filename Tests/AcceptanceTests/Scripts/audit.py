@@ -240,6 +240,22 @@ def no_record_is_longer_than_cloudtrails(world):
 
 
 @scenario
+def custom_key_stores_are_recorded_as_what_they_are(world):
+    wire = Wire(world.endpoint)
+    for operation, body, read_only in (
+        ("CreateCustomKeyStore", {"CustomKeyStoreName": "a"}, False), ("DescribeCustomKeyStores", {}, True),
+        ("ConnectCustomKeyStore", {"CustomKeyStoreId": "cks-1"}, False),
+        ("DisconnectCustomKeyStore", {"CustomKeyStoreId": "cks-1"}, False),
+        ("UpdateCustomKeyStore", {"CustomKeyStoreId": "cks-1"}, False),
+        ("DeleteCustomKeyStore", {"CustomKeyStoreId": "cks-1"}, False),
+    ):  # fmt: skip
+        answer = wire.call(operation, body)
+        equal(answer.code, "UnsupportedOperationException", operation)
+        record = record_of(world, {"ResponseMetadata": {"RequestId": answer.headers["x-amzn-requestid"]}})
+        equal((record["eventName"], record["readOnly"], "resources" in record), (operation, read_only, False))
+
+
+@scenario
 def resources_are_in_cloudtrails_order_and_named_once(world):
     kms, key, other = world.kms(), world.key(), world.key()
     alias = alias_arn("alias/in-order")
