@@ -38,7 +38,7 @@ package struct Pipeline: Sendable {
     private let outbox: AuditOutbox
     let clock: any Clock
     let metrics: Metrics
-    private let logger: Logger
+    let logger: Logger
 
     init(
         authenticator: Authenticator, directory: KeyDirectory, identities: IdentityDirectory, ledger: Ledger,
