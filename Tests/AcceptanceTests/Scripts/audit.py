@@ -240,6 +240,22 @@ def no_record_is_longer_than_cloudtrails(world):
 
 
 @scenario
+def a_refused_grant_token_is_not_recorded(world):
+    kms, key = world.kms(), world.key()
+    token = kms.create_grant(KeyId=key["KeyId"], GranteePrincipal=FIRST.root, Operations=["Decrypt"])["GrantToken"]
+    wire = Wire(world.endpoint)
+    answers = [
+        wire.call("Encrypt", {"KeyId": key["KeyId"], "Plaintext": "YQ==", "GrantTokens": [token] * 11}),
+        wire.call("Encrypt", {"KeyId": key["KeyId"], "Plaintext": "YQ==", "GrantTokens": [token, ""]}),
+        wire.call("RetireGrant", {"GrantToken": token * 50}),
+    ]
+    for answer in answers:
+        equal(answer.code, "ValidationException")
+        holds(token not in answer.message and "Value at 'grantToken" in answer.message, answer.message)
+    holds(all(token not in json.dumps(record) for record in records(world)), "the token is in the log")
+
+
+@scenario
 def custom_key_stores_are_recorded_as_what_they_are(world):
     wire = Wire(world.endpoint)
     for operation, body, read_only in (
