@@ -126,9 +126,10 @@ package struct Engine: Sendable {
         )
         signIn = ConsoleSignIn(
             authenticator: authenticator, identities: identities, directory: directory, audit: audit, clock: clock)
-        clockService = controllable.map {
+        clockService = controllable.map { [audit] in
             ClockService(
-                authenticator: authenticator, clock: $0, ledger: ledger, outbox: outbox, housekeeping: housekeeping)
+                authenticator: authenticator, clock: $0, ledger: ledger, audit: audit, outbox: outbox,
+                housekeeping: housekeeping)
         }
         self.keyring = keyring
         self.clock = clock
