@@ -39,7 +39,7 @@ extension Keyring {
             key throws(CryptoFailure) in
             guard key.count == Self.auditKeyByteCount else { throw .damagedRecord }
             return AuditChain(
-                try unsafe GuardedBytes(count: key.count) { memory in unsafe memory.copyMemory(from: key) })
+                try unsafe GuardedBytes(count: key.count) { memory in unsafe memory.copyMemory(from: key) }, randomness)
         }
     }
 }
@@ -51,9 +51,13 @@ package final class AuditChain: Sendable {
     /// The length of a code, in bytes.
     package static let codeByteCount = HMACSHA256.byteCount
 
-    private let key: GuardedBytes
+    let key: GuardedBytes
+    let randomness: any RandomSource
 
-    init(_ key: GuardedBytes) { self.key = key }
+    init(_ key: GuardedBytes, _ randomness: any RandomSource) {
+        self.key = key
+        self.randomness = randomness
+    }
 
     /// The code of a record.
     ///

@@ -90,9 +90,12 @@ package struct Engine: Sendable {
             throw .audit(error)
         }
 
-        let quotas = Quotas(configuration.quotas)
-        let policies = PolicyRules(identities: identities, quotas: quotas)
         let directory = KeyDirectory()
+        let quotas = Quotas(configuration.quotas) { account, region in
+            configuration.regions.admitsReplica(in: region)
+                || directory.hasKeys(in: Realm(account: account, region: region))
+        }
+        let policies = PolicyRules(identities: identities, quotas: quotas)
         let outbox = AuditOutbox(audit, known: stored.known, base: stored.base)
         let ledger = Ledger(store: store, directory: directory, policies: policies, outbox: outbox)
         do throws(StoreError) { try ledger.load(contents) } catch { throw .store(error) }
@@ -118,13 +121,14 @@ package struct Engine: Sendable {
         self.housekeeping = housekeeping
         identity = IdentityService(
             authenticator: authenticator, identities: identities, ledger: ledger, turns: turns, keyring: keyring,
-            audit: audit, outbox: outbox, clock: clock, metrics: metrics, logger: logger
+            audit: audit, outbox: outbox, quotas: quotas, clock: clock, metrics: metrics, logger: logger
         )
         signIn = ConsoleSignIn(
             authenticator: authenticator, identities: identities, directory: directory, audit: audit, clock: clock)
-        clockService = controllable.map {
+        clockService = controllable.map { [audit] in
             ClockService(
-                authenticator: authenticator, clock: $0, ledger: ledger, outbox: outbox, housekeeping: housekeeping)
+                authenticator: authenticator, clock: $0, ledger: ledger, audit: audit, outbox: outbox,
+                housekeeping: housekeeping)
         }
         self.clock = clock
         verification = StoreVerification(store: store, keyring: keyring)

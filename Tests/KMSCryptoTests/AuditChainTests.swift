@@ -84,4 +84,22 @@ struct AuditChainTests {
         #expect(Set(codes).count == codes.count)
         for code in codes { #expect(code.count == AuditChain.codeByteCount) }
     }
+
+    @Test func `what is sealed opens whole, for what it was sealed for, and with the same key only`() throws {
+        let keyring = try Self.keyring()
+        let (chain, other) = (
+            try keyring.openAuditKey(keyring.makeAuditKey()), try keyring.openAuditKey(keyring.makeAuditKey())
+        )
+        let (content, binding) = (Array("a place".utf8), Array("a request".utf8))
+        let sealed = try chain.seal(content, binding: binding)
+        #expect(chain.open(sealed, binding: binding) == content)
+        #expect(try chain.seal(content, binding: binding) != sealed)
+        #expect(chain.open(sealed, binding: []) == nil && other.open(sealed, binding: binding) == nil)
+        for place in sealed.indices {
+            var changed = sealed
+            changed[place] ^= 1
+            #expect(chain.open(changed, binding: binding) == nil)
+            #expect(chain.open(Array(sealed[..<place]), binding: binding) == nil)
+        }
+    }
 }

@@ -145,6 +145,63 @@ struct AuditTrailTests {
         #expect(try await search(log, AuditQuery(), limit: 0, days: 3).counts.map(\.succeeded) == [1, 0, 0])
     }
 
+    /// A log in which the account has the two newest records, and another account all the others.
+    private func withCrowdedLog(_ body: (AuditTrail, URL) async throws -> Void) async throws {
+        try await withTemporaryDirectory { directory in
+            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+            let theirs = (2..<41).reversed().map { Line(account: "444455556666", age: $0, padding: 1_000_000).text }
+            let text = theirs.joined() + Line(age: 1).text + Line().text
+            try Data(text.utf8).write(to: directory.appendingPathComponent("audit.jsonl"))
+            try await body(AuditTrail(AuditFiles(directory: directory)), directory)
+        }
+    }
+
+    private static func search(
+        _ trail: AuditTrail, account: String, limit: Int = 100
+    ) async throws -> AuditTrail.Findings {
+        try await trail.search(
+            AuditQuery(), account: try #require(AccountID(account)), region: try #require(Region("eu-central-1")),
+            limit: limit, days: 0, now: Self.now)
+    }
+
+    @Test func `an account that searches much waits for itself and not others for it`() async throws {
+        try await withCrowdedLog { trail, _ in
+            let order = try await withThrowingTaskGroup(of: String.self) { group in
+                for _ in 0..<9 {
+                    group.addTask {
+                        do {
+                            return try await Self.search(trail, account: "444455556666").isCut ? "cut" : "long"
+                        } catch AuditTrail.Failure.crowded {
+                            return "refused"
+                        }
+                    }
+                }
+                // It begins when the others have begun: those that are too many have come back.
+                var order: [String] = []
+                while order.count(where: { $0 == "refused" }) < 6, let next = try await group.next() {
+                    order.append(next)
+                }
+                group.addTask {
+                    let found = try await Self.search(trail, account: "111122223333", limit: 1)
+                    return found.next == nil ? "nothing" : "short"
+                }
+                for try await next in group { order.append(next) }
+                return order
+            }
+            #expect(order == Array(repeating: "refused", count: 6) + ["short", "long", "long", "long"])
+        }
+    }
+
+    @Test func `a search ends when nobody waits for it`() async throws {
+        try await withCrowdedLog { trail, _ in
+            let search = Task { try await Self.search(trail, account: "444455556666") }
+            search.cancel()
+            await #expect(throws: AuditTrail.Failure.self) { try await search.value }
+            let found = try await Self.search(trail, account: "111122223333")
+            #expect(found.events.count == 2)
+        }
+    }
+
     @Test func `what is no record is passed over`() async throws {
         let text = #"{"recipientAccountId":"111122223333""# + "\n\n[]\n" + Line().text + "half"
         #expect(try await search(["audit.jsonl": text], AuditQuery()).events.map(\.id) == ["0"])
@@ -192,7 +249,7 @@ struct AuditTrailTests {
             let found = try await trail.search(
                 AuditQuery(from: "2027-01-13"), account: account, region: region, limit: 100, days: 0, now: Self.now)
             #expect(found.events.count == 3)
-            await #expect(throws: AuditFailure.self) {
+            await #expect(throws: AuditTrail.Failure.self) {
                 try await trail.search(
                     AuditQuery(), account: account, region: region, limit: 100, days: 0, now: Self.now)
             }

@@ -31,6 +31,9 @@ struct BytePatternTests {
     @Test func `a part of other bytes is looked through alone`() {
         let bytes = Array("before, within, behind".utf8)
         #expect(BytePattern("within".utf8).isFound(in: bytes[8..<14]))
+        #expect(BytePattern("within".utf8).end(in: bytes[8...]) == 14)
+        #expect(BytePattern("hind".utf8).end(in: bytes[8...]) == bytes.endIndex)
+        #expect(BytePattern("".utf8).end(in: bytes[8...]) == 8 && BytePattern("x".utf8).end(in: bytes[8...]) == nil)
         #expect(!BytePattern("before".utf8).isFound(in: bytes[8...]))
         #expect(!BytePattern("within,".utf8).isFound(in: bytes[8..<14]))
     }

@@ -11,6 +11,10 @@ package struct AuditRecord: Sendable {
     static let eventVersion = "1.11"
     /// The longest user agent that is kept, in bytes (CloudTrail: 1 KB).
     private static let longestUserAgent = 1024
+    /// The longest record that is kept, in bytes (CloudTrail: 256 KB).
+    package static let longestRecord = 256 << 10
+    /// How much is kept of the text of an error in a record that would be longer, in bytes (CloudTrail: 1 KB).
+    private static let longestMessage = 1024
 
     /// When it happened.
     package var time: Date
@@ -64,13 +68,16 @@ package struct AuditRecord: Sendable {
         /// The error's name; CloudTrail calls a refused authorization `AccessDenied`, whatever the service's own exception
         /// is called.
         let code: String
-        let message: String?
+        fileprivate(set) var message: String?
         /// Whether the caller was refused what it may not do.
         let isDenial: Bool
+        /// Whether the answer says nothing of keys of other accounts, so that the record must not either.
+        let hidesForeignKeys: Bool
 
         /// A refusal of the JSON protocol.
         package init(_ error: KMSError) {
             isDenial = error.code == .accessDenied
+            hidesForeignKeys = isDenial || error.code == .notFound
             code = isDenial ? "AccessDenied" : error.code.rawValue
             message = error.message
         }
@@ -78,6 +85,7 @@ package struct AuditRecord: Sendable {
         /// A refusal of the query protocol.
         package init(_ failure: QueryFailure) {
             isDenial = failure.isDenial
+            hidesForeignKeys = isDenial
             code = failure.code
             message = failure.message
         }
@@ -88,7 +96,9 @@ package struct AuditRecord: Sendable {
         /// A request.
         case call(Caller, client: Client, requestID: String)
         /// Time: a deletion or a rotation that was due.
-        case service(details: JSONObject?)
+        ///
+        /// - Parameter requestID: Given to what CloudTrail shows as a call.
+        case service(details: JSONObject?, requestID: String? = nil)
     }
 
     package init(
@@ -106,7 +116,12 @@ package struct AuditRecord: Sendable {
     }
 
     /// The identifier of the request that it is of; nil for what happened by itself.
-    var requestID: String? { if case .call(_, _, let requestID) = origin { requestID } else { nil } }
+    var requestID: String? {
+        switch origin {
+        case .call(_, _, let requestID): requestID
+        case .service(_, let requestID): requestID
+        }
+    }
 
     /// The identifier of the copy for `owner`.
     mutating func eventID(for owner: AccountID) -> String {
@@ -119,13 +134,14 @@ package struct AuditRecord: Sendable {
     /// The copies of the record: one for the caller's account and, after a call on a key of another account, one for that
     /// account too, unless the caller was denied.
     ///
-    /// The owner learns which account it was, not who in it.
+    /// The owner learns which account it was, not who in it. The caller's copy names no key of another account that the
+    /// answer hides: it would tell a key that is not shared from one that is not there, and what an alias points to.
     package func copies() -> [AuditRecord] {
-        guard outcome?.isDenial != true, resources.contains(where: { $0.account != account }) else {
-            return [self]
-        }
-        let owners = Set(resources.map(\.account)).subtracting([account]).sorted()
+        guard resources.contains(where: { $0.account != account }) else { return [self] }
         var own = self
+        if outcome?.hidesForeignKeys == true { own.resources.removeAll { $0.account != account } }
+        guard outcome?.isDenial != true else { return [own] }
+        let owners = Set(resources.map(\.account)).subtracting([account]).sorted()
         own.sharedEventID = RequestID.make()
         return [own]
             + owners.map { owner in
@@ -138,7 +154,45 @@ package struct AuditRecord: Sendable {
     }
 
     /// The record as one line of JSON, members in CloudTrail's order.
+    ///
+    /// A record that would be too long is shortened step by step: the text of the error, which repeats values of the
+    /// request, then what was asked, then what was answered. Else whoever may do nothing could fill the disk.
     package func line() -> [UInt8] {
+        let line = wholeLine()
+        guard line.count > Self.longestRecord else { return line }
+        var record = self
+        if let message = outcome?.message {
+            record.outcome?.message = String(decoding: message.utf8.prefix(Self.longestMessage), as: UTF8.self)
+        }
+        let steps: [(inout AuditRecord) -> Void] = [
+            { $0.requestParameters = $0.requestParameters.map { Self.omitted($0, "requestParameters") } },
+            {
+                guard case .answer(let answer) = $0.responseElements else { return }
+                $0.responseElements = .answer(Self.omitted(answer, "responseElements"))
+            },
+        ]
+        for step in steps {
+            let line = record.wholeLine()
+            guard line.count > Self.longestRecord else { return line }
+            step(&record)
+        }
+        return record.wholeLine()
+    }
+
+    /// What stands in a record in the place of a member that is too long for it.
+    ///
+    /// Source: AWS CloudTrail User Guide, "CloudTrail record contents": a member that is left out has `omitted`.
+    private static func omitted(_ member: JSONObject, _ name: String) -> JSONObject {
+        var writer = JSONWriter()
+        writer.value(.object(member))
+        return JSONObject([
+            JSONObject.Member(name: "omitted", value: .bool(true)),
+            JSONObject.Member(name: "originalSize", value: .number(String(writer.bytes.count))),
+            JSONObject.Member(name: "reason", value: .string("\(name) too large")),
+        ])
+    }
+
+    private func wholeLine() -> [UInt8] {
         var writer = JSONWriter(capacity: 1280)
         writer.object { writer in
             writer.member("eventVersion", Self.eventVersion)
@@ -211,7 +265,7 @@ package struct AuditRecord: Sendable {
         writer.name("readOnly")
         writer.bool(isReadOnly)
         if showsResources { write(listOfResourcesTo: &writer) }
-        if case .service(let details) = origin {
+        if case .service(let details, nil) = origin {
             writer.member("eventType", "AwsServiceEvent")
             if let details {
                 writer.name("serviceEventDetails")

@@ -23,6 +23,20 @@ extension RecordedCall {
     }
 }
 
+extension RecordedCall {
+    /// What the audit record of `region` names of what was acted on, each once.
+    func resources(of accesses: [Access], in region: Region) -> [(account: AccountID, arn: String)] {
+        var resources: [(account: AccountID, arn: String)] = []
+        // Some name a key before an alias, and not in the order in which they are decided on.
+        for access in namesKeysFirst ? accesses.filter({ $0.key != nil }) + accesses : accesses {
+            guard let resource = access.recorded(in: region), !resources.contains(where: { $0.arn == resource.arn })
+            else { continue }
+            resources.append(resource)
+        }
+        return resources
+    }
+}
+
 extension AuditRecord.ResponseElements {
     /// An answer as `responseElements` shows it.
     static func recording(_ answer: [UInt8]) -> Self {
@@ -91,7 +105,7 @@ extension JSONValue {
 
 extension Access {
     /// How the audit record of `region` names what was acted on; nil for a key elsewhere, where there is another record.
-    func recorded(in region: Region) -> (account: AccountID, arn: String)? {
+    fileprivate func recorded(in region: Region) -> (account: AccountID, arn: String)? {
         switch resource {
         case .key(let key, _), .keyOfCiphertext(let key), .grant(let key, _):
             key.arn.region == region ? (key.arn.account, key.arnText) : nil

@@ -11,6 +11,8 @@ package struct ServiceEvent: Sendable {
     /// The key that the record names.
     let key: KeyARN
     let details: JSONObject?
+    /// Whether CloudTrail shows it as a call of the service's own.
+    private(set) var isShownAsCall = false
 
     private init(_ name: String, of key: KeyARN, in region: Region? = nil, details: [(String, String)]? = nil) {
         self.name = name
@@ -37,7 +39,9 @@ package struct ServiceEvent: Sendable {
 
     /// What related keys share was brought to `region` from the primary.
     static func synchronization(with primary: KeyARN, in region: Region) -> Self {
-        Self("SynchronizeMultiRegionKey", of: primary, in: region)
+        var event = Self("SynchronizeMultiRegionKey", of: primary, in: region)
+        event.isShownAsCall = true
+        return event
     }
 
     /// What a rotation of `key` puts down: one event for it, and one for each region that got the material.
@@ -65,7 +69,8 @@ extension AuditRecord {
     init(of event: ServiceEvent, at time: Date) {
         self.init(
             time: time, eventName: event.name, eventID: RequestID.make(), region: event.region,
-            account: event.key.account, origin: .service(details: event.details)
+            account: event.key.account,
+            origin: .service(details: event.details, requestID: event.isShownAsCall ? RequestID.make() : nil)
         )
         isReadOnly = false
         resources = [(event.key.account, event.key.description)]

@@ -6,8 +6,6 @@ import KMSModel
 ///
 /// Source: CloudTrail API Reference, LookupEvents.
 struct EventLookup: Sendable {
-    /// How much of the log a page may read, in bytes; a page may be empty and not the last, as CloudTrail's may.
-    private static let mostBytes = 128 << 20
     /// How much earlier than its place in the log the time of a call can be: it waits in turn, or makes a key.
     static let longestCall: TimeInterval = 3600
     /// How far back events are found.
@@ -30,6 +28,7 @@ struct EventLookup: Sendable {
     private let times: (from: String, to: String?)
     /// What no event of interest comes behind, except one that is dated back.
     private let earliest: String
+    private let sieve: RecordSieve
     /// What stands in each record that is looked for.
     private let marks: [BytePattern]
 
@@ -42,24 +41,63 @@ struct EventLookup: Sendable {
         let first = Date(timeIntervalSince1970: from.timeIntervalSince1970.rounded(.up))
         times = (UTCTime(first).iso8601, request.end.map { UTCTime($0).iso8601 })
         earliest = UTCTime(first.addingTimeInterval(-Self.longestCall)).iso8601
-        marks = ([Array(account.description.utf8)] + (request.attribute.map { Self.marks(of: $0) } ?? []))
-            .map { BytePattern($0) }
+        sieve = RecordSieve(account: account, places: [("awsRegion", "\(region)\"")])
+        marks = request.attribute.map { Self.marks(of: $0) } ?? []
     }
 
-    /// Searches the log for a page.
-    ///
-    /// - Throws: ``AuditFailure`` when it cannot be read.
-    func page(of files: AuditFiles) throws(AuditFailure) -> Page {
-        var page = Page()
-        var (isDone, lastTaken) = (false, nil as AuditPosition?)
-        let end = try files.readBackwards(
-            .init(start: start, latestDay: latestDay, mostBytes: Self.mostBytes),
-            while: { UTCTime(day: $0).date >= earliest.prefix(10) }
-        ) { line, place in
-            guard let (event, text) = event(in: line) else { return true }
-            if event.time < earliest, !event.isServiceEvent { isDone = true }
-            guard !isDone, admits(event) else { return !isDone }
-            guard page.events.count < request.limit else {
+    private var latestDay: Int? { times.to.flatMap { UTCTime.day(ofDate: String($0.prefix(10))) } }
+
+    /// What a record's bytes alone say of it.
+    private enum Impression {
+        /// It is of no interest.
+        case unwanted
+        /// Neither it nor anything older is.
+        case tooOld
+        /// It has to be read.
+        case promising
+    }
+
+    private func impression(of line: ArraySlice<UInt8>) -> Impression {
+        guard sieve.canBeOfAccount(line) else { return .unwanted }
+        if let time = RecordSieve.time(of: line) {
+            if time < earliest, !RecordSieve.canBeServiceEvent(line) { return .tooOld }
+            guard isInTime(time) else { return .unwanted }
+        }
+        return sieve.canBeInPlace(line) && marks.allSatisfy { $0.isFound(in: line) } ? .promising : .unwanted
+    }
+
+    private func isInTime(_ time: String) -> Bool { time >= times.from && times.to.map { time <= $0 } ?? true }
+
+    private static func event(in line: ArraySlice<UInt8>) -> (AuditEvent, text: String)? {
+        let text = ChainedLine(line).map { Array($0.record) + [UInt8(ascii: "}")] } ?? Array(line)
+        guard case .object(let record)? = try? JSONParser.parse(text) else { return nil }
+        return (AuditEvent(record), String(decoding: text, as: UTF8.self))
+    }
+
+    /// The search for a page, as it goes backwards through the lines.
+    struct Reading: TrailReading {
+        /// A page may be empty and not the last, as CloudTrail's may.
+        static let mostBytes = 128 << 20
+
+        private let lookup: EventLookup
+        private var page = Page()
+        private var lastTaken: AuditPosition?
+
+        init(_ lookup: EventLookup) { self.lookup = lookup }
+
+        var start: AuditPosition? { lookup.start }
+        var latestDay: Int? { lookup.latestDay }
+
+        func isDone(with day: Int) -> Bool { UTCTime(day: day).date < lookup.earliest.prefix(10) }
+
+        mutating func look(at line: ArraySlice<UInt8>, _ place: AuditPosition) -> Bool {
+            switch lookup.impression(of: line) {
+            case .unwanted: return true
+            case .tooOld: return false
+            case .promising: break
+            }
+            guard let (event, text) = EventLookup.event(in: line), lookup.admits(event) else { return true }
+            guard page.events.count < lookup.request.limit else {
                 page.next = lastTaken
                 return false
             }
@@ -67,25 +105,19 @@ struct EventLookup: Sendable {
             lastTaken = place
             return true
         }
-        if case .cut(let place) = end { page.next = page.events.count == request.limit ? lastTaken : place }
-        return page
-    }
 
-    private var latestDay: Int? { times.to.flatMap { UTCTime.day(ofDate: String($0.prefix(10))) } }
-
-    private func event(in line: ArraySlice<UInt8>) -> (AuditEvent, text: String)? {
-        // Most lines are ruled out without being read as JSON.
-        guard marks.allSatisfy({ $0.isFound(in: line) }) else { return nil }
-        let text = ChainedLine(line).map { Array($0.record) + [UInt8(ascii: "}")] } ?? Array(line)
-        guard case .object(let record)? = try? JSONParser.parse(text) else { return nil }
-        return (AuditEvent(record), String(decoding: text, as: UTF8.self))
+        /// What was found, once the reading has ended like this.
+        func page(endingAt end: AuditFiles.End) -> Page {
+            var page = page
+            if case .cut(let place) = end { page.next = page.events.count == lookup.request.limit ? lastTaken : place }
+            return page
+        }
     }
 
     private func admits(_ event: AuditEvent) -> Bool {
         // What a caller chose, such as an encryption context, can look like a member of the record.
         guard event.record.text("recipientAccountId") == account.description,
-            event.record.text("awsRegion") == region.description, event.time >= times.from,
-            times.to.map({ event.time <= $0 }) ?? true
+            event.record.text("awsRegion") == region.description, isInTime(event.time)
         else { return false }
         guard let (key, value) = request.attribute else { return true }
         switch key {
@@ -101,12 +133,12 @@ struct EventLookup: Sendable {
     }
 
     /// What stands in a record with this attribute; nothing for what may stand there in another form.
-    private static func marks(of attribute: (key: EventLookupRequest.Key, value: String)) -> [[UInt8]] {
+    private static func marks(of attribute: (key: EventLookupRequest.Key, value: String)) -> [BytePattern] {
         switch attribute.key {
-        case .readOnly: return []
+        case .readOnly: return [BytePattern("\"readOnly\":\(attribute.value)".utf8)]
         case .eventID, .eventName, .userName, .resourceType, .resourceName, .eventSource, .accessKeyID:
             let isPlain = attribute.value.utf8.allSatisfy { (0x20...0x7E).contains($0) && $0 != 0x22 && $0 != 0x5C }
-            return isPlain ? [Array(attribute.value.utf8)] : []
+            return isPlain ? [BytePattern(attribute.value.utf8)] : []
         }
     }
 }

@@ -1,5 +1,4 @@
 import Foundation
-import KMSCrypto
 import KMSModel
 
 /// A request of LookupEvents.
@@ -107,55 +106,5 @@ struct EventLookupRequest: Sendable {
         case .string(let text)?: return text
         default: throw KMSError(.serialization)
         }
-    }
-
-    // MARK: Token
-
-    // What a token says is where to read on, and what it is of. It lets nobody read more than without it: of what is read
-    // the account's own records are shown.
-
-    private static let tokenVersion: UInt8 = 1
-    private static let digestByteCount = 16
-    private static let numberByteCount = 8
-
-    /// The token for the page behind `position`.
-    static func token(for position: AuditPosition, of body: JSONObject, by account: AccountID, in region: Region)
-        -> String
-    {
-        let numbers = [position.file, UInt64(position.offset)].flatMap { number in
-            stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: number >> UInt64($0)) }
-        }
-        return Base64.encode([tokenVersion] + numbers + digest(of: body, account, region))
-    }
-
-    /// Where the page of this token begins.
-    ///
-    /// - Throws: ``KMSError`` with `InvalidNextTokenException` for a token of another request, and for any other text.
-    static func position(
-        in token: String, of body: JSONObject, by account: AccountID, in region: Region
-    ) throws(KMSError) -> AuditPosition {
-        let invalid = KMSError(
-            .invalidNextToken, "The token is not valid, or was used with other parameters than it was made for.")
-        guard let bytes = Base64.decode(token), bytes.count == 1 + 2 * numberByteCount + digestByteCount,
-            bytes[0] == tokenVersion, bytes.suffix(digestByteCount).elementsEqual(digest(of: body, account, region))
-        else { throw invalid }
-        func number(_ index: Int) -> UInt64 {
-            bytes[(1 + index * numberByteCount)...].prefix(numberByteCount).reduce(0) { $0 << 8 | UInt64($1) }
-        }
-        guard let offset = Int(exactly: number(1)) else { throw invalid }
-        return AuditPosition(file: number(0), offset: offset)
-    }
-
-    /// A hash of all parameters but the token and the size of the page.
-    private static func digest(of body: JSONObject, _ account: AccountID, _ region: Region) -> ArraySlice<UInt8> {
-        var writer = JSONWriter()
-        writer.array { writer in
-            writer.string(account.description)
-            writer.string(region.description)
-            for name in ["LookupAttributes", "StartTime", "EndTime", "EventCategory"] {
-                writer.value(body[name] ?? .null)
-            }
-        }
-        return Digest.sha256(writer.bytes).prefix(digestByteCount)
     }
 }

@@ -1,6 +1,8 @@
 package import KMSAccess
+import KMSCrypto
 import KMSIdentity
 package import KMSModel
+import Logging
 
 extension Pipeline {
     static let cloudTrail = "cloudtrail.amazonaws.com"
@@ -48,34 +50,51 @@ extension Pipeline {
         _ bytes: [UInt8], by caller: Caller, from client: Client, _ record: inout AuditRecord
     ) async throws(KMSError) -> [UInt8] {
         let realm = Realm(account: caller.principal.account, region: caller.region)
-        try quotas.admit([QuotaCharge(.lookUpEvents, in: realm.region)], of: realm.account)
+        if let refusal = refusalOfSearch(by: caller) { throw refusal }
         let parsed = bytes.isEmpty ? .object(JSONObject()) : try? JSONParser.parse(bytes, refusingDuplicates: true)
         guard case .object(let body)? = parsed else { throw KMSError(.serialization) }
         record.requestParameters = Self.recordedLookup.parameters(of: body)
         if let refusal = refusal(of: caller, client, doing: Self.lookUp, to: "*") { throw refusal }
         let request = try EventLookupRequest(body)
-        let start: AuditPosition? =
-            if let token = request.token {
-                try EventLookupRequest.position(in: token, of: body, by: realm.account, in: realm.region)
-            } else {
-                nil
-            }
+        let tokens = LookupToken(of: body, by: realm.account, in: realm.region, sealedBy: audit.chain)
+        let start: AuditPosition? = if let token = request.token { try tokens.position(in: token) } else { nil }
         guard !request.wantsInsights else { return Self.output(EventLookup.Page(), token: nil) }
-        return try await page(
-            of: EventLookup(request, account: realm.account, region: realm.region, start: start, now: clock.now), body)
-    }
-
-    private func page(of lookup: EventLookup, _ body: JSONObject) async throws(KMSError) -> [UInt8] {
+        let lookup = EventLookup(
+            request, account: realm.account, region: realm.region, start: start, now: clock.now)
         let page: EventLookup.Page
-        do throws(AuditFailure) {
+        do throws(AuditTrail.Failure) {
             page = try await trail.look(up: lookup)
         } catch {
-            throw KMSError(.throttling, error.description)
+            throw refusal(of: error, record.requestID)
         }
-        let token = page.next.map {
-            EventLookupRequest.token(for: $0, of: body, by: lookup.account, in: lookup.region)
+        guard let next = page.next else { return Self.output(page, token: nil) }
+        do throws(CryptoFailure) {
+            return Self.output(page, token: try tokens.text(for: next))
+        } catch {
+            throw KMSError(error)
         }
-        return Self.output(page, token: token)
+    }
+
+    /// The refusal of a caller whose account searches more often than it may; nil when it may search.
+    func refusalOfSearch(by caller: Caller) -> KMSError? {
+        let charge = QuotaCharge(.lookUpEvents, in: caller.region)
+        let isThrottled = quotas.throttle.refusal(of: [charge], to: caller.principal.account) != nil
+        return isThrottled ? .searchThrottled : nil
+    }
+
+    /// What a caller may learn of a search that failed.
+    func refusal(of failure: AuditTrail.Failure, _ requestID: String?) -> KMSError {
+        switch failure {
+        case .crowded: return .searchThrottled
+        case .ending: return KMSError(.dependencyTimeout, "The server is ending. You can retry the request.")
+        case .unreadable(let failure):
+            logger.error(
+                "The audit log cannot be read",
+                metadata: ["request-id": "\(requestID ?? "")", "reason": "\(failure)"])
+            return KMSError(
+                .kmsInternal,
+                "The request was rejected because an internal exception occurred. You can retry the request.")
+        }
     }
 
     private static func output(_ page: EventLookup.Page, token: String?) -> [UInt8] {
@@ -116,6 +135,11 @@ extension Pipeline {
             throw KMSError(error)
         }
     }
+}
+
+extension KMSError {
+    /// CloudTrail's answer to what comes too fast.
+    fileprivate static let searchThrottled = KMSError(.throttling, "Rate exceeded")
 }
 
 extension AuditEvent {

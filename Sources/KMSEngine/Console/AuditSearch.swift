@@ -2,11 +2,14 @@ import Foundation
 import KMSModel
 
 /// A search of the audit log, as it goes backwards through the lines.
-struct AuditSearch {
+struct AuditSearch: TrailReading {
+    static let mostBytes = 64 << 20
+
+    private static let sourceOfIAM = "iam."
+
     private let query: AuditQuery
     private let account: String
-    /// What every record of the account has somewhere; others can have it too.
-    private let accountMark: BytePattern
+    private let sieve: RecordSieve
     private let region: String
     private let key: BytePattern?
     private let limit: Int
@@ -41,7 +44,12 @@ struct AuditSearch {
     init(_ query: AuditQuery, account: AccountID, region: Region, limit: Int, days: Int, now: Date) {
         self.query = query
         self.account = account.description
-        accountMark = BytePattern(self.account.utf8)
+        sieve = RecordSieve(
+            account: account,
+            places: [
+                ("awsRegion", "\(region)\""), ("eventSource", Self.sourceOfIAM),
+                ("eventSource", ConsoleSignIn.eventSource),
+            ])
         self.region = region.description
         key = query.key.map { BytePattern($0.utf8) }
         self.limit = limit
@@ -54,13 +62,13 @@ struct AuditSearch {
         from = query.from.map(Beginning.init)
     }
 
-    /// Looks at a line; those of later records came before.
-    mutating func look(at line: ArraySlice<UInt8>, _ place: AuditPosition) {
-        // Most lines are ruled out without being read as JSON.
-        guard accountMark.isFound(in: line), key?.isFound(in: line) ?? true,
-            case .object(let record)? = try? JSONParser.parse(line)
-        else { return }
-        look(at: AuditEvent(record), place)
+    var start: AuditPosition? { query.start }
+
+    mutating func look(at line: ArraySlice<UInt8>, _ place: AuditPosition) -> Bool {
+        if canBeWanted(line), case .object(let record)? = try? JSONParser.parse(line) {
+            look(at: AuditEvent(record), place)
+        }
+        return !isDone
     }
 
     /// Notes that what is behind a place was not read.
@@ -69,10 +77,19 @@ struct AuditSearch {
         if findings.next == nil { findings.next = place }
     }
 
-    /// The last day that anything of use is of, counted from 1970-01-01.
+    /// Whether a record has to be read to know whether it is looked for, or where the search ends.
+    private func canBeWanted(_ line: ArraySlice<UInt8>) -> Bool {
+        guard sieve.canBeOfAccount(line), key?.isFound(in: line) ?? true else { return false }
+        guard let time = RecordSieve.time(of: line) else { return true }
+        if isTooLate(time) { return false }
+        return sieve.canBeInPlace(line) || [from, firstDay].contains { $0.map { time < $0.margin } ?? false }
+    }
+
+    /// The last day is included.
+    private func isTooLate(_ time: String) -> Bool { query.to.map { time.prefix($0.count) > $0 } ?? false }
+
     var latestDay: Int? { query.to.flatMap { UTCTime.day(ofDate: String($0.prefix(10))) } }
 
-    /// Whether nothing that was written on this day, which is counted from 1970-01-01, or on an earlier one can be of use.
     func isDone(with day: Int) -> Bool {
         isDone || beginning.map { UTCTime(day: day).date < $0.moment.prefix(10) } ?? false
     }
@@ -99,7 +116,7 @@ struct AuditSearch {
         // What a caller chose, such as an encryption context, can look like a member of the record.
         guard event.record.text("recipientAccountId") == account else { return false }
         // Users and roles, and who signs in, are of the whole account.
-        let isOfAccount = event.source.hasPrefix("iam.") || event.source == ConsoleSignIn.eventSource
+        let isOfAccount = event.source.hasPrefix(Self.sourceOfIAM) || event.source == ConsoleSignIn.eventSource
         guard isOfAccount || event.record.text("awsRegion") == region else { return false }
         if let principal = query.principal, !event.principal.lowercased().contains(principal.lowercased()) {
             return false
@@ -107,8 +124,7 @@ struct AuditSearch {
         if let name = query.name, !event.name.lowercased().hasPrefix(name.lowercased()) { return false }
         if let key = query.key, !event.resources.contains(where: { $0.contains(key) }) { return false }
         if let from = query.from, event.time < from { return false }
-        // The last day is included.
-        if let to = query.to, event.time.prefix(to.count) > to { return false }
+        if isTooLate(event.time) { return false }
         if query.omitsReads, event.record["readOnly"] == .bool(true), !event.isUse { return false }
         switch query.outcome {
         case .succeeded?: return event.errorCode == nil
@@ -121,7 +137,10 @@ struct AuditSearch {
 
 extension AuditEvent {
     /// Whether it happened by itself, and is dated when it was due.
-    var isServiceEvent: Bool { record.text("eventType") == "AwsServiceEvent" }
+    var isServiceEvent: Bool {
+        record.text("eventType") == "AwsServiceEvent"
+            || record.object("userIdentity")?.text("invokedBy") == "AWS Internal"
+    }
 
     /// Whether it is of cryptography with a key.
     var isUse: Bool {

@@ -9,22 +9,19 @@ extension Pipeline {
     ///   - limit: How many records are returned at most.
     ///   - days: How many days up to now are counted.
     /// - Throws: ``KMSError``: `AccessDeniedException` for who is not allowed `cloudtrail:LookupEvents`,
-    ///   `ThrottlingException` when it is asked too often or the log cannot be read now, `KMSInternalException`.
+    ///   `ThrottlingException` when it is asked too often, `DependencyTimeoutException` when the server ends,
+    ///   `KMSInternalException`.
     package func lookUpEvents(
         _ query: AuditQuery, limit: Int, days: Int, by caller: Caller, from client: Client, requestID: String
     ) async throws(KMSError) -> AuditTrail.Findings {
-        let charge = QuotaCharge(.lookUpEvents, in: caller.region)
-        let isThrottled = quotas.throttle.refusal(of: [charge], to: caller.principal.account) != nil
-        let refusal =
-            isThrottled
-            ? KMSError(.throttling, "Rate exceeded") : refusal(of: caller, client, doing: Self.lookUp, to: "*")
+        let refusal = refusalOfSearch(by: caller) ?? refusal(of: caller, client, doing: Self.lookUp, to: "*")
         try await keepRecord(of: "LookupEvents", at: Self.cloudTrail, refusal, caller, client, requestID)
-        do throws(AuditFailure) {
+        do throws(AuditTrail.Failure) {
             return try await trail.search(
                 query, account: caller.principal.account, region: caller.region, limit: limit, days: days,
                 now: clock.now)
         } catch {
-            throw KMSError(.throttling, error.description)
+            throw self.refusal(of: error, requestID)
         }
     }
 }

@@ -17,6 +17,7 @@ package struct IdentityService: Sendable {
     let keyring: Keyring
     let audit: AuditLog
     let outbox: AuditOutbox
+    let quotas: Quotas
     let clock: any Clock
     let metrics: Metrics
     let logger: Logger
@@ -105,11 +106,24 @@ package struct IdentityService: Sendable {
         }
     }
 
+    /// Counts a call against a quota of the caller's account, whatever becomes of it.
+    ///
+    /// The record of one that is refused does not show what was asked: what comes too fast shall not fill the disk.
+    private func admit(
+        _ call: IdentityCall, _ quota: RequestQuota, in region: Region, _ record: inout AuditRecord
+    ) throws(QueryFailure) {
+        let charge = QuotaCharge(quota, in: region)
+        guard quotas.throttle.refusal(of: [charge], to: call.request.account) != nil else { return }
+        record.requestParameters = nil
+        throw .throttled
+    }
+
     // MARK: STS
 
     private func run(_ operation: SessionOperation, _ call: IdentityCall) async throws(Refusal) -> QueryValue? {
         var record = call.record(operation.rawValue, "sts.amazonaws.com")
         do throws(QueryFailure) {
+            try admit(call, .sts, in: call.request.caller.region, &record)
             try call.request.form.check()
             let result = try operation.perform(call, &record)
             if operation != .getCallerIdentity { record.responseElements = .recording(result) }
@@ -138,6 +152,9 @@ package struct IdentityService: Sendable {
         var record = call.record(operation.name, "iam.amazonaws.com")
         record.isReadOnly = operation.isReadOnly
         do throws(QueryFailure) {
+            // It is one service for all regions.
+            let region = Region(call.request.partition.globalRegion) ?? call.request.caller.region
+            try admit(call, .iam, in: region, &record)
             try call.request.form.check()
             try Self.checkSession(of: call.request.caller)
             if operation.isReadOnly {

@@ -13,7 +13,8 @@ package struct AliasedKey: Sendable {
 
 struct CreateAlias: Operation {
     static let description = OperationDescription(
-        .createAlias, quota: .own(perSecond: 5), recorded: .change("AliasName", "TargetKeyId"))
+        .createAlias, quota: .own(perSecond: 5),
+        recorded: .change("AliasName", "TargetKeyId").namingKeysFirst())
 
     static func resolve(
         _ input: API.CreateAliasRequest, with resolver: KeyResolver

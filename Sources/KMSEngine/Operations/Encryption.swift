@@ -182,7 +182,7 @@ struct ReEncrypt: Operation {
             }
         }
         guard let result else { throw .tooLong(for: destinationAlgorithm, destination.record.spec) }
-        return Outcome(
+        var outcome = Outcome(
             API.ReEncryptResponse(
                 ciphertextBlob: result, sourceKeyId: source.arnText, keyId: destination.arnText,
                 sourceEncryptionAlgorithm: sourceAlgorithm.rawValue,
@@ -191,5 +191,14 @@ struct ReEncrypt: Operation {
                 destinationKeyMaterialId: closing.material.answeredID
             )
         )
+        outcome.additionalEventData = Self.eventData(from: opening.material, to: closing.material)
+        return outcome
+    }
+
+    private static func eventData(from source: MaterialRecord, to destination: MaterialRecord) -> JSONObject? {
+        let identifiers = [
+            ("destinationKeyMaterialId", destination.answeredID), ("sourceKeyMaterialId", source.answeredID),
+        ].compactMap { name, identifier in identifier.map { JSONObject.Member(name: name, value: .string($0)) } }
+        return identifiers.isEmpty ? nil : JSONObject(identifiers)
     }
 }

@@ -21,7 +21,24 @@ package struct Catalogue: Sendable {
         }
     }
 
-    /// The operations; those of the API model that are missing here answer `UnsupportedOperationException`.
+    /// An operation that this server does not do.
+    struct Missing: Sendable {
+        let description: OperationDescription
+        /// What is charged for a call, which is refused.
+        let quota: ChargedOperation
+
+        init(_ name: OperationName) {
+            // All are on custom key stores; one of them changes nothing.
+            description = OperationDescription(
+                name, quota: .own(perSecond: 5), recorded: name == .describeCustomKeyStores ? .read() : .change())
+            quota = ChargedOperation(description)
+        }
+    }
+
+    /// The operations of the API model that answer `UnsupportedOperationException`, in order.
+    static let missing = OperationName.allCases.filter { byName[$0] == nil }.map(Missing.init)
+
+    /// The operations that this server does.
     private static let entries = [
         Entry(CancelKeyDeletion.self), Entry(CreateAlias.self), Entry(CreateGrant.self), Entry(CreateKey.self),
         Entry(Decrypt.self), Entry(DeleteAlias.self), Entry(DeleteImportedKeyMaterial.self),

@@ -60,6 +60,8 @@ package struct RecordedCall: Sendable {
     package let response: RecordedResponse
     /// The same members as records spell them.
     let recordedNames: [String]
+    /// Whether the record names keys before aliases, and not in the order in which they are decided on.
+    private(set) var namesKeysFirst = false
 
     private init(
         isReadOnly: Bool, members: [String], defaults: [(name: String, value: JSONValue)], response: RecordedResponse
@@ -74,6 +76,13 @@ package struct RecordedCall: Sendable {
     /// A call that changes nothing and whose answer is not recorded.
     package static func read(_ members: String..., defaults: [(name: String, value: JSONValue)] = []) -> Self {
         Self(isReadOnly: true, members: members, defaults: defaults, response: .nothing)
+    }
+
+    /// The same, with keys before aliases in `resources`.
+    func namingKeysFirst() -> Self {
+        var call = self
+        call.namesKeysFirst = true
+        return call
     }
 
     /// A call that changes something.

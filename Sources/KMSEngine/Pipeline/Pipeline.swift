@@ -38,7 +38,7 @@ package struct Pipeline: Sendable {
     private let outbox: AuditOutbox
     let clock: any Clock
     let metrics: Metrics
-    private let logger: Logger
+    let logger: Logger
 
     init(
         authenticator: Authenticator, directory: KeyDirectory, identities: IdentityDirectory, ledger: Ledger,
@@ -142,7 +142,7 @@ package struct Pipeline: Sendable {
     private func run(_ name: OperationName, _ body: [UInt8], _ call: inout Call) async -> Result<[UInt8], KMSError> {
         let decoded = Result { () throws(KMSError) in try Self.decode(body) }
         let object: JSONObject
-        guard let entry = Catalogue.entry(name) else { return .failure(Self.refusal(ofMissing: name, decoded)) }
+        guard let entry = Catalogue.entry(name) else { return .failure(refusal(ofMissing: name, decoded, &call)) }
         call.record.isReadOnly = entry.isReadOnly
         do throws(KMSError) {
             try admit(call.context.caller, entry.quota, decoded)
@@ -154,8 +154,15 @@ package struct Pipeline: Sendable {
     }
 
     /// The answer to a call of an operation of the API model that this server does not do.
-    private static func refusal(ofMissing name: OperationName, _ request: Result<JSONObject, KMSError>) -> KMSError {
+    private func refusal(
+        ofMissing name: OperationName, _ request: Result<JSONObject, KMSError>, _ call: inout Call
+    ) -> KMSError {
         do throws(KMSError) {
+            if let missing = Catalogue.missing.first(where: { $0.description.name == name }) {
+                call.record.isReadOnly = missing.description.recorded.isReadOnly
+                call.record.showsResources = false
+                try admit(call.context.caller, missing.quota, request)
+            }
             try name.validate(request.get())
         } catch {
             return error
@@ -235,7 +242,7 @@ package struct Pipeline: Sendable {
     ) async throws(KMSError) -> Outcome<Op.Output> {
         let subject = try await subject(of: operation, input, body, context)
         let accesses = Op.accesses(to: subject, for: input)
-        record.resources = accesses.compactMap { $0.recorded(in: context.caller.region) }
+        record.resources = Op.description.recorded.resources(of: accesses, in: context.caller.region)
         let permit = try authorizer.permit(subject, accesses, for: Op.description, in: context)
         try Self.checkStates(of: accesses, for: Op.description)
         try Op.check(input, on: subject)

@@ -86,9 +86,11 @@ package struct ChargedOperation: Sendable {
             }
             return charges
         case .ofKeyPairSpec:
-            guard let spec = request.text("KeyPairSpec").flatMap(KeySpec.init),
-                let quota = RequestQuota.dataKeyPairs[spec]
-            else { return [] }
+            let quota = request.text("KeyPairSpec").flatMap(KeySpec.init).flatMap { RequestQuota.dataKeyPairs[$0] }
+            guard let quota, RequestQuota.isLimited(quota, in: region) else {
+                // It will be refused, which costs something too.
+                return [quota, .symmetric].compactMap(\.self).map { QuotaCharge($0, in: region) }
+            }
             return [QuotaCharge(quota, in: region)]
         }
     }

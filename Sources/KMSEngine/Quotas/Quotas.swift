@@ -7,10 +7,14 @@ package struct Quotas: Sendable {
     /// Holds accounts to how often they may ask.
     package let throttle: Throttle
 
-    /// - Parameter settings: What the operator decided.
-    package init(_ settings: QuotaSettings) {
+    /// - Parameters:
+    ///   - settings: What the operator decided.
+    ///   - isEstablished: Whether an account may be expected to call in a region; see ``Throttle``.
+    package init(
+        _ settings: QuotaSettings, isEstablished: @escaping @Sendable (AccountID, Region) -> Bool = { _, _ in false }
+    ) {
         self.settings = settings
-        throttle = Throttle(settings)
+        throttle = Throttle(settings, isEstablished: isEstablished)
     }
 
     /// How many there may be of each resource of `account`.

@@ -4,7 +4,8 @@ import KMSModel
 ///
 /// Each account has it in each region for itself.
 ///
-/// Source: KMS Developer Guide, "Request quotas"; of LookupEvents, CloudTrail User Guide, "Quotas".
+/// Source: KMS Developer Guide, "Request quotas"; of LookupEvents, CloudTrail User Guide, "Quotas"; of STS, IAM User Guide,
+/// "IAM and STS quotas".
 package struct RequestQuota: Sendable, Equatable {
     /// What operators call it: a kind of key, `GenerateDataKeyPair.` and a spec, or an operation.
     package let name: String
@@ -25,33 +26,40 @@ package struct RequestQuota: Sendable, Equatable {
 
     /// What searches of the audit log are counted against.
     package static let lookUpEvents = RequestQuota("LookupEvents", 4)
+    /// What all calls of the IAM API are counted against together, in the region that stands for all.
+    static let iam = RequestQuota("IAM", 5)
+    /// What all calls of the STS API are counted against together.
+    static let sts = RequestQuota("STS", 6)
+    /// How many of the above there are.
+    private static let fixedCount = 7
 
     /// What the two operations that make data key pairs share, for each spec that pairs can have.
     static let dataKeyPairs: [KeySpec: RequestQuota] = {
         let specs = KeySpec.allCases.filter { !$0.isSymmetric && !$0.isMLDSA }
-        let quotas = specs.enumerated().map { RequestQuota("GenerateDataKeyPair.\($1.rawValue)", 5 + $0) }
+        let quotas = specs.enumerated().map { RequestQuota("GenerateDataKeyPair.\($1.rawValue)", fixedCount + $0) }
         return Dictionary(zip(specs, quotas)) { first, _ in first }
     }()
 
     /// What `operation` has to itself.
     static func own(_ operation: OperationName) -> RequestQuota {
         let place = OperationName.allCases.firstIndex(of: operation) ?? OperationName.allCases.endIndex
-        return RequestQuota(operation.rawValue, 5 + dataKeyPairs.count + place)
+        return RequestQuota(operation.rawValue, fixedCount + dataKeyPairs.count + place)
     }
 
     /// How many places there are; that of an operation which has no quota of its own stays empty.
-    static let placeCount = 5 + dataKeyPairs.count + OperationName.allCases.count
+    static let placeCount = fixedCount + dataKeyPairs.count + OperationName.allCases.count
 
     /// All of them, those of kinds of keys first.
     package static let all: [RequestQuota] =
         [symmetric, rsa, ecc, mlDSA] + dataKeyPairs.values.sorted { $0.index < $1.index } + ownRates.map(\.quota)
-        + [lookUpEvents]
+        + [lookUpEvents, iam, sts]
 
     /// The quotas of single operations with what AWS admits a second, as the operations' descriptions say.
-    private static let ownRates: [(quota: RequestQuota, perSecond: Double)] = Catalogue.operations.compactMap {
-        guard case .own(let perSecond, _) = $0.description.quota else { return nil }
-        return (own($0.description.name), perSecond)
-    }
+    private static let ownRates: [(quota: RequestQuota, perSecond: Double)] =
+        (Catalogue.operations.map { $0.description } + Catalogue.missing.map(\.description)).compactMap {
+            guard case .own(let perSecond, _) = $0.quota else { return nil }
+            return (own($0.name), perSecond)
+        }
 
     /// The quota of the kind of key that has the algorithm of this name.
     ///
@@ -79,6 +87,11 @@ extension RequestQuota {
     /// The requests a second that AWS admits in regions of a kind, by the places of the quotas; nil where it has no limit.
     static func ratesOfAWS(in regions: RegionKind) -> [RequestRate?] { tables[regions] ?? [] }
 
+    /// Whether AWS has a limit for `quota` in `region`.
+    static func isLimited(_ quota: RequestQuota, in region: Region) -> Bool {
+        ratesOfAWS(in: RegionKind(region))[quota.index] != nil
+    }
+
     private static let tables = Dictionary(
         RegionKind.allCases.map { ($0, table(for: $0)) }, uniquingKeysWith: { first, _ in first })
 
@@ -87,6 +100,9 @@ extension RequestQuota {
         rates[symmetric.index] = RequestRate(perSecond: regions.symmetricRate)
         for quota in [rsa, ecc, mlDSA] { rates[quota.index] = RequestRate(perSecond: 1000) }
         rates[lookUpEvents.index] = RequestRate(perSecond: 2)
+        rates[sts.index] = RequestRate(perSecond: 600)
+        // AWS tells nobody what it admits; Terraform with its ten requests at a time asks for less than this.
+        rates[iam.index] = RequestRate(perSecond: 100)
         for (spec, quota) in dataKeyPairs {
             rates[quota.index] = spec.dataKeyPairRate(in: regions).flatMap(RequestRate.init)
         }

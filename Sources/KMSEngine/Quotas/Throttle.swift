@@ -6,10 +6,11 @@ import Synchronization
 /// A bucket holds a second's requests and is filled again at the quota's rate. Time is the machine's, which nobody moves: a
 /// development clock that jumps over years fills nothing.
 package final class Throttle: Sendable {
-    /// In how many regions an account can have buckets that are not full, before it is refused in further ones.
+    /// In how many made-up regions an account can have buckets that are not full, before it is refused in further ones.
     ///
-    /// Regions are whatever well-formed name a request is signed for; AWS has less than fifty.
-    package static let mostRegionsPerAccount = 256
+    /// Regions are whatever well-formed name a request is signed for, which any user of the account can make up. Those that
+    /// are established do not count, and nobody is refused in one for the sake of others.
+    package static let mostMadeUpRegions = 256
     /// How often buckets that nobody uses are forgotten, in nanoseconds.
     private static let sweepInterval = TokenBucket.minute
     private static let shardCount = 16
@@ -19,10 +20,17 @@ package final class Throttle: Sendable {
     private let shards: [Shard]
     private let refused: [Counter]
     private let isOff: Bool
+    private let isEstablished: @Sendable (AccountID, Region) -> Bool
 
-    /// - Parameter now: A clock that never goes back, in nanoseconds.
-    package init(_ settings: QuotaSettings, now: @escaping @Sendable () -> Int64 = MonotonicTime.nanoseconds) {
+    /// - Parameters:
+    ///   - now: A clock that never goes back, in nanoseconds.
+    ///   - isEstablished: Whether a region is not made up: the operator or AWS lists it, or the account has keys there.
+    package init(
+        _ settings: QuotaSettings, now: @escaping @Sendable () -> Int64 = MonotonicTime.nanoseconds,
+        isEstablished: @escaping @Sendable (AccountID, Region) -> Bool = { _, _ in false }
+    ) {
         self.settings = settings
+        self.isEstablished = isEstablished
         self.now = now
         shards = (0..<Self.shardCount).map { _ in Shard() }
         refused = (0..<RequestQuota.placeCount).map { _ in Counter() }
@@ -41,7 +49,8 @@ package final class Throttle: Sendable {
                 shard.nextSweep = now + Self.sweepInterval
             }
             return shard.buckets[account, default: AccountBuckets()].take(charges, at: now) { region in
-                settings.rates(of: account, in: region)
+                AccountBuckets.InRegion(
+                    rates: settings.rates(of: account, in: region), isMadeUp: !isEstablished(account, region))
             }
         }
         if let exhausted { refused[exhausted.index].value.add(1, ordering: .relaxed) }
@@ -120,6 +129,7 @@ package struct QuotaUse: Sendable {
 private struct AccountBuckets: Sendable {
     struct InRegion: Sendable {
         let rates: [RequestRate?]
+        let isMadeUp: Bool
         /// Few: an account uses few quotas in a region at a time.
         var buckets: [TokenBucket] = []
 
@@ -155,12 +165,13 @@ private struct AccountBuckets: Sendable {
     var count: Int { regions.values.reduce(0) { $0 + $1.buckets.count } }
 
     mutating func take(
-        _ charges: [QuotaCharge], at now: Int64, rates: (Region) -> [RequestRate?]
+        _ charges: [QuotaCharge], at now: Int64, opening region: (Region) -> InRegion
     ) -> RequestQuota? {
         for charge in charges {
             if regions[charge.region] == nil {
-                guard makeRoom(at: now) else { return charge.quota }
-                regions[charge.region] = InRegion(rates: rates(charge.region))
+                let opened = region(charge.region)
+                guard !opened.isMadeUp || makeRoom(at: now) else { return charge.quota }
+                regions[charge.region] = opened
             }
             guard regions[charge.region]?.holds(charge, at: now) == true else { return charge.quota }
         }
@@ -168,15 +179,20 @@ private struct AccountBuckets: Sendable {
         return nil
     }
 
-    /// Whether there is room for one more region, perhaps once full buckets are forgotten.
+    /// Whether there is room for one more region that is made up, perhaps once full buckets are forgotten.
     ///
     /// Looking for full ones is not for every request of an account that wants too many regions.
     private mutating func makeRoom(at now: Int64) -> Bool {
-        if regions.count >= Throttle.mostRegionsPerAccount, now >= nextSearch {
+        if madeUpCount >= Throttle.mostMadeUpRegions, now >= nextSearch {
             forget { $0.isFull(at: now) }
             nextSearch = now + Self.searchInterval
         }
-        return regions.count < Throttle.mostRegionsPerAccount
+        return madeUpCount < Throttle.mostMadeUpRegions
+    }
+
+    private var madeUpCount: Int {
+        // Most accounts have so few regions that none has to be looked at.
+        regions.count < Throttle.mostMadeUpRegions ? 0 : regions.values.count(where: \.isMadeUp)
     }
 
     mutating func forget(where isForgettable: (TokenBucket) -> Bool) {

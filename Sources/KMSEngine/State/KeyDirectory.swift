@@ -62,6 +62,9 @@ package final class KeyDirectory: Sendable {
         }
     }
 
+    /// Whether there are keys in `realm`.
+    func hasKeys(in realm: Realm) -> Bool { contents.withLock { ($0.keyIDs[realm]?.count ?? 0) > 0 } }
+
     /// Every account and region in which there are keys.
     package var realms: [Realm] { contents.withLock { Array($0.keyIDs.keys) } }
 

@@ -22,26 +22,27 @@ package actor ClockService {
     private let authenticator: Authenticator
     private let clock: ControllableClock
     private let ledger: Ledger
+    private let audit: AuditLog
     private let outbox: AuditOutbox
     private let housekeeping: Housekeeping
     /// The move that was asked for last.
     private var lastMove: Task<Result<Void, KMSError>, Never>?
 
-    /// A move of the clock, and who asked for it.
-    private struct Move: Sendable {
-        let seconds: TimeInterval
+    /// Who asked for a move of the clock.
+    private struct Request: Sendable {
         let caller: Caller
         let client: Client
         let requestID: String
     }
 
     init(
-        authenticator: Authenticator, clock: ControllableClock, ledger: Ledger, outbox: AuditOutbox,
+        authenticator: Authenticator, clock: ControllableClock, ledger: Ledger, audit: AuditLog, outbox: AuditOutbox,
         housekeeping: Housekeeping
     ) {
         self.authenticator = authenticator
         self.clock = clock
         self.ledger = ledger
+        self.audit = audit
         self.outbox = outbox
         self.housekeeping = housekeeping
     }
@@ -62,11 +63,21 @@ package actor ClockService {
         } catch {
             throw KMSError(error)
         }
-        guard case .root = caller.principal else {
-            throw KMSError(.accessDenied, "Only a root user may move the clock.")
+        let asked = Request(caller: caller, client: client, requestID: requestID)
+        let seconds = Self.seconds(in: request.body)
+        do throws(KMSError) {
+            guard case .root = caller.principal else {
+                throw KMSError(.accessDenied, "Only a root user may move the clock.")
+            }
+            guard let seconds else {
+                throw KMSError(.validation, "Seconds must be a number from 0 to \(Int(Self.longestAdvance)).")
+            }
+            try await makeInTurn(seconds, asked)
+        } catch {
+            // The record of a move that failed half-way is kept with the move.
+            if error.code != .kmsInternal { try await keepRecord(of: error, asked, seconds) }
+            throw error
         }
-        let seconds = try Self.seconds(in: request.body)
-        try await makeInTurn(Move(seconds: seconds, caller: caller, client: client, requestID: requestID))
         await housekeeping.doWhatIsDue()
         guard !Task.isShuttingDownGracefully else {
             throw KMSError(
@@ -80,12 +91,12 @@ package actor ClockService {
     /// Makes a move once every move is over that was asked for before.
     ///
     /// Between reading the lead and raising it lies a write to the store: two moves at a time would both write the same one.
-    private func makeInTurn(_ move: Move) async throws(KMSError) {
+    private func makeInTurn(_ seconds: TimeInterval, _ request: Request) async throws(KMSError) {
         let earlier = lastMove
         let task = Task { () -> Result<Void, KMSError> in
             _ = await earlier?.value
             do throws(KMSError) {
-                return .success(try await make(move))
+                return .success(try await make(seconds, request))
             } catch {
                 return .failure(error)
             }
@@ -94,16 +105,16 @@ package actor ClockService {
         try await task.value.get()
     }
 
-    private func make(_ move: Move) async throws(KMSError) {
-        guard clock.now.addingTimeInterval(move.seconds) < Self.end else {
+    private func make(_ seconds: TimeInterval, _ request: Request) async throws(KMSError) {
+        guard clock.now.addingTimeInterval(seconds) < Self.end else {
             throw KMSError(.validation, "The clock cannot be moved beyond the year 8999.")
         }
-        let lead = Int64(((clock.offset + move.seconds) * 1000).rounded())
-        let kept = KeptAuditLines([record(of: move)])
+        let lead = Int64(((clock.offset + seconds) * 1000).rounded())
+        let kept = KeptAuditLines([record(of: request, seconds, at: clock.now.addingTimeInterval(seconds))])
         do {
             try await ledger.commit(
                 Change([.setSetting(Self.setting, Array(String(lead).utf8))]), keeping: kept)
-            clock.advance(by: move.seconds)
+            clock.advance(by: seconds)
             if let kept { try await outbox.write([kept]) }
         } catch {
             throw KMSError(.kmsInternal, "The clock could not be moved.")
@@ -115,26 +126,39 @@ package actor ClockService {
         setting.flatMap { Int64(String(decoding: $0, as: UTF8.self)) }.map { TimeInterval($0) / 1000 } ?? 0
     }
 
-    private static func seconds(in body: [UInt8]) throws(KMSError) -> TimeInterval {
+    /// How far the clock is to be moved; nil for what is no such number.
+    private static func seconds(in body: [UInt8]) -> TimeInterval? {
         guard case .object(let object)? = try? JSONParser.parse(body, refusingDuplicates: true),
             case .number(let digits)? = object["Seconds"],
             let seconds = TimeInterval(digits), seconds >= 0, seconds <= longestAdvance
-        else {
-            throw KMSError(.validation, "Seconds must be a number from 0 to \(Int(longestAdvance)).")
-        }
+        else { return nil }
         return seconds
     }
 
-    private func record(of move: Move) -> AuditRecord {
-        let caller = move.caller
+    // MARK: Records
+
+    private func record(of request: Request, _ seconds: TimeInterval?, at time: Date) -> AuditRecord {
+        let caller = request.caller
         var record = AuditRecord(
-            time: clock.now.addingTimeInterval(move.seconds), eventSource: "chatelaine", eventName: "AdvanceClock",
-            eventID: RequestID.make(),
+            time: time, eventSource: "chatelaine", eventName: "AdvanceClock", eventID: RequestID.make(),
             region: caller.region, account: caller.principal.account,
-            origin: .call(caller, client: move.client, requestID: move.requestID)
+            origin: .call(caller, client: request.client, requestID: request.requestID)
         )
         record.isReadOnly = false
-        record.requestParameters = JSONObject(["seconds": .number("\(move.seconds)")])
+        record.requestParameters = seconds.map { JSONObject(["seconds": .number("\($0)")]) }
         return record
+    }
+
+    private func keepRecord(
+        of refusal: KMSError, _ request: Request, _ seconds: TimeInterval?
+    ) async throws(KMSError) {
+        var record = record(of: request, seconds, at: clock.now)
+        record.outcome = AuditRecord.Failure(refusal)
+        do throws(AuditFailure) {
+            try await audit.append(record.line(), .now)
+        } catch {
+            audit.report(error, of: request.requestID)
+            throw KMSError(error)
+        }
     }
 }

@@ -28,6 +28,9 @@ package struct QueryFailure: Error, Sendable, Equatable {
     /// The caller may not do this.
     package static func accessDenied(_ message: String) -> Self { Self("AccessDenied", message, status: 403) }
 
+    /// The account asks more often than it may; AWS's SDKs then try again.
+    package static let throttled = Self("Throttling", "Rate exceeded")
+
     /// The store, or the audit log, cannot be written at present.
     package static let unavailable = Self(
         "ServiceFailure", "The request processing has failed because of an unknown error, exception or failure.",

@@ -24,26 +24,30 @@ package struct BytePattern: Sendable, Equatable {
     }
 
     /// Whether the pattern stands somewhere in `text`.
-    package func isFound(in text: ArraySlice<UInt8>) -> Bool {
-        text.withUnsafeBufferPointer { text in
-            guard let first = bytes.first else { return true }
-            guard let base = text.baseAddress else { return false }
+    package func isFound(in text: ArraySlice<UInt8>) -> Bool { end(in: text) != nil }
+
+    /// The index in `text` behind the first place at which the pattern stands; nil when it stands nowhere.
+    package func end(in text: ArraySlice<UInt8>) -> Int? {
+        let start = text.startIndex
+        return text.withUnsafeBufferPointer { text in
+            guard let first = bytes.first else { return start }
+            guard let base = text.baseAddress else { return nil }
             var (place, matched) = (0, 0)
             while place < text.count {
                 if matched == 0 {
                     // The system's own search is many times faster for what is seldom there.
-                    guard let found = memchr(base + place, Int32(first), text.count - place) else { return false }
+                    guard let found = memchr(base + place, Int32(first), text.count - place) else { return nil }
                     place = UnsafeRawPointer(base).distance(to: UnsafeRawPointer(found))
                 }
                 if text[place] == bytes[matched] {
                     matched += 1
                     place += 1
-                    if matched == bytes.count { return true }
+                    if matched == bytes.count { return start + place }
                 } else {
                     matched = borders[matched - 1]
                 }
             }
-            return false
+            return nil
         }
     }
 }

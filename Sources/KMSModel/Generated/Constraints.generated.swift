@@ -20,7 +20,7 @@ extension StringConstraint {
     static let grantIdType = StringConstraint(min: 1, max: 128)
     static let grantNameType = StringConstraint(min: 1, max: 256, pattern: Pattern("^[a-zA-Z0-9:/_-]+$", evaluated: "^[a-zA-Z0-9:/_\\-]+$"))
     static let grantOperation = StringConstraint(values: ["Decrypt", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo", "Sign", "Verify", "GetPublicKey", "CreateGrant", "RetireGrant", "DescribeKey", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "GenerateMac", "VerifyMac", "DeriveSharedSecret"])
-    static let grantTokenType = StringConstraint(min: 1, max: 8192)
+    static let grantTokenType = StringConstraint(min: 1, max: 8192, isSensitive: true)
     static let importType = StringConstraint(values: ["NEW_KEY_MATERIAL", "EXISTING_KEY_MATERIAL"])
     static let includeKeyMaterial = StringConstraint(values: ["ALL_KEY_MATERIAL", "ROTATIONS_ONLY"])
     static let keyAgreementAlgorithmSpec = StringConstraint(values: ["ECDH"])

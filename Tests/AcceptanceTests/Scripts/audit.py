@@ -7,7 +7,8 @@ import uuid
 
 import botocore.exceptions
 
-from harness import FIRST, REGION, SECOND, allow, equal, holds, policy, run, scenario
+from harness import FIRST, REGION, SECOND, alias_arn, allow, equal, holds, key_arn, policy, run, scenario
+from principals import ask, make_user
 from raw import Wire, sign
 
 ORDER = [
@@ -169,6 +170,127 @@ def both_accounts_learn_of_a_shared_key_that_is_used(world):
         equal({copy["recipientAccountId"] for copy in copies}, {FIRST.number, SECOND.number})
         owners = next(copy for copy in copies if copy["recipientAccountId"] == FIRST.number)
         equal(owners["userIdentity"], {"type": "AWSAccount", "principalId": SECOND.number, "accountId": SECOND.number})
+
+
+@scenario
+def a_denied_caller_does_not_learn_which_keys_of_others_there_are(world):
+    ours, theirs, key = world.kms(), world.kms(SECOND), world.key()
+    ours.create_alias(AliasName="alias/not-theirs", TargetKeyId=key["KeyId"])
+    blob = ours.encrypt(KeyId=key["KeyId"], Plaintext=b"x")["CiphertextBlob"]
+    there = [key["Arn"], alias_arn("alias/not-theirs")]
+    nowhere = [key_arn(str(uuid.uuid4())), alias_arn("alias/none")]
+    grant = {"GranteePrincipal": SECOND.root, "Operations": ["Decrypt"]}
+    for call in (
+        lambda name: theirs.describe_key(KeyId=name),
+        lambda name: theirs.encrypt(KeyId=name, Plaintext=b"x"),
+        lambda name: theirs.decrypt(KeyId=name, CiphertextBlob=blob),
+        lambda name: theirs.generate_data_key_pair(KeyId=name, KeyPairSpec="ECC_NIST_P256"),
+        lambda name: theirs.re_encrypt(CiphertextBlob=blob, DestinationKeyId=name),
+        lambda name: theirs.create_grant(KeyId=name, **grant) if ":key/" in name else theirs.describe_key(KeyId=name),
+    ):
+        shown = []
+        for name in (*there, *nowhere):
+            answer = failure(lambda: call(name))
+            record = record_of(world, answer)
+            equal((answer["Error"]["Code"], record["recipientAccountId"]), ("AccessDeniedException", SECOND.number))
+            equal(record["resources"], [], f"{record['eventName']} of {name}")
+            shown.append({name for name in record})
+        equal(shown, [shown[0]] * 4, "members of the records")
+    equal(record_of(world, failure(lambda: theirs.decrypt(CiphertextBlob=blob)))["resources"], [])
+    # What is their own is named as ever.
+    own = world.key(SECOND)
+    own_blob = theirs.encrypt(KeyId=own["KeyId"], Plaintext=b"x")["CiphertextBlob"]
+    record = record_of(world, failure(lambda: theirs.re_encrypt(CiphertextBlob=own_blob, DestinationKeyId=key["Arn"])))
+    equal(resources(record), [("AWS::KMS::Key", own["Arn"])])
+
+
+LONGEST = 256 * 1024
+
+
+@scenario
+def no_record_is_longer_than_cloudtrails(world):
+    wire, user = Wire(world.endpoint), make_user(world)
+    long = "\x01" * 170_000
+
+    def last(event):
+        lines = [line for path in sorted((world.data / "audit").glob("*.jsonl")) for line in path.read_bytes().splitlines()]
+        found = [line for line in lines if json.loads(line)["eventName"] == event][-1]
+        holds(len(found) < LONGEST + 512, f"a record of {event} has {len(found)} bytes")
+        return json.loads(found)
+
+    context = {"KeyId": "alias/none", "Plaintext": "YQ==", "EncryptionContext": {"a": "\x01" * 60_000}}
+    equal(wire.call("Encrypt", context).code, "NotFoundException")
+    omitted = last("Encrypt")["requestParameters"]
+    holds(omitted["omitted"] and omitted["originalSize"] > 360_000 and omitted["reason"], f"{omitted}")
+    equal(wire.call("DescribeKey", {"KeyId": long}).code, "ValidationException")
+    record = last("DescribeKey")
+    holds(record["errorMessage"].startswith("1 validation error detected: Value '"), "what was wrong is told")
+    holds(len(record["errorMessage"].encode()) <= 1024, "the text is cut")
+    equal((record["errorCode"], record["resources"]), ("ValidationException", []))
+    for name, session, role in (("RoleSessionName", long, "arn:aws:iam::000000000000:role/x"), ("RoleArn", "abcd", long)):
+        answer = ask(world, "AssumeRole", {"RoleArn": role, "RoleSessionName": session}, user, "sts")
+        equal(answer.status, 400, name)
+        equal(last("AssumeRole")["requestParameters"]["omitted"], True)
+    equal(ask(world, "CreateUser", {"UserName": long}, user).status, 400)
+    equal(last("CreateUser")["requestParameters"]["omitted"], True)
+    # What is shorter is shown whole.
+    policy_text = " " * 200_000
+    equal(ask(world, "PutUserPolicy", {"UserName": "none", "PolicyName": "p", "PolicyDocument": policy_text}, user).status, 400)
+    equal(last("PutUserPolicy")["requestParameters"]["policyDocument"], policy_text)
+
+
+@scenario
+def a_refused_grant_token_is_not_recorded(world):
+    kms, key = world.kms(), world.key()
+    token = kms.create_grant(KeyId=key["KeyId"], GranteePrincipal=FIRST.root, Operations=["Decrypt"])["GrantToken"]
+    wire = Wire(world.endpoint)
+    answers = [
+        wire.call("Encrypt", {"KeyId": key["KeyId"], "Plaintext": "YQ==", "GrantTokens": [token] * 11}),
+        wire.call("Encrypt", {"KeyId": key["KeyId"], "Plaintext": "YQ==", "GrantTokens": [token, ""]}),
+        wire.call("RetireGrant", {"GrantToken": token * 50}),
+    ]
+    for answer in answers:
+        equal(answer.code, "ValidationException")
+        holds(token not in answer.message and "Value at 'grantToken" in answer.message, answer.message)
+    holds(all(token not in json.dumps(record) for record in records(world)), "the token is in the log")
+
+
+@scenario
+def custom_key_stores_are_recorded_as_what_they_are(world):
+    wire = Wire(world.endpoint)
+    for operation, body, read_only in (
+        ("CreateCustomKeyStore", {"CustomKeyStoreName": "a"}, False), ("DescribeCustomKeyStores", {}, True),
+        ("ConnectCustomKeyStore", {"CustomKeyStoreId": "cks-1"}, False),
+        ("DisconnectCustomKeyStore", {"CustomKeyStoreId": "cks-1"}, False),
+        ("UpdateCustomKeyStore", {"CustomKeyStoreId": "cks-1"}, False),
+        ("DeleteCustomKeyStore", {"CustomKeyStoreId": "cks-1"}, False),
+    ):  # fmt: skip
+        answer = wire.call(operation, body)
+        equal(answer.code, "UnsupportedOperationException", operation)
+        record = record_of(world, {"ResponseMetadata": {"RequestId": answer.headers["x-amzn-requestid"]}})
+        equal((record["eventName"], record["readOnly"], "resources" in record), (operation, read_only, False))
+
+
+@scenario
+def resources_are_in_cloudtrails_order_and_named_once(world):
+    kms, key, other = world.kms(), world.key(), world.key()
+    alias = alias_arn("alias/in-order")
+    for answer, expected in (
+        (kms.create_alias(AliasName="alias/in-order", TargetKeyId=key["KeyId"]), [key["Arn"], alias]),
+        (kms.update_alias(AliasName="alias/in-order", TargetKeyId=key["KeyId"]), [alias, key["Arn"]]),
+        (kms.update_alias(AliasName="alias/in-order", TargetKeyId=other["KeyId"]), [alias, key["Arn"], other["Arn"]]),
+        (kms.delete_alias(AliasName="alias/in-order"), [alias, other["Arn"]]),
+    ):
+        equal([arn for _, arn in resources(record_of(world, answer))], expected)
+    blob = kms.encrypt(KeyId=key["KeyId"], Plaintext=b"x")["CiphertextBlob"]
+    moved = kms.re_encrypt(CiphertextBlob=blob, DestinationKeyId=other["KeyId"])
+    record = record_of(world, moved)
+    equal([arn for _, arn in resources(record)], [key["Arn"], other["Arn"]])
+    equal(record["additionalEventData"], {
+        "sourceKeyMaterialId": key["CurrentKeyMaterialId"], "destinationKeyMaterialId": other["CurrentKeyMaterialId"],
+    })  # fmt: skip
+    again = record_of(world, kms.re_encrypt(CiphertextBlob=blob, DestinationKeyId=key["KeyId"]))
+    equal([arn for _, arn in resources(again)], [key["Arn"]])
 
 
 @scenario

@@ -10,7 +10,8 @@ import subprocess
 import threading
 import time
 
-from harness import audit_lines, equal, eventually, holds, patient, run, scenario
+from harness import FIRST, audit_lines, equal, eventually, holds, patient, run, scenario
+from principals import make_user, may
 from raw import Wire, sign
 from server import Server, binary
 
@@ -20,10 +21,10 @@ KEYS = 40
 YEARS = 20
 
 
-def request_advance(wire, seconds):
+def request_advance(wire, seconds, account=FIRST):
     body = json.dumps({"Seconds": seconds}).encode()
     headers = wire.headers(None, **{"X-Amz-Target": "Chatelaine.AdvanceClock"})
-    headers["Authorization"] = sign("POST", "/", headers, body, service="chatelaine")
+    headers["Authorization"] = sign("POST", "/", headers, body, account=account, service="chatelaine")
     return wire.send(headers, body)
 
 
@@ -50,6 +51,21 @@ def moves_at_the_same_time_are_all_kept(world):
     world.server.stop()
     world.server.start()
     equal(lead(world), before + count, "days ahead after a restart")
+
+
+@scenario
+def what_is_refused_is_recorded(world):
+    wire, user = Wire(world.endpoint), make_user(world, may("*"))
+    for seconds, account, code, recorded in (
+        (DAY, user, "AccessDenied", {"seconds": 86400.0}), (-1, FIRST, "ValidationException", None),
+        ("soon", FIRST, "ValidationException", None), (1e12, FIRST, "ValidationException", None),
+    ):  # fmt: skip
+        answer = request_advance(wire, seconds, account)
+        equal(answer.status, 400)
+        (record,) = [r for r in map(json.loads, audit_lines(world.data)) if r.get("requestID") == answer.headers["x-amzn-requestid"]]
+        equal((record["eventName"], record["errorCode"], record["readOnly"]), ("AdvanceClock", code, False))
+        equal((record["requestParameters"], record["errorMessage"]), (recorded, answer.message))
+        equal(record["userIdentity"]["accessKeyId"], account.access_key_id)
 
 
 class SlowServer(http.server.BaseHTTPRequestHandler):

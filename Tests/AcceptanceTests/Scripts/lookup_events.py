@@ -3,6 +3,7 @@
 The files of the log are small here, so that what is found is in many of them.
 """
 
+import base64
 import datetime
 import json
 import os
@@ -16,6 +17,7 @@ from raw import Wire, sign
 TARGET = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101."
 # CloudTrail answers two requests a second in each region, so each scenario has a region of its own.
 PAUSE = 0.55
+INTERNAL = "The request was rejected because an internal exception occurred. You can retry the request."
 _last = {}
 
 
@@ -139,6 +141,26 @@ def pages_hold_every_event_once(world):
     holds(len(list((world.data / "audit").iterdir())) > 3, "the log is in several files")
 
 
+@scenario
+def a_token_tells_nothing(world):
+    region = "eu-south-1"
+    kms = world.kms(region=region)
+    for _ in range(3):
+        kms.list_keys()
+    first, again = (lookup(world, region, MaxResults=1, **by("EventName", "ListKeys"))["NextToken"] for _ in range(2))
+    holds(first != again, "two tokens for one place have nothing in common")
+    token = base64.b64decode(first)
+    for place in range(len(token)):
+        changed = bytes(token[:place]) + bytes([token[place] ^ 1]) + bytes(token[place + 1 :])
+        if place % 9 == 0:
+            with refused("InvalidNextTokenException"):
+                lookup(world, region, NextToken=base64.b64encode(changed).decode(), **by("EventName", "ListKeys"))
+    world.server.stop()
+    world.server.start()
+    world._clients.clear()
+    equal(names(lookup(world, region, NextToken=first, **by("EventName", "ListKeys"))), ["ListKeys", "ListKeys"])
+
+
 @patient
 def what_is_wrong_is_refused(world):
     region = "sa-east-1"
@@ -224,7 +246,7 @@ def two_requests_a_second_are_answered(world):
     client = world.client("cloudtrail", region=region)
     client.lookup_events()
     client.lookup_events()
-    with refused("ThrottlingException"):
+    with refused("ThrottlingException", "Rate exceeded"):
         client.lookup_events()
     world.client("cloudtrail", region="ap-southeast-2").lookup_events()
     # The SDK's own retries get through.
@@ -234,6 +256,22 @@ def two_requests_a_second_are_answered(world):
     time.sleep(PAUSE)
     errors = [json.loads(e["CloudTrailEvent"]).get("errorCode") for e in client.lookup_events()["Events"]]
     holds("ThrottlingException" in errors, "what was refused is recorded")
+
+
+@scenario
+def a_log_that_cannot_be_read_is_no_matter_of_rates(world):
+    region = "eu-central-2"
+    # A directory in the place of the oldest file.
+    unreadable = world.data / "audit" / f"audit-{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}-{0:020}.jsonl"
+    unreadable.mkdir()
+    try:
+        with refused("KMSInternalException", INTERNAL, http=500):
+            lookup(world, region, **by("EventName", "NoSuchEvent"))
+    finally:
+        unreadable.rmdir()
+    holds("The audit log cannot be read" in world.server.log_text(), "the reason is in the server's log")
+    (record,) = lookup(world, region, **by("EventName", "LookupEvents"))["Events"]
+    equal(json.loads(record["CloudTrailEvent"])["errorMessage"], INTERNAL)
 
 
 @scenario

@@ -347,7 +347,10 @@ def both_regions_record_what_concerns_them(world):
     (rotation,) = found("RotateKey", REGION)
     equal(rotation["serviceEventDetails"], {"rotationType": "ON_DEMAND", "keyId": key})
     equal(rotation["eventType"], "AwsServiceEvent")
-    equal(len(found("SynchronizeMultiRegionKey", OTHER_REGION)), 2, "at its making and at the rotation")
+    synchronized = found("SynchronizeMultiRegionKey", OTHER_REGION)
+    equal([record["eventType"] for record in synchronized], ["AwsApiCall"] * 2, "at its making and at the rotation")
+    holds(all(record["requestID"] and record["userIdentity"]["invokedBy"] == "AWS Internal" for record in synchronized),
+          f"{synchronized}")  # fmt: skip
     (old,), (new,) = found("UpdatePrimaryRegion", REGION), found("UpdatePrimaryRegion", OTHER_REGION)
     equal((new["requestID"], new["userIdentity"]["invokedBy"]), (old["requestID"], "kms.amazonaws.com"))
     equal(new["requestParameters"]["keyId"], key_arn(key, region=OTHER_REGION))

@@ -13,6 +13,7 @@ import boto3
 import botocore.config
 
 from harness import FIRST, REGION, SECOND, Account, advance, equal, holds, patient, refused, run, scenario
+from principals import ask, element
 from raw import Wire, sign
 from server import Server, binary
 
@@ -148,6 +149,52 @@ def a_refusal_is_awss_own_and_leaves_nothing_but_its_record(world):
         equal((record["errorCode"], record["errorMessage"]), ("ThrottlingException", SENTENCE))
         equal(record["requestID"], answer.headers["x-amzn-requestid"])
         equal((record["readOnly"], record["responseElements"]), (False, None))
+
+
+@scenario
+def calls_of_iam_and_sts_are_counted_too(world):
+    with limited(world, everybody(IAM=0.001, STS=0.001)) as limits:
+        long = "x" * 5000
+        for service, action, name, wanted in (("iam", "GetUser", "UserName", "GetUser"),
+                                              ("sts", "AssumeRole", "RoleSessionName", "AssumeRole")):  # fmt: skip
+            first = ask(limits, action, {name: "someone"}, service=service, region="eu-west-1")
+            holds(element(first, "Code") != "Throttling", repr(first))
+            # IAM is one service: the region that a request is signed for makes no difference.
+            again = ask(limits, action, {name: long}, service=service, region="us-east-1" if service == "iam" else "eu-west-1")
+            equal((again.status, element(again, "Code"), element(again, "Message")), (400, "Throttling", "Rate exceeded"))
+            *_, record = limits.records(wanted)
+            equal((record["errorCode"], record["errorMessage"], record["requestParameters"]),
+                  ("Throttling", "Rate exceeded", None))  # fmt: skip
+        equal(element(ask(limits, "GetCallerIdentity", service="sts", account=SECOND), "Account"), SECOND.number)
+
+
+@scenario
+def no_request_is_free(world):
+    rates = {"symmetric": 0.001, "DescribeCustomKeyStores": 0.001, "CreateCustomKeyStore": 0.001}
+    pair = {"KeyId": "alias/none"}
+    cases = (("GenerateDataKeyPair", pair), ("GenerateDataKeyPairWithoutPlaintext", {**pair, "KeyPairSpec": "X"}),
+             ("GenerateDataKeyPair", {**pair, "KeyPairSpec": "SM2"}), ("DescribeCustomKeyStores", {}),
+             ("CreateCustomKeyStore", {"CustomKeyStoreName": "a"}))  # fmt: skip
+    with limited(world, everybody(**rates)) as limits:
+        wire = limits.wire()
+        for number, (operation, body) in enumerate(cases):
+            region = f"own-site-{number}"
+            codes = [call(wire, operation, body, region).code for _ in range(2)]
+            holds(codes[0] != "ThrottlingException" and codes[1] == "ThrottlingException", f"{operation} {body}: {codes}")
+
+
+@scenario
+def made_up_regions_close_none_that_is_used(world):
+    with limited(world, everybody(GetParametersForImport=0.001, symmetric=1000)) as limits:
+        wire = limits.wire()
+        equal(call(wire, "CreateKey", {}, "own-site-1").status, 200)
+        asked = {"KeyId": "x", "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"}
+        codes = [call(wire, "GetParametersForImport", asked, f"made-up-{number}").code for number in range(300)]
+        equal((codes.count("NotFoundException"), codes.count("ThrottlingException")), (256, 44))
+        for region in (REGION, "eu-west-3", "own-site-1"):
+            equal(call(wire, *RANDOM, region).status, 200, region)
+        equal(call(wire, *RANDOM, "made-up-299").code, "ThrottlingException")
+        equal(call(wire, *RANDOM, "made-up-299", SECOND).status, 200, "another account")
 
 
 @patient

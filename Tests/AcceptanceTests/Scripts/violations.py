@@ -24,6 +24,8 @@ VALID = {
     "XksProxyUriPathType": "/kms/xks/v1",
     "XksProxyVpcEndpointServiceNameType": "com.amazonaws.vpce.us-east-1.vpce-svc-example",
 }
+# Strings that error texts do not quote, beside those that the model calls sensitive.
+NEVER_QUOTED = {"GrantTokenType", "GrantTokenList"}
 # One that no pattern of the model takes; it has no quote, comma or semicolon, so that texts can be taken apart.
 OUTSIDE_EVERY_PATTERN = "\u0100 \u0100"
 
@@ -91,7 +93,7 @@ class Violations:
 
     def items(self, name, value, path):
         shape = self.shapes[name]
-        hidden = shape["type"] == "blob" or shape.get("sensitive")
+        hidden = shape["type"] == "blob" or shape.get("sensitive") or name in NEVER_QUOTED
         shown = "[" + ", ".join(value) + "]" if isinstance(value, list) else str(value)
         subject = "Value" if hidden else f"Value '{shown}'"
         sentences = self.broken(name, value)

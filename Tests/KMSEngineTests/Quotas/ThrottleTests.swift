@@ -134,8 +134,8 @@ struct ThrottleMemoryTests {
         let admitted = try (0..<10_000).count { number in
             throttle.admits(quota, of: attacker, in: try Sample.region("site-x-\(number)"))
         }
-        #expect(admitted == Throttle.mostRegionsPerAccount)
-        #expect(throttle.bucketCount == Throttle.mostRegionsPerAccount)
+        #expect(admitted == Throttle.mostMadeUpRegions)
+        #expect(throttle.bucketCount == Throttle.mostMadeUpRegions)
         for account in 2...100 {
             #expect(throttle.admits(quota, of: try Sample.account(account), in: try Sample.region()))
         }
@@ -143,6 +143,19 @@ struct ThrottleMemoryTests {
         time.pass(.seconds(1))
         #expect(throttle.admits(quota, of: attacker, in: try Sample.region("site-y-1")))
         #expect(throttle.bucketCount == 99 + 1)
+    }
+
+    @Test func `regions that are made up close none that is established`() throws {
+        let throttle = Throttle(QuotaSettings(profile: .aws), now: time.read) { _, region in
+            region.description.hasPrefix("eu-")
+        }
+        let (quota, attacker) = (try RequestQuota.named("GetParametersForImport"), try Sample.account(1))
+        for number in 0..<1000 { _ = throttle.admits(quota, of: attacker, in: try Sample.region("site-x-\(number)")) }
+        for number in 0..<300 { #expect(throttle.admits(quota, of: attacker, in: try Sample.region("eu-x-\(number)"))) }
+        #expect(!throttle.admits(quota, of: attacker, in: try Sample.region("site-y-1")))
+        #expect(throttle.bucketCount == Throttle.mostMadeUpRegions + 300)
+        time.pass(.seconds(1))
+        #expect(throttle.admits(quota, of: attacker, in: try Sample.region("site-y-1")))
     }
 
     @Test func `what is not used for minutes is forgotten`() throws {
