@@ -47,7 +47,7 @@ struct DataDirectory {
         }
     }
 
-    /// Opens the data directory that the options name, which must be there, for `work`.
+    /// Opens the data directory that the options name, which must be there with its store, for `work`.
     static func use(
         _ data: DataOptions, _ seal: SealOptions, _ work: (DataDirectory) async throws -> Void
     ) async throws {
@@ -66,12 +66,6 @@ struct DataDirectory {
             throw error
         }
         await directory.close()
-    }
-
-    /// Whether there is one at `path`, with a store in it.
-    static func exists(at path: String) -> Bool {
-        FileManager.default.fileExists(
-            atPath: URL(fileURLWithPath: path, isDirectory: true).appendingPathComponent("chatelaine.sqlite").path)
     }
 
     /// Makes everything durable that is not yet, and lets go of the directory.

@@ -10,18 +10,21 @@ struct SealedDirectory {
     let path: String
     let lock: DirectoryLock
     let files: SealDirectory
-    var storePath: String { URL(fileURLWithPath: path).appendingPathComponent("chatelaine.sqlite").path }
+    var storePath: String { Self.storePath(in: path) }
     /// Where the audit log is.
     var auditDirectory: URL {
         URL(fileURLWithPath: path, isDirectory: true).appendingPathComponent("audit", isDirectory: true)
     }
-    var hasStore: Bool { FileManager.default.fileExists(atPath: storePath) }
+    var hasStore: Bool { Self.hasStore(path) }
 
     /// Takes the directory.
     ///
-    /// - Parameter mayCreate: Whether it is made when it is not there.
+    /// - Parameter mayCreate: Whether it is made when it is not there; otherwise it must be there, with a store, so that nothing
+    ///   but a command that is meant to make a data directory leaves a root key in one.
     /// - Throws: ``CommandFailure``: a directory that cannot be made or opened, or is another process's.
     init(_ path: String, mayCreate: Bool) async throws {
+        self.path = path
+        files = SealDirectory(path)
         if mayCreate {
             guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
                 throw CommandFailure.operation("cannot create \(path): \(String(cString: strerror(errno)))")
@@ -30,10 +33,16 @@ struct SealedDirectory {
             guard FileManager.default.fileExists(atPath: path) else {
                 throw CommandFailure.operation("there is no data directory \(path)")
             }
+            guard Self.hasStore(path) else { throw CommandFailure.operation("there is no store in \(path)") }
         }
-        self.path = path
         lock = try await DirectoryLock(path)
-        files = SealDirectory(path)
+    }
+
+    /// Whether a store is in the directory at `path`.
+    static func hasStore(_ path: String) -> Bool { FileManager.default.fileExists(atPath: storePath(in: path)) }
+
+    private static func storePath(in path: String) -> String {
+        URL(fileURLWithPath: path, isDirectory: true).appendingPathComponent("chatelaine.sqlite").path
     }
 
     /// How the root key is sealed, by a document; nil for a file.

@@ -215,6 +215,18 @@ def share_of_nobody(directory):
 
 
 @scenario
+def only_a_command_that_is_to_make_a_directory_makes_one(world):
+    empty = world.directory / "empty"
+    empty.mkdir()
+    for command in (["account", "list"], ["account", "create"], ["account", "root-key", "--account", "111122223333"], ["verify"],
+                    ["rotate-root"], ["backup", "--to", world.directory / "nothing"], ["audit", "verify"],
+                    ["seal", "migrate", "--to", "file"]):  # fmt: skip
+        with untouched(empty):
+            refused(1, "there is no store in", *command, "--data-dir", empty)
+    holds(not (world.directory / "nothing").exists(), "a backup of nothing")
+
+
+@scenario
 def options_that_make_no_seal_are_refused(world):
     data = world.directory / "no-seal"
     for text, flags in (
