@@ -74,10 +74,9 @@ package actor RootRotation {
     ///
     /// - Parameter endingSessions: Takes no token any more that was made under the old root key, for when others may have it:
     ///   temporary credentials end, and imports have to be begun anew.
-    /// - Returns: How many secrets were wrapped anew.
     package func rotate(
         endingSessions: Bool, sealing: Sealing, onProgress: @Sendable (Progress) async -> Void = { _ in }
-    ) async throws(Failure) -> Int {
+    ) async throws(Failure) -> RewrappingReport {
         guard !isBusy, !isUnderWay else { throw .underWay }
         isBusy = true
         defer { isBusy = false }
@@ -118,7 +117,7 @@ package actor RootRotation {
 
     private func finish(
         _ sealing: Sealing, _ onProgress: @Sendable (Progress) async -> Void
-    ) async throws -> Int {
+    ) async throws -> RewrappingReport {
         if case .begun(let retirement) = state {
             do {
                 try await keyring.withRootKey(sealing)
@@ -127,20 +126,20 @@ package actor RootRotation {
             }
             state = .sealed(retirement)
         }
-        guard case .sealed(var retirement) = state else { return 0 }
+        guard case .sealed(var retirement) = state else { return RewrappingReport() }
         let all = rewrapping.extent
-        let count = try await rewrapping.run { await onProgress(Progress(done: $0, all: max($0, all))) }
+        let report = try await rewrapping.run { await onProgress(Progress(done: $0, all: max($0, all))) }
         retirement.date = clock.now
         try await ledger.commit(RootKeyMarks.end(marking: keyring.makeCheck(), retirement))
         state = .retired(retirement)
-        logger.notice("The root key was rotated", metadata: ["secrets": "\(count)"])
-        return count
+        logger.notice("The root key was rotated", metadata: ["secrets": "\(report.renewed)"])
+        return report
     }
 
     /// Lets go of the previous root key, once no record needs it: a request that was under way when it was replaced may have
     /// left one.
     private func forgetPrevious() async throws {
-        while try await rewrapping.run({ _ in }) > 0 {}
+        while try await rewrapping.run({ _ in }).renewed > 0 {}
         try await ledger.commit(RootKeyMarks.farewell)
         keyring.forgetPreviousRootKey()
         state = .none

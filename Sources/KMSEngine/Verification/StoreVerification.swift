@@ -47,14 +47,14 @@ package struct StoreVerification: Sendable {
             } else if keyring.opens(material) {
                 report.materials += 1
             } else {
-                report.note("the key material \(material.id) of \(material.key)")
+                report.note(material.recordName)
             }
         }
         for (place, accessKey) in contents.accessKeys.enumerated() {
             await pause(at: contents.materials.count + place, of: all, onProgress)
             let opens = keyring.opens(
                 accessKey.wrappedSecret, accessKeyID: accessKey.id, account: accessKey.account)
-            if opens { report.secrets += 1 } else { report.note("the secret of the access key \(accessKey.id)") }
+            if opens { report.secrets += 1 } else { report.note(accessKey.recordName) }
         }
         return report
     }

@@ -20,13 +20,18 @@ CROWD = 150
 KILLS = int(os.environ.get("KILL_ROUNDS", "6"))
 
 
-def rotate(world, *flags, wanted=0):
+def command(name, *flags, world, wanted=0):
+    """Runs a command over the directory, and answers what it says."""
     done = subprocess.run(
-        [binary(), "rotate-root", "--data-dir", str(world.data), *flags],
+        [binary(), name, "--data-dir", str(world.data), *flags],
         capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    equal(done.returncode, wanted, f"exit code of rotate-root: {done.stdout}{done.stderr}")
-    return done.stdout if wanted == 0 else done.stderr
+    equal(done.returncode, wanted, f"exit code of {name}: {done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+def rotate(world, *flags, wanted=0):
+    return command("rotate-root", *flags, world=world, wanted=wanted)
 
 
 def root_key(world):
@@ -210,6 +215,50 @@ def a_server_that_is_killed_goes_on_where_it_was(world):
     with refused("UnrecognizedClientException"):
         world.kms(visitor).list_keys()
     print(f"{interrupted} of {KILLS} rotations were interrupted")
+
+
+@scenario
+def a_record_that_does_not_open_keeps_no_other_from_it(world):
+    broken, kept = world.key()["KeyId"], world.key()["KeyId"]
+    ciphertext = world.kms().encrypt(KeyId=kept, Plaintext=b"kept")["CiphertextBlob"]
+    lost = world.kms().encrypt(KeyId=broken, Plaintext=b"lost")["CiphertextBlob"]
+    world.server.stop()
+    damage(world, broken)
+    world.server.start()
+    said = rotate(world, "--end-sessions")
+    holds("1 records open under neither root key" in said and broken in said, said)
+    holds("left as it is" in world.server.log_text() and broken in world.server.log_text(), "the log names it")
+
+    def look(moment):
+        command("backup", "--to", str(world.directory / moment), world=world)
+        holds(broken in command("verify", world=world, wanted=1), f"verify names it {moment}")
+
+    look("after the rotation")
+    restart(world)
+    look("after a restart")
+    equal(world.kms().decrypt(CiphertextBlob=ciphertext)["Plaintext"], b"kept")
+    with refused("KMSInternalException", http=500):
+        world.kms().decrypt(CiphertextBlob=lost)
+    world.server.stop()
+    look("without a server")
+    rotate(world, "--end-sessions")
+    world.server.start()
+    advance(world, "37h")
+    eventually(lambda: world.server.log_text().rstrip().endswith("was forgotten"), "the old root key is forgotten", 20)
+    equal(world.kms().decrypt(CiphertextBlob=ciphertext)["Plaintext"], b"kept")
+
+
+def damage(world, key):
+    """Changes the last byte of a key's wrapped material; nobody may have the store open."""
+    connection = sqlite3.connect(world.data / "chatelaine.sqlite")
+    try:
+        slot, wrapped = connection.execute(
+            "SELECT slot, wrapped FROM secret JOIN material ON slot = secret WHERE key_id = ?", [key]).fetchone()
+        changed = wrapped[:-1] + bytes([wrapped[-1] ^ 1])
+        connection.execute("UPDATE secret SET wrapped = ? WHERE slot = ?", [changed, slot])
+        connection.commit()
+    finally:
+        connection.close()
 
 
 @scenario
