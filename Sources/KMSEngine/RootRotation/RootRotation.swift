@@ -85,11 +85,10 @@ package actor RootRotation {
                 guard endingSessions else { throw Failure.tooSoon(until: Self.end(of: retirement)) }
                 try await forgetPrevious()
             }
-            let succession = try keyring.makeSuccession()
             let retirement = RootKeyMarks.Retirement(date: clock.now, takesTokens: !endingSessions)
-            try await ledger.commit(RootKeyMarks.beginning(of: succession, retirement))
+            let succession = try keyring.makeSuccession(retirement)
+            try await ledger.commit(RootKeyMarks.beginning(of: succession))
             try keyring.succeed(by: succession)
-            if endingSessions { keyring.refusePreviousTokens() }
             state = .begun(retirement)
             logger.notice("A new root key takes the place of the present one")
             return try await finish(sealing, onProgress)
@@ -130,7 +129,7 @@ package actor RootRotation {
         let all = rewrapping.extent
         let report = try await rewrapping.run { await onProgress(Progress(done: $0, all: max($0, all))) }
         retirement.date = clock.now
-        try await ledger.commit(RootKeyMarks.end(marking: keyring.makeCheck(), retirement))
+        try await ledger.commit(RootKeyMarks.end(keeping: keyring.makePredecessor(retirement)))
         state = .retired(retirement)
         logger.notice("The root key was rotated", metadata: ["secrets": "\(report.renewed)"])
         return report
@@ -140,7 +139,7 @@ package actor RootRotation {
     /// left one.
     private func forgetPrevious() async throws {
         while try await rewrapping.run({ _ in }).renewed > 0 {}
-        try await ledger.commit(RootKeyMarks.farewell)
+        try await ledger.commit(RootKeyMarks.farewell(marking: keyring.makeCheck()))
         keyring.forgetPreviousRootKey()
         state = .none
         logger.notice("The root key of before the rotation was forgotten")

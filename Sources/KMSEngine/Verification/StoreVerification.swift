@@ -56,7 +56,17 @@ package struct StoreVerification: Sendable {
                 accessKey.wrappedSecret, accessKeyID: accessKey.id, account: accessKey.account)
             if opens { report.secrets += 1 } else { report.note(accessKey.recordName) }
         }
+        for name in damagedSettings(contents.settings) { report.note("the setting \(name)") }
         return report
+    }
+
+    /// The names of the settings with a secret or a code that are not what was written.
+    private func damagedSettings(_ settings: [String: [UInt8]]) -> [String] {
+        let damaged = RootKeyMarks.damaged(settings, keyring)
+        guard let wrapped = settings[AuditAnchor.keySetting] else { return damaged }
+        guard let chain = try? keyring.openAuditKey(wrapped) else { return damaged + [AuditAnchor.keySetting] }
+        let isNoted = AuditAnchor.read(settings[AuditAnchor.setting], with: chain) != nil
+        return damaged + (isNoted ? [] : [AuditAnchor.setting])
     }
 
     private func pause(at place: Int, of all: Int, _ onProgress: @Sendable (Int, Int) async -> Void) async {

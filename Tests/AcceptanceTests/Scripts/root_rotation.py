@@ -93,7 +93,7 @@ def everything_of_before_works_after(world):
     before = root_key(world)
 
     said = rotate(world)
-    holds("secrets are wrapped under it" in said, said)
+    holds("secrets are wrapped under it" in said and f"Keep a new copy of {world.data}/root.key" in said, said)
     holds(root_key(world) != before, "the file of the root key did not change")
     identifier = deliver()
 
@@ -120,7 +120,7 @@ def everything_of_before_works_after(world):
     eventually(lambda: "was forgotten" in world.server.log_text(), "the old root key is forgotten", 20)
     world.server.stop()
     kept = settings(world)
-    equal([kept["predecessor"], kept["successor"], kept["retirement"]], [b"", b"", b""], "what is left of the old one")
+    equal([kept["predecessor"], kept["successor"], len(kept["check"])], [b"", b"", 32], "what is left of the old one")
     world.server.start()
     world.kms().delete_imported_key_material(KeyId=external)
     equal(bring(world, external, material)(), identifier, "the identifier of imported material")
@@ -147,6 +147,50 @@ def sessions_can_be_ended(world):
     eventually(lambda: world.server.log_text().rstrip().endswith("was forgotten"), "it is forgotten", 20)
 
 
+def put(world, **values):
+    """Edits what the store keeps of root keys; nobody may have it open."""
+    connection = sqlite3.connect(world.data / "chatelaine.sqlite")
+    try:
+        for name, value in values.items():
+            connection.execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", [f"root-key.{name}".encode(), value])
+        connection.commit()
+    finally:
+        connection.close()
+
+
+def start_fails(world, text):
+    done = subprocess.run(
+        [*world.server.command], capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
+    equal(done.returncode, 1, f"exit code of the start: {done.stderr}")
+    holds(text in done.stderr, done.stderr)
+
+
+@scenario
+def an_end_of_sessions_is_not_undone_in_the_store(world):
+    visitor = session(world)
+    world.kms(visitor).list_keys()
+    rotate(world, "--end-sessions")
+    world.server.stop()
+    kept = settings(world)
+    for place in range(0, len(kept["predecessor"]), 9):
+        edited = bytearray(kept["predecessor"])
+        edited[place] ^= 1
+        put(world, predecessor=bytes(edited))
+        start_fails(world, "cannot use the root key")
+    put(world, predecessor=kept["predecessor"], retirement=bytes(8) + b"\x01")
+    world.server.start()
+    with refused("UnrecognizedClientException"):
+        world.kms(visitor).list_keys()
+    advance(world, "37h")
+    eventually(lambda: world.server.log_text().rstrip().endswith("was forgotten"), "it is forgotten", 20)
+    world.server.stop()
+    put(world, predecessor=kept["predecessor"])
+    start_fails(world, "cannot use the root key")
+    put(world, predecessor=b"", retirement=b"")
+    world.server.start()
+    world.kms().list_keys()
+
+
 @scenario
 def the_old_root_key_opens_nothing(world):
     before = root_key(world)
@@ -154,10 +198,7 @@ def the_old_root_key_opens_nothing(world):
     world.server.stop()
     now = root_key(world)
     (world.data / "root.key").write_text(before)
-    wrong = subprocess.run(
-        [*world.server.command], capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
-    equal(wrong.returncode, 1, "exit code under the old root key")
-    holds("the root key is not the one" in wrong.stderr, wrong.stderr)
+    start_fails(world, "the root key is not the one")
     (world.data / "root.key").write_text(now)
     world.server.start()
     advance(world, "37h")
