@@ -49,7 +49,7 @@ struct AuditCommand: ParsableCommand {
             let sealed = try await SealedDirectory(path, mayCreate: false)
             defer { sealed.lock.release() }
             let rootKey = try await sealed.open(with: secrets, logger: Logger.chatelaine(.warning)).rootKey
-            let store = try await sealed.openStore()
+            let store = try await sealed.openStore(of: rootKey)
             let verification: AuditVerification?
             do throws(Engine.StartFailure) {
                 verification = try await AuditVerification.ofStoppedServer(

@@ -34,7 +34,7 @@ struct DataDirectory {
     ) async throws {
         self.logger = logger
         (path, lock, seal) = (sealed.path, sealed.lock, opened.seal)
-        let store = try await sealed.openStore()
+        let store = try await sealed.openStore(of: opened.rootKey)
         self.store = store
         do throws(Engine.StartFailure) {
             engine = try await Engine(

@@ -1,5 +1,6 @@
 import Foundation
 import KMSCrypto
+import KMSEngine
 import KMSStore
 import KMSStoreSQLite
 import Logging
@@ -50,15 +51,18 @@ struct SealedDirectory {
         try CommandFailure.explaining { () throws(SealFailure) in try files.document() }
     }
 
-    /// Opens the store, which is made when there is none.
+    /// Opens the store of `rootKey`, which is made when there is none, and brings it to the format of this program.
     ///
-    /// - Throws: ``CommandFailure``.
-    func openStore() async throws -> SQLiteStore {
+    /// - Throws: ``CommandFailure``; for the store of another root key nothing was touched then, and it has the format of before.
+    func openStore(of rootKey: RootKey) async throws -> SQLiteStore {
         do throws(StoreError) {
-            return try await SQLiteStore.open(in: path)
+            let found = try await SQLiteStore.find(in: path)
+            if Engine.mayOpen(found.settings, with: rootKey) { return try await found.bringUpToDate() }
+            try await found.close()
         } catch {
             throw CommandFailure.operation("cannot open the store \(storePath): \(error)")
         }
+        throw CommandFailure(.wrongRootKey, path: path)
     }
 
     /// Opens the seal, whatever its kind; a directory without a store and a seal gets a new root key in a file.
