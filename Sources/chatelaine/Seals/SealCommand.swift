@@ -59,7 +59,7 @@ struct SealCommand: ParsableCommand {
                 let newSecrets = try secrets.replaced(by: replacement, besides: kindBefore)
                 let seal = try await new.prepare(at: sealed.files.documentPath, with: newSecrets)
                 try await NIOThreadPool.singleton.runIfActive { [files = sealed.files, key = opened.rootKey] in
-                    try CommandFailure.explaining { () throws(SealFailure) in
+                    try new.putting(seal, into: files) { () throws(SealFailure) in
                         if let seal { try files.move(key, to: seal) } else { try files.moveToFile(key) }
                     }
                 }

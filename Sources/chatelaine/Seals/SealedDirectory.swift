@@ -74,7 +74,14 @@ struct SealedDirectory {
                 "A process that was stopped has left a file that may hold the root key; `seal migrate` takes it away",
                 metadata: ["file": "\(path)"])
         }
-        guard let document = try document() else { return try await openFile() }
+        guard let document = try document() else {
+            guard hasStore || files.fileSeal.exists || !secrets.areGiven else {
+                throw CommandFailure.configuration(
+                    "\(path) has no seal yet that the passphrase, token or shares that are given could open: "
+                        + "`chatelaine init --seal KIND` makes one")
+            }
+            return try await openFile()
+        }
         return try await NIOThreadPool.singleton.runIfActive { [files] in
             let credential = try secrets.credential(for: document)
             return try CommandFailure.explaining { () throws(SealFailure) in
@@ -100,7 +107,7 @@ struct SealedDirectory {
         guard let seal = try await new.prepare(at: files.documentPath, with: secrets) else {
             return try await openFile()
         }
-        return try CommandFailure.explaining { () throws(SealFailure) in
+        return try new.putting(seal, into: files) { () throws(SealFailure) in
             try seal.create(holding: RootKey.random())
             return try OpenedSeal(seal)
         }
