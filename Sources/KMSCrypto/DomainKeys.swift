@@ -11,6 +11,9 @@ import KMSModel
 struct DomainKeys: Sendable {
     let rootKey: RootKey
 
+    /// The length of ``check``, in bytes.
+    static let checkByteCount = 32
+
     /// A mark by which the root key is recognised.
     let check: [UInt8]
 
@@ -18,6 +21,17 @@ struct DomainKeys: Sendable {
         self.rootKey = rootKey
         let check = unsafe rootKey.withBytes { unsafe Self.derive(from: $0, purpose: "check", name: "") }
         self.check = unsafe check.withUnsafeBytes { unsafe Array($0) }
+    }
+
+    /// The mark, followed by one that only this root key makes of `generation`: of the record of the root key before it.
+    func check(naming generation: [UInt8]) -> [UInt8] {
+        let mark = derive(purpose: "predecessor", name: Hex.encode(generation))
+        return unsafe mark.withUnsafeBytes { unsafe check + $0 }
+    }
+
+    /// Whether `check` is this root key's, whichever generation it names.
+    func matches(check: [UInt8]) -> Bool {
+        Digest.areEqual(Array(check.prefix(Self.checkByteCount)), self.check)
     }
 
     /// Whether the root key is locked in memory.

@@ -3,11 +3,11 @@ package import KMSModel
 
 /// A new root key on its way into the place of the present one, as the store keeps it: either of the two opens the other.
 package struct RootSuccession: Sendable, Equatable {
-    /// The mark of the new root key.
+    /// The mark of the new root key, which names the record of the present one.
     package let check: [UInt8]
     /// The new root key, wrapped under the present one.
     package let successor: [UInt8]
-    /// The present root key, wrapped under the new one.
+    /// The present root key and its end, wrapped under the new one.
     package let predecessor: [UInt8]
     /// The key that makes identifiers of imported material, wrapped under the new root key.
     package let identifierKey: [UInt8]
@@ -25,16 +25,21 @@ package struct RootSuccession: Sendable, Equatable {
 extension Keyring {
     /// Makes a new root key, which nothing uses before ``succeed(by:)``.
     ///
+    /// - Parameter retirement: The end of the present root key.
     /// - Throws: ``CryptoFailure/unavailable``; ``CryptoFailure/damagedRecord``.
-    package func makeSuccession() throws(CryptoFailure) -> RootSuccession {
+    package func makeSuccession(_ retirement: RootRetirement) throws(CryptoFailure) -> RootSuccession {
         let present = roots
         let successor = try unsafe RootKey { buffer throws(CryptoFailure) in try unsafe randomness.fill(buffer) }
         let next = DomainKeys(rootKey: successor)
         let identifiers = try identifierKey(present)
+        let retired = RetiredRootKey(present.current.domains.rootKey, retirement)
+        let predecessor = try retired.sealed(under: next, randomness)
+        let content = unsafe successor.withBytes { unsafe SecretBytes(copying: $0) }
         return RootSuccession(
-            check: next.check,
-            successor: try wrap(successor, under: present.current.domains, as: .successor),
-            predecessor: try wrap(present.current.domains.rootKey, under: next, as: .predecessor),
+            check: predecessor.check,
+            successor: try Wrapping.wrap(
+                content, under: present.current.domains.rootKeys, binding: Wrapping.binding(of: .successor), randomness),
+            predecessor: predecessor.record,
             identifierKey: try Wrapping.wrap(
                 identifiers, under: next.rootKeys, binding: Wrapping.binding(of: .identifierKey), randomness)
         )
@@ -42,26 +47,53 @@ extension Keyring {
 
     /// Begins to wrap, and to make tokens, under the new root key; what was wrapped under the present one still opens.
     ///
+    /// - Returns: The end of the root key that was the present one.
     /// - Throws: ``CryptoFailure/damagedRecord`` for a succession that was not made from the present root key.
-    package func succeed(by succession: RootSuccession) throws(CryptoFailure) {
-        let successor = try open(succession.successor, under: roots.current.domains, as: .successor)
-        guard Digest.areEqual(DomainKeys(rootKey: successor).check, succession.check) else { throw .damagedRecord }
-        changeRoots { $0.succeed(by: successor, identifierKey: succession.identifierKey) }
+    @discardableResult
+    package func succeed(by succession: RootSuccession) throws(CryptoFailure) -> RootRetirement {
+        let present = roots.current.domains
+        let successor = try openSuccessor(succession.successor, under: present)
+        let retired = try RetiredRootKey(
+            opening: succession.predecessor, under: DomainKeys(rootKey: successor), check: succession.check)
+        guard retired.rootKey.isSame(as: present.rootKey) else { throw .damagedRecord }
+        changeRoots { roots in
+            roots.succeed(by: successor, identifierKey: succession.identifierKey)
+            if !retired.retirement.takesTokens { roots.refusePreviousTokens() }
+        }
+        return retired.retirement
     }
 
     /// Takes the root key that the present one replaced before this process began.
     ///
-    /// - Throws: ``CryptoFailure/damagedRecord`` for what was not wrapped under the present root key.
-    package func take(predecessor: [UInt8], identifierKey: [UInt8]) throws(CryptoFailure) {
-        let rootKey = try open(predecessor, under: roots.current.domains, as: .predecessor)
-        changeRoots { $0.take(previous: rootKey, identifierKey: identifierKey) }
+    /// - Parameter check: The mark of the present root key, which names the record.
+    /// - Returns: The end of the root key that is taken.
+    /// - Throws: ``CryptoFailure/damagedRecord`` for what was not wrapped under the present root key, and for a record of another
+    ///   time than the mark.
+    @discardableResult
+    package func take(
+        predecessor: [UInt8], check: [UInt8], identifierKey: [UInt8]
+    ) throws(CryptoFailure) -> RootRetirement {
+        let retired = try RetiredRootKey(opening: predecessor, under: roots.current.domains, check: check)
+        changeRoots { roots in
+            roots.take(previous: retired.rootKey, identifierKey: identifierKey)
+            if !retired.retirement.takesTokens { roots.refusePreviousTokens() }
+        }
+        return retired.retirement
+    }
+
+    /// The record of the previous root key with another end, and the mark of the present one, which from then on names it.
+    ///
+    /// - Throws: ``CryptoFailure/unavailable``, also without a previous root key.
+    package func makePredecessor(
+        _ retirement: RootRetirement
+    ) throws(CryptoFailure) -> (record: [UInt8], check: [UInt8]) {
+        let roots = roots
+        guard let previous = roots.previous else { throw .unavailable }
+        return try RetiredRootKey(previous.domains.rootKey, retirement).sealed(under: roots.current.domains, randomness)
     }
 
     /// Uses a key for identifiers of imported material that an earlier root key left.
     package func use(identifierKey: [UInt8]) { changeRoots { $0.identifierKey = identifierKey } }
-
-    /// Takes no session, import or grant token any more that was made under the previous root key.
-    package func refusePreviousTokens() { changeRoots { $0.refusePreviousTokens() } }
 
     /// Lets go of the previous root key.
     package func forgetPreviousRootKey() { changeRoots { $0.forgetPrevious() } }
@@ -100,6 +132,27 @@ extension Keyring {
         return (try? unsafe open(wrappedSecret, binding: binding, under: { $0.identity }) { _ in () }) != nil
     }
 
+    /// Whether the record of a new root key opens, under whichever root key.
+    package func opens(successor: [UInt8]) -> Bool {
+        allDomains.contains { (try? openSuccessor(successor, under: $0)) != nil }
+    }
+
+    /// Whether the record of a root key of before opens, and is the one that `check` names.
+    package func opens(predecessor: [UInt8], check: [UInt8]) -> Bool {
+        allDomains.contains { (try? RetiredRootKey(opening: predecessor, under: $0, check: check)) != nil }
+    }
+
+    /// Whether the key that makes identifiers of imported material opens.
+    package func opens(identifierKey: [UInt8]) -> Bool {
+        let binding = Wrapping.binding(of: .identifierKey)
+        return (try? unsafe open(identifierKey, binding: binding, under: { $0.rootKeys }) { _ in () }) != nil
+    }
+
+    private var allDomains: [DomainKeys] {
+        let roots = roots
+        return [roots.current.domains] + (roots.previous.map { [$0.domains] } ?? [])
+    }
+
     /// What is bound to `binding` wrapped under the current root key; nil when it is already.
     func renewed(
         _ wrapped: [UInt8], binding: [UInt8], _ key: (DomainKeys) -> SymmetricKey
@@ -119,17 +172,8 @@ extension Keyring {
 
     // MARK: Root keys as records
 
-    private func wrap(
-        _ rootKey: RootKey, under domains: DomainKeys, as role: Wrapping.RootKeyRole
-    ) throws(CryptoFailure) -> [UInt8] {
-        let secret = unsafe rootKey.withBytes { unsafe SecretBytes(copying: $0) }
-        return try Wrapping.wrap(secret, under: domains.rootKeys, binding: Wrapping.binding(of: role), randomness)
-    }
-
-    private func open(
-        _ wrapped: [UInt8], under domains: DomainKeys, as role: Wrapping.RootKeyRole
-    ) throws(CryptoFailure) -> RootKey {
-        try unsafe Wrapping.open(wrapped, under: domains.rootKeys, binding: Wrapping.binding(of: role)) {
+    private func openSuccessor(_ wrapped: [UInt8], under domains: DomainKeys) throws(CryptoFailure) -> RootKey {
+        try unsafe Wrapping.open(wrapped, under: domains.rootKeys, binding: Wrapping.binding(of: .successor)) {
             bytes throws(CryptoFailure) in
             guard bytes.count == RootKey.byteCount else { throw .damagedRecord }
             return try unsafe RootKey { buffer throws(CryptoFailure) in unsafe buffer.copyMemory(from: bytes) }

@@ -73,7 +73,7 @@ package final class Keyring: Sendable {
     package func makeCheck() -> [UInt8] { domains.check }
 
     /// Whether `check` was made with this root key.
-    package func matches(check: [UInt8]) -> Bool { Digest.areEqual(check, domains.check) }
+    package func matches(check: [UInt8]) -> Bool { domains.matches(check: check) }
 
     // MARK: Key material
 

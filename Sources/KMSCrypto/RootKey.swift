@@ -36,6 +36,9 @@ package final class RootKey: Sendable {
         }
     }
 
+    /// Whether `check` is the mark of this root key in a store.
+    package func matches(check: [UInt8]) -> Bool { DomainKeys(rootKey: self).matches(check: check) }
+
     /// Lends the bytes for the duration of `body`, which must not keep the pointer.
     func withBytes<Result, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result

@@ -136,7 +136,7 @@ package struct Engine: Sendable {
             progress,
             Rewrapping(
                 directory: directory, identities: identities, ledger: ledger, turns: turns, keyring: keyring,
-                auditKey: stored.key),
+                auditKey: stored.key, logger: logger),
             clock: clock, logger: logger)
         self.metrics = metrics
         monitoring = Monitoring(

@@ -70,10 +70,15 @@ extension Token {
 
     /// Makes an AES key of 256 bits that stays in the token, is sensitive, and never leaves it.
     ///
-    /// - Throws: ``TokenFailure/keyExists(_:token:)``.
+    /// One that was made before is taken again: the seal that it was meant for may not have come about.
+    ///
+    /// - Throws: ``TokenFailure/keyExists(_:token:)`` when something else has the label, also an AES key that was brought.
     package func makeWrappingKey(_ label: String) throws(TokenFailure) -> WrappingKey {
         guard try objects([.text(UInt(CKA_LABEL), label)]).isEmpty else {
-            throw .keyExists(label, token: self.label)
+            guard let present = try? wrappingKey(label), wasMadeHere(present) else {
+                throw .keyExists(label, token: self.label)
+            }
+            return present
         }
         var mechanism = unsafe ck_mechanism(mechanism: CKM_AES_KEY_GEN, parameter: nil, parameter_len: 0)
         let attributes: [Attribute] = [
@@ -88,5 +93,13 @@ extension Token {
                 "C_GenerateKey", unsafe module.functions.C_GenerateKey?(session, &mechanism, template, count, &key))
         }
         return try wrappingKey(label)
+    }
+
+    /// Whether it is an AES key that was never outside the token.
+    private func wasMadeHere(_ key: WrappingKey) -> Bool {
+        guard case .aes(let handle) = key.handles else { return false }
+        return [CKA_LOCAL, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE].allSatisfy {
+            flag(UInt($0), of: handle) == true
+        }
     }
 }

@@ -23,8 +23,15 @@ struct ContentsReader {
         for index in contents.keys.indices where !tags.isEmpty {
             if let own = tags.removeValue(forKey: contents.keys[index].arn) { contents.keys[index].tags = own }
         }
-        for (name, value) in try records(.settings) { contents.settings[name] = value }
+        contents.settings = try readSettings()
         return contents
+    }
+
+    /// Reads the settings, which are the same in every format, and nothing else.
+    func readSettings() throws -> [String: [UInt8]] {
+        var settings: [String: [UInt8]] = [:]
+        for (name, value) in try records(.settings) { settings[name] = value }
+        return settings
     }
 
     private func readTags() throws -> [KeyARN: [Tag]] {

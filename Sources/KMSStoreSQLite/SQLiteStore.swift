@@ -16,7 +16,7 @@ package final class SQLiteStore: Store {
     /// Whether destroyed bytes may still stand in the write-ahead log, because emptying it failed.
     private let owesScrub = Atomic(false)
 
-    private init(_ database: DatabaseQueue) {
+    fileprivate init(_ database: DatabaseQueue) {
         self.database = database
     }
 
@@ -31,25 +31,26 @@ package final class SQLiteStore: Store {
     package static func open(
         in directory: String, patience: Duration = .seconds(2)
     ) async throws(StoreError) -> SQLiteStore {
-        let opened: Result<SQLiteStore, StoreError> = await withCheckedContinuation { continuation in
-            DispatchQueue.global().async {
-                continuation.resume(returning: Result.refusing { try SQLiteStore(opening: directory, patience) })
-            }
-        }
-        return try opened.get()
+        try await find(in: directory, patience: patience).bringUpToDate()
     }
 
-    private convenience init(opening directory: String, _ patience: Duration) throws {
-        let path = "\(directory)/\(StoreFile.name)"
-        try StoreFile.prepare(path)
-        do {
-            let database = try DatabaseQueue(path: path, configuration: Connection.configuration(patience: patience))
-            try Schema.bring(upToDate: database)
-            try database.writeWithoutTransaction(Connection.emptyLog)
-            self.init(database)
-        } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
-            throw StoreError.unavailable("the store in \(directory) is in use by another process")
+    /// Opens the file as ``open(in:patience:)`` does, but leaves it in the format that it has.
+    ///
+    /// - Throws: As ``open(in:patience:)``; a store of a newer version is found too.
+    package static func find(
+        in directory: String, patience: Duration = .seconds(2)
+    ) async throws(StoreError) -> FoundStore {
+        try await onThread { try FoundStore(in: directory, patience) }
+    }
+
+    /// Does `work`, which waits for the disk, on a thread that may wait.
+    fileprivate static func onThread<Value: Sendable>(
+        _ work: @escaping @Sendable () throws -> Value
+    ) async throws(StoreError) -> Value {
+        let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(returning: Result.refusing(work)) }
         }
+        return try result.get()
     }
 
     package func contents() async throws(StoreError) -> StoreContents {
@@ -130,12 +131,7 @@ package final class SQLiteStore: Store {
     }
 
     package func close() async throws(StoreError) {
-        let closed: Result<Void, StoreError> = await withCheckedContinuation { continuation in
-            DispatchQueue.global().async { [database] in
-                continuation.resume(returning: Result.refusing { try database.close() })
-            }
-        }
-        try closed.get()
+        try await Self.onThread { [database] in try database.close() }
     }
 
     /// Does `work` on the connection's queue, whatever becomes of the calling task.
@@ -150,5 +146,41 @@ package final class SQLiteStore: Store {
             }
         }
         return try result.get()
+    }
+}
+
+/// A store whose file is open and which is in the format that it was found in.
+package struct FoundStore: Sendable {
+    private let database: DatabaseQueue
+    /// The settings by their names; empty for a store that is new.
+    package let settings: [String: [UInt8]]
+
+    fileprivate init(in directory: String, _ patience: Duration) throws {
+        let path = "\(directory)/\(StoreFile.name)"
+        try StoreFile.prepare(path)
+        do {
+            database = try DatabaseQueue(path: path, configuration: Connection.configuration(patience: patience))
+            settings = try database.read { database in
+                try database.tableExists("setting") ? try ContentsReader(database).readSettings() : [:]
+            }
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+            throw StoreError.unavailable("the store in \(directory) is in use by another process")
+        }
+    }
+
+    /// Brings the file to this program's format, so that an older program may refuse it from then on.
+    ///
+    /// - Throws: ``StoreError``.
+    package func bringUpToDate() async throws(StoreError) -> SQLiteStore {
+        try await SQLiteStore.onThread { [database] in
+            try Schema.bring(upToDate: database)
+            try database.writeWithoutTransaction(Connection.emptyLog)
+            return SQLiteStore(database)
+        }
+    }
+
+    /// Closes the file as it is.
+    package func close() async throws(StoreError) {
+        try await SQLiteStore.onThread { [database] in try database.close() }
     }
 }

@@ -70,9 +70,8 @@ struct AuditCommand: ParsableCommand {
         ) async throws -> AuditResult {
             let sealed = try await SealedDirectory(path, mayCreate: false)
             defer { sealed.lock.release() }
-            guard sealed.hasStore else { throw CommandFailure.operation("there is no store in \(path)") }
             let rootKey = try await sealed.open(with: secrets, logger: Logger.chatelaine(.warning)).rootKey
-            let store = try await sealed.openStore()
+            let store = try await sealed.openStore(of: rootKey)
             let verification: AuditVerification?
             do throws(Engine.StartFailure) {
                 verification = try await AuditVerification.ofStoppedServer(

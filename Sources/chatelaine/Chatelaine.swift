@@ -65,6 +65,11 @@ struct CommandFailure: Error {
 
     static func configuration(_ message: String) -> Self { Self(message: message, isWrongConfiguration: true) }
     static func operation(_ message: String) -> Self { Self(message: message, isWrongConfiguration: false) }
+
+    /// The same failure with more to say of it.
+    func adding(_ text: String) -> Self {
+        Self(message: "\(message); \(text)", isWrongConfiguration: isWrongConfiguration)
+    }
 }
 
 struct Chatelaine: ParsableCommand {

@@ -37,7 +37,7 @@ struct DataDirectory {
         self.logger = logger
         (path, lock, seal) = (sealed.path, sealed.lock, opened.seal)
         BackupName.removeLeftovers(in: path)
-        let store = try await sealed.openStore()
+        let store = try await sealed.openStore(of: opened.rootKey)
         self.store = store
         do throws(Engine.StartFailure) {
             engine = try await Engine(
@@ -50,7 +50,7 @@ struct DataDirectory {
         }
     }
 
-    /// Opens the data directory that the options name, which must be there, for `work`.
+    /// Opens the data directory that the options name, which must be there with its store, for `work`.
     static func use(
         _ data: DataOptions, _ seal: SealOptions, _ work: (DataDirectory) async throws -> Void
     ) async throws {
@@ -69,12 +69,6 @@ struct DataDirectory {
             throw error
         }
         await directory.close()
-    }
-
-    /// Whether there is one at `path`, with a store in it.
-    static func exists(at path: String) -> Bool {
-        FileManager.default.fileExists(
-            atPath: URL(fileURLWithPath: path, isDirectory: true).appendingPathComponent("chatelaine.sqlite").path)
     }
 
     /// Makes everything durable that is not yet, and lets go of the directory.

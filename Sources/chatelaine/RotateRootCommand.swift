@@ -34,19 +34,27 @@ struct RotateRootCommand: AsyncParsableCommand {
             let request = ControlRequest(
                 RootRotation.command, JSONObject(["endSessions": .bool(endSessions)]))
             if let answer = try await client.send(request, onProgress: display.show) {
-                return Self.report(Int(answer.number("secrets") ?? 0), display)
+                return Self.report(answer, on: path, display)
             }
         }
         let endSessions = endSessions
         try await DataDirectory.use(data, seal) { directory in
-            let count = try await directory.rotateRoot(endingSessions: endSessions) { display.show($0) }
-            Self.report(count, display)
+            let answer = try await directory.rotateRoot(endingSessions: endSessions) { display.show($0) }
+            Self.report(answer, on: path, display)
         }
     }
 
-    private static func report(_ count: Int, _ display: ProgressDisplay) {
+    private static func report(_ answer: JSONObject, on path: String, _ display: ProgressDisplay) {
         display.end()
-        announce("The root key is new, and \(count) secrets are wrapped under it. Keep a copy of it in a safe place.")
+        let count = Int(answer.number("secrets") ?? 0)
+        announce("The root key is new, and \(count) secrets are wrapped under it.")
+        if let kind = answer.text("kind").flatMap(SealKind.init(rawValue:)) {
+            announce(kind.adviceAfterRotation(in: path))
+        }
+        let damaged = Int(answer.number("damaged") ?? 0)
+        guard damaged > 0 else { return }
+        announce("\(damaged) records open under neither root key, and are left as they are:")
+        for record in answer.texts("records") { announce(record) }
     }
 }
 
@@ -55,16 +63,40 @@ extension RootRotation {
     static let command = "rotate-root"
 }
 
+extension SealKind {
+    /// What is to be done about copies once the seal in the directory at `path` has a new root key.
+    fileprivate func adviceAfterRotation(in path: String) -> String {
+        let file = "\(path)/\(self == .file ? SealDirectory.rootKeyName : SealDirectory.documentName)"
+        let rest =
+            switch self {
+            case .file: ""
+            case .passphrase: " The passphrase is the same as before."
+            case .pkcs11: " The token, its key and the PIN are the same as before."
+            case .shares: " The key shares are the same as before."
+            }
+        return "Keep a new copy of \(file) in a safe place: no other one has the new root key.\(rest)"
+    }
+}
+
 extension DataDirectory {
+    /// How many records an answer names.
+    private static let mostNames = 100
+
     /// Replaces the root key.
     ///
     /// - Throws: ``CommandFailure``.
-    func rotateRoot(endingSessions: Bool, _ onProgress: @Sendable (JSONObject) async -> Void) async throws -> Int {
+    func rotateRoot(
+        endingSessions: Bool, _ onProgress: @Sendable (JSONObject) async -> Void
+    ) async throws -> JSONObject {
         do throws(RootRotation.Failure) {
-            return try await engine.rootRotation.rotate(endingSessions: endingSessions, sealing: sealing) { progress in
-                await onProgress(
-                    JSONObject(["done": .number("\(progress.done)"), "all": .number("\(progress.all)")]))
+            let report = try await engine.rootRotation.rotate(endingSessions: endingSessions, sealing: sealing) {
+                await onProgress(JSONObject(["done": .number("\($0.done)"), "all": .number("\($0.all)")]))
             }
+            return JSONObject([
+                "secrets": .number("\(report.renewed)"), "kind": .string(seal.kind.rawValue),
+                "damaged": .number("\(report.damaged.count)"),
+                "records": .array(report.damaged.prefix(Self.mostNames).map { .string($0) }),
+            ])
         } catch {
             throw CommandFailure(error)
         }
@@ -78,8 +110,7 @@ extension DataDirectory {
     /// What the server does for `chatelaine rotate-root`.
     var rotateRootCommand: ControlCommand {
         ControlCommand(name: RootRotation.command) { members, progress in
-            let count = try await rotateRoot(endingSessions: members.flag("endSessions")) { progress($0) }
-            return JSONObject(["secrets": .number("\(count)")])
+            try await rotateRoot(endingSessions: members.flag("endSessions")) { progress($0) }
         }
     }
 }

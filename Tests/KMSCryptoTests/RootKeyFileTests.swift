@@ -131,6 +131,16 @@ struct RootKeyFileTests {
         }
     }
 
+    @Test func `a symbolic link is refused, also one to a whole root key`() throws {
+        try withTemporaryDirectory { directory in
+            let target = directory.appendingPathComponent("elsewhere").path
+            let path = directory.appendingPathComponent("root.key").path
+            try Self.write(Self.line, to: target, mode: 0o600)
+            try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: target)
+            #expect(throws: SealFailure.symbolicLink(path: path)) { try FileSeal(path: path).open() }
+        }
+    }
+
     @Test(.enabled(if: geteuid() == 0, "only root can give a file away"))
     func `a file of another user is refused`() throws {
         try Self.opening(Self.line, mode: 0o600) { seal, path in

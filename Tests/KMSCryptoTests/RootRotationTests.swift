@@ -7,6 +7,9 @@ import Testing
 struct RootRotationTests {
     private static let content = Array("session".utf8)
     private static let accessKeyID = "ASIAIOSFODNN7EXAMPLE"
+    /// To the millisecond, as it is kept.
+    private static let end = RootRetirement(date: Date(timeIntervalSince1970: 1_700_000_000.25), takesTokens: true)
+    private static let refusal = RootRetirement(date: end.date, takesTokens: false)
     private let keyring: Keyring
     private let material: MaterialRecord
     private let ciphertext: [UInt8]
@@ -24,8 +27,14 @@ struct RootRotationTests {
         return try await other.withRootKey { try Keyring(rootKey: $0, capacity: 8) }
     }
 
+    /// What a start does after a rotation that ended sessions.
+    private func refuseTokens() throws {
+        let old = try keyring.makePredecessor(Self.refusal)
+        try keyring.take(predecessor: old.record, check: old.check, identifierKey: [])
+    }
+
     @Test func `both root keys open until the old one is forgotten`() throws {
-        let succession = try keyring.makeSuccession()
+        let succession = try keyring.makeSuccession(Self.end)
         #expect(!keyring.matches(check: succession.check))
         try keyring.succeed(by: succession)
         #expect(keyring.matches(check: succession.check))
@@ -39,7 +48,7 @@ struct RootRotationTests {
     }
 
     @Test func `material that is renewed opens under the new root key alone`() async throws {
-        let succession = try keyring.makeSuccession()
+        let succession = try keyring.makeSuccession(Self.end)
         try keyring.succeed(by: succession)
         var renewed = material
         renewed.wrapped = try keyring.renewed(material)
@@ -65,7 +74,7 @@ struct RootRotationTests {
             ).signature(of: Sample.plaintext)
         }
         let before = try signature(wrapped)
-        try keyring.succeed(by: keyring.makeSuccession())
+        try keyring.succeed(by: keyring.makeSuccession(Self.end))
         #expect(try signature(wrapped) == before)
         let renewed = try #require(try keyring.renewed(wrapped, accessKeyID: id, account: account))
         keyring.forgetPreviousRootKey()
@@ -74,19 +83,21 @@ struct RootRotationTests {
     }
 
     @Test func `the store's half of a succession is enough, whichever root key the seal has`() async throws {
-        let succession = try keyring.makeSuccession()
+        let succession = try keyring.makeSuccession(Self.end)
         // The old one: it opens the new one.
         let old = try Sample.keyring(seed: 3)
         try old.succeed(by: succession)
         #expect(old.matches(check: succession.check))
         // The new one: it opens the old one.
         let new = try await restarted(succession)
-        try new.take(predecessor: succession.predecessor, identifierKey: succession.identifierKey)
+        let end = try new.take(
+            predecessor: succession.predecessor, check: succession.check, identifierKey: succession.identifierKey)
+        #expect(end == Self.end)
         #expect(try new.decryptedBytes(ciphertext, with: material) == Sample.plaintext)
     }
 
     @Test func `an edited succession is refused`() async throws {
-        let succession = try keyring.makeSuccession()
+        let succession = try keyring.makeSuccession(Self.end)
         for index in succession.successor.indices {
             let edited = RootSuccession(
                 check: succession.check, successor: succession.successor.flipped(at: index),
@@ -99,9 +110,36 @@ struct RootRotationTests {
         #expect(throws: CryptoFailure.damagedRecord) { try Sample.keyring().succeed(by: wrongMark) }
         // One wrapped root key does not pass for the other.
         let new = try await restarted(succession)
-        #expect(throws: CryptoFailure.damagedRecord) {
-            try new.take(predecessor: succession.identifierKey, identifierKey: succession.identifierKey)
+        for wrong in [succession.identifierKey, succession.successor, []] {
+            #expect(throws: CryptoFailure.damagedRecord) {
+                try new.take(
+                    predecessor: wrong, check: succession.check, identifierKey: succession.identifierKey)
+            }
         }
+    }
+
+    @Test func `the record of the old root key opens unedited only, and by the check that names it`() async throws {
+        let succession = try keyring.makeSuccession(Self.refusal)
+        let new = try await restarted(succession)
+        func end(_ record: [UInt8], _ check: [UInt8]) throws -> RootRetirement {
+            try new.take(predecessor: record, check: check, identifierKey: succession.identifierKey)
+        }
+        #expect(try end(succession.predecessor, succession.check) == Self.refusal)
+        for index in succession.predecessor.indices {
+            #expect(throws: CryptoFailure.damagedRecord) {
+                try end(succession.predecessor.flipped(at: index), succession.check)
+            }
+        }
+        // Kept longer: neither after another one was made, nor once none is named.
+        let later = try new.makePredecessor(Self.end)
+        #expect(try end(later.record, later.check) == Self.end)
+        #expect(new.matches(check: later.check))
+        for check in [later.check, new.makeCheck(), succession.check.flipped(at: 63), []] {
+            #expect(throws: CryptoFailure.damagedRecord) { try end(succession.predecessor, check) }
+        }
+        #expect(new.opens(predecessor: later.record, check: later.check))
+        #expect(!new.opens(predecessor: succession.predecessor, check: later.check))
+        #expect(throws: CryptoFailure.unavailable) { try keyring.makePredecessor(Self.end) }
     }
 
     @Test func `sessions go on until their tokens are no longer taken`() throws {
@@ -114,10 +152,10 @@ struct RootRotationTests {
         }
         let before = try #require(signature())
         let seed = try #require(keyring.openSessionToken(made.token)?.seed)
-        try keyring.succeed(by: keyring.makeSuccession())
+        try keyring.succeed(by: keyring.makeSuccession(Self.end))
         #expect(signature() == before)
         #expect(keyring.takes(seed))
-        keyring.refusePreviousTokens()
+        try refuseTokens()
         #expect(signature() == nil)
         #expect(!keyring.takes(seed))
         #expect(
@@ -133,14 +171,14 @@ struct RootRotationTests {
     @Test func `a grant token is known until tokens of its root key are refused`() throws {
         let grant = try keyring.makeGrantID()
         let token = try keyring.makeGrantToken(for: grant, on: material.key)
-        try keyring.succeed(by: keyring.makeSuccession())
+        try keyring.succeed(by: keyring.makeSuccession(Self.end))
         #expect(keyring.grant(ofToken: token, in: material.key.region)?.id == grant)
-        keyring.refusePreviousTokens()
+        try refuseTokens()
         #expect(keyring.grant(ofToken: token, in: material.key.region) == nil)
     }
 
     @Test func `a wrapped root key has the format that the documentation gives`() throws {
-        let succession = try keyring.makeSuccession()
+        let succession = try keyring.makeSuccession(Self.end)
         func field(_ bytes: [UInt8]) -> [UInt8] {
             withUnsafeBytes(of: UInt32(bytes.count).bigEndian) { Array($0) } + bytes
         }
@@ -149,7 +187,13 @@ struct RootRotationTests {
         let key = Primitives.domainKey(old, purpose: "root key", name: "")
         #expect(succession.successor.first == 1)
         let new = try Primitives.open(Array(succession.successor.dropFirst()), key: key, additionalData: binding)
-        #expect(Primitives.domainKey(new, purpose: "check", name: "") == succession.check)
+        let check = Primitives.domainKey(new, purpose: "check", name: "")
+        let predecessor = try Primitives.open(
+            Array(succession.predecessor.dropFirst()), key: Primitives.domainKey(new, purpose: "root key", name: ""),
+            additionalData: field(Array("chatelaine root key".utf8)) + field([1]) + field(Array("predecessor".utf8)))
+        #expect(predecessor.prefix(41) == old + [0, 0, 1, 139, 207, 229, 104, 250] + [1])
+        let mark = Primitives.domainKey(new, purpose: "predecessor", name: Hex.encode(Array(predecessor.dropFirst(41))))
+        #expect(predecessor.count == 57 && succession.check == check + mark)
         let identifiers = try Primitives.open(
             Array(succession.identifierKey.dropFirst()), key: Primitives.domainKey(new, purpose: "root key", name: ""),
             additionalData: field(Array("chatelaine root key".utf8)) + field([1])
@@ -165,7 +209,7 @@ struct RootRotationTests {
         defer { try? FileManager.default.removeItem(at: directory) }
         let seal = FileSeal(path: directory.appendingPathComponent("root.key").path)
         try seal.create()
-        let succession = try keyring.makeSuccession()
+        let succession = try keyring.makeSuccession(Self.end)
         try keyring.succeed(by: succession)
         try await keyring.withRootKey { try seal.seal($0) }
         #expect(try Keyring(rootKey: seal.open(), capacity: 1).matches(check: succession.check))

@@ -78,9 +78,11 @@ struct SealDocumentTests {
         "another algorithm": ("argon2id", "argon2i"),
         "two passes": ("\"passes\":3", "\"passes\":2"),
         "as many passes as would take a day": ("\"passes\":3", "\"passes\":4294967295"),
+        "a pass more than is taken": ("\"passes\":3", "\"passes\":17"),
         "a number with a fraction": ("\"passes\":3", "\"passes\":3.0"),
         "a number as a text": ("\"passes\":3", "\"passes\":\"3\""),
         "too little memory": ("262144", "8192"),
+        "a KiB more than is taken": ("262144", "1048577"),
         "more memory than a machine has": ("262144", "4294967295"),
         "a number that no machine holds": ("262144", "99999999999999999999"),
         "a short salt": ("AAECAwQFBgcICQoLDA0ODw==", "AAECAwQFBgcICQoLDA0O"),
@@ -137,7 +139,7 @@ struct SealDocumentTests {
             #expect(!files.isSealed)
             try FileManager.default.createSymbolicLink(atPath: files.documentPath, withDestinationPath: "/nowhere")
             #expect(files.isSealed)
-            #expect(throws: SealFailure.missing(path: files.documentPath)) { try files.document() }
+            #expect(throws: SealFailure.symbolicLink(path: files.documentPath)) { try files.document() }
             try FileManager.default.removeItem(atPath: files.documentPath)
             try FileManager.default.createDirectory(atPath: files.documentPath, withIntermediateDirectories: false)
             #expect(throws: SealFailure.notAFile(path: files.documentPath)) { try files.document() }

@@ -116,16 +116,19 @@ struct TokenSuite {
         }
     }
 
-    @Test func `a key is made that is fit, and never a second one of its name`() throws {
+    @Test func `a key is made that is fit, and taken again, and never a second one of its name`() throws {
         do {
             let token = try Self.token(isWritable: true)
             let key = try token.makeWrappingKey("made")
-            #expect(throws: TokenFailure.keyExists("made", token: SoftToken.label)) {
-                try token.makeWrappingKey("made")
-            }
-            #expect(throws: TokenFailure.keyExists("rsa", token: SoftToken.label)) { try token.makeWrappingKey("rsa") }
             let made = try Self.wrap(token, key)
             #expect(made.mechanism == .aesGCM)
+            let again = try token.makeWrappingKey("made")
+            #expect(try Self.unwrap(token, made.wrapped, again, made.mechanism) == Self.secret)
+            for other in ["rsa", "root", "double", "extractable"] {
+                #expect(throws: TokenFailure.keyExists(other, token: SoftToken.label)) {
+                    try token.makeWrappingKey(other)
+                }
+            }
         }
         // It stays there.
         let token = try Self.token()

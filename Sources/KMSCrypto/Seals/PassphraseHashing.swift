@@ -7,8 +7,10 @@ package struct PassphraseHashing: Equatable, Sendable {
     /// Whoever has the document can try passphrases at their leisure, so it is longer than what a server asks of a password.
     package static let shortest = 12
     static let saltByteCount = 16
-    /// What a document may say: less was never written, and more would take a machine's memory or a day's time.
-    static let (passesAllowed, memoryAllowed) = (3...64, 64 << 10...4 << 20)
+    /// What a document may say: less was never written, and more would let whoever makes one exhaust a machine.
+    ///
+    /// The most are four times what is written today of memory, and five of passes: some seconds.
+    static let (passesAllowed, memoryAllowed) = (3...16, 64 << 10...1 << 20)
 
     /// How often the memory is gone over.
     package let passes: Int

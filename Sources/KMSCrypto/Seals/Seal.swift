@@ -30,6 +30,8 @@ package enum SealFailure: Error, Equatable, Sendable, CustomStringConvertible {
     case alreadyExists(path: String)
     /// A directory, a pipe or a device.
     case notAFile(path: String)
+    /// A link, whose target would stay when the file is replaced.
+    case symbolicLink(path: String)
     /// The file is another user's, who can read it, whatever this one may do.
     case ownedByAnother(path: String)
     /// Group or others may read or write the file.
@@ -62,6 +64,7 @@ package enum SealFailure: Error, Equatable, Sendable, CustomStringConvertible {
         case .missing(let path): "there is no root key at \(path)"
         case .alreadyExists(let path): "there is a root key at \(path) already"
         case .notAFile(let path): "the root key \(path) is not a file"
+        case .symbolicLink(let path): "the root key \(path) is a symbolic link: put the file itself into its place"
         case .ownedByAnother(let path): "the root key \(path) belongs to another user than the one that serves"
         case .exposed(let path): "the root key \(path) may be read by others: its mode must be 0600"
         case .damaged(let path): "the root key \(path) is damaged"

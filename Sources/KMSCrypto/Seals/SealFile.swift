@@ -20,10 +20,12 @@ struct SealFile: Sendable {
     ///
     /// - Throws: ``SealFailure/damaged(path:)`` for more than `largest` bytes, and whatever is wrong with the file.
     func read(atMost largest: Int) throws(SealFailure) -> (text: GuardedBytes, count: Int) {
-        // Without blocking: a pipe in the place of the file would be waited for, for ever.
-        let file = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        // Without blocking: a pipe in the place of the file would be waited for, for ever. And not by a link: what replaces or
+        // destroys the file would reach the link, and leave the key where it points.
+        let file = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
         guard file >= 0 else {
             if errno == ENOENT { throw .missing(path: path) }
+            if errno == ELOOP { throw .symbolicLink(path: path) }
             throw failure("open")
         }
         defer { close(file) }

@@ -2,9 +2,13 @@ import KMSCrypto
 import KMSIdentity
 import KMSModel
 import KMSStore
+import Logging
 import ServiceLifecycle
 
 /// Wraps everything in the store that is under an earlier root key anew, while requests are answered.
+///
+/// A record that opens under neither root key stays as it is: it was of no use before, and must not keep the others under the
+/// old root key.
 struct Rewrapping: Sendable {
     /// How many keys are in turn at a time: few enough that nobody waits long for one of them.
     private static let batch = 32
@@ -17,6 +21,7 @@ struct Rewrapping: Sendable {
     let keyring: Keyring
     /// The stored key of the audit log.
     let auditKey: StoredAuditKey
+    let logger: Logger
 
     /// How many keys and accounts there are to look at; the key of the audit log beside them takes no time.
     var extent: Int { directory.keyCount + identities.accounts.count }
@@ -24,18 +29,17 @@ struct Rewrapping: Sendable {
     /// Looks at everything once, and wraps what is not under the current root key.
     ///
     /// - Parameter onProgress: Called with how many keys and accounts were looked at.
-    /// - Returns: How many secrets were wrapped anew.
     /// - Throws: ``StoreError``, ``CryptoFailure``; what was wrapped by then stays so. `CancellationError` when the server
     ///   shuts down.
-    func run(_ onProgress: (Int) async -> Void) async throws -> Int {
-        var (seen, renewed) = (0, 0)
+    func run(_ onProgress: (Int) async -> Void) async throws -> RewrappingReport {
+        var (seen, report) = (0, RewrappingReport())
         for realm in directory.realms {
             var last: KeyID?
             while true {
                 try checkForEnd()
                 let ids = directory.keyIDs(in: realm, after: last, limit: Self.batch)
                 guard let end = ids.last else { break }
-                renewed += try await renewMaterials(
+                report += try await renewMaterials(
                     of: ids.map { KeyARN(region: realm.region, account: realm.account, keyID: $0) })
                 last = end
                 seen += ids.count
@@ -44,11 +48,16 @@ struct Rewrapping: Sendable {
         }
         for account in identities.accounts {
             try checkForEnd()
-            renewed += try await renewSecrets(of: account)
+            report += try await renewSecrets(of: account)
             seen += 1
             await onProgress(seen)
         }
-        return try await renewed + auditKey.renew(with: keyring, in: ledger)
+        report.renewed += try await auditKey.renew(with: keyring, in: ledger)
+        for record in report.damaged {
+            logger.error(
+                "A record opens under neither root key and is left as it is", metadata: ["record": "\(record)"])
+        }
+        return report
     }
 
     private func checkForEnd() throws {
@@ -56,48 +65,50 @@ struct Rewrapping: Sendable {
         try Task.checkCancellation()
     }
 
-    private func renewMaterials(of keys: [KeyARN]) async throws -> Int {
+    private func renewMaterials(of keys: [KeyARN]) async throws -> RewrappingReport {
         try await turns.inTurn(at: Set(keys.map(\.turn))) {
             var mutations: [Mutation] = []
-            var count = 0
+            var report = RewrappingReport()
             for key in keys.compactMap(directory.key) {
                 let renewed = try key.materials.compactMap { material throws(CryptoFailure) -> Mutation? in
-                    guard let wrapped = try keyring.renewed(material) else { return nil }
+                    let wrapped = try report.renewing(material.recordName) { () throws(CryptoFailure) in
+                        try keyring.renewed(material)
+                    }
+                    guard let wrapped else { return nil }
                     var material = material
                     material.wrapped = wrapped
                     return .updateMaterial(material)
                 }
-                guard !renewed.isEmpty else { continue }
-                count += renewed.count
-                mutations += renewed + [key.unchanged]
+                if !renewed.isEmpty { mutations += renewed + [key.unchanged] }
             }
             if !mutations.isEmpty { try await ledger.commit(Change(mutations)) }
-            return count
+            return report
         }
     }
 
-    private func renewSecrets(of account: AccountID) async throws -> Int {
+    private func renewSecrets(of account: AccountID) async throws -> RewrappingReport {
         try await turns.inTurn(at: ["account \(account)"]) {
             for _ in 0..<Self.mostAttempts {
-                if let count = try await attemptSecrets(of: account) { return count }
+                if let report = try await attemptSecrets(of: account) { return report }
             }
             throw StoreError.conflict
         }
     }
 
-    /// - Returns: How many secrets were wrapped anew; nil when the account was changed meanwhile.
-    private func attemptSecrets(of account: AccountID) async throws -> Int? {
-        guard let present = identities.identities(of: account) else { return 0 }
+    /// - Returns: Nil when the account was changed meanwhile.
+    private func attemptSecrets(of account: AccountID) async throws -> RewrappingReport? {
+        var report = RewrappingReport()
+        guard let present = identities.identities(of: account) else { return report }
         var edit = IdentityEdit(present)
-        var count = 0
         for var accessKey in present.accessKeyIDs.sorted().compactMap(present.accessKey) {
-            let wrapped = try keyring.renewed(accessKey.wrappedSecret, accessKeyID: accessKey.id, account: account)
+            let wrapped = try report.renewing(accessKey.recordName) { () throws(CryptoFailure) in
+                try keyring.renewed(accessKey.wrappedSecret, accessKeyID: accessKey.id, account: account)
+            }
             guard let wrapped else { continue }
             accessKey.wrappedSecret = wrapped
             edit.put(accessKey, replacing: true)
-            count += 1
         }
-        guard let change = edit.change else { return 0 }
+        guard let change = edit.change else { return report }
         do throws(StoreError) {
             try await ledger.commit(change)
         } catch {
@@ -105,6 +116,6 @@ struct Rewrapping: Sendable {
             throw error
         }
         identities.publish(edit.identities)
-        return count
+        return report
     }
 }

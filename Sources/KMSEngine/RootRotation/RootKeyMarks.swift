@@ -1,5 +1,4 @@
-import Foundation
-import KMSCrypto
+package import KMSCrypto
 import KMSModel
 import KMSStore
 
@@ -7,10 +6,9 @@ import KMSStore
 ///
 /// | setting | value |
 /// | --- | --- |
-/// | `root-key.check` | the mark of the root key |
+/// | `root-key.check` | the mark of the root key; while there is a predecessor, it names the record of that |
 /// | `root-key.successor`, `root-key.successor-check` | while it is being replaced: the new one, wrapped under the old one, and its mark |
-/// | `root-key.predecessor` | the old one, wrapped under the new one, from the beginning until nothing needs it any more |
-/// | `root-key.retirement` | when that began, or was done, and whether its tokens are still taken |
+/// | `root-key.predecessor` | the old one and its end, wrapped under the new one, from the beginning until nothing needs it any more |
 /// | `root-key.identifiers` | the key for identifiers of imported material, wrapped under the newest root key |
 ///
 /// A setting that is empty is as good as none.
@@ -19,7 +17,6 @@ enum RootKeyMarks {
     private static let successor = "root-key.successor"
     private static let successorCheck = "root-key.successor-check"
     private static let predecessor = "root-key.predecessor"
-    private static let retirement = "root-key.retirement"
     private static let identifiers = "root-key.identifiers"
 
     /// How far the replacement of a root key has come.
@@ -34,28 +31,7 @@ enum RootKeyMarks {
         case retired(Retirement)
     }
 
-    /// The end of a root key: when its replacement began, or was done, and whether its tokens are still taken.
-    struct Retirement: Sendable, Equatable {
-        var date: Date
-        let takesTokens: Bool
-
-        init(date: Date, takesTokens: Bool) {
-            self.date = date
-            self.takesTokens = takesTokens
-        }
-
-        /// Milliseconds since 1970 in eight bytes, and a byte that is 1 when tokens are taken.
-        fileprivate var bytes: [UInt8] {
-            let milliseconds = UInt64(max(0, date.timeIntervalSince1970 * 1000))
-            return withUnsafeBytes(of: milliseconds.bigEndian) { Array($0) } + [takesTokens ? 1 : 0]
-        }
-
-        fileprivate init?(_ bytes: [UInt8]) {
-            guard bytes.count == 9 else { return nil }
-            date = Date(timeIntervalSince1970: Double(bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }) / 1000)
-            takesTokens = bytes[8] == 1
-        }
-    }
+    typealias Retirement = RootRetirement
 
     // MARK: Start
 
@@ -78,13 +54,10 @@ enum RootKeyMarks {
             return .none
         }
         do throws(CryptoFailure) {
-            if keyring.matches(check: mark) { return try present(keyring, value) }
-            if let next = value(successorCheck), keyring.matches(check: next), let old = value(predecessor),
-                let retirement = value(retirement).flatMap(Retirement.init)
-            {
-                try keyring.take(predecessor: old, identifierKey: value(identifiers) ?? [])
-                if !retirement.takesTokens { keyring.refusePreviousTokens() }
-                return .sealed(retirement)
+            if keyring.matches(check: mark) { return try present(keyring, mark, value) }
+            if let next = value(successorCheck), keyring.matches(check: next), let old = value(predecessor) {
+                let key = value(identifiers) ?? []
+                return .sealed(try keyring.take(predecessor: old, check: next, identifierKey: key))
             }
         } catch {
             throw .crypto(error)
@@ -94,45 +67,66 @@ enum RootKeyMarks {
 
     /// How far the replacement is of the root key that the store is marked with.
     private static func present(
-        _ keyring: Keyring, _ value: (String) -> [UInt8]?
+        _ keyring: Keyring, _ mark: [UInt8], _ value: (String) -> [UInt8]?
     ) throws(CryptoFailure) -> Progress {
-        let retirement = value(retirement).flatMap(Retirement.init)
-        if let successor = value(successor), let retirement {
-            try keyring.succeed(
-                by: RootSuccession(
-                    check: value(successorCheck) ?? [], successor: successor, predecessor: value(predecessor) ?? [],
-                    identifierKey: value(identifiers) ?? []))
-            if !retirement.takesTokens { keyring.refusePreviousTokens() }
-            return .begun(retirement)
+        if let successor = value(successor) {
+            let succession = RootSuccession(
+                check: value(successorCheck) ?? [], successor: successor, predecessor: value(predecessor) ?? [],
+                identifierKey: value(identifiers) ?? [])
+            return .begun(try keyring.succeed(by: succession))
         }
-        if let old = value(predecessor), let retirement {
-            try keyring.take(predecessor: old, identifierKey: value(identifiers) ?? [])
-            if !retirement.takesTokens { keyring.refusePreviousTokens() }
-            return .retired(retirement)
+        if let old = value(predecessor) {
+            let key = value(identifiers) ?? []
+            return .retired(try keyring.take(predecessor: old, check: mark, identifierKey: key))
         }
         if let key = value(identifiers) { keyring.use(identifierKey: key) }
         return .none
     }
 
+    /// Whether a store with these settings may be of this root key, which ``admit(_:_:_:)`` then decides.
+    static func mayBelong(to rootKey: RootKey, _ settings: [String: [UInt8]]) -> Bool {
+        let marks = [check, successorCheck].compactMap { settings[$0] }.filter { !$0.isEmpty }
+        return marks.isEmpty || marks.contains(where: rootKey.matches)
+    }
+
+    /// The names of the settings that do not open.
+    static func damaged(_ settings: [String: [UInt8]], _ keyring: Keyring) -> [String] {
+        func value(_ name: String) -> [UInt8]? { settings[name].flatMap { $0.isEmpty ? nil : $0 } }
+        let mark = value(successorCheck) ?? value(check) ?? []
+        let opens: [(name: String, open: ([UInt8]) -> Bool)] = [
+            (successor, keyring.opens(successor:)), (identifiers, keyring.opens(identifierKey:)),
+            (predecessor, { keyring.opens(predecessor: $0, check: mark) }),
+        ]
+        return opens.compactMap { name, open in value(name).map(open) == false ? name : nil }
+    }
+
     // MARK: Steps
 
     /// A new root key is there, and either opens the other.
-    static func beginning(of succession: RootSuccession, _ end: Retirement) -> Change {
+    static func beginning(of succession: RootSuccession) -> Change {
         Change([
             .setSetting(successor, succession.successor), .setSetting(successorCheck, succession.check),
             .setSetting(predecessor, succession.predecessor), .setSetting(identifiers, succession.identifierKey),
-            .setSetting(retirement, end.bytes),
         ])
     }
 
-    /// The new root key is the root key.
-    static func end(marking mark: [UInt8], _ end: Retirement) -> Change {
+    /// The new root key is the root key, and `old` is the record of the one before.
+    static func end(keeping old: (record: [UInt8], check: [UInt8])) -> Change {
         Change([
-            .setSetting(check, mark), .setSetting(successor, []), .setSetting(successorCheck, []),
-            .setSetting(retirement, end.bytes),
+            .setSetting(check, old.check), .setSetting(successor, []), .setSetting(successorCheck, []),
+            .setSetting(predecessor, old.record),
         ])
     }
 
-    /// Nothing needs the old root key any more.
-    static let farewell = Change([.setSetting(predecessor, []), .setSetting(retirement, [])])
+    /// Nothing needs the old root key any more, and the mark of the present one names no record of it.
+    static func farewell(marking mark: [UInt8]) -> Change {
+        Change([.setSetting(check, mark), .setSetting(predecessor, [])])
+    }
+}
+
+extension Engine {
+    /// Whether a store with these settings may be of this root key: what can be told before the store is brought up to date.
+    package static func mayOpen(_ settings: [String: [UInt8]], with rootKey: RootKey) -> Bool {
+        RootKeyMarks.mayBelong(to: rootKey, settings)
+    }
 }

@@ -84,10 +84,9 @@ package actor RootRotation {
     ///
     /// - Parameter endingSessions: Takes no token any more that was made under the old root key, for when others may have it:
     ///   temporary credentials end, and imports have to be begun anew.
-    /// - Returns: How many secrets were wrapped anew.
     package func rotate(
         endingSessions: Bool, sealing: Sealing, onProgress: @Sendable (Progress) async -> Void = { _ in }
-    ) async throws(Failure) -> Int {
+    ) async throws(Failure) -> RewrappingReport {
         if occupation == .rest { throw .atRest }
         guard occupation == nil, !isUnderWay else { throw .underWay }
         occupation = .rotation
@@ -107,11 +106,10 @@ package actor RootRotation {
             guard endingSessions else { throw Failure.tooSoon(until: Self.end(of: retirement)) }
             try await forgetPrevious()
         }
-        let succession = try keyring.makeSuccession()
         let retirement = RootKeyMarks.Retirement(date: clock.now, takesTokens: !endingSessions)
-        try await ledger.commit(RootKeyMarks.beginning(of: succession, retirement))
+        let succession = try keyring.makeSuccession(retirement)
+        try await ledger.commit(RootKeyMarks.beginning(of: succession))
         try keyring.succeed(by: succession)
-        if endingSessions { keyring.refusePreviousTokens() }
         state = .begun(retirement)
         logger.notice("A new root key takes the place of the present one")
     }
@@ -129,7 +127,7 @@ package actor RootRotation {
         return try await keyring.withRootKey(work)
     }
 
-    /// The setting of a store, or of a copy of one, that has the mark of its root key (``BackupCipher/check(of:)``).
+    /// The setting of a store, or of a copy of one, that has the mark of its root key.
     package static var markSetting: String { RootKeyMarks.check }
 
     /// Does what time brings: goes on with a rotation that was interrupted, and forgets a root key that nothing needs.
@@ -153,7 +151,7 @@ package actor RootRotation {
 
     private func finish(
         _ sealing: Sealing, _ onProgress: @Sendable (Progress) async -> Void
-    ) async throws -> Int {
+    ) async throws -> RewrappingReport {
         if case .begun(let retirement) = state {
             do {
                 try await keyring.withRootKey(sealing)
@@ -162,21 +160,21 @@ package actor RootRotation {
             }
             state = .sealed(retirement)
         }
-        guard case .sealed(var retirement) = state else { return 0 }
+        guard case .sealed(var retirement) = state else { return RewrappingReport() }
         let all = rewrapping.extent
-        let count = try await rewrapping.run { await onProgress(Progress(done: $0, all: max($0, all))) }
+        let report = try await rewrapping.run { await onProgress(Progress(done: $0, all: max($0, all))) }
         retirement.date = clock.now
-        try await ledger.commit(RootKeyMarks.end(marking: keyring.makeCheck(), retirement))
+        try await ledger.commit(RootKeyMarks.end(keeping: keyring.makePredecessor(retirement)))
         state = .retired(retirement)
-        logger.notice("The root key was rotated", metadata: ["secrets": "\(count)"])
-        return count
+        logger.notice("The root key was rotated", metadata: ["secrets": "\(report.renewed)"])
+        return report
     }
 
     /// Lets go of the previous root key, once no record needs it: a request that was under way when it was replaced may have
     /// left one.
     private func forgetPrevious() async throws {
-        while try await rewrapping.run({ _ in }) > 0 {}
-        try await ledger.commit(RootKeyMarks.farewell)
+        while try await rewrapping.run({ _ in }).renewed > 0 {}
+        try await ledger.commit(RootKeyMarks.farewell(marking: keyring.makeCheck()))
         keyring.forgetPreviousRootKey()
         state = .none
         logger.notice("The root key of before the rotation was forgotten")

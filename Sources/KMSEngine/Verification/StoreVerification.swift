@@ -47,16 +47,26 @@ package struct StoreVerification: Sendable {
             } else if keyring.opens(material) {
                 report.materials += 1
             } else {
-                report.note("the key material \(material.id) of \(material.key)")
+                report.note(material.recordName)
             }
         }
         for (place, accessKey) in contents.accessKeys.enumerated() {
             await pause(at: contents.materials.count + place, of: all, onProgress)
             let opens = keyring.opens(
                 accessKey.wrappedSecret, accessKeyID: accessKey.id, account: accessKey.account)
-            if opens { report.secrets += 1 } else { report.note("the secret of the access key \(accessKey.id)") }
+            if opens { report.secrets += 1 } else { report.note(accessKey.recordName) }
         }
+        for name in damagedSettings(contents.settings) { report.note("the setting \(name)") }
         return report
+    }
+
+    /// The names of the settings with a secret or a code that are not what was written.
+    private func damagedSettings(_ settings: [String: [UInt8]]) -> [String] {
+        let damaged = RootKeyMarks.damaged(settings, keyring)
+        guard let wrapped = settings[AuditAnchor.keySetting] else { return damaged }
+        guard let chain = try? keyring.openAuditKey(wrapped) else { return damaged + [AuditAnchor.keySetting] }
+        let isNoted = AuditAnchor.read(settings[AuditAnchor.setting], with: chain) != nil
+        return damaged + (isNoted ? [] : [AuditAnchor.setting])
     }
 
     private func pause(at place: Int, of all: Int, _ onProgress: @Sendable (Int, Int) async -> Void) async {

@@ -75,15 +75,19 @@ extension DataDirectory {
         try await engine.rootRotation.withRootKeyAtRest { [path, seal, store, now = engine.now] rootKey in
             let copy = "\(path)/\(name.copy)"
             try await store.copy(to: copy)
-            let check = BackupCipher.check(of: rootKey)
+            let setting = RootRotation.markSetting
             // What is not so could never be restored, and nobody would know before they had to.
-            guard try await SQLiteStore.setting(RootRotation.markSetting, inCopyAt: copy) == check else {
+            guard let mark = try await SQLiteStore.setting(setting, inCopyAt: copy), !mark.isEmpty,
+                Engine.mayOpen([setting: mark], with: rootKey)
+            else {
                 throw CommandFailure.operation("the copy of the store is not under the root key")
             }
             return try await NIOThreadPool.singleton.runIfActive {
                 let document = try Self.document(for: rootKey, passphrase, seal, in: path, as: name)
                 return Moment(
-                    header: BackupHeader(date: now, salt: try BackupCipher.makeSalt(), check: check, seal: document),
+                    header: BackupHeader(
+                        date: now, salt: try BackupCipher.makeSalt(), check: BackupCipher.check(of: rootKey),
+                        seal: document),
                     rootKey: rootKey)
             }
         }

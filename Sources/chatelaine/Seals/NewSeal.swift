@@ -83,6 +83,21 @@ enum NewSeal: Sendable {
         }
     }
 
+    /// Does `work`, after which `seal` is the one of the directory; when that fails, says so of the shares that people have by then.
+    func putting<Value>(
+        _ seal: DocumentSeal?, into files: SealDirectory, _ work: () throws(SealFailure) -> Value
+    ) throws -> Value {
+        do {
+            return try CommandFailure.explaining(work)
+        } catch {
+            let present = (try? files.document())?.parameters
+            guard case .shares = self, let failure = error as? CommandFailure, present != seal?.parameters else {
+                throw error
+            }
+            throw failure.adding(ShareHandout.void)
+        }
+    }
+
     /// What whoever made it must keep, and what that is good for.
     func advice(for path: String) -> String {
         switch self {

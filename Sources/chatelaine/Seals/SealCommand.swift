@@ -51,7 +51,6 @@ struct SealCommand: ParsableCommand {
             let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
             let logger = Logger.chatelaine(.warning)
             let sealed = try await SealedDirectory(path, mayCreate: false)
-            guard sealed.hasStore else { throw CommandFailure.operation("there is no store in \(path)") }
             let kindBefore = try sealed.document()?.parameters.kind ?? .file
             let opened = try await sealed.open(with: secrets, logger: logger)
             // It is the root key of this store, and no other one, that is moved.
@@ -60,7 +59,7 @@ struct SealCommand: ParsableCommand {
                 let newSecrets = try secrets.replaced(by: replacement, besides: kindBefore)
                 let seal = try await new.prepare(at: sealed.files.documentPath, with: newSecrets)
                 try await NIOThreadPool.singleton.runIfActive { [files = sealed.files, key = opened.rootKey] in
-                    try CommandFailure.explaining { () throws(SealFailure) in
+                    try new.putting(seal, into: files) { () throws(SealFailure) in
                         if let seal { try files.move(key, to: seal) } else { try files.moveToFile(key) }
                     }
                 }

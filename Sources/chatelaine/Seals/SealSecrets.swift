@@ -27,6 +27,9 @@ struct SealSecrets: Sendable {
         shareFiles = []
     }
 
+    /// Whether anything is given that opens a seal other than a file.
+    var areGiven: Bool { passphrase.isGiven || pin.isGiven || module != nil || hasShares }
+
     /// Whether shares are given with the command, so that nobody has to be waited for.
     var hasShares: Bool { !shareFiles.isEmpty }
 

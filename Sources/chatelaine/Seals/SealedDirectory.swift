@@ -1,5 +1,6 @@
 import Foundation
 import KMSCrypto
+import KMSEngine
 import KMSStore
 import KMSStoreSQLite
 import Logging
@@ -10,18 +11,21 @@ struct SealedDirectory {
     let path: String
     let lock: DirectoryLock
     let files: SealDirectory
-    var storePath: String { URL(fileURLWithPath: path).appendingPathComponent("chatelaine.sqlite").path }
+    var storePath: String { Self.storePath(in: path) }
     /// Where the audit log is.
     var auditDirectory: URL {
         URL(fileURLWithPath: path, isDirectory: true).appendingPathComponent("audit", isDirectory: true)
     }
-    var hasStore: Bool { FileManager.default.fileExists(atPath: storePath) }
+    var hasStore: Bool { Self.hasStore(path) }
 
     /// Takes the directory.
     ///
-    /// - Parameter mayCreate: Whether it is made when it is not there.
+    /// - Parameter mayCreate: Whether it is made when it is not there; otherwise it must be there, with a store, so that nothing
+    ///   but a command that is meant to make a data directory leaves a root key in one.
     /// - Throws: ``CommandFailure``: a directory that cannot be made or opened, or is another process's.
     init(_ path: String, mayCreate: Bool) async throws {
+        self.path = path
+        files = SealDirectory(path)
         if mayCreate {
             guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
                 throw CommandFailure.operation("cannot create \(path): \(String(cString: strerror(errno)))")
@@ -30,10 +34,16 @@ struct SealedDirectory {
             guard FileManager.default.fileExists(atPath: path) else {
                 throw CommandFailure.operation("there is no data directory \(path)")
             }
+            guard Self.hasStore(path) else { throw CommandFailure.operation("there is no store in \(path)") }
         }
-        self.path = path
         lock = try await DirectoryLock(path)
-        files = SealDirectory(path)
+    }
+
+    /// Whether a store is in the directory at `path`.
+    static func hasStore(_ path: String) -> Bool { FileManager.default.fileExists(atPath: storePath(in: path)) }
+
+    private static func storePath(in path: String) -> String {
+        URL(fileURLWithPath: path, isDirectory: true).appendingPathComponent("chatelaine.sqlite").path
     }
 
     /// How the root key is sealed, by a document; nil for a file.
@@ -41,15 +51,18 @@ struct SealedDirectory {
         try CommandFailure.explaining { () throws(SealFailure) in try files.document() }
     }
 
-    /// Opens the store, which is made when there is none.
+    /// Opens the store of `rootKey`, which is made when there is none, and brings it to the format of this program.
     ///
-    /// - Throws: ``CommandFailure``.
-    func openStore() async throws -> SQLiteStore {
+    /// - Throws: ``CommandFailure``; for the store of another root key nothing was touched then, and it has the format of before.
+    func openStore(of rootKey: RootKey) async throws -> SQLiteStore {
         do throws(StoreError) {
-            return try await SQLiteStore.open(in: path)
+            let found = try await SQLiteStore.find(in: path)
+            if Engine.mayOpen(found.settings, with: rootKey) { return try await found.bringUpToDate() }
+            try await found.close()
         } catch {
             throw CommandFailure.operation("cannot open the store \(storePath): \(error)")
         }
+        throw CommandFailure(.wrongRootKey, path: path)
     }
 
     /// Opens the seal, whatever its kind; a directory without a store and a seal gets a new root key in a file.
@@ -61,7 +74,14 @@ struct SealedDirectory {
                 "A process that was stopped has left a file that may hold the root key; `seal migrate` takes it away",
                 metadata: ["file": "\(path)"])
         }
-        guard let document = try document() else { return try await openFile() }
+        guard let document = try document() else {
+            guard hasStore || files.fileSeal.exists || !secrets.areGiven else {
+                throw CommandFailure.configuration(
+                    "\(path) has no seal yet that the passphrase, token or shares that are given could open: "
+                        + "`chatelaine init --seal KIND` makes one")
+            }
+            return try await openFile()
+        }
         return try await NIOThreadPool.singleton.runIfActive { [files] in
             let credential = try secrets.credential(for: document)
             return try CommandFailure.explaining { () throws(SealFailure) in
@@ -87,7 +107,7 @@ struct SealedDirectory {
         guard let seal = try await new.prepare(at: files.documentPath, with: secrets) else {
             return try await openFile()
         }
-        return try CommandFailure.explaining { () throws(SealFailure) in
+        return try new.putting(seal, into: files) { () throws(SealFailure) in
             try seal.create(holding: RootKey.random())
             return try OpenedSeal(seal)
         }

@@ -32,6 +32,9 @@ struct SecretSource: Sendable {
         self.descriptor = number
     }
 
+    /// Whether it is anywhere without asking a person.
+    var isGiven: Bool { descriptor != nil || file != nil || credential.flatMap(Self.credentialFile) != nil }
+
     /// The secret, for which a person may be asked: never on an event loop.
     ///
     /// - Parameter isNew: Whether a person has to say it twice.

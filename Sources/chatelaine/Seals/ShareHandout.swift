@@ -4,6 +4,9 @@ import KMSCrypto
 
 /// New key shares on their way to those who keep them; nothing else keeps them.
 struct ShareHandout {
+    /// What there is to say of shares whose seal did not come about.
+    static let void = "the key shares that were handed out are void: destroy them"
+
     let shares: [KeyShare]
     let threshold: Int
 
@@ -11,10 +14,19 @@ struct ShareHandout {
     ///
     /// - Throws: ``CommandFailure`` for a directory that is there already, or cannot be written.
     func hand(outTo directory: String?) throws {
-        guard let directory else { return try show() }
-        guard mkdir(directory, 0o700) == 0 else {
-            throw CommandFailure.operation("cannot make \(directory): \(String(cString: strerror(errno)))")
+        if let directory {
+            guard mkdir(directory, 0o700) == 0 else {
+                throw CommandFailure.operation("cannot make \(directory): \(String(cString: strerror(errno)))")
+            }
         }
+        do {
+            try directory.map(write(to:)) ?? show()
+        } catch let failure as CommandFailure {
+            throw failure.adding(Self.void)
+        }
+    }
+
+    private func write(to directory: String) throws {
         for share in shares { try write(share, to: "\(directory)/share-\(share.index)") }
         let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         defer { if descriptor >= 0 { close(descriptor) } }

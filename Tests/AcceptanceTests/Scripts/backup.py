@@ -260,6 +260,18 @@ def verify_finds_what_does_not_open(world):
         [binary(), "verify", "--data-dir", str(copy)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     equal(done.returncode, 1, "exit code of verify")
     holds("does not open" in done.stdout and "1 records are damaged" in done.stderr, done.stdout + done.stderr)
+    chatelaine("rotate-root", "--data-dir", world.data)
+    copy = world.directory / "edited-setting"
+    shutil.copytree(world.data, copy)
+    connection = sqlite3.connect(copy / "chatelaine.sqlite")
+    name = b"root-key.identifiers"
+    (value,) = connection.execute("SELECT value FROM setting WHERE name = ?", [name]).fetchone()
+    connection.execute("UPDATE setting SET value = ? WHERE name = ?", [value[:-1] + bytes([value[-1] ^ 1]), name])
+    connection.commit()
+    connection.close()
+    done = subprocess.run(
+        [binary(), "verify", "--data-dir", str(copy)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    equal((done.returncode, done.stdout), (1, "the setting root-key.identifiers does not open\n"), done.stderr)
     world.server.start()
 
 

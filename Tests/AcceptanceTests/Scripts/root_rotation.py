@@ -20,13 +20,18 @@ CROWD = 150
 KILLS = int(os.environ.get("KILL_ROUNDS", "6"))
 
 
-def rotate(world, *flags, wanted=0):
+def command(name, *flags, world, wanted=0):
+    """Runs a command over the directory, and answers what it says."""
     done = subprocess.run(
-        [binary(), "rotate-root", "--data-dir", str(world.data), *flags],
+        [binary(), name, "--data-dir", str(world.data), *flags],
         capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    equal(done.returncode, wanted, f"exit code of rotate-root: {done.stdout}{done.stderr}")
-    return done.stdout if wanted == 0 else done.stderr
+    equal(done.returncode, wanted, f"exit code of {name}: {done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+def rotate(world, *flags, wanted=0):
+    return command("rotate-root", *flags, world=world, wanted=wanted)
 
 
 def root_key(world):
@@ -88,7 +93,7 @@ def everything_of_before_works_after(world):
     before = root_key(world)
 
     said = rotate(world)
-    holds("secrets are wrapped under it" in said, said)
+    holds("secrets are wrapped under it" in said and f"Keep a new copy of {world.data}/root.key" in said, said)
     holds(root_key(world) != before, "the file of the root key did not change")
     identifier = deliver()
 
@@ -115,7 +120,7 @@ def everything_of_before_works_after(world):
     eventually(lambda: "was forgotten" in world.server.log_text(), "the old root key is forgotten", 20)
     world.server.stop()
     kept = settings(world)
-    equal([kept["predecessor"], kept["successor"], kept["retirement"]], [b"", b"", b""], "what is left of the old one")
+    equal([kept["predecessor"], kept["successor"], len(kept["check"])], [b"", b"", 32], "what is left of the old one")
     world.server.start()
     world.kms().delete_imported_key_material(KeyId=external)
     equal(bring(world, external, material)(), identifier, "the identifier of imported material")
@@ -142,6 +147,50 @@ def sessions_can_be_ended(world):
     eventually(lambda: world.server.log_text().rstrip().endswith("was forgotten"), "it is forgotten", 20)
 
 
+def put(world, **values):
+    """Edits what the store keeps of root keys; nobody may have it open."""
+    connection = sqlite3.connect(world.data / "chatelaine.sqlite")
+    try:
+        for name, value in values.items():
+            connection.execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", [f"root-key.{name}".encode(), value])
+        connection.commit()
+    finally:
+        connection.close()
+
+
+def start_fails(world, text):
+    done = subprocess.run(
+        [*world.server.command], capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
+    equal(done.returncode, 1, f"exit code of the start: {done.stderr}")
+    holds(text in done.stderr, done.stderr)
+
+
+@scenario
+def an_end_of_sessions_is_not_undone_in_the_store(world):
+    visitor = session(world)
+    world.kms(visitor).list_keys()
+    rotate(world, "--end-sessions")
+    world.server.stop()
+    kept = settings(world)
+    for place in range(0, len(kept["predecessor"]), 9):
+        edited = bytearray(kept["predecessor"])
+        edited[place] ^= 1
+        put(world, predecessor=bytes(edited))
+        start_fails(world, "cannot use the root key")
+    put(world, predecessor=kept["predecessor"], retirement=bytes(8) + b"\x01")
+    world.server.start()
+    with refused("UnrecognizedClientException"):
+        world.kms(visitor).list_keys()
+    advance(world, "37h")
+    eventually(lambda: world.server.log_text().rstrip().endswith("was forgotten"), "it is forgotten", 20)
+    world.server.stop()
+    put(world, predecessor=kept["predecessor"])
+    start_fails(world, "cannot use the root key")
+    put(world, predecessor=b"", retirement=b"")
+    world.server.start()
+    world.kms().list_keys()
+
+
 @scenario
 def the_old_root_key_opens_nothing(world):
     before = root_key(world)
@@ -149,10 +198,7 @@ def the_old_root_key_opens_nothing(world):
     world.server.stop()
     now = root_key(world)
     (world.data / "root.key").write_text(before)
-    wrong = subprocess.run(
-        [*world.server.command], capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
-    equal(wrong.returncode, 1, "exit code under the old root key")
-    holds("the root key is not the one" in wrong.stderr, wrong.stderr)
+    start_fails(world, "the root key is not the one")
     (world.data / "root.key").write_text(now)
     world.server.start()
     advance(world, "37h")
@@ -210,6 +256,50 @@ def a_server_that_is_killed_goes_on_where_it_was(world):
     with refused("UnrecognizedClientException"):
         world.kms(visitor).list_keys()
     print(f"{interrupted} of {KILLS} rotations were interrupted")
+
+
+@scenario
+def a_record_that_does_not_open_keeps_no_other_from_it(world):
+    broken, kept = world.key()["KeyId"], world.key()["KeyId"]
+    ciphertext = world.kms().encrypt(KeyId=kept, Plaintext=b"kept")["CiphertextBlob"]
+    lost = world.kms().encrypt(KeyId=broken, Plaintext=b"lost")["CiphertextBlob"]
+    world.server.stop()
+    damage(world, broken)
+    world.server.start()
+    said = rotate(world, "--end-sessions")
+    holds("1 records open under neither root key" in said and broken in said, said)
+    holds("left as it is" in world.server.log_text() and broken in world.server.log_text(), "the log names it")
+
+    def look(moment):
+        command("backup", "--to", str(world.directory / moment), world=world)
+        holds(broken in command("verify", world=world, wanted=1), f"verify names it {moment}")
+
+    look("after the rotation")
+    restart(world)
+    look("after a restart")
+    equal(world.kms().decrypt(CiphertextBlob=ciphertext)["Plaintext"], b"kept")
+    with refused("KMSInternalException", http=500):
+        world.kms().decrypt(CiphertextBlob=lost)
+    world.server.stop()
+    look("without a server")
+    rotate(world, "--end-sessions")
+    world.server.start()
+    advance(world, "37h")
+    eventually(lambda: world.server.log_text().rstrip().endswith("was forgotten"), "the old root key is forgotten", 20)
+    equal(world.kms().decrypt(CiphertextBlob=ciphertext)["Plaintext"], b"kept")
+
+
+def damage(world, key):
+    """Changes the last byte of a key's wrapped material; nobody may have the store open."""
+    connection = sqlite3.connect(world.data / "chatelaine.sqlite")
+    try:
+        slot, wrapped = connection.execute(
+            "SELECT slot, wrapped FROM secret JOIN material ON slot = secret WHERE key_id = ?", [key]).fetchone()
+        changed = wrapped[:-1] + bytes([wrapped[-1] ^ 1])
+        connection.execute("UPDATE secret SET wrapped = ? WHERE slot = ?", [changed, slot])
+        connection.commit()
+    finally:
+        connection.close()
 
 
 @scenario

@@ -222,6 +222,55 @@ def share_of_nobody(directory):
 
 
 @scenario
+def only_a_command_that_is_to_make_a_directory_makes_one(world):
+    empty = world.directory / "empty"
+    empty.mkdir()
+    for command in (["account", "list"], ["account", "create"], ["account", "root-key", "--account", "111122223333"], ["verify"],
+                    ["rotate-root"], ["backup", "--to", world.directory / "nothing"], ["audit", "verify"],
+                    ["seal", "migrate", "--to", "file"]):  # fmt: skip
+        with untouched(empty):
+            refused(1, "there is no store in", *command, "--data-dir", empty)
+    holds(not (world.directory / "nothing").exists(), "a backup of nothing")
+
+
+@scenario
+def a_secret_does_not_open_a_seal_that_is_not_there(world):
+    data = world.directory / "without-seal"
+    data.mkdir()
+    secret = secret_file(world.directory, "for-nothing", PASSPHRASE)
+    for flags in (["--passphrase-file", secret], ["--pin-file", secret], ["--pkcs11-module", MODULE], ["--share-files", secret]):
+        with untouched(data):
+            refused(2, "has no seal yet", "serve", "--listen", "127.0.0.1:0", "--data-dir", data, *flags)
+            refused(2, "has no seal yet", "init", "--data-dir", data, *flags)
+
+
+@scenario
+def a_root_key_behind_a_link_is_refused(world):
+    directory = world.directory / "linked"
+    directory.mkdir()
+    for name, file in (("file", "root.key"), ("passphrase", "seal.json")):
+        sealed = Sealed(directory, name)
+        shutil.move(sealed.data / file, directory / file)
+        (sealed.data / file).symlink_to(directory / file)
+        for command in (["account", "list"], ["rotate-root"], ["seal", "migrate", "--to", "file"]):
+            with untouched(sealed.data):
+                refused(1, "is a symbolic link", *command, "--data-dir", sealed.data, *sealed.kind.open())
+        shutil.move(directory / file, sealed.data / file)
+        done("account", "list", "--data-dir", sealed.data, *sealed.kind.open())
+
+
+@scenario
+def a_new_root_key_is_kept_as_the_seal_wants_it(world):
+    directory = world.directory / "kept-anew"
+    directory.mkdir()
+    for name, file, rest in (("file", "root.key", "new root key.\n"), ("passphrase", "seal.json", "The passphrase is the same"),
+                             ("pkcs11", "seal.json", "the PIN are the same"), ("shares", "seal.json", "The key shares are the same")):  # fmt: skip
+        sealed = Sealed(directory, name)
+        said = done("rotate-root", "--data-dir", sealed.data, *sealed.kind.open())
+        holds(f"Keep a new copy of {sealed.data}/{file}" in said and rest in said, said)
+
+
+@scenario
 def options_that_make_no_seal_are_refused(world):
     data = world.directory / "no-seal"
     for text, flags in (
@@ -348,14 +397,19 @@ CALLS = {"fsync": "fsync,fdatasync", "link": "?link,?linkat", "rename": "?rename
          "unlink": "?unlink,?unlinkat"}  # fmt: skip
 
 
+def disturbed(call, what, command):
+    """Runs a command to which this happens at some of its system calls of this kind."""
+    traced = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={CALLS[call]}",
+              "-e", f"inject={CALLS[call]}:{what}", binary(), *map(str, command)]  # fmt: skip
+    return subprocess.run(traced, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+
+
 def killed(call, number, command, kind=None):
     """Runs a command that is killed when a thread of it begins its `number`th system call of this kind; whether it was.
 
     What it printed of the shares of a kind is kept.
     """
-    traced = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={CALLS[call]}",
-              "-e", f"inject={CALLS[call]}:signal=KILL:when={number}", binary(), *map(str, command)]  # fmt: skip
-    result = subprocess.run(traced, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    result = disturbed(call, f"signal=KILL:when={number}", command)
     if kind:
         kind.keep(result.stdout)
     if result.returncode == 0:
@@ -422,6 +476,28 @@ def what_a_killed_move_has_left_is_told_and_goes_with_the_next(world):
     done(*command, *new.open(), *again.make())
     equal({name for name in os.listdir(sealed.data) if "root.key" in name or "seal" in name}, {"seal.json"})
     done("account", "list", "--data-dir", sealed.data, *again.open())
+
+
+@scenario
+def a_move_that_fails_can_be_made_again_and_its_shares_are_void(world):
+    directory = world.directory / "failed"
+    directory.mkdir()
+    sealed = Sealed(directory, "file")
+    for name in ("shares", "pkcs11"):
+        new = Kind(name, directory / f"secrets-{name}")
+        flags = [*new.make(printed=True), *(new.open() if name == "pkcs11" else [])]
+        migrate = ["seal", "migrate", "--to", name, "--data-dir", sealed.data, *sealed.kind.open(), *flags]
+        failed = disturbed("rename", "error=ENOSPC", migrate)
+        equal(failed.returncode, 1, f"the exit code of a move without room: {failed.stderr}")
+        holds("cannot replace" in failed.stderr, failed.stderr)
+        equal("handed out are void" in failed.stderr, name == "shares", failed.stderr)
+        done("account", "list", "--data-dir", sealed.data, *sealed.kind.open())
+        new.keep(done(*migrate))
+        sealed.kind = new
+        done("account", "list", "--data-dir", sealed.data, *new.open())
+    failed = disturbed("link", "error=ENOSPC", ["init", "--seal", "shares", "--shares", "3", "--threshold", "2", "--data-dir",
+                                                directory / "new"])  # fmt: skip
+    holds(failed.returncode == 1 and "handed out are void" in failed.stderr, failed.stderr)
 
 
 @scenario

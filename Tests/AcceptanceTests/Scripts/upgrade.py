@@ -9,6 +9,7 @@ import subprocess
 import boto3
 
 from harness import FIRST, OTHER_REGION, equal, run, scenario
+from sealing import done, refused, untouched
 from server import REPOSITORY, Server, binary
 
 VECTORS = REPOSITORY / "Tests" / "Vectors" / "chatelaine"
@@ -76,6 +77,23 @@ def an_account_whose_keys_are_all_in_china_is_in_china(world):
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         equal((done.returncode, done.stdout), (0, f"{FIRST.number} {partition}\n"), done.stderr)
+
+
+@scenario
+def another_root_key_leaves_an_old_store_as_it_is(world):
+    data, other = world.directory / "of-another", world.directory / "another"
+    known = old_data(data, 1)
+    connection = sqlite3.connect(data / "chatelaine.sqlite")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
+    done("init", "--data-dir", other)
+    (data / "root.key").write_text((other / "root.key").read_text())
+    for command in (["account", "list"], ["verify"], ["audit", "verify"], ["serve", "--listen", "127.0.0.1:0"],
+                    ["seal", "migrate", "--to", "file"]):  # fmt: skip
+        with untouched(data):
+            refused(1, "is not the one that the store", *command, "--data-dir", data)
+    (data / "root.key").write_text(known["rootKey"])
+    done("account", "list", "--data-dir", data)
 
 
 if __name__ == "__main__":
