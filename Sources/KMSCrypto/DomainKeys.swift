@@ -31,7 +31,8 @@ struct DomainKeys: Sendable {
 
     /// Whether `check` is this root key's, whichever generation it names.
     func matches(check: [UInt8]) -> Bool {
-        Digest.areEqual(Array(check.prefix(Self.checkByteCount)), self.check)
+        [1, 2].contains { check.count == $0 * Self.checkByteCount }
+            && Digest.areEqual(Array(check.prefix(Self.checkByteCount)), self.check)
     }
 
     /// Whether the root key is locked in memory.

@@ -1,4 +1,5 @@
 import KMSEngine
+import KMSModel
 import NIOCore
 import NIOHTTP1
 
@@ -44,7 +45,7 @@ final class ConnectionRules: ChannelDuplexHandler, RemovableChannelHandler {
             guard isListening else { return }
             parts.begin()
             let expectations = head.headers[canonicalForm: "expect"]
-            waits = head.version == .http1_1 && expectations.contains { $0.lowercased() == "100-continue" }
+            waits = head.version == .http1_1 && expectations.contains { String($0).isSame(asFolded: "100-continue") }
             if !head.isKeepAlive { head.headers.replaceOrAdd(name: "connection", value: "close") }
             context.fireChannelRead(wrapInboundOut(.head(head)))
             giveLeave(context)

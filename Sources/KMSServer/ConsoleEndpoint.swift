@@ -16,21 +16,31 @@ enum ConsoleEndpoint {
     /// Whether a request is for the console.
     static func isFor(_ request: Request) -> Bool {
         let path = request.uri.path
-        return path == Self.path || path.hasPrefix("\(Self.path)/")
+        return path.isSame(as: Self.path) || path.hasBytePrefix("\(Self.path)/")
     }
 
     /// Answers a request with what the console says.
     static func answer(_ request: Request, _ body: [UInt8], _ client: Client, by console: Console) async -> Response {
-        guard request.method == .get || request.method == .post else {
+        guard [.get, .head, .post].contains(request.method) else {
             var answer = console.refusal(405, "Pages are asked for by GET, and forms are sent by POST.")
-            answer.headers.append(("allow", "GET, POST"))
+            answer.headers.append(("allow", "GET, HEAD, POST"))
             return response(answer)
         }
+        // What is asked for by HEAD is the page without its body.
+        return request.method == .head
+            ? await page(request, body, client, by: console).createHeadResponse()
+            : await page(request, body, client, by: console)
+    }
+
+    private static func page(_ request: Request, _ body: [UInt8], _ client: Client, by console: Console) async
+        -> Response
+    {
         guard body.count <= largestForm else { return response(tooLarge(console)) }
         let read = ConsoleRequest(
             isPost: request.method == .post, path: request.uri.path, query: request.uri.query ?? "",
             body: request.method == .post ? body : [], cookies: cookies(of: request),
-            origin: request.headers[.origin], fetchSite: request.headers[.fetchSite], host: request.head.authority,
+            origin: request.headers[.origin]?.latin1, fetchSite: request.headers[.fetchSite]?.latin1,
+            host: request.head.authority?.latin1,
             client: client)
         guard let read else { return response(console.refusal(400, "The request cannot be read.")) }
         return response(await console.respond(to: read))
@@ -50,7 +60,7 @@ enum ConsoleEndpoint {
     /// Over HTTP/2 a browser may send each cookie by itself (RFC 9113, section 8.2.3).
     private static func cookies(of request: Request) -> String? {
         let values = request.headers[values: .cookie]
-        return values.isEmpty ? nil : values.joined(separator: "; ")
+        return values.isEmpty ? nil : values.joined(separator: "; ").latin1
     }
 
     private static func response(_ answer: ConsoleResponse) -> Response {

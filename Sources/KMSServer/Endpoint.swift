@@ -79,11 +79,12 @@ package struct Endpoint: HTTPResponder {
             return ConsoleEndpoint.isFor(request)
                 ? ConsoleEndpoint.refusal(error, by: console) : JSONProtocol.error(error, requestID)
         }
+        guard (request.head.path ?? "").isASCII else { return JSONProtocol.notACall(requestID) }
         let signed = SignedRequest(request.head, body: body)
         let client = client(of: request, from: peer)
-        if let target = request.headers[.amzTarget] {
-            return await json.answer(
-                signed, target: target, contentType: request.headers[.contentType], client, requestID)
+        let contentType = request.headers[.contentType]?.latin1
+        if let target = request.headers[.amzTarget]?.latin1 {
+            return await json.answer(signed, target: target, contentType: contentType, client, requestID)
         }
         if request.method == .get, request.uri.path == "/ping" {
             return JSONProtocol.healthy(requestID)
@@ -91,7 +92,7 @@ package struct Endpoint: HTTPResponder {
         if ConsoleEndpoint.isFor(request) {
             return await ConsoleEndpoint.answer(request, body, client, by: console)
         }
-        if let answer = await query.answer(signed, contentType: request.headers[.contentType], client, requestID) {
+        if let answer = await query.answer(signed, contentType: contentType, client, requestID) {
             return answer
         }
         return JSONProtocol.notACall(requestID)
@@ -99,8 +100,9 @@ package struct Endpoint: HTTPResponder {
 
     private func client(of request: Request, from peer: Peer) -> Client {
         let origin = proxies.origin(
-            peer: peer.address, isSecure: peer.tls != nil, forwardedFor: request.headers[values: .forwardedFor],
-            forwardedProto: request.headers[values: .forwardedProto])
+            peer: peer.address, isSecure: peer.tls != nil,
+            forwardedFor: request.headers[values: .forwardedFor].map(\.latin1),
+            forwardedProto: request.headers[values: .forwardedProto].map(\.latin1))
         return Client(
             address: origin.address, userAgent: request.headers[.userAgent], referer: request.headers[.referer],
             isSecure: origin.isSecure, tls: peer.tls?.to(request.head.authority))
@@ -160,6 +162,15 @@ extension HTTPField.Name {
     static let forwardedFor = Self("X-Forwarded-For") ?? .contentType
     static let forwardedProto = Self("X-Forwarded-Proto") ?? .contentType
     static let pragma = Self("Pragma") ?? .contentType
+}
+
+extension String {
+    /// The bytes of a header, or of a path, as letters of Latin 1, which is what HTTP has beyond ASCII (RFC 9110, section 5.5).
+    ///
+    /// None of them is a mark on another: however such a text is compared and taken apart, that takes one pass.
+    var latin1: String {
+        isASCII ? self : String(String.UnicodeScalarView(utf8.map { Unicode.Scalar($0) }))
+    }
 }
 
 extension SignedRequest {

@@ -18,10 +18,12 @@ struct QueryProtocol {
     func answer(
         _ request: SignedRequest, contentType: String?, _ client: Client, _ requestID: String
     ) async -> Response? {
-        guard request.path == "/" || request.path.isEmpty, ["GET", "POST"].contains(request.method) else { return nil }
+        guard request.path.isSame(as: "/") || request.path.isEmpty, ["GET", "POST"].contains(request.method) else {
+            return nil
+        }
         let hasForm = request.method == "POST" && Self.isForm(contentType)
         guard let members = Self.members(of: request, withBody: hasForm) else {
-            return hasForm || request.query.contains("Action=")
+            return hasForm || Self.hasAction(request.query)
                 ? Self.error("MalformedQueryString", "The query string contains a syntax error", 400, .sts, requestID)
                 : nil
         }
@@ -29,7 +31,7 @@ struct QueryProtocol {
             return hasForm
                 ? Self.error("MissingAction", "The request is missing an Action parameter", 400, .sts, requestID) : nil
         }
-        guard let api = IdentityService.API(version: members["Version"]) else {
+        guard action.isASCII, let api = IdentityService.API(version: members["Version"]) else {
             return Self.unknown(action, members["Version"], .sts, requestID)
         }
         do throws(IdentityService.Refusal) {
@@ -52,7 +54,12 @@ struct QueryProtocol {
     // MARK: Form
 
     static func isForm(_ contentType: String?) -> Bool {
-        contentType?.lowercased().hasPrefix("application/x-www-form-urlencoded") == true
+        contentType?.hasBytePrefix(ignoringCase: "application/x-www-form-urlencoded") == true
+    }
+
+    /// Whether a query looks like a call, readable or not.
+    static func hasAction(_ query: String?) -> Bool {
+        query.map { BytePattern("Action=".utf8).isFound(in: Array($0.utf8)[...]) } ?? false
     }
 
     /// The members of the request: in its query, in the body of a form, or in both.
@@ -68,7 +75,8 @@ struct QueryProtocol {
 
     private static func decode(_ form: some Collection<UInt8>, into members: inout [String: String]) -> Bool {
         guard let pairs = FormEncoding.pairs(in: form) else { return false }
-        return pairs.allSatisfy { members.updateValue($0.value, forKey: $0.name) == nil }
+        // No member of any operation has a name beyond ASCII: others are nowhere, and cost nothing.
+        return pairs.lazy.filter(\.name.isASCII).allSatisfy { members.updateValue($0.value, forKey: $0.name) == nil }
     }
 
     // MARK: Answers
@@ -132,6 +140,7 @@ extension IdentityService.API {
     private static let (iamVersion, stsVersion) = ("2010-05-08", "2011-06-15")
 
     fileprivate init?(version: String?) {
+        guard let version, version.isASCII else { return nil }
         switch version {
         case Self.iamVersion: self = .iam
         case Self.stsVersion: self = .sts

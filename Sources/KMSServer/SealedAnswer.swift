@@ -9,10 +9,10 @@ enum SealedAnswer {
     private static let message = "The server is sealed: it waits for its root key."
 
     static func response(to request: Request, _ requestID: String) -> Response {
-        if request.uri.path == "/ping" || ConsoleEndpoint.isFor(request) { return text(requestID) }
+        if request.uri.path.isSame(as: "/ping") || ConsoleEndpoint.isFor(request) { return text(requestID) }
         let isQuery =
             request.headers[.amzTarget] == nil
-            && (request.uri.query?.contains("Action=") == true
+            && (QueryProtocol.hasAction(request.uri.query)
                 || QueryProtocol.isForm(request.headers[.contentType]))
         let error = KMSError(.serviceUnavailable, message)
         return isQuery

@@ -12,15 +12,14 @@ extension AcceptanceTests {
             "durability", "encryption", "envelope", "grant_ends", "grants", "hardening", "identifiers", "identities",
             "identity_audit", "identity_documents", "identity_limits", "identity_lists", "identity_policies", "imports",
             "key_agreement", "key_pair_encryption", "key_pair_imports", "key_specs", "keys", "lifecycle_kills",
-            "lookalikes", "managed_keys", "message_authentication", "monitoring", "pagination", "policies",
+            "lookalikes", "managed_keys", "marks", "message_authentication", "monitoring", "pagination", "policies",
             "query_protocol", "races", "root_rotation", "rotation", "seals", "signatures", "signing", "sts", "tags",
             "ten_years", "upgrade",
         ]
         /// What the scripts share.
         static let modules = [
-            "browser", "certificates", "cli", "granting", "harness", "http2", "peers", "principals", "raw", "sealing",
-            "secure",
-            "server", "violations", "visitor", "wizard", "wrapping",
+            "bounds", "browser", "certificates", "cli", "granting", "harness", "http2", "peers", "principals", "raw",
+            "sealing", "secure", "server", "violations", "visitor", "wizard", "wrapping",
         ]
 
         @Test(.needs(.python), .timeLimit(.minutes(6)), arguments: scripts)

@@ -31,6 +31,18 @@ struct ConsoleRequestTests {
         #expect(Self.request(body: "a=%") == nil)
     }
 
+    @Test func `what takes long to compare is no request`() {
+        for (count, isRead) in [(15, true), (16, false), (100_000, false)] {
+            let marks = String(repeating: "\u{301}\u{316}", count: count)
+            let encoded = String(repeating: "%CC%81%CC%96", count: count)
+            #expect((Self.request(path: "/console/e\(encoded)") != nil) == isRead)
+            #expect((Self.request(query: "q=e\(encoded)") != nil) == isRead)
+            #expect((Self.request(body: "e\(marks)=x") != nil) == isRead)
+            #expect((Self.request(body: "a=e\(marks)") != nil) == isRead)
+            #expect((Self.request(cookies: "e\(marks)=x") != nil) == isRead)
+        }
+    }
+
     @Test(arguments: [
         (nil, [:]), ("", [:]), ("a=b", ["a": "b"]), ("a=b; c=d", ["a": "b", "c": "d"]),
         ("a=b;c=d", ["a": "b", "c": "d"]),

@@ -39,10 +39,49 @@ struct SignInLimiterTests {
         #expect(admitted("192.0.2.1", long + "C") == 0)
     }
 
-    @Test func `one network of IPv6 is one address`() {
-        #expect(admitted("2001:db8:1:2::1") == burst)
-        #expect(admitted("2001:db8:1:2:3:4:5:6") == 0)
-        #expect(admitted("2001:db8:1:3::1") == burst)
+    @Test(arguments: [
+        ("2001:db8:1:2::1", "2001:db8:1:2:3:4:5:6", "2001:db8:1:3::1"),
+        ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"),
+        ("2600:3c00::1:91ff:fe00:1", "2600:3c00::2:91ff:fe00:1", "2600:3c00:0:1:1:91ff:fe00:1"),
+        ("2600:3c00:0:0:1::1", "2600:3C00::2:0:0:1", "2600:3c00:1::1"), ("::1", "::2", "0:0:0:1::1"),
+        ("::ffff:192.0.2.1", "192.0.2.1", "192.0.2.2"),
+    ])
+    func `one network of IPv6 is one address, however it is written`(address: String, same: String, other: String) {
+        #expect(admitted(address) == burst)
+        #expect(admitted(same) == 0)
+        #expect(admitted(other) == burst)
+    }
+
+    @Test func `one network cannot make its guesses be forgotten`() {
+        #expect(admitted("192.0.2.1") == burst)
+        for number in 0..<(2 * SignInLimiter.mostPairs) { _ = limiter.admit("192.0.2.1", "X\(number)", at: start) }
+        #expect(admitted("192.0.2.1") == 0)
+        #expect(admitted("192.0.2.1", "X\(3 * SignInLimiter.mostPairs)") == 0, "what is made up shares one allowance")
+        #expect(admitted("192.0.2.2", "X0") == burst)
+        #expect(admitted("192.0.2.1", "another", after: 100 * SignInLimiter.interval) == burst)
+    }
+
+    @Test func `many networks make those forget first that have the most left`() {
+        #expect(admitted("192.0.2.1") == burst)
+        for number in 0..<(2 * SignInLimiter.mostPairs) { _ = limiter.admit("network \(number)", "AKIA", at: start) }
+        #expect(admitted("192.0.2.1") == 0)
+    }
+
+    @Test func `what is shared is given back`() {
+        for number in 0..<(2 * SignInLimiter.mostOfOne) { _ = limiter.admit("192.0.2.1", "X\(number)", at: start) }
+        #expect(admitted("192.0.2.1", "Y") == 0)
+        limiter.giveBack("192.0.2.1", "Z")
+        #expect(admitted("192.0.2.1", "Y") == 1)
+    }
+
+    @Test func `accents are not compared`() {
+        let marks = String(repeating: "\u{301}\u{316}", count: 100_000)
+        let duration = ContinuousClock().measure {
+            #expect(admitted("192.0.2.1", "A\(marks)") == burst)
+            #expect(admitted("192.0.2.1", "B\(marks)") == burst)
+        }
+        // Swift's own comparison takes half a minute each.
+        #expect(duration < .seconds(5))
     }
 
     @Test func `attempts that succeed cost nothing`() {

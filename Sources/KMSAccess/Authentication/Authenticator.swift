@@ -51,8 +51,9 @@ package struct Authenticator: Sendable {
 
     /// Whoever has these credentials, if `secret` is the access key's own.
     ///
-    /// Unknown access keys take as long as known ones with another secret, and are refused in the same way. The secret is
-    /// proven by deriving a signing key from it and comparing what both keys sign, in constant time.
+    /// Unknown access keys take about as long as known ones with another secret, and are refused in the same way; that one
+    /// exists is no secret, as ``verify(_:expecting:at:serverTime:)`` tells it. The secret is proven by deriving a signing key
+    /// from it and comparing what both keys sign, in constant time.
     ///
     /// - Parameters:
     ///   - token: What came with temporary credentials.
@@ -102,13 +103,13 @@ package struct Authenticator: Sendable {
     private func checkScope(
         of claim: SignatureClaim, _ service: SigningService
     ) throws(AuthenticationFailure) -> Region {
-        guard claim.terminator == Self.terminator else { throw .wrongTerminator }
-        guard claim.service == service.name else { throw .wrongService(expected: service.name) }
+        guard claim.terminator.isSame(as: Self.terminator[...]) else { throw .wrongTerminator }
+        guard claim.service.isSame(as: service.name[...]) else { throw .wrongService(expected: service.name) }
         guard let region = Region(String(claim.region)),
             regions.contains(region)
                 || service.isGlobal && region.description == region.partition.globalRegion
         else { throw .wrongRegion }
-        guard claim.scopeDate == claim.time.day else {
+        guard claim.scopeDate.isSame(as: claim.time.day) else {
             throw .wrongScopeDate(scope: String(claim.scopeDate), day: String(claim.time.day), date: claim.time.text)
         }
         guard claim.signs("host") else { throw .hostNotSigned }
@@ -140,7 +141,7 @@ package struct Authenticator: Sendable {
         _ accessKeyID: String, withToken token: String?, at now: Date
     ) throws(AuthenticationFailure) -> Credential {
         // Two texts that Swift takes for equal would be one access key with two names in the audit log.
-        guard accessKeyID.utf8.allSatisfy({ $0 < 0x80 }) else { throw .unrecognizedClient }
+        guard accessKeyID.isASCII else { throw .unrecognizedClient }
         guard let token else {
             guard let credential = credentials.credential(accessKeyID) else { throw .unrecognizedClient }
             return credential
@@ -158,7 +159,9 @@ package struct Authenticator: Sendable {
     ) throws(AuthenticationFailure) {
         guard claim.hasOrderlyHeaders, Self.signsWhatMatters(claim, request, service) else { throw .signatureMismatch }
         let payloadHash = Hex.encode(Digest.sha256(request.body))
-        if let declared = request.header("x-amz-content-sha256"), declared != payloadHash { throw .signatureMismatch }
+        if let declared = request.header("x-amz-content-sha256"), !declared.isSame(as: payloadHash) {
+            throw .signatureMismatch
+        }
         func text(excluding parameters: [String]) -> [UInt8] {
             let canonical = CanonicalRequest.bytes(
                 of: request, signedHeaders: claim.signedHeaders, payloadHash: payloadHash, excluding: parameters

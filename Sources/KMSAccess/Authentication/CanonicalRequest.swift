@@ -52,7 +52,7 @@ package enum CanonicalRequest {
     // MARK: Path
 
     static func appendCanonicalURI(_ path: String, to bytes: inout [UInt8]) {
-        guard path != "/", !path.isEmpty else {
+        guard !path.isSame(as: "/"), !path.isEmpty else {
             bytes.append(UInt8(ascii: "/"))
             return
         }
@@ -68,7 +68,9 @@ package enum CanonicalRequest {
             for byte in segment { appendEncoded(byte, to: &bytes) }
         }
         let last = parts.last.map { Substring($0) } ?? ""
-        if segments.isEmpty || last.isEmpty || last == "." || last == ".." { bytes.append(UInt8(ascii: "/")) }
+        if segments.isEmpty || last.isEmpty || last.isSame(as: ".") || last.isSame(as: "..") {
+            bytes.append(UInt8(ascii: "/"))
+        }
     }
 
     // MARK: Query

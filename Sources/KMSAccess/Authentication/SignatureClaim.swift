@@ -103,7 +103,9 @@ struct SignatureClaim {
     ) throws(AuthenticationFailure) {
         let elements = credential.pieces(separatedBy: UInt8(ascii: "/"))
         guard elements.count == 5 else { throw .malformedCredential(String(credential)) }
-        guard algorithm == CanonicalRequest.algorithm else { throw .unsupportedAlgorithm(String(algorithm)) }
+        guard algorithm.isSame(as: CanonicalRequest.algorithm[...]) else {
+            throw .unsupportedAlgorithm(String(algorithm))
+        }
         self.form = form
         self.credential = credential
         accessKeyID = elements[0]
@@ -119,11 +121,12 @@ struct SignatureClaim {
         securityToken = token
     }
 
-    /// Whether the names of the signed headers are in lower case, in order, none twice and none empty.
+    /// Whether the names of the signed headers are ASCII in lower case, in order, none twice and none empty.
     var hasOrderlyHeaders: Bool {
         guard
             signedHeaders.allSatisfy({ name in
-                !name.isEmpty && !name.utf8.contains { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
+                !name.isEmpty && name.isASCII
+                    && !name.utf8.contains { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
             })
         else { return false }
         return zip(signedHeaders, signedHeaders.dropFirst()).allSatisfy { left, right in
@@ -131,7 +134,7 @@ struct SignatureClaim {
         }
     }
 
-    func signs(_ name: String) -> Bool { signedHeaders.contains { $0 == name } }
+    func signs(_ name: String) -> Bool { signedHeaders.contains { $0.isSame(as: name[...]) } }
 }
 
 /// The parameters of a query, as far as they are a signature's.
@@ -143,7 +146,7 @@ private struct PresignedQuery {
         for parameter in query.utf8.split(separator: UInt8(ascii: "&")) {
             let parts = parameter.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
             let name = String(decoding: PercentEncoding.decode(parts[0]), as: UTF8.self)
-            guard name.hasPrefix("X-Amz-"), parameters[name] == nil else { continue }
+            guard name.isASCII, name.hasPrefix("X-Amz-"), parameters[name] == nil else { continue }
             parameters[name] = String(
                 decoding: PercentEncoding.decode(parts.count > 1 ? parts[1] : "".utf8[...]), as: UTF8.self)
         }

@@ -29,6 +29,8 @@ struct SigningTime: Equatable {
             self = time
             return
         }
+        // No such date is longer, and what follows compares characters.
+        guard text.utf8.count <= 40 else { return nil }
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         let parts = text.split(separator: " ")
         guard parts.count == 6, parts[0].hasSuffix(","), parts[5] == "GMT",

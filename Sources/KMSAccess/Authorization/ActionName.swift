@@ -29,7 +29,7 @@ extension ActionName {
     /// - Parameter isStrict: Whether the name has to be of letters, digits and hyphens, as it has in what is written now:
     ///   policies are stored that have others.
     static func isPattern(_ text: String, isStrict: Bool) -> Bool {
-        if text == "*" { return true }
+        if text.isSame(as: "*") { return true }
         let parts = text.utf8.split(separator: UInt8(ascii: ":"), maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else { return false }
         guard parts[0].elementsEqual("*".utf8) || parts[0].allSatisfy(\.isASCIILabel) else { return false }

@@ -52,7 +52,9 @@ extension PolicyDocument {
     package static func parse(identityPolicy text: String) throws(PolicyFailure) -> Self {
         let document = try parse(text, as: .identity)
         let resources = document.statements.flatMap { $0.resources?.elements ?? [] }
-        guard resources.allSatisfy({ $0 == "*" || $0.hasBytePrefix("arn:") }) else { throw .resourceWithoutARN }
+        guard resources.allSatisfy({ $0.isSame(as: "*") || $0.hasBytePrefix("arn:") }) else {
+            throw .resourceWithoutARN
+        }
         return document
     }
 
@@ -77,10 +79,10 @@ private struct PolicyParser {
         var version = PolicyDocument.Version.original
         var id: String?
         var statements: [PolicyStatement] = []
-        for member in try members(value) {
+        for member in try elements(value) {
             switch member.name {
             case "Version":
-                guard let known = PolicyDocument.Version(rawValue: try string(member.value)) else {
+                guard let known = PolicyDocument.Version(spelled: try string(member.value)) else {
                     throw kind.isOfIAM ? .wrongVersion : .syntax
                 }
                 version = known
@@ -102,11 +104,11 @@ private struct PolicyParser {
         var actions: PolicySelection<String>?
         var resources: PolicySelection<String>?
         var conditions: [PolicyCondition] = []
-        for member in try members(value) {
+        for member in try elements(value) {
             let isComplement = member.name.hasPrefix("Not")
             switch member.name {
             case "Sid": sid = try string(member.value)
-            case "Effect": effect = .init(rawValue: try string(member.value))
+            case "Effect": effect = .init(spelled: try string(member.value))
             case "Principal", "NotPrincipal":
                 try set(&principals, to: try self.principals(member.value), isComplement)
             case "Action", "NotAction": try set(&actions, to: try self.actions(member.value), isComplement)
@@ -171,11 +173,11 @@ private struct PolicyParser {
     private func principals(_ value: JSONValue) throws(PolicyFailure) -> [PolicyPrincipal] {
         guard let partition = kind.partition else { throw .syntax }
         if case .string(let text) = value {
-            guard text == "*" else { throw .invalidPrincipal }
+            guard text.isSame(as: "*") else { throw .invalidPrincipal }
             return [.anyone]
         }
         var result: [PolicyPrincipal] = []
-        for member in try members(value) {
+        for member in try elements(value) {
             for text in try strings(member.value) {
                 switch member.name {
                 case "AWS": result.append(try principal(text, in: partition))
@@ -204,17 +206,19 @@ private struct PolicyParser {
         let result = try strings(value)
         for action in result where !ActionName.isPattern(action, isStrict: !isStored) {
             guard kind.isOfIAM else { throw .syntax }
-            let service = action.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            let service = action.utf8.split(
+                separator: UInt8(ascii: ":"), maxSplits: 1, omittingEmptySubsequences: false)
             guard service.count == 2 else { throw .actionWithoutService }
-            let isService = !service[0].isEmpty && service[0].utf8.allSatisfy(\.isASCIILabel) || service[0] == "*"
-            throw isService && !service[1].isEmpty ? .syntax : .invalidService(String(service[0]))
+            let isService =
+                !service[0].isEmpty && service[0].allSatisfy(\.isASCIILabel) || service[0].elementsEqual("*".utf8)
+            throw isService && !service[1].isEmpty ? .syntax : .invalidService(String(Substring(service[0])))
         }
         return result
     }
 
     private func conditions(_ value: JSONValue) throws(PolicyFailure) -> [PolicyCondition] {
         var result: [PolicyCondition] = []
-        for member in try members(value) {
+        for member in try elements(value) {
             guard let comparison = ConditionOperator(member.name) else { throw .syntax }
             var tests: [PolicyCondition.Test] = []
             for test in try members(member.value) {
@@ -238,6 +242,13 @@ private struct PolicyParser {
     private func members(_ value: JSONValue) throws(PolicyFailure) -> [JSONObject.Member] {
         guard case .object(let object) = value else { throw .syntax }
         return object.members
+    }
+
+    /// The members of an object whose names are the grammar's, which are ASCII: others are not compared with them.
+    private func elements(_ value: JSONValue) throws(PolicyFailure) -> [JSONObject.Member] {
+        let members = try members(value)
+        guard members.allSatisfy({ $0.name.isASCII }) else { throw .syntax }
+        return members
     }
 
     /// The elements of an array, or the value itself where one may stand without its brackets.

@@ -34,6 +34,8 @@ extension PolicyPrincipal {
     /// - Throws: ``PolicyFailure/invalidPrincipal``, or ``PolicyFailure/invalidARN`` for a well-formed ARN that cannot be
     ///   a principal.
     package init(aws text: String, in partition: Partition) throws(PolicyFailure) {
+        // Longer than any is, and what follows compares characters.
+        guard text.utf8.count <= Self.maximumLength else { throw .invalidPrincipal }
         if text == "*" {
             self = .anyIdentity
         } else if let account = AccountID(text) {
@@ -112,6 +114,8 @@ extension PolicyPrincipal {
 
     // MARK: Names
 
+    /// The longest ARN, in bytes (IAM API Reference, `arnType`).
+    private static let maximumLength = 2048
     /// The longest user, role and session name (IAM API Reference).
     private static let maximumNameLength = 64
     /// The longest path, slashes at both ends included (IAM API Reference, `pathType`).

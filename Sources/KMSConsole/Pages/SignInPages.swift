@@ -8,8 +8,6 @@ import KMSModel
 struct SignInPages: Sendable {
     /// The cookie that shows that a form of this page came from this server.
     private static let formCookie = ConsoleCookie("chatelaine-sign-in")
-    /// The longest access key, secret and session token that are looked at, in bytes.
-    private static let (longestName, longestToken) = (128, 16_384)
 
     private let engine: Engine
     private let site: Site
@@ -94,10 +92,13 @@ struct SignInPages: Sendable {
             // Without the cookie only the browser's word tells a form of this server from one that another site made.
             return form(for: request, failure, keeping: request.isFromHere ? kept : nil)
         }
-        let (address, accessKeyID) = (request.client.address, request.form.text("access-key-id") ?? "")
+        guard let given = GivenCredentials(request.form) else {
+            return form(for: request, Self.sentence(for: .unrecognizedClient), keeping: kept)
+        }
+        let (address, accessKeyID) = (request.client.address, given.accessKeyID)
         let isAdmitted = limiter.admit(address, accessKeyID, at: engine.signIn.time)
         do {
-            let response = try await begin(request, accessKeyID, kept, recordingFailure: isAdmitted)
+            let response = try await begin(request, given, kept, recordingFailure: isAdmitted)
             if isAdmitted { limiter.giveBack(address, accessKeyID) }
             return response
         } catch let failure as AuthenticationFailure {
@@ -110,19 +111,14 @@ struct SignInPages: Sendable {
     }
 
     private func begin(
-        _ request: ConsoleRequest, _ accessKeyID: String, _ kept: KeptForm?, recordingFailure isRecorded: Bool
+        _ request: ConsoleRequest, _ given: GivenCredentials, _ kept: KeptForm?, recordingFailure isRecorded: Bool
     ) async throws -> ConsoleResponse {
-        let secret = request.form.text("secret-access-key") ?? ""
-        let token = request.form.text("session-token")
-        guard accessKeyID.utf8.count <= Self.longestName, secret.utf8.count <= Self.longestName,
-            (token?.utf8.count ?? 0) <= Self.longestToken
-        else { throw AuthenticationFailure.unrecognizedClient }
         let caller = try await engine.signIn.signIn(
-            accessKeyID, secret: SecretBytes(copying: secret.utf8), token: token, from: request.client,
+            given.accessKeyID, secret: given.secret, token: given.token, from: request.client,
             recordingFailure: isRecorded)
         let owner = Self.owner(caller.principal)
         let session = ConsoleSession(
-            accessKeyID: accessKeyID, owner: owner, securityToken: token,
+            accessKeyID: given.accessKeyID, owner: owner, securityToken: given.token,
             formToken: try FormToken.session(of: owner), home: caller.region, begin: engine.signIn.time)
         let name = try sessions.begin(session)
         if let kept { leave(kept, in: session, name, caller) }
@@ -170,7 +166,9 @@ struct SignInPages: Sendable {
             token: Self.token(for: cookie), accessKeyID: request.form["access-key-id"] ?? "",
             destination: kept?.target
                 ?? (request.form["to"] ?? request.query["to"]).flatMap(Self.destination) ?? "",
-            sessionToken: request.form.text("session-token").flatMap { $0.utf8.count <= Self.longestToken ? $0 : nil },
+            sessionToken: request.form.text("session-token").flatMap {
+                $0.utf8.count <= GivenCredentials.longestToken ? $0 : nil
+            },
             notice: notice.isEmpty ? nil : notice,
             kept: kept?.hidden ?? [])
         let screen = Screen(frame: site.frame("Sign in"), alert: failure.map(Alert.init), content: content)
@@ -196,6 +194,27 @@ struct SignInPages: Sendable {
     static func destination(_ target: String) -> String? {
         let isPath = target.utf8.starts(with: "/console/".utf8) && target.isPlainPath
         return isPath && !target.hasPrefix("/console/sign-") ? target : nil
+    }
+}
+
+/// What somebody has typed to come in.
+private struct GivenCredentials {
+    /// The longest access key, secret and session token that are looked at, in bytes.
+    static let (longestName, longestToken) = (128, 16_384)
+
+    let accessKeyID: String
+    let secret: SecretBytes
+    let token: String?
+
+    /// Nil for what is longer than any.
+    init?(_ form: FormFields) {
+        let secret = form.text("secret-access-key") ?? ""
+        accessKeyID = form.text("access-key-id") ?? ""
+        token = form.text("session-token")
+        guard accessKeyID.utf8.count <= Self.longestName, secret.utf8.count <= Self.longestName,
+            (token?.utf8.count ?? 0) <= Self.longestToken
+        else { return nil }
+        self.secret = SecretBytes(copying: secret.utf8)
     }
 }
 

@@ -30,16 +30,18 @@ package struct ConsoleRequest: Sendable {
     /// - Parameters:
     ///   - path: All of the path, still percent-encoded, which begins with `/console`.
     ///   - cookies: The value of the header `Cookie`.
-    /// - Returns: Nil for a path, query or form that cannot be read.
+    /// - Returns: Nil for a path, query or form that cannot be read, and for texts that take long to compare or to search:
+    ///   ``Swift/String/isStreamSafe``.
     package init?(
         isPost: Bool, path: String, query: String, body: [UInt8], cookies: String?, origin: String?,
         fetchSite: String?, host: String?, client: Client
     ) {
+        guard path.isASCII, query.isASCII, (cookies ?? "").isStreamSafe else { return nil }
         let parts = path.split(separator: "/").dropFirst().map { $0.removingPercentEncoding }
         let target = query.isEmpty ? path : "\(path)?\(query)"
-        guard parts.allSatisfy({ $0 != nil }), let query = FormFields(query.utf8), let form = FormFields(body) else {
-            return nil
-        }
+        guard parts.allSatisfy({ $0?.isStreamSafe == true }), let query = FormFields(query.utf8),
+            let form = FormFields(body)
+        else { return nil }
         self.isPost = isPost
         self.path = parts.compactMap(\.self)
         self.target = target
@@ -118,9 +120,11 @@ package struct FormFields: Sendable {
 
     init(_ pairs: [(name: String, value: String)]) { self.pairs = pairs }
 
-    /// Returns nil for what cannot be read.
+    /// Returns nil for what cannot be read, and for texts that take long to compare: ``Swift/String/isStreamSafe``.
     package init?(_ bytes: some Collection<UInt8>) {
-        guard let pairs = FormEncoding.pairs(in: bytes) else { return nil }
+        guard let pairs = FormEncoding.pairs(in: bytes),
+            pairs.allSatisfy({ $0.name.isStreamSafe && $0.value.isStreamSafe })
+        else { return nil }
         self.pairs = pairs
     }
 

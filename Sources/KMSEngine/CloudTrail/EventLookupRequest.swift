@@ -61,7 +61,7 @@ struct EventLookupRequest: Sendable {
         }
         guard let first = list.first else { return nil }
         guard case .object(let attribute) = first else { throw KMSError(.serialization) }
-        guard let name = try text("AttributeKey", in: attribute), let key = Key(rawValue: name) else {
+        guard let name = try text("AttributeKey", in: attribute), let key = Key(spelled: name) else {
             throw KMSError(.invalidLookupAttributes, "The key of a lookup attribute is not one that can be looked up.")
         }
         guard let value = try text("AttributeValue", in: attribute),

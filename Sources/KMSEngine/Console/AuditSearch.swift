@@ -12,6 +12,8 @@ struct AuditSearch: TrailReading {
     private let sieve: RecordSieve
     private let region: String
     private let key: BytePattern?
+    /// In lower case.
+    private let principal: BytePattern?
     private let limit: Int
     /// The places of the days that are counted.
     private let days: [String: Int]
@@ -52,6 +54,7 @@ struct AuditSearch: TrailReading {
             ])
         self.region = region.description
         key = query.key.map { BytePattern($0.utf8) }
+        principal = query.principal.map { BytePattern($0.foldedBytes) }
         self.limit = limit
         findings.counts = (0..<days).map { day in
             AuditTrail.DayCount(date: String(UTCTime(now.adding(days: day + 1 - days)).iso8601.prefix(10)))
@@ -118,11 +121,9 @@ struct AuditSearch: TrailReading {
         // Users and roles, and who signs in, are of the whole account.
         let isOfAccount = event.source.hasPrefix(Self.sourceOfIAM) || event.source == ConsoleSignIn.eventSource
         guard isOfAccount || event.record.text("awsRegion") == region else { return false }
-        if let principal = query.principal, !event.principal.lowercased().contains(principal.lowercased()) {
-            return false
-        }
-        if let name = query.name, !event.name.lowercased().hasPrefix(name.lowercased()) { return false }
-        if let key = query.key, !event.resources.contains(where: { $0.contains(key) }) { return false }
+        if let principal, !principal.isFound(in: event.principal.foldedBytes[...]) { return false }
+        if let name = query.name, !event.name.foldedBytes.starts(with: name.foldedBytes) { return false }
+        if let key, !event.resources.contains(where: { key.isFound(in: Array($0.utf8)[...]) }) { return false }
         if let from = query.from, event.time < from { return false }
         if isTooLate(event.time) { return false }
         if query.omitsReads, event.record["readOnly"] == .bool(true), !event.isUse { return false }

@@ -29,7 +29,7 @@ struct ExplanationRequest {
     init(
         _ object: JSONObject, asker: Caller, client: Client, at now: Date, identities: IdentityDirectory
     ) throws(KMSError) {
-        if let unknown = object.members.first(where: { !Self.members.contains($0.name) }) {
+        if let unknown = object.members.first(where: { !$0.name.isASCII || !Self.members.contains($0.name) }) {
             throw KMSError(.validation, "\(unknown.name) is not a member of a request to explain.")
         }
         func text(_ name: String) throws(KMSError) -> String? {
@@ -54,11 +54,13 @@ struct ExplanationRequest {
 
     /// The operation that needs an action; some need another one beside their own.
     private static func operation(_ name: String) throws(KMSError) -> (OperationDescription, ActionName) {
+        let unknown = KMSError(.validation, "\(name) is not an action of this server.")
+        guard name.isASCII else { throw unknown }
         let action = name.hasBytePrefix("kms:") ? String(name.dropFirst("kms:".count)) : name
         let isHalf = action == "ReEncryptFrom" || action == "ReEncryptTo"
         guard let operation = OperationName.named(isHalf ? OperationName.reEncrypt.rawValue : action),
             let description = Catalogue.operation(operation)?.description
-        else { throw KMSError(.validation, "\(name) is not an action of this server.") }
+        else { throw unknown }
         guard operation != .reEncrypt || isHalf else {
             throw KMSError(.validation, "Ask for kms:ReEncryptFrom or kms:ReEncryptTo.")
         }

@@ -50,7 +50,7 @@ struct ListResourceTags: KeyOperation {
         let tags = permit.subject.record.tags
         // A page ends at a tag's key, not at a number, so that a tag removed meanwhile moves nothing past a reader.
         let last = try scope.position(in: input.marker) { $0 }
-        let start = try scope.start(behind: last, in: tags) { $0.key.utf8.elementsEqual($1.utf8) }
+        let start = try scope.start(behind: last, in: tags) { $0.key.isSame(as: $1) }
         let page = scope.page(of: tags[start...], limit: min(input.limit ?? largestPage, largestPage)) { $0.key }
         return Outcome(
             API.ListResourceTagsResponse(

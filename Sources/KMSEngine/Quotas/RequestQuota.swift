@@ -64,7 +64,9 @@ package struct RequestQuota: Sendable, Equatable {
     /// The quota of the kind of key that has the algorithm of this name.
     ///
     /// Only such a key can be used with it, so that nobody has to look at the key.
-    static func ofKeys(with algorithm: String) -> RequestQuota { byAlgorithm[algorithm] ?? symmetric }
+    static func ofKeys(with algorithm: String) -> RequestQuota {
+        (algorithm.isASCII ? byAlgorithm[algorithm] : nil) ?? symmetric
+    }
 
     private static let byAlgorithm: [String: RequestQuota] = {
         let pairs = KeySpec.allCases.flatMap { spec in

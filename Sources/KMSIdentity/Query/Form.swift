@@ -172,7 +172,9 @@ package struct Form: Sendable {
     /// - Throws: ``QueryFailure`` with `ValidationError`.
     func choice(_ name: String, _ choices: [String]) throws(QueryFailure) -> String? {
         guard let text = optional(name) else { return nil }
-        guard choices.contains(text) else { throw broken(name, "Member must satisfy enum value set") }
+        guard choices.contains(where: { text.isSame(as: $0) }) else {
+            throw broken(name, "Member must satisfy enum value set")
+        }
         return text
     }
 
@@ -183,7 +185,7 @@ package struct Form: Sendable {
     /// - Throws: ``QueryFailure`` with `ValidationError`.
     package func number(_ name: String, in range: ClosedRange<Int>) throws(QueryFailure) -> Int? {
         guard let text = optional(name) else { return nil }
-        guard !text.hasPrefix("+"), let number = Int(text) else { throw Self.malformed }
+        guard !text.hasBytePrefix("+"), let number = Int(text) else { throw Self.malformed }
         if number < range.lowerBound {
             throw broken(name, "Member must have value greater than or equal to \(range.lowerBound)")
         }
@@ -197,11 +199,10 @@ package struct Form: Sendable {
     ///
     /// - Throws: ``QueryFailure`` with `MalformedInput`.
     func flag(_ name: String) throws(QueryFailure) -> Bool {
-        switch optional(name)?.lowercased() {
-        case "true": return true
-        case "false", nil: return false
-        default: throw Self.malformed
-        }
+        guard let text = optional(name) else { return false }
+        if text.isSame(asFolded: "true") { return true }
+        guard text.isSame(asFolded: "false") else { throw Self.malformed }
+        return false
     }
 
     // MARK: Lists

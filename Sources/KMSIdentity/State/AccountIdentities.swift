@@ -105,13 +105,13 @@ package struct AccountIdentities: Sendable {
     /// The user, group or role of this ARN, byte for byte, as policies are asked about it.
     package func identity(_ kind: UniqueID.Kind, arn: String) -> Identity? {
         let identity = arn.nameInARN.flatMap { self.identity(kind, named: $0) }
-        return identity?.arn.utf8.elementsEqual(arn.utf8) == true ? identity : nil
+        return identity?.arn.isSame(as: arn) == true ? identity : nil
     }
 
     /// The managed policy of this ARN, byte for byte, as policies are asked about it.
     package func policy(arn: String) -> ManagedPolicy? {
         let policy = arn.nameInARN.flatMap { self.policy(named: $0) }
-        return policy?.arn.utf8.elementsEqual(arn.utf8) == true ? policy : nil
+        return policy?.arn.isSame(as: arn) == true ? policy : nil
     }
 
     /// The user of this identifier, or a session of the role: how both are called now.

@@ -94,7 +94,7 @@ package struct JSONParser {
 
     /// Whether a member of this name is there; of small objects no set of names is made.
     private static func has(_ name: String, among members: [JSONObject.Member], _ names: inout Set<[UInt8]>) -> Bool {
-        if members.count < 16 { return members.contains { $0.name.utf8.elementsEqual(name.utf8) } }
+        if members.count < 16 { return members.contains { $0.name.isSame(as: name) } }
         if names.isEmpty { names = Set(members.map { Array($0.name.utf8) }) }
         return !names.insert(Array(name.utf8)).inserted
     }

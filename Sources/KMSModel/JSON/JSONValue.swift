@@ -46,12 +46,3 @@ package struct JSONObject: Sendable, Equatable {
         return nil
     }
 }
-
-extension String {
-    /// Whether both are the same bytes.
-    ///
-    /// Of texts of different lengths nothing is read.
-    fileprivate func isSame(as other: String) -> Bool {
-        utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
-    }
-}

@@ -40,8 +40,7 @@ package struct StringConstraint: Sendable {
         if let pattern, !pattern.matches(value) {
             sentences.append("Member must satisfy regular expression pattern: \(pattern.text)")
         }
-        // By bytes: for Swift the Kelvin sign equals a K.
-        if let values, !values.contains(where: { $0.utf8.elementsEqual(value.utf8) }) {
+        if let values, !values.contains(where: { value.isSame(as: $0) }) {
             sentences.append("Member must satisfy enum value set: [\(values.joined(separator: ", "))]")
         }
         return sentences

@@ -1,5 +1,6 @@
 import HTTPTypes
 import KMSEngine
+import KMSModel
 import NIOCore
 import NIOHTTPTypes
 
@@ -43,7 +44,7 @@ final class StreamRules: ChannelDuplexHandler {
                 isListening = false
                 return answer(refusal, context)
             }
-            waits = head.headerFields[values: .expect].contains { $0.lowercased() == "100-continue" }
+            waits = head.headerFields[values: .expect].contains { $0.isSame(asFolded: "100-continue") }
             context.fireChannelRead(data)
             if waits {
                 waits = false

@@ -62,7 +62,7 @@ struct MonitorEndpoint: HTTPResponder {
         guard request.method == .get || request.method == .head else {
             return Self.response(.methodNotAllowed, "text/plain", "GET only\n")
         }
-        switch request.uri.path {
+        switch request.uri.path.latin1 {
         case "/health/live": return Self.status(.ok, "live", [])
         case "/health/ready":
             let problems = await monitoring.problems()

@@ -131,6 +131,22 @@ def ten_guesses_are_all_for_a_while(world):
 
 
 @scenario
+def what_is_made_up_makes_no_guess_be_forgotten(world):
+    user, guesser = make_user(world), Visitor(world, "127.0.0.7")
+    form = guesser.form(another(user, secret_access_key="guess"))
+    cookie = "; ".join(f"{name}={value}" for name, value in guesser.cookies.items())
+
+    def guess(access_key_id):
+        sent = {**form, "access-key-id": access_key_id}
+        return Visitor(world, "127.0.0.7").send("POST", SIGN_IN, sent, cookie=cookie).status
+
+    equal([guess(user.access_key_id) for _ in range(10)], [403] * 10)
+    equal({guess(f"AKIA{number:016}") for number in range(200)}, {403, 429}, "of many that are made up the last ones wait")
+    equal(guess(user.access_key_id), 429)
+    signed_in(world, user, "127.0.0.7")
+
+
+@scenario
 def made_up_access_keys_are_nobodys_failures(world):
     user, guesser = make_user(world), Visitor(world, "127.0.0.6")
     for number in range(30):
@@ -321,10 +337,15 @@ def answers_are_plain_about_what_is_not_there(world):
         equal(stranger.get(path, 404).alert[0], "NotFound", path)
     for path in ("/console/%", "/console/%FF", f"{KEYS}?q=%"):
         visitor.get(path, 400)
-    for method in ("HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"):
+    for method in ("PUT", "DELETE", "PATCH", "OPTIONS"):
         for path in (KEYS, SIGN_IN, "/console/assets/x"):
             page = visitor.send(method, path)
-            equal((page.status, page.header("allow")), (405, "GET, POST"), f"{method} {path}")
+            equal((page.status, page.header("allow")), (405, "GET, HEAD, POST"), f"{method} {path}")
+    # A page without its body.
+    for path in (KEYS, SIGN_IN, "/console/assets/x", "/console/us-east-1", "/console/%"):
+        page, head = visitor.send("GET", path), visitor.send("HEAD", path)
+        equal((head.status, head.body, head.header("content-type")), (page.status, b"", page.header("content-type")), path)
+        equal(head.header("location"), page.header("location"), path)
 
 
 @scenario

@@ -36,6 +36,11 @@ package struct Address: Sendable, Equatable, CustomStringConvertible {
         }
         return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
+
+    /// What one household has of the Internet: an IPv4 address, or the first 64 bits of one of IPv6 (RFC 6177).
+    package var network: [UInt8] {
+        Array(bytes.prefix(8))
+    }
 }
 
 /// Addresses of one family that begin with the same bits (RFC 4632).

@@ -16,7 +16,7 @@ final class CompiledCondition: Sendable {
         self.key = key
         self.comparison = comparison
         test = ConditionTest(comparison.comparison, values, hasVariables: hasVariables)
-        absences = values.compactMap { ["true": true, "false": false][$0.lowercased()] }
+        absences = values.compactMap(ConditionTest.boolean)
     }
 
     /// Whether the condition holds.

@@ -22,7 +22,7 @@ package enum ConditionKey: Hashable, Sendable {
     /// Reads a key as a policy writes it.
     package init(_ text: String) {
         let folded = text.foldingASCII
-        if let name = Name(rawValue: folded) {
+        if let name = Name(spelled: folded) {
             self = .named(name)
         } else if let rest = folded.dropping(prefix: "kms:encryptioncontext:") {
             self = .encryptionContext(rest)

@@ -1,4 +1,5 @@
 import Foundation
+import KMSModel
 
 /// The values that a condition compares with, prepared for comparing.
 ///
@@ -75,10 +76,10 @@ enum ConditionTest: Sendable {
                 guard ignoringCase, !template.isConstant else {
                     guard text.utf8.count == value.utf8.count else { return false }
                     try budget.spend(text.utf8.count)
-                    return text.isSameText(as: value)
+                    return text.isSame(as: value)
                 }
                 try budget.spend(text.utf8.count * Self.stepsPerFoldedByte)
-                return text.lowercased().isSameText(as: value)
+                return text.lowercased().isSame(as: value)
             }
         case .like(let templates):
             return try Self.any(of: templates, &budget) { template, budget throws(Undecidable) in
@@ -153,12 +154,9 @@ enum ConditionTest: Sendable {
         return Double(text).flatMap { $0.isFinite ? $0 : nil }
     }
 
-    private static func boolean(_ text: String) -> Bool? {
-        switch text.lowercased() {
-        case "true": true
-        case "false": false
-        default: nil
-        }
+    /// What a flag is written as, whatever the case of its letters.
+    static func boolean(_ text: String) -> Bool? {
+        text.isSame(asFolded: "true") ? true : text.isSame(asFolded: "false") ? false : nil
     }
 
     private static func bytes(_ text: String) -> [UInt8]? { Data(base64Encoded: text).map(Array.init) }
@@ -216,12 +214,5 @@ extension TextTemplate {
     /// The same in lower case, where no request changes it.
     fileprivate var foldedIfConstant: TextTemplate {
         constantText.map { TextTemplate(literal: $0.lowercased()) } ?? self
-    }
-}
-
-extension String {
-    /// Byte equality: Swift's `==` takes canonically equivalent texts for equal, AWS does not.
-    fileprivate func isSameText(as other: String) -> Bool {
-        utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
     }
 }

@@ -58,15 +58,19 @@ final class TextTemplate: Sendable {
 
     private static func segment(_ name: String) -> Segment {
         if let byte = name.utf8.first, name.utf8.count == 1, "*?$".utf8.contains(byte) { return .literal(byte) }
-        let parts = name.split(separator: ",", maxSplits: 1)
-        let key = ConditionKey(parts.first.map { trimmed($0) } ?? "")
-        let quoted = parts.count == 2 ? trimmed(parts[1]) : ""
-        let isQuoted = quoted.utf8.count >= 2 && quoted.hasPrefix("'") && quoted.hasSuffix("'")
-        return .variable(key, defaultValue: isQuoted ? String(quoted.dropFirst().dropLast()) : nil)
+        let parts = name.utf8.split(separator: UInt8(ascii: ","), maxSplits: 1)
+        let key = ConditionKey(parts.first.map { String(Substring(trimmed($0))) } ?? "")
+        let quoted = parts.count == 2 ? trimmed(parts[1]) : Substring("").utf8
+        let mark = UInt8(ascii: "'")
+        let isQuoted = quoted.count >= 2 && quoted.first == mark && quoted.last == mark
+        return .variable(key, defaultValue: isQuoted ? String(Substring(quoted.dropFirst().dropLast())) : nil)
     }
 
-    private static func trimmed(_ text: Substring) -> String {
-        String(text.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+    private static func trimmed(_ text: Substring.UTF8View) -> Substring.UTF8View {
+        let space = UInt8(ascii: " ")
+        var text = text.drop { $0 == space }
+        while text.last == space { text.removeLast() }
+        return text
     }
 
     /// A text that is the same for every request, as it stands.

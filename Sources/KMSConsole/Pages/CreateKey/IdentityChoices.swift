@@ -1,4 +1,5 @@
 import KMSIdentity
+import KMSModel
 
 /// The users and roles of the account, to choose some of them.
 struct IdentityChoices: Sendable {
@@ -38,8 +39,9 @@ struct IdentityChoices: Sendable {
         filter = form["step"] == String(step.rawValue) ? form.text("filter") ?? "" : ""
         isFiltered = !filter.isEmpty
         let all = Set(chosen)
-        let users = await Self.group("User", visit, all, filter)
-        let roles = await Self.group("Role", visit, all, filter)
+        let pattern = BytePattern(filter.foldedBytes)
+        let users = await Self.group("User", visit, all, pattern)
+        let roles = await Self.group("Role", visit, all, pattern)
         let listed = Set((users.choices + roles.choices).map(\.value))
         self.field = field
         problem = problems[field]
@@ -47,7 +49,9 @@ struct IdentityChoices: Sendable {
         others = chosen.filter { !listed.contains($0) }.joined(separator: "\n")
     }
 
-    private static func group(_ kind: String, _ visit: Visit, _ chosen: Set<String>, _ filter: String) async -> Group {
+    private static func group(_ kind: String, _ visit: Visit, _ chosen: Set<String>, _ filter: BytePattern) async
+        -> Group
+    {
         let name = "\(kind)s"
         do throws(ConsoleFailure) {
             let all = try await visit.everybody(name, most: mostAtOnce, pages: mostPages).compactMap {
@@ -85,8 +89,10 @@ extension Visit {
 }
 
 extension Choice {
-    /// Whether the name with its path contains the text, without regard to case.
-    fileprivate func isFound(by text: String) -> Bool {
-        text.isEmpty || "\(note ?? "/")\(name)".lowercased().contains(text.lowercased())
+    /// Whether the name with its path, both ASCII, contains the text, without regard to case.
+    ///
+    /// - Parameter text: In lower case.
+    fileprivate func isFound(by text: BytePattern) -> Bool {
+        text.isFound(in: "\(note ?? "/")\(name)".foldedBytes[...])
     }
 }

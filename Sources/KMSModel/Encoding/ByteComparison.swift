@@ -1,0 +1,68 @@
+// Texts that a client chose are compared by their bytes. Swift's own comparison takes two spellings of one accented letter for
+// the same, which they are not for AWS; and to find out it sorts the accents, which takes a time that grows with the square of
+// their number.
+
+extension String {
+    /// Whether both are the same bytes.
+    ///
+    /// Of texts of different lengths nothing is read.
+    package func isSame(as other: String) -> Bool {
+        utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
+    }
+}
+
+extension Substring {
+    /// Whether both are the same bytes.
+    package func isSame(as other: Substring) -> Bool {
+        utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
+    }
+}
+
+extension StringProtocol {
+    /// Whether all characters are ASCII, so that it makes no difference how the text is compared.
+    @inlinable package var isASCII: Bool { utf8.allSatisfy { $0 < 0x80 } }
+
+    /// Whether the text begins with the bytes of `prefix`.
+    ///
+    /// `hasPrefix` compares what a reader sees as characters: for it, a colon with an accent on it is no colon, so an accent
+    /// would lead past a rule about prefixes.
+    package func hasBytePrefix(_ prefix: String) -> Bool { utf8.starts(with: prefix.utf8) }
+
+    /// Whether the text begins with the bytes of `prefix`, whatever the case of its ASCII letters.
+    ///
+    /// - Parameter prefix: In lower case.
+    package func hasBytePrefix(ignoringCase prefix: String) -> Bool {
+        utf8.lazy.map(\.asciiLowercased).starts(with: prefix.utf8)
+    }
+}
+
+extension RawRepresentable where RawValue == String {
+    /// The value that is spelled like this, byte for byte; all are spelled in ASCII.
+    package init?(spelled text: String) {
+        guard text.isASCII else { return nil }
+        self.init(rawValue: text)
+    }
+}
+
+extension String {
+    /// The text with its first letter in lower case, as members are called in error texts and audit records.
+    package var lowercasedFirst: String { prefix(1).lowercased() + dropFirst() }
+
+    /// The most marks that stand on one letter (Unicode Standard Annex 15, section 13, "Stream-Safe Text Format").
+    private static let mostMarks = 30
+
+    /// Whether no letter has more marks than any language puts on one.
+    ///
+    /// Such a text is compared, searched and put in order in a time that grows with its length, as people read it too.
+    package var isStreamSafe: Bool {
+        if isASCII { return true }
+        var marks = 0
+        for scalar in unicodeScalars {
+            // What is before the first mark of all costs no look into the tables.
+            let isMark = scalar.value >= 0x300 && scalar.properties.canonicalCombiningClass != .notReordered
+            marks = isMark ? marks + 1 : 0
+            if marks > Self.mostMarks { return false }
+        }
+        return true
+    }
+}
