@@ -68,14 +68,18 @@ struct RootRotationTests {
     @Test func `a copy of the store has the mark of the root key that it goes with`() async throws {
         try await withEngine { harness, rotation in
             let sealed = seal
+            var earlier: [UInt8]?
             for round in 0..<2 {
                 let copy = directory.appendingPathComponent("copy-\(round)").path
-                try await rotation.withRootKeyAtRest { rootKey in
+                earlier = try await rotation.withRootKeyAtRest { [earlier] rootKey in
                     try await harness.copyStore(to: copy)
-                    let mark = try await SQLiteStore.setting(RootRotation.markSetting, inCopyAt: copy)
-                    #expect(mark == BackupCipher.check(of: rootKey))
+                    let setting = RootRotation.markSetting
+                    let mark = try #require(try await SQLiteStore.setting(setting, inCopyAt: copy))
+                    #expect(!mark.isEmpty && Engine.mayOpen([setting: mark], with: rootKey))
+                    if let earlier { #expect(!Engine.mayOpen([setting: earlier], with: rootKey)) }
                     let nothing = try await SQLiteStore.setting("nothing", inCopyAt: copy)
                     #expect(nothing == nil)
+                    return mark
                 }
                 let names = try FileManager.default.contentsOfDirectory(atPath: directory.path)
                 #expect(names.filter { $0.hasPrefix("copy-\(round)") } == ["copy-\(round)"])

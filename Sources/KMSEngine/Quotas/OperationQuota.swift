@@ -86,7 +86,8 @@ package struct ChargedOperation: Sendable {
             }
             return charges
         case .ofKeyPairSpec:
-            let quota = request.text("KeyPairSpec").flatMap { KeySpec(spelled: $0) }.flatMap { RequestQuota.dataKeyPairs[$0] }
+            let spec = request.text("KeyPairSpec").flatMap { KeySpec(spelled: $0) }
+            let quota = spec.flatMap { RequestQuota.dataKeyPairs[$0] }
             guard let quota, RequestQuota.isLimited(quota, in: region) else {
                 // It will be refused, which costs something too.
                 return [quota, .symmetric].compactMap(\.self).map { QuotaCharge($0, in: region) }
