@@ -31,7 +31,7 @@ struct QueryProtocol {
             return hasForm
                 ? Self.error("MissingAction", "The request is missing an Action parameter", 400, .sts, requestID) : nil
         }
-        guard action.isASCII, let api = IdentityService.API(version: members["Version"]) else {
+        guard let api = IdentityService.API(version: members["Version"]) else {
             return Self.unknown(action, members["Version"], .sts, requestID)
         }
         do throws(IdentityService.Refusal) {
@@ -75,8 +75,11 @@ struct QueryProtocol {
 
     private static func decode(_ form: some Collection<UInt8>, into members: inout [String: String]) -> Bool {
         guard let pairs = FormEncoding.pairs(in: form) else { return false }
-        // No member of any operation has a name beyond ASCII: others are nowhere, and cost nothing.
-        return pairs.lazy.filter(\.name.isASCII).allSatisfy { members.updateValue($0.value, forKey: $0.name) == nil }
+        // No member of any operation has a name beyond ASCII: others are nowhere, and cost nothing. What stands under one is
+        // refused with any mark at all, be it a name, an ARN, a description, a tag or a policy.
+        return pairs.lazy.filter(\.name.isASCII).allSatisfy {
+            members.updateValue($0.value.streamSafe, forKey: $0.name) == nil
+        }
     }
 
     // MARK: Answers
@@ -140,7 +143,6 @@ extension IdentityService.API {
     private static let (iamVersion, stsVersion) = ("2010-05-08", "2011-06-15")
 
     fileprivate init?(version: String?) {
-        guard let version, version.isASCII else { return nil }
         switch version {
         case Self.iamVersion: self = .iam
         case Self.stsVersion: self = .sts

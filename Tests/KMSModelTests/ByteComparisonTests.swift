@@ -29,6 +29,8 @@ struct ByteComparisonTests {
     ])
     func `a letter has thirty marks at the most`(text: String, isStreamSafe: Bool) {
         #expect(text.isStreamSafe == isStreamSafe)
+        #expect(text.streamSafe.isSame(as: text) == isStreamSafe)
+        #expect(text.streamSafe.isStreamSafe)
     }
 
     @Test func `what many marks cost grows with their number`() {

@@ -61,7 +61,7 @@ struct EventLookupRequest: Sendable {
         }
         guard let first = list.first else { return nil }
         guard case .object(let attribute) = first else { throw KMSError(.serialization) }
-        guard let name = try text("AttributeKey", in: attribute), let key = Key(spelled: name) else {
+        guard let name = try text("AttributeKey", in: attribute), let key = Key(rawValue: name) else {
             throw KMSError(.invalidLookupAttributes, "The key of a lookup attribute is not one that can be looked up.")
         }
         guard let value = try text("AttributeValue", in: attribute),
@@ -103,7 +103,8 @@ struct EventLookupRequest: Sendable {
     private static func text(_ name: String, in body: JSONObject) throws(KMSError) -> String? {
         switch body[name] {
         case nil, .null?: return nil
-        case .string(let text)?: return text
+        // No record has marks in what is looked for.
+        case .string(let text)?: return text.streamSafe
         default: throw KMSError(.serialization)
         }
     }

@@ -35,7 +35,8 @@ struct ExplanationRequest {
         func text(_ name: String) throws(KMSError) -> String? {
             switch object[name] {
             case nil, .null: return nil
-            case .string(let text): return text
+            // Nothing that they name has marks.
+            case .string(let text): return text.streamSafe
             default: throw KMSError(.validation, "\(name) must be a text.")
             }
         }
@@ -55,7 +56,6 @@ struct ExplanationRequest {
     /// The operation that needs an action; some need another one beside their own.
     private static func operation(_ name: String) throws(KMSError) -> (OperationDescription, ActionName) {
         let unknown = KMSError(.validation, "\(name) is not an action of this server.")
-        guard name.isASCII else { throw unknown }
         let action = name.hasBytePrefix("kms:") ? String(name.dropFirst("kms:".count)) : name
         let isHalf = action == "ReEncryptFrom" || action == "ReEncryptTo"
         guard let operation = OperationName.named(isHalf ? OperationName.reEncrypt.rawValue : action),

@@ -46,8 +46,10 @@ extension Pipeline {
                 throw KMSError(.serialization)
             }
             record.requestParameters = JSONObject(
-                object.members.filter { ["Principal", "Action", "KeyId", "AliasName"].contains($0.name) }
-                    .map { .init(name: $0.name.lowercasedFirst, value: $0.value) })
+                object.members.filter { member in
+                    ["Principal", "Action", "KeyId", "AliasName"].contains { member.name.isSame(as: $0) }
+                }
+                .map { .init(name: $0.name.lowercasedFirst, value: $0.value) })
             result = .success(try explain(object, asker, client))
         } catch {
             record.outcome = AuditRecord.Failure(error)

@@ -49,7 +49,7 @@ struct CreateGrant: KeyOperation {
     private static func checkBounds(in body: JSONObject) throws(KMSError) {
         guard case .object(let constraints)? = body["Constraints"] else { return }
         for member in constraints.members
-        where !["EncryptionContextEquals", "EncryptionContextSubset"].contains(member.name) {
+        where !["EncryptionContextEquals", "EncryptionContextSubset"].contains(where: { member.name.isSame(as: $0) }) {
             throw KMSError(.validation, "The grant constraint \(member.name) is not supported.")
         }
     }

@@ -173,8 +173,10 @@ struct RequestConditions: ConditionSource {
     private var requestAlias: String? {
         guard Self.aliasOperations.contains(operation), let identifier = text(sided("KeyId")) else { return nil }
         if identifier.utf8.starts(with: AliasName.prefix.utf8) { return identifier }
-        let resource = identifier.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false).last
-        return resource.flatMap { $0.utf8.starts(with: AliasName.prefix.utf8) ? String($0) : nil }
+        let resource = identifier.utf8.split(
+            separator: UInt8(ascii: ":"), maxSplits: 5, omittingEmptySubsequences: false
+        ).last
+        return resource.flatMap { $0.starts(with: AliasName.prefix.utf8) ? String(Substring($0)) : nil }
     }
 
     private var requestTags: [(key: String, value: String)] {

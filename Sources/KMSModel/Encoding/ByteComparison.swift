@@ -58,11 +58,31 @@ extension String {
         if isASCII { return true }
         var marks = 0
         for scalar in unicodeScalars {
-            // What is before the first mark of all costs no look into the tables.
-            let isMark = scalar.value >= 0x300 && scalar.properties.canonicalCombiningClass != .notReordered
-            marks = isMark ? marks + 1 : 0
+            marks = scalar.isMark ? marks + 1 : 0
             if marks > Self.mostMarks { return false }
         }
         return true
+    }
+
+    /// The text without those marks of a letter that are more than any language puts on one.
+    ///
+    /// For texts that are refused with any mark at all, or compared with texts that have none.
+    package var streamSafe: String {
+        guard !isStreamSafe else { return self }
+        var marks = 0
+        return String(
+            UnicodeScalarView(
+                unicodeScalars.filter { scalar in
+                    marks = scalar.isMark ? marks + 1 : 0
+                    return marks <= Self.mostMarks
+                }))
+    }
+}
+
+extension Unicode.Scalar {
+    /// Whether it is put in order among others that stand on the same letter.
+    fileprivate var isMark: Bool {
+        // What is before the first mark of all costs no look into the tables.
+        value >= 0x300 && properties.canonicalCombiningClass != .notReordered
     }
 }

@@ -14,7 +14,7 @@ from principals import FORM, VERSIONS, make_user, may
 from raw import CONTENT_TYPE, Wire, amz_date, sign
 from visitor import SIGN_IN, Visitor, signed_in
 
-KMS = "TrentService."
+LOOKUP, CHATELAINE, KMS = "CloudTrail_20131101.", "Chatelaine.", "TrentService."
 IDENTITY = "Version=2011-06-15&Action="
 
 
@@ -74,7 +74,7 @@ def identity_call(world, action, service="iam", **fields):
 @scenario
 def strangers_keep_nobody_busy(world):
     for pattern in (
-        "{}=x&" + IDENTITY + "GetCallerIdentity", "Action{}=x&Version=2011-06-15",
+        "{}=x&" + IDENTITY + "GetCallerIdentity", "Action{}=x&Version=2011-06-15", "Action={}&Version=2011-06-15",
         "Action=GetCallerIdentity&Version={}", IDENTITY + "AssumeRole&Tags.member.{}.Key=x", IDENTITY + "AssumeRole&RoleArn={}",
     ):  # fmt: skip
         alike(world, lambda text: form(pattern.format(text)), pattern)
@@ -130,8 +130,20 @@ def members_of_a_request_keep_nobody_busy(world):
         ("CreateKey", lambda text: {"Tags": [{"TagKey": text, "TagValue": "x"}, {"TagKey": "x", "TagValue": text}]}),
         ("CreateAlias", lambda text: {"AliasName": "alias/" + text, "TargetKeyId": key}),
         ("CreateGrant", lambda text: {"KeyId": key, "GranteePrincipal": text, "Operations": [text], "Name": text}),
+        ("CreateGrant", lambda text: {"KeyId": key, "GranteePrincipal": FIRST.root, "Operations": ["Encrypt"],
+                                      "Constraints": {text: {"x": "x"}}}),
     ):  # fmt: skip
         alike(world, lambda text: call(world, operation, body(text)), f"{operation} {body('x')}")
+    asked = {"Principal": FIRST.root, "KeyId": key}
+    for body in (lambda text: {**asked, "Action": text}, lambda text: {**asked, "Action": "kms:Encrypt", text: "x"}):
+        alike(world, lambda text: call(world, "ExplainAccess", body(text), CHATELAINE, "chatelaine"), f"explain {body('x')}")
+    for text in ("EventCategory", "NextToken"):
+        alike(world, lambda marks: call(world, "LookupEvents", {text: marks}, LOOKUP, "cloudtrail"), text)
+    for name, length in (("AttributeKey", 100_000), ("AttributeValue", 100_000), ("AttributeValue", 3_000)):
+        attribute = {"AttributeKey": "EventName", "AttributeValue": "x"}
+        alike(
+            world, lambda text: call(
+                world, "LookupEvents", {"LookupAttributes": [{**attribute, name: text}]}, LOOKUP, "cloudtrail"), name, length)  # fmt: skip
 
 
 @scenario
@@ -140,10 +152,11 @@ def members_of_a_form_keep_nobody_busy(world):
     for action, fields in (
         ("GetUser", lambda text: {"UserName": text}), ("GetUser", lambda text: {text: "x"}),
         ("ListUsers", lambda text: {"PathPrefix": f"/{text}/"}), ("ListUsers", lambda text: {"Marker": text}),
-        ("ListUsers", lambda text: {"MaxItems": text}),
+        ("ListUsers", lambda text: {"MaxItems": text}), ("Get" + "{}", lambda text: {}),
         ("TagUser", lambda text: {"UserName": user.name, "Tags.member.1.Key": text, "Tags.member.1.Value": "x"}),
         ("TagUser", lambda text: {"UserName": user.name, f"Tags.member.1.{text}": "x"}),
         ("AttachUserPolicy", lambda text: {"UserName": user.name, "PolicyArn": text}),
+        ("UpdateAccessKey", lambda text: {"UserName": user.name, "AccessKeyId": user.access_key_id, "Status": text}),
         ("UpdateAccessKey", lambda text: {"UserName": user.name, "AccessKeyId": text, "Status": "Active"}),
         ("CreatePolicyVersion", lambda text: {"PolicyArn": text, "PolicyDocument": "x", "SetAsDefault": text}),
     ):  # fmt: skip
@@ -208,7 +221,7 @@ def what_is_typed_into_the_console_keeps_nobody_busy(world):
     token = visitor.get(f"{page}/create").token
     cookies = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
     fixed = f"token={token}&step=3&go=filter&usage=ENCRYPT_DECRYPT&spec=SYMMETRIC_DEFAULT&origin=AWS_KMS&filter="
-    for what, text in (("letters", "q" * 200_000), ("beginnings", "somebody-of-many" * 12_000), ("accents", "e\u0301" * 60_000)):
+    for what, text in (("letters", "q" * 60_000), ("beginnings", "somebody-of-many" * 3_750), ("accents", "e\u0301" * 20_000)):
         # Compared with the same text in a field that nobody looks at.
         alike(world, lambda other: form(
             fixed + ("q&other=" if "x" in other else "") + text, f"{page}/create", Cookie=cookies), what, 4)  # fmt: skip
