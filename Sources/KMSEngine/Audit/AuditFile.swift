@@ -59,13 +59,19 @@ struct AuditFile {
     /// Takes what begins at `offset` out of the file, and puts it into one beside it.
     ///
     /// - Returns: The name of that file.
-    /// - Throws: ``AuditFailure``; then it is still there, or in both.
+    /// - Throws: ``AuditFailure``; then it is still there, and nowhere else.
     mutating func setAside(from offset: Int, in files: AuditFiles) throws(AuditFailure) -> String {
         let name = files.nameForStrangers()
-        let aside = try AuditFile.copy(descriptor, from: offset, to: files.directory.appendingPathComponent(name).path)
+        let path = files.directory.appendingPathComponent(name).path
+        let aside = try AuditFile.copy(descriptor, from: offset, upTo: .max, to: path)
         defer { aside.close() }
-        try aside.sync()
-        guard ftruncate(descriptor, off_t(offset)) == 0 else { throw .system("shorten the audit log") }
+        do throws(AuditFailure) {
+            try aside.sync()
+            guard ftruncate(descriptor, off_t(offset)) == 0 else { throw .system("shorten the audit log") }
+        } catch {
+            unlink(path)
+            throw error
+        }
         size = offset
         return name
     }
@@ -91,23 +97,23 @@ struct AuditFile {
     /// Whether this is the file at `path`.
     func isAt(_ path: String) -> Bool { AuditFiles.isSame(descriptor, path) }
 
-    /// A new file with all that stands in this one.
+    /// A new file with all that was written into this one, without a half line.
     ///
     /// - Throws: ``AuditFailure``; then there is none.
     func copied(to path: String) throws(AuditFailure) -> AuditFile {
-        try Self.copy(descriptor, from: 0, to: path)
+        try Self.copy(descriptor, from: 0, upTo: end.map { Int($0) } ?? size, to: path)
     }
 
-    /// Makes a new file of what stands in another one from `offset` on.
+    /// Makes a new file of what stands in another one from `offset` to `end`, or to where that ends.
     private static func copy(
-        _ source: Int32, from offset: Int, to path: String
+        _ source: Int32, from offset: Int, upTo end: Int, to path: String
     ) throws(AuditFailure) -> AuditFile {
         var copy = try AuditFile(path: path)
         do throws(AuditFailure) {
             var position = offset
             var piece = [UInt8](repeating: 0, count: 1 << 20)
             while true {
-                let count = pread(source, &piece, piece.count, off_t(position))
+                let count = pread(source, &piece, min(piece.count, end - position), off_t(position))
                 guard count >= 0 else { throw .system("read the audit log") }
                 guard count > 0 else { return copy }
                 try copy.write(count == piece.count ? piece : Array(piece[..<count]))

@@ -30,7 +30,8 @@ extension AuditLog {
 
     /// Writes all of the file that is open into a new one, and goes on in that.
     private func writeAnew() throws(AuditFailure) {
-        guard let file = tail.withLock({ $0.beginRepair() }) else { return }
+        guard let old = tail.withLock({ $0.beginRepair() }) else { return }
+        var file = old
         do throws(AuditFailure) {
             let copy = try files.writeCurrentAnew(from: file) { copy throws(AuditFailure) in
                 var scan = ChainScan(chain: chain, known: durableHead, origin: durableHead)
@@ -41,11 +42,14 @@ extension AuditLog {
                 tail.withLock { $0.endRepair(in: file) }
                 return try goOnBehind("Records of the file that is written are lost.")
             }
+            // From here on it is the file, also when the system cannot say so to the disk yet.
+            file = copy
+            old.close()
+            try files.sync()
             tail.withLock { tail in
                 tail.endRepair(in: copy)
                 tail.failure = nil
             }
-            file.close()
         } catch {
             throw giveUp(on: file, error)
         }
@@ -53,21 +57,46 @@ extension AuditLog {
 
     /// Leaves the file to what it is, and goes on in another one.
     private func goOnBehind(_ reason: String) throws(AuditFailure) {
-        let today = UTCTime.day(of: clock.now)
         guard let (file, closed) = tail.withLock({ $0.beginReplacement() }) else { return }
         do throws(AuditFailure) {
+            // What is durable in the next file makes all in front of it count as that.
+            try file.sync()
             let next = try files.leaveCurrent(file, as: closed)
-            tail.withLock { tail in
-                tail.endRotation(in: next, on: today, sizeLimit: configuration.fileSize)
-                tail.failure = nil
+            do throws(AuditFailure) {
+                try begin(next, behind: file, reason)
+            } catch {
+                next.close()
+                throw error
             }
             file.close()
         } catch {
             throw giveUp(on: file, error)
         }
-        try report(reason)
         try syncFile()
         throw AuditFailure(reason)
+    }
+
+    /// Goes on in `next`, with a record that says why as its first: it tells a start what it stands behind, which may be lost.
+    private func begin(_ next: AuditFile, behind file: AuditFile, _ reason: String) throws(AuditFailure) {
+        let now = clock.now
+        let today = UTCTime.day(of: now)
+        logger.critical("The audit log is not whole", metadata: ["reason": "\(reason)"])
+        try tail.withLock { tail throws(AuditFailure) in
+            let discrepancy = AuditDiscrepancy(reason: reason, known: durableHead, found: tail.head)
+            let event = AuditLogEvent.discrepancy(discrepancy, behind: tail.head, at: now)
+            let earlier = tail.failure
+            tail.endRotation(in: next, on: today, sizeLimit: configuration.fileSize)
+            tail.failure = nil
+            do throws(AuditFailure) {
+                _ = try tail.append(UnchainedRecords(event.line()), on: today, with: chain)
+            } catch {
+                // Nobody may write before it stands there.
+                tail.endRepair(in: file)
+                _ = tail.beginRepair()
+                tail.failure = earlier
+                throw error
+            }
+        }
     }
 
     /// Lets nothing more be recorded until another attempt succeeds.
@@ -92,8 +121,10 @@ extension AuditFiles {
     /// Makes a new file of the one that is written and puts it into its place; what stood there is set aside.
     ///
     /// - Parameter isWhole: Whether what can be read of it is what was written.
+    /// Its place is durable once the directory is synced.
+    ///
     /// - Returns: The new file; nil, with nothing changed, when it is not whole.
-    /// - Throws: ``AuditFailure``; then nothing is changed.
+    /// - Throws: ``AuditFailure``; then there is none, and what stood in its place may have another name.
     func writeCurrentAnew(
         from file: AuditFile, isWhole: (inout AuditLineReader) throws(AuditFailure) -> Bool
     ) throws(AuditFailure) -> AuditFile? {
@@ -110,7 +141,6 @@ extension AuditFiles {
             }
             try setStrangerAside(from: file)
             guard rename(path, current.path) == 0 else { throw .system("rename \(path)") }
-            try sync()
             return copy
         } catch {
             copy.close()

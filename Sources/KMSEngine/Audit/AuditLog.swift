@@ -71,7 +71,7 @@ package final class AuditLog: Sendable {
         var tail = opened.tail
         if let discrepancy = opened.discrepancy {
             logger.critical("The audit log is not whole", metadata: ["reason": "\(discrepancy.reason)"])
-            let event = AuditLogEvent.discrepancy(discrepancy, at: clock.now)
+            let event = AuditLogEvent.discrepancy(discrepancy, behind: tail.head, at: clock.now)
             // The file may be one of yesterday, which the event would be in.
             _ = try tail.append(UnchainedRecords(event.line()), on: opened.day, with: chain)
         }

@@ -11,6 +11,7 @@ struct AuditLogEvent {
 
     /// What stands in each record of a removal, and seldom in others.
     static let removalMark = BytePattern(removal.utf8)
+    private static let discrepancyMark = BytePattern(discrepancy.utf8)
 
     private let time: Date
     private let name: String
@@ -34,11 +35,19 @@ struct AuditLogEvent {
             ]))
     }
 
-    /// The log was not what the store knew of it.
-    static func discrepancy(_ discrepancy: AuditDiscrepancy, at time: Date) -> Self {
+    /// The log was not what the server knew of it.
+    ///
+    /// - Parameter previous: The record in front of this one, when it may be lost: then the event says itself what it follows.
+    static func discrepancy(
+        _ discrepancy: AuditDiscrepancy, behind previous: ChainLink? = nil, at time: Date
+    ) -> Self {
         var details = JSONObject(["reason": .string(discrepancy.reason)])
         if let known = discrepancy.known { details.append("knownSequence", .number(String(known.sequence))) }
         details.append("foundSequence", .number(String(discrepancy.found?.sequence ?? 0)))
+        if let previous {
+            details.append("lastSequence", .number(String(previous.sequence)))
+            details.append("lastMac", .string(Base64.encode(previous.code)))
+        }
         return Self(Self.discrepancy, at: time, details: details)
     }
 
@@ -46,8 +55,28 @@ struct AuditLogEvent {
     ///
     /// - Parameter record: A record that is known to be the log's own.
     static func base(statedIn record: JSONObject) -> ChainLink? {
+        link(statedIn: record, of: removal)
+    }
+
+    /// What a line says that it stands behind, which its code then has to prove; nil when it says nothing.
+    static func predecessor(statedIn line: ChainedLine) -> ChainLink? {
+        guard discrepancyMark.isFound(in: line.record),
+            case .object(let record)? = try? JSONParser.parse(Array(line.record) + [UInt8(ascii: "}")])
+        else { return nil }
+        return link(statedIn: record, of: discrepancy)
+    }
+
+    /// The day of a record, in days since 1970; nil when it has none.
+    static func day(of line: ChainedLine) -> Int? {
+        guard case .object(let record)? = try? JSONParser.parse(Array(line.record) + [UInt8(ascii: "}")]),
+            let time = record.text("eventTime")
+        else { return nil }
+        return UTCTime.day(ofDate: String(time.prefix(10)))
+    }
+
+    private static func link(statedIn record: JSONObject, of event: String) -> ChainLink? {
         // Requests cannot have this source: it is the server that names it.
-        guard record.text("eventSource") == eventSource, record.text("eventName") == removal,
+        guard record.text("eventSource") == eventSource, record.text("eventName") == event,
             record.text("eventType") == "AwsServiceEvent", let details = record.object("serviceEventDetails"),
             case .number(let digits)? = details["lastSequence"], let sequence = UInt64(digits),
             let code = details.text("lastMac").flatMap(Base64.decode)

@@ -134,9 +134,15 @@ struct AuditOpening {
             sentences.append("Lines in front of its record \(last) are not the server's: \(scan.strangersBetween).")
         }
         if scan.strangers.count > 0 {
-            let name = try file.setAside(from: scan.strangers.offset, in: files)
+            let place: String
+            do throws(AuditFailure) {
+                place = "now in \(try file.setAside(from: scan.strangers.offset, in: files))"
+            } catch {
+                // A file that is only added to, or a full disk, is no reason not to start: the chain goes on behind them.
+                place = "still there (\(error))"
+            }
             sentences.append(
-                "Lines behind its record \(last) are not the server's: \(scan.strangers.count), now in \(name).")
+                "Lines behind its record \(last) are not the server's: \(scan.strangers.count), \(place).")
         }
         return (scan.last, sentences.isEmpty ? nil : sentences.joined(separator: " "))
     }

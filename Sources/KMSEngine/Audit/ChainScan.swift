@@ -60,10 +60,11 @@ struct ChainScan {
             (stated, last) = (link, link)
             return true
         }
+        // A number that was given already is that of a copy.
+        guard link.sequence > last?.sequence ?? known?.sequence ?? 0 else { return false }
         defer { stated = link }
-        guard [genuine, stated].contains(where: { $0.map { line.fits(after: $0, with: chain) } ?? false }) else {
-            return false
-        }
+        let previous = [genuine, stated, AuditLogEvent.predecessor(statedIn: line)]
+        guard previous.contains(where: { $0.map { line.fits(after: $0, with: chain) } ?? false }) else { return false }
         (genuine, last) = (link, link)
         return true
     }

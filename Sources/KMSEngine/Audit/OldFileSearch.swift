@@ -1,3 +1,4 @@
+import Foundation
 import KMSCrypto
 
 /// A closed file that may be removed.
@@ -10,7 +11,8 @@ struct OldFile: Sendable {
 /// Looks for the files of an audit log that are older than they have to be kept.
 ///
 /// Names can be given by anybody who can write the directory, and so can lines. So a file is old only when all of its records
-/// are the server's, in their place in the chain, and the last ones say so; otherwise it stays, and all behind it.
+/// are the server's, in their place in the chain, and the last ones say so, or when the server itself recorded that it was left
+/// because it was changed; otherwise it stays, and all behind it.
 struct OldFileSearch: Sendable {
     let files: AuditFiles
     let chain: AuditChain
@@ -49,20 +51,35 @@ struct OldFileSearch: Sendable {
             outcome.obstacles.append("Nothing proves that the log begins with \(first.name).")
             return outcome
         }
-        for file in closed {
+        for (place, file) in closed.enumerated() {
             guard file.day < firstKeptDay else { break }
-            guard let last = try last(of: file, after: previous) else {
+            let next = place + 1 < closed.count ? files.url(of: closed[place + 1]) : files.current
+            if let last = try last(of: file, after: previous) {
+                guard try files.latestDay(in: files.url(of: file)) ?? .max < firstKeptDay else {
+                    outcome.obstacles.append("\(file.name) has records of a later day than its name.")
+                    break
+                }
+                previous = last
+            } else if let left = try oldRecord(inFrontOf: next), left.sequence >= previous.sequence {
+                // The server found it changed, and began the next one for that.
+                previous = left
+            } else {
                 outcome.obstacles.append("\(file.name) is not what was written.")
                 break
             }
-            guard try files.latestDay(in: files.url(of: file)) ?? .max < firstKeptDay else {
-                outcome.obstacles.append("\(file.name) has records of a later day than its name.")
-                break
-            }
-            outcome.due.append(OldFile(file: file, last: last))
-            previous = last
+            outcome.due.append(OldFile(file: file, last: previous))
         }
         return outcome
+    }
+
+    /// What the first record of a file says that it stands behind, if that is proven and old enough: all that was written in
+    /// front of it is older still.
+    private func oldRecord(inFrontOf file: URL) throws(AuditFailure) -> ChainLink? {
+        guard let line = try AuditLineReader(file).firstRecord(),
+            let previous = AuditLogEvent.predecessor(statedIn: line), line.fits(after: previous, with: chain),
+            let day = AuditLogEvent.day(of: line), day < firstKeptDay
+        else { return nil }
+        return previous
     }
 
     /// Looks at files of which it was said that they go; they end where the log begins.

@@ -152,6 +152,62 @@ def a_forged_end_is_not_gone_on_with(directory):
 
 
 @scenario
+def copies_of_older_lines_do_not_move_the_end(directory):
+    data = directory / "data"
+    server = development(data).start()
+    use(client(server.endpoint), 6)
+    server.kill()
+    count = len(records(data))
+    edit(data, lambda lines: lines.extend(lines[1:3]))
+    server.start()
+    use(client(server.endpoint), 2)
+    server.stop()
+    whole(data)
+    numbers = [record["chatelaineChain"]["sequence"] for record in records(data)]
+    equal(numbers, list(range(1, len(numbers) + 1)), "each number is given once")
+    equal(len((data / "audit" / "audit.jsonl.set-aside-1").read_text().splitlines()), 2, "what was set aside")
+    equal(records(data)[count]["eventName"], "AuditLogDiscrepancy")
+
+
+@scenario
+def lost_records_are_missed_also_after_a_kill(directory):
+    """The store does not know yet that the server went on behind them."""
+    data = directory / "data"
+    server = development(data).start()
+    use(client(server.endpoint), 8)
+    os.truncate(log_of(data), len("".join(log_of(data).read_text().splitlines(keepends=True)[:4])))
+    eventually(lambda: "audit log is not whole" in server.log_text(), "it is noticed", 10)
+    eventually(lambda: events(data, "AuditLogDiscrepancy"), "it is recorded", 10)
+    server.kill()
+    before = said(data)
+    holds(any("missing" in line for line in before), before)
+    server.start()
+    use(client(server.endpoint), 1)
+    server.stop()
+    after = said(data)
+    holds(any("missing" in line for line in after), after)
+    holds(not list((data / "audit").glob("*.set-aside-*")), "nothing of it was set aside")
+
+
+@scenario
+def what_was_left_behind_goes_when_it_is_old(directory):
+    data = directory / "data"
+    server = development(data, *RETENTION).start()
+    use(client(server.endpoint), 3)
+    with log_of(data).open("a") as log:
+        log.write("\n")
+    eventually(lambda: events_among(data, "AuditLogDiscrepancy"), "it is noticed", 10)
+    left = [file.name for file in files(data) if file.name != "audit.jsonl"]
+    equal(len(left), 1, "the file that was left")
+    for _ in range(3):
+        advance(world(server), "60d")
+        use(client(server.endpoint), 1)
+    eventually(lambda: not (data / "audit" / left[0]).exists(), "it is removed", 20)
+    server.stop()
+    equal(verify(data)[0], 0)
+
+
+@scenario
 def half_a_line_at_the_end_is_told(directory):
     data = directory / "data"
     server = development(data).start()

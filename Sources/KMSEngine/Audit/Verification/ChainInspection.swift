@@ -106,7 +106,9 @@ struct ChainInspection {
         checkRemovals(from: start)
         let last = next.map { $0 - 1 } ?? max(bases.map(\.sequence).max() ?? 0, start - 1)
         guard let known else { return report(AuditFinding(.unknownEnd)) }
-        if known.sequence > last {
+        if first == nil, start > known.sequence {
+            report(AuditFinding(.missing, at: nil, start...start))
+        } else if known.sequence > last {
             report(AuditFinding(.missing, at: nil, last + 1...known.sequence))
         } else if known.sequence >= first?.line.link.sequence ?? 1, !holdsKnown,
             !findings.contains(where: { covers($0, known.sequence) })
