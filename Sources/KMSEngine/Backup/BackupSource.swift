@@ -11,6 +11,8 @@ package struct BackupSource {
     /// The names of the store's file and of the folder of the audit log.
     package static let (storeName, auditName) = ("chatelaine.sqlite", "audit")
     private static let currentLog = "audit.jsonl"
+    /// How often to look for a file that must be there, a millisecond apart: between two files of the log there is none.
+    private static let mostLooks = 50
 
     private struct File {
         let name: String
@@ -75,7 +77,7 @@ package struct BackupSource {
     package func close() { for file in files { Glibc.close(file.descriptor) } }
 
     private static func required(_ name: String, at path: String) throws(BackupFailure) -> File {
-        guard let file = try open(name, at: path) else {
+        guard let file = try open(name, at: path, mostLooks: mostLooks) else {
             throw .system(attempt: "copy", path: path, reason: "it is not a regular file")
         }
         return file
@@ -83,9 +85,17 @@ package struct BackupSource {
 
     /// Opens a file.
     ///
+    /// - Parameter mostLooks: How often to look for one that is not there.
     /// - Returns: Nil for what the log has none of: a link may lead anywhere, and a pipe would be waited for.
-    private static func open(_ name: String, at path: String) throws(BackupFailure) -> File? {
-        let descriptor = Glibc.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+    private static func open(
+        _ name: String, at path: String, mostLooks: Int = 1
+    ) throws(BackupFailure) -> File? {
+        var descriptor: Int32 = -1
+        for look in 1...mostLooks {
+            descriptor = Glibc.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+            guard descriptor < 0, errno == ENOENT, look < mostLooks else { break }
+            usleep(1000)
+        }
         guard descriptor >= 0 else {
             // What a link and a socket are answered with.
             if errno == ELOOP || errno == ENXIO { return nil }
