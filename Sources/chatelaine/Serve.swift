@@ -84,7 +84,7 @@ extension Serve {
         switch newDataDirectory {
         case nil, "create": return
         case "refuse":
-            guard !SealedDirectory.hasStore(path) else { return }
+            guard try !SealedDirectory.hasStore(path) else { return }
             throw CommandFailure.configuration(
                 "\(path) is not a data directory yet: `chatelaine init` makes it and shows its first access key")
         case let other?:

@@ -20,7 +20,7 @@ struct SealCommand: ParsableCommand {
             let path = try Settings(config: data.config).value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
             let files = SealDirectory(path)
             let document = try CommandFailure.explaining { () throws(SealFailure) in try files.document() }
-            guard document != nil || files.fileSeal.exists else {
+            guard try document != nil || Presence.of(files.rootKeyPath) else {
                 throw CommandFailure.operation("there is no seal in \(path)")
             }
             for line in SealDescription.lines(of: document) { try say(line) }

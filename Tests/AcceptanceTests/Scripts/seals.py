@@ -234,6 +234,24 @@ def only_a_command_that_is_to_make_a_directory_makes_one(world):
 
 
 @scenario
+def who_may_not_look_is_not_told_that_nothing_is_there(world):
+    directory = world.directory / "theirs"
+    directory.mkdir()
+    sealed = Sealed(directory, "file")
+    # Root looks everywhere, unless it cannot have these capabilities.
+    bounded = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    sealed.data.chmod(0)
+    try:
+        for command in (["status"], ["account", "list"], ["seal", "show"], ["verify"]):
+            result = subprocess.run(
+                [*bounded, binary(), *command, "--data-dir", sealed.data], capture_output=True, text=True, timeout=60)
+            equal(result.returncode, 1, f"{command}: {result.stdout}{result.stderr}")
+            holds("run it as the directory's owner" in result.stderr, f"{command}: {result.stdout}{result.stderr}")
+    finally:
+        sealed.data.chmod(0o700)
+
+
+@scenario
 def a_secret_does_not_open_a_seal_that_is_not_there(world):
     data = world.directory / "without-seal"
     data.mkdir()
