@@ -92,11 +92,12 @@ struct SealedDirectory {
 
     /// Makes the seal of a new directory, with a new root key; one that is there already, and of that kind, is opened.
     ///
+    /// - Parameter isChosen: Whether somebody named the kind: otherwise no file is made when what opens another seal is given.
     /// - Throws: ``CommandFailure``; for a directory with another seal, and for one with a store and none, nothing is touched.
     func open(
-        sealingAnew new: NewSeal, with secrets: SealSecrets, logger: Logger
+        sealingAnew new: NewSeal, isChosen: Bool, with secrets: SealSecrets, logger: Logger
     ) async throws -> OpenedSeal {
-        guard !files.isSealed, try !hasStore, new.kind != .file else {
+        guard !files.isSealed, try !hasStore, new.kind != .file || isChosen else {
             let kind = try document()?.parameters.kind ?? .file
             guard kind == new.kind else {
                 throw CommandFailure.operation(

@@ -260,6 +260,9 @@ def a_secret_does_not_open_a_seal_that_is_not_there(world):
         with untouched(data):
             refused(2, "has no seal yet", "serve", "--listen", "127.0.0.1:0", "--data-dir", data, *flags)
             refused(2, "has no seal yet", "init", "--data-dir", data, *flags)
+    # Such as where a configuration for every machine names a module.
+    done("init", "--seal", "file", "--data-dir", data, "--pkcs11-module", MODULE)
+    holds((data / "root.key").exists(), "the file that was asked for")
 
 
 @scenario
