@@ -425,6 +425,20 @@ def disturbed(call, what, command):
     return subprocess.run(traced, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
 
 
+@scenario
+def a_move_to_a_new_key_does_not_take_the_old_one(world):
+    directory = world.directory / "same-key"
+    directory.mkdir()
+    sealed = Sealed(directory, "pkcs11")
+    migrate = ["seal", "migrate", "--to", "pkcs11", "--data-dir", sealed.data, *sealed.kind.open()]
+    pin = ["--new-pin-file", secret_file(directory, "new-pin", PIN)]
+    with untouched(sealed.data):
+        refused(2, "already", *migrate, *sealed.kind.make(), *pin)
+    new = Kind("pkcs11", directory / "new")
+    done(*migrate, *new.make(), *pin)
+    done("account", "list", "--data-dir", sealed.data, *new.open())
+
+
 def killed(call, number, command, kind=None):
     """Runs a command that is killed when a thread of it begins its `number`th system call of this kind; whether it was.
 
