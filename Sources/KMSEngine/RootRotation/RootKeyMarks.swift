@@ -17,7 +17,7 @@ enum RootKeyMarks {
     private static let successor = "root-key.successor"
     private static let successorCheck = "root-key.successor-check"
     private static let predecessor = "root-key.predecessor"
-    private static let identifiers = "root-key.identifiers"
+    static let identifiers = "root-key.identifiers"
 
     /// How far the replacement of a root key has come.
     enum Progress: Sendable, Equatable {

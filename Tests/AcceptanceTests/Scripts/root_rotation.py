@@ -192,6 +192,23 @@ def an_end_of_sessions_is_not_undone_in_the_store(world):
 
 
 @scenario
+def what_keeps_a_rotation_from_beginning_is_named(world):
+    rotate(world)
+    world.server.stop()
+    kept = settings(world)["identifiers"]
+    put(world, identifiers=kept[:-1] + bytes([kept[-1] ^ 1]))
+    world.server.start()
+    said = rotate(world, "--end-sessions", wanted=1)
+    holds("the setting root-key.identifiers of the store does not open" in said, said)
+    world.server.stop()
+    put(world, identifiers=kept)
+    world.server.start()
+    rotate(world, "--end-sessions")
+    advance(world, "37h")
+    eventually(lambda: world.server.log_text().rstrip().endswith("was forgotten"), "it is forgotten", 20)
+
+
+@scenario
 def the_old_root_key_opens_nothing(world):
     before = root_key(world)
     rotate(world)
