@@ -467,11 +467,12 @@ def a_directory_that_is_there_is_restored_into(world):
     options = ("restore", "--from", backup, "--root-key", world.data / "root.key", "--data-dir")
     empty = world.directory / "empty"
     (empty / "lost+found").mkdir(parents=True)
-    os.chmod(empty, 0o700)
+    os.chmod(empty, 0o755)
     # As a mount point, which cannot be replaced.
     before = empty.stat().st_ino
     chatelaine(*options, f"{empty}//")
     equal(empty.stat().st_ino, before, "the directory itself")
+    equal(empty.stat().st_mode & 0o777, 0o700, "the mode of the directory")
     equal(
         sorted(p.name for p in empty.iterdir()), ["audit", "chatelaine.sqlite", "lost+found", "root.key"], "what is there")
     check(world, empty, keys)
