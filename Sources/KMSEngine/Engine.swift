@@ -72,6 +72,9 @@ package struct Engine: Sendable {
         let contents: StoreContents
         do throws(StoreError) { contents = try await store.contents() } catch { throw .store(error) }
         let progress = try await RootKeyMarks.admit(keyring, contents, store)
+        for name in RootKeyMarks.damaged(contents.settings, keyring) {
+            logger.critical("A setting of the store does not open", metadata: ["setting": "\(name)"])
+        }
 
         let controllable =
             configuration.isClockControllable

@@ -121,6 +121,8 @@ extension CommandFailure {
         case .underWay: self = .operation("a rotation of the root key is under way")
         case .atRest: self = .operation("a backup copies the store; try again when that is done")
         case .notBegun(let error): self = .operation("the rotation did not begin: \(error)")
+        case .damagedSetting(let name):
+            self = .operation("the rotation did not begin: the setting \(name) of the store does not open")
         case .tooSoon(let date):
             self = .operation(
                 "sessions that began before the last rotation run until \(ISO8601DateFormatter().string(from: date)); "

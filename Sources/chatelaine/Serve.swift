@@ -84,7 +84,7 @@ extension Serve {
         switch newDataDirectory {
         case nil, "create": return
         case "refuse":
-            guard !SealedDirectory.hasStore(path) else { return }
+            guard try !SealedDirectory.hasStore(path) else { return }
             throw CommandFailure.configuration(
                 "\(path) is not a data directory yet: `chatelaine init` makes it and shows its first access key")
         case let other?:
@@ -116,13 +116,15 @@ struct Initialize: AsyncParsableCommand {
 
     mutating func run() async throws {
         let settings = try Settings(config: data.config)
-        let new = try NewSeal(settings.value("seal", flag: seal) ?? SealKind.file.rawValue, new, settings)
+        let kind = settings.value("seal", flag: seal)
+        let new = try NewSeal(kind ?? SealKind.file.rawValue, new, settings)
         let secrets = try SealSecrets(secrets, settings)
         try ProcessHardening.apply()
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
         let logger = Logger.chatelaine(.warning)
         let sealed = try await SealedDirectory(path, mayCreate: true)
-        let opened = try await sealed.open(sealingAnew: new, with: secrets, logger: logger)
+        let opened = try await sealed.open(
+            sealingAnew: new, isChosen: kind != nil, with: secrets, logger: logger)
         let directory = try await DataDirectory(sealed, opened, logger: logger)
         guard directory.isNew else {
             await directory.close()

@@ -11,6 +11,8 @@ package struct BackupSource {
     /// The names of the store's file and of the folder of the audit log.
     package static let (storeName, auditName) = ("chatelaine.sqlite", "audit")
     private static let currentLog = "audit.jsonl"
+    /// How often to look for a file that must be there, a millisecond apart: between two files of the log there is none.
+    private static let mostLooks = 50
 
     private struct File {
         let name: String
@@ -28,13 +30,16 @@ package struct BackupSource {
     ///   - auditDirectory: Nil to leave the log out.
     /// - Throws: ``BackupFailure``.
     package init(store: String, auditDirectory: String?) throws(BackupFailure) {
-        files = [try Self.open(Self.storeName, at: store)]
+        files = [try Self.required(Self.storeName, at: store)]
         guard let auditDirectory else { return }
         // First the one that is written: if it is closed now, it is found under its new name as the same file.
-        let current = try Self.open("\(Self.auditName)/\(Self.currentLog)", at: "\(auditDirectory)/\(Self.currentLog)")
+        let current = try Self.required(
+            "\(Self.auditName)/\(Self.currentLog)", at: "\(auditDirectory)/\(Self.currentLog)")
         let names = (try? FileManager.default.contentsOfDirectory(atPath: auditDirectory)) ?? []
         for name in names.sorted() where name != Self.currentLog && Self.admits("\(Self.auditName)/\(name)") {
-            let file = try Self.open("\(Self.auditName)/\(name)", at: "\(auditDirectory)/\(name)")
+            guard let file = try Self.open("\(Self.auditName)/\(name)", at: "\(auditDirectory)/\(name)") else {
+                continue
+            }
             if file.inode == current.inode { Glibc.close(file.descriptor) } else { files.append(file) }
         }
         files.append(current)
@@ -71,10 +76,36 @@ package struct BackupSource {
     /// Closes the files.
     package func close() { for file in files { Glibc.close(file.descriptor) } }
 
-    private static func open(_ name: String, at path: String) throws(BackupFailure) -> File {
-        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+    private static func required(_ name: String, at path: String) throws(BackupFailure) -> File {
+        guard let file = try open(name, at: path, mostLooks: mostLooks) else {
+            throw .system(attempt: "copy", path: path, reason: "it is not a regular file")
+        }
+        return file
+    }
+
+    /// Opens a file.
+    ///
+    /// - Parameter mostLooks: How often to look for one that is not there.
+    /// - Returns: Nil for what the log has none of: a link may lead anywhere, and a pipe would be waited for.
+    private static func open(
+        _ name: String, at path: String, mostLooks: Int = 1
+    ) throws(BackupFailure) -> File? {
+        var descriptor: Int32 = -1
+        for look in 1...mostLooks {
+            descriptor = Glibc.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+            guard descriptor < 0, errno == ENOENT, look < mostLooks else { break }
+            usleep(1000)
+        }
+        guard descriptor >= 0 else {
+            // What a link and a socket are answered with.
+            if errno == ELOOP || errno == ENXIO { return nil }
+            throw .failing("open", path)
+        }
         var status = stat()
-        guard descriptor >= 0, fstat(descriptor, &status) == 0 else { throw .failing("open", path) }
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            Glibc.close(descriptor)
+            return nil
+        }
         return File(
             name: name, descriptor: descriptor, inode: UInt64(status.st_ino), byteCount: Int(status.st_size))
     }

@@ -17,7 +17,7 @@ enum RootKeyMarks {
     private static let successor = "root-key.successor"
     private static let successorCheck = "root-key.successor-check"
     private static let predecessor = "root-key.predecessor"
-    private static let identifiers = "root-key.identifiers"
+    static let identifiers = "root-key.identifiers"
 
     /// How far the replacement of a root key has come.
     enum Progress: Sendable, Equatable {
@@ -75,11 +75,16 @@ enum RootKeyMarks {
                 identifierKey: value(identifiers) ?? [])
             return .begun(try keyring.succeed(by: succession))
         }
+        let key = value(identifiers)
         if let old = value(predecessor) {
-            let key = value(identifiers) ?? []
-            return .retired(try keyring.take(predecessor: old, check: mark, identifierKey: key))
+            do throws(CryptoFailure) {
+                return .retired(try keyring.take(predecessor: old, check: mark, identifierKey: key ?? []))
+            } catch {
+                // It is as good as forgotten: no token of before is taken, and everything else is answered.
+                guard error == .damagedRecord else { throw error }
+            }
         }
-        if let key = value(identifiers) { keyring.use(identifierKey: key) }
+        if let key { keyring.use(identifierKey: key) }
         return .none
     }
 

@@ -31,6 +31,8 @@ package actor RootRotation {
         case atRest
         /// The store failed before anything was changed.
         case notBegun(StoreError)
+        /// This setting of the store does not open, without which no rotation can begin; none was begun.
+        case damagedSetting(String)
         /// Sessions that began under the root key of before run until then.
         case tooSoon(until: Date)
         /// The server shuts down; the next start goes on.
@@ -107,11 +109,21 @@ package actor RootRotation {
             try await forgetPrevious()
         }
         let retirement = RootKeyMarks.Retirement(date: clock.now, takesTokens: !endingSessions)
-        let succession = try keyring.makeSuccession(retirement)
+        let succession = try makeSuccession(retirement)
         try await ledger.commit(RootKeyMarks.beginning(of: succession))
         try keyring.succeed(by: succession)
         state = .begun(retirement)
         logger.notice("A new root key takes the place of the present one")
+    }
+
+    private func makeSuccession(_ retirement: RootKeyMarks.Retirement) throws -> RootSuccession {
+        do throws(CryptoFailure) {
+            return try keyring.makeSuccession(retirement)
+        } catch {
+            guard error == .damagedRecord else { throw error }
+            // The one record that it opens. Another key would give the same imported material another identifier.
+            throw Failure.damagedSetting(RootKeyMarks.identifiers)
+        }
     }
 
     /// Lends the root key to `work`, during which no rotation begins: what it reads of the store and of the seal goes with it.

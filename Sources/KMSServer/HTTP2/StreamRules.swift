@@ -38,14 +38,16 @@ final class StreamRules: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard isListening else { return }
         switch unwrapInboundIn(data) {
-        case .head(let head):
+        case .head(var head):
             _ = timer.conversation.begin()
             if let refusal = refusal(of: head) {
                 isListening = false
                 return answer(refusal, context)
             }
             waits = head.headerFields[values: .expect].contains { $0.isSame(asFolded: "100-continue") }
-            context.fireChannelRead(data)
+            // One host is signed, not the same one twice.
+            if head.authority != nil { head.headerFields[.host] = nil }
+            context.fireChannelRead(wrapInboundOut(.head(head)))
             if waits {
                 waits = false
                 context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
@@ -71,11 +73,9 @@ final class StreamRules: ChannelDuplexHandler {
 
     private func refusal(of head: HTTPRequest) -> HTTPResponse.Status? {
         // RFC 9113, section 8.3.1: it must not name another host than the one that the request is for.
-        if let authority = head.authority?.lowercased(),
-            head.headerFields[values: .host].contains(where: { $0.lowercased() != authority })
-        {
-            return .badRequest
-        }
+        let hosts = head.headerFields[values: .host].map { $0.lowercased() }
+        if hosts.count > 1 { return .badRequest }
+        if let host = hosts.first, let authority = head.authority, host != authority.lowercased() { return .badRequest }
         if head.headerFields.count > mostFields { return .requestHeaderFieldsTooLarge }
         return isAdmitted ? nil : .serviceUnavailable
     }

@@ -56,6 +56,8 @@ struct RestorationPlace {
             guard rename(unfinished, path) == 0 else { throw Self.failure("make", path) }
             return try StagedBackup.syncDirectory(of: path)
         }
+        // As one that is made: a mount point may be open to everybody's eyes.
+        guard chmod(path, 0o700) == 0 else { throw Self.failure("set the mode of", path) }
         let names = try FileManager.default.contentsOfDirectory(atPath: unfinished)
         for name in names.filter({ $0 != BackupSource.storeName }) + [BackupSource.storeName] {
             if name == BackupSource.storeName { try StagedBackup.syncDirectory(of: "\(path)/\(name)") }

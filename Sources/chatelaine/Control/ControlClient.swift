@@ -15,13 +15,13 @@ struct ControlClient {
     ///
     /// - Throws: ``CommandFailure`` for a directory that is not there, not for this user, or where others can write.
     init?(in directory: String) throws {
-        guard FileManager.default.fileExists(atPath: directory) else {
+        guard try Presence.of(directory) else {
             throw CommandFailure.operation("there is no data directory \(directory)")
         }
         self.directory = directory
         owner = try DirectoryOwner(of: directory)
         path = try ControlSocketPath(in: directory)
-        guard FileManager.default.fileExists(atPath: path.path) else { return nil }
+        guard try Presence.of(path.path) else { return nil }
     }
 
     /// Sends a request, and returns what the server answers; nil when nobody listens any more: a socket that was left behind.

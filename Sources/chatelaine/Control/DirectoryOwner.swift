@@ -14,7 +14,8 @@ struct DirectoryOwner {
         }
         guard status.st_mode & (S_IWGRP | S_IWOTH) == 0 else {
             throw CommandFailure.operation(
-                "others than its owner can write in \(directory): `chmod go-w` it, after a look at what is there")
+                "others than its owner can write in \(directory): `chmod go-w` it, after a look at what is there, "
+                    + "or name a directory in it")
         }
         user = status.st_uid
     }

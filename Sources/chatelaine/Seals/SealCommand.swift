@@ -20,7 +20,7 @@ struct SealCommand: ParsableCommand {
             let path = try Settings(config: data.config).value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
             let files = SealDirectory(path)
             let document = try CommandFailure.explaining { () throws(SealFailure) in try files.document() }
-            guard document != nil || files.fileSeal.exists else {
+            guard try document != nil || Presence.of(files.rootKeyPath) else {
                 throw CommandFailure.operation("there is no seal in \(path)")
             }
             for line in SealDescription.lines(of: document) { try say(line) }
@@ -51,7 +51,9 @@ struct SealCommand: ParsableCommand {
             let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
             let logger = Logger.chatelaine(.warning)
             let sealed = try await SealedDirectory(path, mayCreate: false)
-            let kindBefore = try sealed.document()?.parameters.kind ?? .file
+            let before = try sealed.document()?.parameters
+            let kindBefore = before?.kind ?? .file
+            try checkKey(of: new, besides: before, sealed.files)
             let opened = try await sealed.open(with: secrets, logger: logger)
             // It is the root key of this store, and no other one, that is moved.
             let directory = try await DataDirectory(sealed, opened, logger: logger)
@@ -72,6 +74,18 @@ struct SealCommand: ParsableCommand {
                 "The root key of \(path) is sealed by \(new.kind.description) now, no longer by \(kindBefore.description)."
             )
             announce(new.advice(for: path))
+        }
+
+        /// Refuses to make a key for what the key of that name seals already: it would be taken again, and nothing changed.
+        ///
+        /// - Throws: ``CommandFailure``.
+        private func checkKey(of new: NewSeal, besides before: SealParameters?, _ files: SealDirectory) throws {
+            // A move that was stopped is brought to its end by the same command.
+            guard files.leftovers.isEmpty, replacement.newPkcs11Module == nil, case .token(let present)? = before,
+                case .pkcs11(let token, let key, true) = new, token == present.token, key == present.key
+            else { return }
+            throw CommandFailure.configuration(
+                "the seal has the key \"\(key)\" of the token \"\(token)\" already: let --pkcs11-key name another one")
         }
     }
 }

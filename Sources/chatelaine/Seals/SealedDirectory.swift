@@ -16,7 +16,7 @@ struct SealedDirectory {
     var auditDirectory: URL {
         URL(fileURLWithPath: path, isDirectory: true).appendingPathComponent("audit", isDirectory: true)
     }
-    var hasStore: Bool { Self.hasStore(path) }
+    var hasStore: Bool { get throws { try Self.hasStore(path) } }
 
     /// Takes the directory.
     ///
@@ -31,16 +31,16 @@ struct SealedDirectory {
                 throw CommandFailure.operation("cannot create \(path): \(String(cString: strerror(errno)))")
             }
         } else {
-            guard FileManager.default.fileExists(atPath: path) else {
-                throw CommandFailure.operation("there is no data directory \(path)")
-            }
-            guard Self.hasStore(path) else { throw CommandFailure.operation("there is no store in \(path)") }
+            guard try Presence.of(path) else { throw CommandFailure.operation("there is no data directory \(path)") }
+            guard try Self.hasStore(path) else { throw CommandFailure.operation("there is no store in \(path)") }
         }
         lock = try await DirectoryLock(path)
     }
 
     /// Whether a store is in the directory at `path`.
-    static func hasStore(_ path: String) -> Bool { FileManager.default.fileExists(atPath: storePath(in: path)) }
+    ///
+    /// - Throws: ``CommandFailure`` when that cannot be told.
+    static func hasStore(_ path: String) throws -> Bool { try Presence.of(storePath(in: path)) }
 
     private static func storePath(in path: String) -> String {
         URL(fileURLWithPath: path, isDirectory: true).appendingPathComponent("chatelaine.sqlite").path
@@ -75,7 +75,7 @@ struct SealedDirectory {
                 metadata: ["file": "\(path)"])
         }
         guard let document = try document() else {
-            guard hasStore || files.fileSeal.exists || !secrets.areGiven else {
+            guard try hasStore || files.fileSeal.exists || !secrets.areGiven else {
                 throw CommandFailure.configuration(
                     "\(path) has no seal yet that the passphrase, token or shares that are given could open: "
                         + "`chatelaine init --seal KIND` makes one")
@@ -92,11 +92,12 @@ struct SealedDirectory {
 
     /// Makes the seal of a new directory, with a new root key; one that is there already, and of that kind, is opened.
     ///
+    /// - Parameter isChosen: Whether somebody named the kind: otherwise no file is made when what opens another seal is given.
     /// - Throws: ``CommandFailure``; for a directory with another seal, and for one with a store and none, nothing is touched.
     func open(
-        sealingAnew new: NewSeal, with secrets: SealSecrets, logger: Logger
+        sealingAnew new: NewSeal, isChosen: Bool, with secrets: SealSecrets, logger: Logger
     ) async throws -> OpenedSeal {
-        guard !files.isSealed, !hasStore, new.kind != .file else {
+        guard !files.isSealed, try !hasStore, new.kind != .file || isChosen else {
             let kind = try document()?.parameters.kind ?? .file
             guard kind == new.kind else {
                 throw CommandFailure.operation(
@@ -118,8 +119,9 @@ struct SealedDirectory {
         guard try document() == nil else {
             throw CommandFailure.operation("\(path) keeps its root key in \(files.documentPath), and not in a file")
         }
+        let isNew = try !hasStore
         return try CommandFailure.explaining { () throws(SealFailure) in
-            if !hasStore, !files.fileSeal.exists { try files.fileSeal.create() }
+            if isNew, !files.fileSeal.exists { try files.fileSeal.create() }
             return try OpenedSeal(files.fileSeal)
         }
     }

@@ -133,6 +133,26 @@ def a_backup_of_a_running_server_is_restored_with_its_root_key(world):
 
 
 @scenario
+def what_is_no_file_of_the_audit_log_is_left_out(world):
+    keys = filled(world)
+    audit = world.data / "audit"
+    os.mkfifo(audit / "pipe.jsonl")
+    (audit / "link.jsonl").symlink_to(world.data / "root.key")
+    (audit / "folder.jsonl").mkdir()
+    try:
+        backup = back_up(world, "pipe.backup")
+    finally:
+        (audit / "pipe.jsonl").unlink()
+        (audit / "link.jsonl").unlink()
+        (audit / "folder.jsonl").rmdir()
+    restored = world.directory / "without-pipe"
+    chatelaine("restore", "--from", backup, "--data-dir", restored, "--root-key", world.data / "root.key")
+    names = {p.name for p in (restored / "audit").iterdir()}
+    equal(names & {"pipe.jsonl", "link.jsonl", "folder.jsonl"}, set(), "what is restored beside the log")
+    check(world, restored, keys)
+
+
+@scenario
 def a_backup_with_a_passphrase_needs_nothing_else(world):
     keys = filled(world)
     secret = world.directory / "passphrase"
@@ -447,11 +467,12 @@ def a_directory_that_is_there_is_restored_into(world):
     options = ("restore", "--from", backup, "--root-key", world.data / "root.key", "--data-dir")
     empty = world.directory / "empty"
     (empty / "lost+found").mkdir(parents=True)
-    os.chmod(empty, 0o700)
+    os.chmod(empty, 0o755)
     # As a mount point, which cannot be replaced.
     before = empty.stat().st_ino
     chatelaine(*options, f"{empty}//")
     equal(empty.stat().st_ino, before, "the directory itself")
+    equal(empty.stat().st_mode & 0o777, 0o700, "the mode of the directory")
     equal(
         sorted(p.name for p in empty.iterdir()), ["audit", "chatelaine.sqlite", "lost+found", "root.key"], "what is there")
     check(world, empty, keys)

@@ -234,6 +234,24 @@ def only_a_command_that_is_to_make_a_directory_makes_one(world):
 
 
 @scenario
+def who_may_not_look_is_not_told_that_nothing_is_there(world):
+    directory = world.directory / "theirs"
+    directory.mkdir()
+    sealed = Sealed(directory, "file")
+    # Root looks everywhere, unless it cannot have these capabilities.
+    bounded = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    sealed.data.chmod(0)
+    try:
+        for command in (["status"], ["account", "list"], ["seal", "show"], ["verify"]):
+            result = subprocess.run(
+                [*bounded, binary(), *command, "--data-dir", sealed.data], capture_output=True, text=True, timeout=60)
+            equal(result.returncode, 1, f"{command}: {result.stdout}{result.stderr}")
+            holds("run it as the directory's owner" in result.stderr, f"{command}: {result.stdout}{result.stderr}")
+    finally:
+        sealed.data.chmod(0o700)
+
+
+@scenario
 def a_secret_does_not_open_a_seal_that_is_not_there(world):
     data = world.directory / "without-seal"
     data.mkdir()
@@ -242,6 +260,9 @@ def a_secret_does_not_open_a_seal_that_is_not_there(world):
         with untouched(data):
             refused(2, "has no seal yet", "serve", "--listen", "127.0.0.1:0", "--data-dir", data, *flags)
             refused(2, "has no seal yet", "init", "--data-dir", data, *flags)
+    # Such as where a configuration for every machine names a module.
+    done("init", "--seal", "file", "--data-dir", data, "--pkcs11-module", MODULE)
+    holds((data / "root.key").exists(), "the file that was asked for")
 
 
 @scenario
@@ -402,6 +423,20 @@ def disturbed(call, what, command):
     traced = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={CALLS[call]}",
               "-e", f"inject={CALLS[call]}:{what}", binary(), *map(str, command)]  # fmt: skip
     return subprocess.run(traced, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+
+
+@scenario
+def a_move_to_a_new_key_does_not_take_the_old_one(world):
+    directory = world.directory / "same-key"
+    directory.mkdir()
+    sealed = Sealed(directory, "pkcs11")
+    migrate = ["seal", "migrate", "--to", "pkcs11", "--data-dir", sealed.data, *sealed.kind.open()]
+    pin = ["--new-pin-file", secret_file(directory, "new-pin", PIN)]
+    with untouched(sealed.data):
+        refused(2, "already", *migrate, *sealed.kind.make(), *pin)
+    new = Kind("pkcs11", directory / "new")
+    done(*migrate, *new.make(), *pin)
+    done("account", "list", "--data-dir", sealed.data, *new.open())
 
 
 def killed(call, number, command, kind=None):
