@@ -90,7 +90,8 @@ class World:
                         parameter_validation=False,
                         retries={"total_max_attempts": retries + 1},
                         connect_timeout=5,
-                        read_timeout=20,
+                        # A busy machine takes its time, and RSA keys are made when nothing else is to be done.
+                    read_timeout=60,
                     ),
                 )
             return self._clients[key]

@@ -261,8 +261,8 @@ def two_requests_a_second_are_answered(world):
 @scenario
 def a_log_that_cannot_be_read_is_no_matter_of_rates(world):
     region = "eu-central-2"
-    # A directory in the place of the oldest file.
-    unreadable = world.data / "audit" / f"audit-{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}-{0:020}.jsonl"
+    # A directory in the place of a file of the log.
+    unreadable = world.data / "audit" / f"audit-{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}-{2:020}.jsonl"
     unreadable.mkdir()
     try:
         with refused("KMSInternalException", INTERNAL, http=500):
