@@ -75,7 +75,13 @@ struct Serve: AsyncParsableCommand {
             }
             announce("listening on \(url)")
         }
-        try await service.runUntilSignal()
+        do {
+            try await service.runUntilSignal()
+        } catch {
+            // The next start shows none: the account is there.
+            if let credential { logger.notice("\(credential.adviceIfNotShown)") }
+            throw error
+        }
     }
 }
 
@@ -161,6 +167,12 @@ struct FirstAccount {
         let digits = String(Int.random(in: 100_000_000_000...999_999_999_999))
         guard let account = AccountID(digits) else { throw CommandFailure.operation("cannot make an account") }
         return account
+    }
+
+    /// What to do when the server ended before it could show the access key.
+    var adviceIfNotShown: String {
+        "If the access key of account \(credential.account) was not shown, "
+            + "`chatelaine account root-key --account \(credential.account)` makes another one"
     }
 
     /// Says once how to use the server; the secret cannot be shown again.

@@ -31,21 +31,21 @@ struct AuditVerificationTests {
     static let edits = [
         Edit("nothing", []) { _ in },
         Edit("a record is changed", [place("line 4", "record 4 is \(changed)")]) {
-            $0[3] = $0[3].replacing("E3", with: "E9")
+            $0[3] = $0[3].replacing(#""E3""#, with: #""E9""#)
         },
         Edit("the first record is changed", [place("line 1", "record 1 is \(changed)")]) {
-            $0[0] = $0[0].replacing("E0", with: "E9")
+            $0[0] = $0[0].replacing(#""E0""#, with: #""E9""#)
         },
         Edit("the last record is changed", [place("line 10", "record 10 is \(changed)")]) {
-            $0[9] = $0[9].replacing("E9", with: "E0")
+            $0[9] = $0[9].replacing(#""E9""#, with: #""E0""#)
         },
         Edit("a code is changed", [place("line 4", "record 4 is \(changed)")]) { lines in
             let last = lines[3].index(lines[3].endIndex, offsetBy: -20)
             lines[3].replaceSubrange(last...last, with: lines[3][last] == "A" ? "B" : "A")
         },
         Edit("records are changed one after the other", [place("lines 4 to 5", "records 4 to 5 are \(changed)")]) {
-            $0[3] = $0[3].replacing("E3", with: "E9")
-            $0[4] = $0[4].replacing("E4", with: "E9")
+            $0[3] = $0[3].replacing(#""E3""#, with: #""E9""#)
+            $0[4] = $0[4].replacing(#""E4""#, with: #""E9""#)
         },
         Edit("a record is removed", [gap("line 4", "record 4 is", 5)]) { $0.remove(at: 3) },
         Edit("records are removed", [gap("line 4", "records 4 to 6 are", 7)]) { $0.removeSubrange(3..<6) },
@@ -63,19 +63,19 @@ struct AuditVerificationTests {
         Edit(
             "a record is there again at the end, changed",
             [place("line 11", "record 4 is there again"), place("line 11", "record 4 is \(changed)")]
-        ) { $0.append($0[3].replacing("E3", with: "E9")) },
+        ) { $0.append($0[3].replacing(#""E3""#, with: #""E9""#)) },
         Edit(
             "a record is moved and changed",
             [
                 place("line 6", "record 4 is not in place: later ones stand in front"),
                 place("line 6", "record 4 is \(changed)"),
             ]
-        ) { $0.insert($0.remove(at: 3).replacing("E3", with: "E9"), at: 5) },
+        ) { $0.insert($0.remove(at: 3).replacing(#""E3""#, with: #""E9""#), at: 5) },
         Edit("a record is there again at the end", [place("line 11", "record 4 is there again")]) { $0.append($0[3]) },
         Edit(
             "a forged record is inserted before the one of its number",
             [place("line 4", "record 4 is \(changed)"), place("line 5", "record 4 is there again")]
-        ) { $0.insert($0[3].replacing("E3", with: "E9"), at: 3) },
+        ) { $0.insert($0[3].replacing(#""E3""#, with: #""E9""#), at: 3) },
         Edit(
             "a line without a place is inserted",
             [place("line 4", "a line is no part of the chain: inserted, or changed beyond recognition")]
