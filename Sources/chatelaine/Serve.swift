@@ -61,6 +61,8 @@ struct Serve: AsyncParsableCommand {
         _ logger: Logger
     ) async throws {
         if geteuid() == 0 { logger.notice("Running as root: --user names a user to go on as") }
+        // Before an account is made whose access key nobody would see.
+        try await transport.tryAddresses()
         let credential =
             directory.isNew
             ? try await FirstAccount.make(on: directory, in: settings.firstRegion(flag: server.regions)) : nil

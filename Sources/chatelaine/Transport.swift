@@ -3,6 +3,8 @@ import KMSAccess
 import KMSEngine
 import KMSServer
 import Logging
+import NIOCore
+import NIOPosix
 import ServiceLifecycle
 
 /// The options that say how a serving command is reached, and by whom it is watched.
@@ -52,6 +54,21 @@ struct Transport {
         error as? CommandFailure ?? .operation("cannot serve on \(address.host):\(address.port): \(error)")
     }
 
+    /// Finds out whether both addresses can be had, before anything is made or said.
+    ///
+    /// A listener that fails while the others begin would leave them half begun.
+    ///
+    /// - Throws: ``CommandFailure``, with the one that cannot.
+    func tryAddresses() async throws(CommandFailure) {
+        do { try await address.tryOut() } catch { throw failure(error) }
+        guard let monitor else { return }
+        do {
+            try await monitor.tryOut()
+        } catch {
+            throw .operation("cannot watch on \(monitor.host):\(monitor.port): \(error)")
+        }
+    }
+
     /// The listener for requests.
     var configuration: HTTPServer.Configuration {
         HTTPServer.Configuration(
@@ -91,6 +108,15 @@ struct Companions {
     func areReady() async -> Bool {
         for await _ in watched.cancelOnGracefulShutdown() {}
         return !Task.isCancelled && !Task.isShuttingDownGracefully
+    }
+}
+
+extension ListenAddress {
+    /// Listens for a moment.
+    fileprivate func tryOut() async throws {
+        let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+        try await bootstrap.bind(host: host, port: port).get().close().get()
     }
 }
 
