@@ -77,7 +77,8 @@ final class ConnectionRules: ChannelDuplexHandler, RemovableChannelHandler {
         let hosts = head.headers["host"].count
         guard hosts == 1 || hosts == 0 && head.version == .http1_0 else { return false }
         let codings = head.headers["transfer-encoding"]
-        return codings.isEmpty || head.version == .http1_1 && codings.count == 1 && codings[0].lowercased() == "chunked"
+        return codings.isEmpty
+            || head.version == .http1_1 && codings.count == 1 && codings[0].isSame(asFolded: "chunked")
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {

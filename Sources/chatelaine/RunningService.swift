@@ -33,12 +33,6 @@ struct RunningService: Service {
 
     /// Serves until the process is asked to end, finishes the requests that are in flight, and closes the directory.
     func runUntilSignal() async throws {
-        do throws(CommandFailure) {
-            try await transport.tryAddresses()
-        } catch {
-            await data.close()
-            throw error
-        }
         // In this order, so that the server ends before those who tell how it is.
         let services = companions.services + [self]
         let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)

@@ -65,7 +65,7 @@ struct Transport {
         do {
             try await monitor.tryOut()
         } catch {
-            throw .operation("cannot watch on \(monitor.host):\(monitor.port): \(error)")
+            throw MonitorListener.failure(at: monitor, error)
         }
     }
 
@@ -129,8 +129,12 @@ private struct MonitorListener: Service {
         do {
             try await server.run()
         } catch {
-            throw CommandFailure.operation("cannot watch on \(address.host):\(address.port): \(error)")
+            throw Self.failure(at: address, error)
         }
+    }
+
+    static func failure(at address: ListenAddress, _ error: any Error) -> CommandFailure {
+        .operation("cannot watch on \(address.host):\(address.port): \(error)")
     }
 }
 

@@ -73,9 +73,11 @@ final class StreamRules: ChannelDuplexHandler {
 
     private func refusal(of head: HTTPRequest) -> HTTPResponse.Status? {
         // RFC 9113, section 8.3.1: it must not name another host than the one that the request is for.
-        let hosts = head.headerFields[values: .host].map { $0.lowercased() }
+        let hosts = head.headerFields[values: .host]
         if hosts.count > 1 { return .badRequest }
-        if let host = hosts.first, let authority = head.authority, host != authority.lowercased() { return .badRequest }
+        if let host = hosts.first, let authority = head.authority, !host.isSame(asFolded: authority.foldingASCII) {
+            return .badRequest
+        }
         if head.headerFields.count > mostFields { return .requestHeaderFieldsTooLarge }
         return isAdmitted ? nil : .serviceUnavailable
     }
