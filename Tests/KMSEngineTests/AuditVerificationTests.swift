@@ -141,6 +141,21 @@ struct AuditVerificationTests {
         }
     }
 
+    @Test func `a log without records is whole when it never had any, and has none that is asked for`() async throws {
+        try await withTemporaryDirectory { directory in
+            let box = try AuditLogBox(in: directory)
+            let log = try box.open()
+            defer { log.close() }
+            let report = try box.verify(log.durableHead)
+            #expect(report.isWhole && report.recordCount == 0 && report.fileCount == 1)
+            var extent = AuditVerification.Extent()
+            extent.start = 1
+            #expect(try box.verify(log.durableHead, extent).isWhole)
+            extent.start = 2
+            #expect(try box.verify(log.durableHead, extent).findings.map(\.sequences) == [2...2])
+        }
+    }
+
     @Test func `a log that was written anew with another key is found`() async throws {
         try await withTemporaryDirectory { directory in
             let box = try AuditLogBox(in: directory)

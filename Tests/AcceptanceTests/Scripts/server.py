@@ -71,6 +71,15 @@ class Server:
     def log_text(self):
         return pathlib.Path(self.log.name).read_text(errors="replace")[-20_000:]
 
+    def log_size(self):
+        """Where the log ends, in bytes: what is said from now on stands behind it."""
+        return os.path.getsize(self.log.name)
+
+    def log_since(self, position):
+        with open(self.log.name, "rb") as log:
+            log.seek(position)
+            return log.read().decode(errors="replace")
+
     def forget_log(self):
         self.log.close()
         os.unlink(self.log.name)

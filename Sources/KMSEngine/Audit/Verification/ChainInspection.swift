@@ -106,7 +106,8 @@ struct ChainInspection {
         checkRemovals(from: start)
         let last = next.map { $0 - 1 } ?? max(bases.map(\.sequence).max() ?? 0, start - 1)
         guard let known else { return report(AuditFinding(.unknownEnd)) }
-        if first == nil, start > known.sequence {
+        // A log may be empty from its first record on, but not from one that is asked for.
+        if first == nil, start > max(known.sequence, 1) {
             report(AuditFinding(.missing, at: nil, start...start))
         } else if known.sequence > last {
             report(AuditFinding(.missing, at: nil, last + 1...known.sequence))
