@@ -4,6 +4,7 @@
 #   make test      build everything once, check it, and run all tests
 #   make bench-console  the console with 10,000 keys: what its pages take, and what other callers wait meanwhile
 #   make soak      ten minutes of load with flat memory, and ten thousand clients that are idle, slow or talk too much
+#   make soak-kills     the part of it that kills servers, with several times as many kills as make test has
 #   make deb       a Debian package, in artifacts/deb
 #   make test-deb  install that package on a Debian system of its own, with systemd, and try it there (root)
 #   make bench     what a decision costs, requests per second beside an echo server, latency while RSA keys are made
@@ -15,7 +16,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: serve build test soak bench bench-audit bench-console deb test-deb lint format generate clean
+.PHONY: serve build test soak soak-kills bench bench-audit bench-console deb test-deb lint format generate clean
 .PHONY: install-dependencies install-system-libraries install-test-tools install-bench-tools
 .PHONY: install-packaging-tools install-packaging-test-tools
 
@@ -71,9 +72,18 @@ bench-audit: build install-bench-tools
 # The console's pages with 10,000 keys, and what others wait meanwhile.
 bench-console: build install-test-tools
 	$(PYTHON) Benchmarks/console.py
+
 soak: build install-bench-tools
 	$(PYTHON) Benchmarks/soak.py
 	CROWD_TLS=10000 CHATELAINE_BINARY=$(BINARIES)/chatelaine $(PYTHON) Tests/AcceptanceTests/Scripts/crowds.py
+	$(MAKE) --no-print-directory soak-kills
+
+# The kill tests of `make test`, with several times as many kills.
+soak-kills: build install-test-tools
+	for script in durability lifecycle_kills root_rotation audit_chain; do \
+		DURABILITY_ROUNDS=60 KILL_ROUNDS=30 CHAIN_ROUNDS=60 CHATELAINE_BINARY=$(BINARIES)/chatelaine \
+			$(PYTHON) Tests/AcceptanceTests/Scripts/$$script.py || exit 1; done
+
 deb: build install-packaging-tools
 	packaging/build-deb
 

@@ -23,7 +23,7 @@ import botocore.exceptions
 from harness import FIRST, REGION, SECOND, allow, equal, holds, policy
 from server import Server
 
-ROUNDS = int(os.environ.get("DURABILITY_ROUNDS", "20"))
+ROUNDS = int(os.environ.get("DURABILITY_ROUNDS", "10"))
 WRITERS = 4
 # So many of its keys a writer goes on changing, which are those that a kill can hurt.
 RECENT = 8

@@ -33,7 +33,7 @@ REGIONS = (REGION, OTHER_REGION, THIRD_REGION)
 CROWD = 40
 # So many families of each writer are changed again after the next kill; the others are looked at again in the end.
 RECENT = 6
-ROUNDS = int(os.environ.get("KILL_ROUNDS", "10"))
+ROUNDS = int(os.environ.get("KILL_ROUNDS", "5"))
 SEED = int(os.environ.get("KILL_SEED", str(time.time_ns() % 10**6)))
 LOST = (
     botocore.exceptions.EndpointConnectionError, botocore.exceptions.ConnectionClosedError,
