@@ -56,8 +56,8 @@ struct Develop: AsyncParsableCommand {
         let sealed = try await SealedDirectory(path, mayCreate: true)
         let directory = try await DataDirectory(
             sealed, try await sealed.openFile(), configuration: configuration, metrics: metrics, logger: logger)
-        for credential in credentials { try await credential.register(in: directory) }
         try await transport.tryAddresses()
+        for credential in credentials { try await credential.register(in: directory) }
         let liveness = Liveness(ServiceManager(environment: ProcessInfo.processInfo.environment))
         let service = RunningService(data: directory, transport: transport, liveness: liveness, logger: logger) { url in
             announce("listening on \(url)")

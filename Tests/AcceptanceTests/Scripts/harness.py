@@ -197,11 +197,11 @@ def advance(world, amount):
     equal(done.returncode, 0, f"exit code of clock advance {amount}: {done.stdout}{done.stderr}")
 
 
-def eventually(condition, what, seconds=60):
+def eventually(condition, what, seconds=60, pause=0.1):
     deadline = time.monotonic() + seconds
     while not condition():
         holds(time.monotonic() < deadline, f"{what}: not within {seconds} s")
-        time.sleep(0.1)
+        time.sleep(pause)
 
 
 def describe(world, key, region):
