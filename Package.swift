@@ -78,9 +78,10 @@ let package = Package(
 
         // One protocol, and its engines; they see wrapped bytes.
         .target(name: "KMSStore", dependencies: ["KMSModel"], swiftSettings: strict),
+        .target(name: "KMSStoreSQL", dependencies: ["KMSModel", "KMSStore"], swiftSettings: strict),
         .target(
             name: "KMSStoreSQLite",
-            dependencies: ["KMSModel", "KMSStore", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: ["KMSStore", "KMSStoreSQL", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict
         ),
 

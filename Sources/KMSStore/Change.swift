@@ -69,6 +69,6 @@ package enum Mutation: Sendable, Equatable {
 
     /// Gives a setting this value, whatever it was before.
     case setSetting(String, [UInt8])
-    /// Gives a setting this value, of which nobody else has to learn: the change feed says nothing of it.
+    /// Gives a setting this value, of which nobody else has to learn.
     case noteSetting(String, [UInt8])
 }

@@ -14,12 +14,11 @@ package protocol Store: Sendable {
 
     /// Writes all of `change` or none of it, and returns once it would survive a power cut.
     ///
-    /// - Returns: The position of the change in the feed; positions only grow.
     /// - Throws: ``StoreError/conflict`` when what is stored is not what the change was made from: nothing is
     ///   written, read again. ``StoreError/unavailable(_:)`` when the store cannot write at present: nothing is
     ///   written, except that after a failed file sync all of the change may turn up at the next start.
     ///   ``StoreError/corrupt(_:)`` for a date before 1970 or after 9999, which could not be read again.
-    func commit(_ change: Change) async throws(StoreError) -> Int64
+    func commit(_ change: Change) async throws(StoreError)
 
     /// Writes everything that the store holds, as it is at one moment, into a new file that a store of this engine can be
     /// opened from.

@@ -22,16 +22,13 @@ package struct StoreContents: Sendable {
     package var grants: [GrantRecord]
     /// Every setting, by its name.
     package var settings: [String: [UInt8]]
-    /// The last position of the change feed whose change is among these contents; zero before the first change.
-    package var position: Int64
 
     package init(
         accounts: [AccountRecord] = [], accessKeys: [AccessKeyRecord] = [],
         identities: [StoredIdentity] = [], keys: [KeyRecord] = [],
         materials: [MaterialRecord] = [], usages: [KeyUsageRecord] = [], aliases: [AliasRecord] = [],
         grants: [GrantRecord] = [],
-        auditLines: [KeptAuditLines] = [], settings: [String: [UInt8]] = [:],
-        position: Int64 = 0
+        auditLines: [KeptAuditLines] = [], settings: [String: [UInt8]] = [:]
     ) {
         self.accounts = accounts
         self.accessKeys = accessKeys
@@ -43,6 +40,5 @@ package struct StoreContents: Sendable {
         self.grants = grants
         self.auditLines = auditLines
         self.settings = settings
-        self.position = position
     }
 }

@@ -2,8 +2,8 @@ import Dispatch
 import Foundation
 import GRDB
 import Glibc
-import KMSModel
 package import KMSStore
+import KMSStoreSQL
 import Synchronization
 
 /// The embedded store: one SQLite file that one process has to itself.
@@ -57,24 +57,21 @@ package final class SQLiteStore: Store {
         try await onQueue { database in
             var contents = StoreContents()
             try database.inTransaction(.deferred) {
-                contents = try ContentsReader(database).read()
+                contents = try SQLiteConnection(database).readContents()
                 return .commit
             }
             return contents
         }
     }
 
-    package func commit(_ change: Change) async throws(StoreError) -> Int64 {
+    package func commit(_ change: Change) async throws(StoreError) {
         try await onQueue { database in
-            var position: Int64 = 0
             try database.inTransaction(.immediate) {
-                for mutation in change.mutations { try database.apply(mutation) }
-                position = try ChangeFeed(database).append(change)
+                try SQLiteConnection(database).apply(change)
                 return .commit
             }
             if change.destroysSecrets { self.owesScrub.store(true, ordering: .relaxed) }
             self.scrub(database)
-            return position
         }
     }
 
@@ -126,7 +123,7 @@ package final class SQLiteStore: Store {
             guard orphans == 0 else { throw StoreError.corrupt("\(orphans) records without the key they belong to") }
             let remains = try SecretSlots(database).remainsCount()
             guard remains == 0 else { throw StoreError.corrupt("\(remains) destroyed secrets that are still there") }
-            _ = try ContentsReader(database).read()
+            _ = try SQLiteConnection(database).readContents()
         }
     }
 
@@ -161,7 +158,7 @@ package struct FoundStore: Sendable {
         do {
             database = try DatabaseQueue(path: path, configuration: Connection.configuration(patience: patience))
             settings = try database.read { database in
-                try database.tableExists("setting") ? try ContentsReader(database).readSettings() : [:]
+                try database.tableExists("setting") ? try SQLiteConnection(database).readSettings() : [:]
             }
         } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
             throw StoreError.unavailable("the store in \(directory) is in use by another process")

@@ -44,6 +44,9 @@ enum Schema {
         migrator.registerMigration("6: the partition of an account", foreignKeyChecks: .immediate) { database in
             try database.execute(sql: partitions)
         }
+        migrator.registerMigration("7: no change feed", foreignKeyChecks: .immediate) { database in
+            try database.execute(sql: "DROP TABLE change")
+        }
         return migrator
     }
 
@@ -269,6 +272,7 @@ enum Schema {
         ) STRICT, WITHOUT ROWID;
         """
 
+    /// Which records changed, in order, for readers that there never were: a file is one process's own.
     private static let feed = """
         CREATE TABLE change (
             position INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,5 +1,5 @@
+import Foundation
 import GRDB
-import KMSModel
 
 /// Where wrapped secrets stand: in rows that are added at the end, overwritten in place, and never removed.
 ///
@@ -17,23 +17,15 @@ struct SecretSlots {
 
     /// Adds `wrapped`, and answers its slot.
     func keep(_ wrapped: [UInt8]) throws -> Int64 {
-        try database.run("INSERT INTO secret (wrapped) VALUES (?)", [Column.bytes(wrapped)])
+        try database.cachedStatement(sql: "INSERT INTO secret (wrapped) VALUES (?)").execute(arguments: [Data(wrapped)])
         return database.lastInsertedRowID
     }
 
-    func destroyMaterial(of key: KeyARN) throws {
-        try destroy("SELECT secret FROM material WHERE account = ? AND region = ? AND key_id = ?", key.columns)
-    }
-
-    func destroyMaterial(_ material: KeyMaterialID, of key: KeyARN) throws {
-        try destroy(
-            "SELECT secret FROM material WHERE account = ? AND region = ? AND key_id = ? AND material_id = ?",
-            key.columns + [Column.bytes(material.bytes)]
-        )
-    }
-
-    func destroySecret(ofAccessKey id: String) throws {
-        try destroy("SELECT secret FROM access_key WHERE id = ?", [Column.text(id)])
+    /// Overwrites what is in the slots that a query answers.
+    func destroy(_ slots: String, _ values: StatementArguments) throws {
+        try database.cachedStatement(
+            sql: "UPDATE secret SET wrapped = zeroblob(length(wrapped)) WHERE slot IN (\(slots))"
+        ).execute(arguments: values)
     }
 
     /// How many slots belong to nothing any more but do not hold zeros.
@@ -46,9 +38,5 @@ struct SecretSlots {
                 )
             """
         return try Int.fetchOne(database, sql: sql) ?? 0
-    }
-
-    private func destroy(_ slots: String, _ values: [Column.Value]) throws {
-        try database.run("UPDATE secret SET wrapped = zeroblob(length(wrapped)) WHERE slot IN (\(slots))", values)
     }
 }

@@ -14,7 +14,6 @@ struct Snapshot: Equatable {
     private let grants: [GrantRecord]
     private let auditLines: [KeptAuditLines]
     private let settings: [String: [UInt8]]
-    private let position: Int64
 
     init(_ contents: StoreContents) {
         accounts = Dictionary(uniqueKeysWithValues: contents.accounts.map { ($0.id, $0) })
@@ -27,7 +26,6 @@ struct Snapshot: Equatable {
         grants = contents.grants.sorted { ($0.key.description, $0.id) < ($1.key.description, $1.id) }
         auditLines = contents.auditLines
         settings = contents.settings
-        position = contents.position
     }
 }
 

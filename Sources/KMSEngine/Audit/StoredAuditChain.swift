@@ -29,7 +29,7 @@ struct StoredAuditChain {
         }
         do throws(StoreError) {
             let note = AuditAnchor.note(.origin, with: chain)
-            _ = try await store.commit(
+            try await store.commit(
                 Change([.setSetting(AuditAnchor.keySetting, wrapped), .noteSetting(AuditAnchor.setting, note)]))
         } catch {
             throw .store(error)

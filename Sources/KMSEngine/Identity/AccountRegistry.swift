@@ -96,7 +96,7 @@ package struct AccountRegistry: Sendable {
         do throws(StoreError) {
             guard var change = edit.change else { return }
             if present == nil { change.mutations.insert(.insertAccount(account), at: 0) }
-            _ = try await store.commit(change)
+            try await store.commit(change)
         } catch {
             throw .store(error)
         }

@@ -7,12 +7,11 @@ struct MeteredStore: Store {
 
     func contents() async throws(StoreError) -> StoreContents { try await store.contents() }
 
-    func commit(_ change: Change) async throws(StoreError) -> Int64 {
+    func commit(_ change: Change) async throws(StoreError) {
         let watch = Stopwatch()
         do throws(StoreError) {
-            let position = try await store.commit(change)
+            try await store.commit(change)
             metrics.commits.succeeded(watch)
-            return position
         } catch {
             if error.isConflict { metrics.noteConflict() } else { metrics.commits.failed() }
             throw error

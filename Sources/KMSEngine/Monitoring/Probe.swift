@@ -49,7 +49,7 @@ final class Probe: Sendable {
 
     private func storeProblem() async -> String? {
         do throws(StoreError) {
-            _ = try await store.commit(Change([.setSetting(Self.setting, [])]))
+            try await store.commit(Change([.setSetting(Self.setting, [])]))
             return nil
         } catch {
             return "\(error)"

@@ -47,7 +47,7 @@ enum RootKeyMarks {
         guard let mark = value(check) else {
             guard contents.keys.isEmpty, contents.accessKeys.isEmpty else { throw .unmarkedStore }
             do throws(StoreError) {
-                _ = try await store.commit(Change([.setSetting(check, keyring.makeCheck())]))
+                try await store.commit(Change([.setSetting(check, keyring.makeCheck())]))
             } catch {
                 throw .store(error)
             }

@@ -31,7 +31,7 @@ package struct Ledger: Sendable {
         let news = outbox.takeNews()
         let record = lines.map { [Mutation.keepAuditLines($0)] } ?? []
         do throws(StoreError) {
-            _ = try await store.commit(Change(change.mutations + record + news.mutations))
+            try await store.commit(Change(change.mutations + record + news.mutations))
         } catch {
             outbox.putBack(news)
             throw error

@@ -26,7 +26,7 @@ import Testing
     @Test func `what was committed is in the files at that moment`() async throws {
         let store = try await SQLiteStore.open(in: directory.path)
         for number in 1...5 {
-            _ = try await store.commit(try creation(number))
+            try await store.commit(try creation(number))
             let image = try directory.crashImage()
             let revived = try await SQLiteStore.open(in: image.path)
             #expect(Snapshot(try await revived.contents()) == Snapshot(try await store.contents()))
@@ -41,7 +41,7 @@ import Testing
     @Test(arguments: [false, true])
     func `of a log that ends anywhere, whole changes are left, the oldest first`(withNoise: Bool) async throws {
         let store = try await SQLiteStore.open(in: directory.path)
-        for number in 1...4 { _ = try await store.commit(try creation(number)) }
+        for number in 1...4 { try await store.commit(try creation(number)) }
         let image = try directory.crashImage()
         try await store.close()
         let database = try Data(contentsOf: URL(filePath: image.database))
@@ -69,14 +69,14 @@ import Testing
 
     @Test func `a crash between destruction and the emptying of the log is made good at the next start`() async throws {
         let store = try await SQLiteStore.open(in: directory.path)
-        _ = try await store.commit(try creation(1))
+        try await store.commit(try creation(1))
         let before = try directory.crashImage()
         let log = try Data(contentsOf: URL(filePath: before.database + "-wal"))
         #expect(log.range(of: Data(Samples.secret(1, count: 2000).prefix(100))) != nil)
         // Opening takes everything out of the log, so nothing that was in it can be there after a later deletion.
         let revived = try await SQLiteStore.open(in: before.path)
         #expect(try Data(contentsOf: URL(filePath: before.database + "-wal")).isEmpty)
-        _ = try await revived.commit(Change([.deleteKey(try samples.arn(1), expecting: 1)]))
+        try await revived.commit(Change([.deleteKey(try samples.arn(1), expecting: 1)]))
         #expect(try !before.contains(Array(Samples.secret(1, count: 2000).prefix(100))))
         try await revived.close()
         try await store.close()

@@ -17,7 +17,7 @@ import Testing
 
     private func fill() async throws {
         let store = try await SQLiteStore.open(in: directory.path)
-        _ = try await store.commit(
+        try await store.commit(
             Change([
                 .insertAccount(AccountRecord(id: samples.account, creationDate: samples.date(1))),
                 .insertAccessKey(samples.accessKey()), .insertKey(try samples.fullKey(2)),

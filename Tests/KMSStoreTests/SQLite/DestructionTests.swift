@@ -26,14 +26,14 @@ import Testing
         let store = try await SQLiteStore.open(in: directory.path)
         let doomed = Samples.secret(1, count: byteCount)
         let kept = Samples.secret(2, count: byteCount)
-        _ = try await store.commit(
+        try await store.commit(
             Change([
                 .insertKey(try samples.key(1)), .insertMaterial(try samples.material(1, wrapped: doomed)),
                 .insertKey(try samples.key(2)), .insertMaterial(try samples.material(2, of: 2, wrapped: kept)),
             ])
         )
         #expect(try directory.contains(Array(doomed.prefix(40))))
-        _ = try await store.commit(try Self.endings[ending].change(samples))
+        try await store.commit(try Self.endings[ending].change(samples))
         for start in stride(from: 0, through: doomed.count - 20, by: 20) {
             #expect(try !directory.contains(Array(doomed[start..<start + 20])))
         }
@@ -50,11 +50,11 @@ import Testing
                 wrappedSecret: Samples.secret(secret)
             )
         }
-        _ = try await store.commit(Change([.insertAccessKey(accessKey(1))]))
-        _ = try await store.commit(Change([.updateAccessKey(accessKey(2))]))
+        try await store.commit(Change([.insertAccessKey(accessKey(1))]))
+        try await store.commit(Change([.updateAccessKey(accessKey(2))]))
         #expect(try !directory.contains(Array(Samples.secret(1).prefix(16))))
         #expect(try directory.contains(Samples.secret(2)))
-        _ = try await store.commit(Change([.deleteAccessKey(samples.account, "AKIA")]))
+        try await store.commit(Change([.deleteAccessKey(samples.account, "AKIA")]))
         #expect(try !directory.contains(Array(Samples.secret(2).prefix(16))))
         try await store.close()
     }
@@ -69,10 +69,10 @@ import Testing
         var dead: Set<Int> = []
         for round in 0..<10 {
             let born = Array(round * 150..<round * 150 + 150)
-            _ = try await store.commit(Change(try born.flatMap(birth)))
+            try await store.commit(Change(try born.flatMap(birth)))
             alive.formUnion(born)
             let doomed = alive.sorted().shuffled(using: &random).prefix(140)
-            _ = try await store.commit(Change(try doomed.map { .deleteKey(try samples.arn($0), expecting: 1) }))
+            try await store.commit(Change(try doomed.map { .deleteKey(try samples.arn($0), expecting: 1) }))
             alive.subtract(doomed)
             dead.formUnion(doomed)
             let found = try Mark.found(in: directory)

@@ -27,7 +27,7 @@ struct FullDiskTests {
             let change = try creation(number)
             let arn = try samples.arn(number)
             do throws(StoreError) {
-                _ = try await store.commit(change)
+                try await store.commit(change)
                 acknowledged.append(arn)
             } catch {
                 refusal = error
@@ -38,7 +38,7 @@ struct FullDiskTests {
         #expect(Set(try await store.contents().keys.map(\.arn)) == Set(acknowledged))
 
         try FileManager.default.removeItem(atPath: filler)
-        _ = try await store.commit(try creation(5000))
+        try await store.commit(try creation(5000))
         acknowledged.append(try samples.arn(5000))
         try await store.check()
         try await store.close()
@@ -51,14 +51,14 @@ struct FullDiskTests {
 
     @Test func `destroyed material that a full disk kept in the log goes with a later change`() async throws {
         let store = try await SQLiteStore.open(in: mount.path)
-        _ = try await store.commit(try creation(1))
-        _ = try await store.commit(Change([.setSetting("room", Array(repeating: 1, count: 100_000))]))
+        try await store.commit(try creation(1))
+        try await store.commit(Change([.setSetting("room", Array(repeating: 1, count: 100_000))]))
         let filler = mount.path + "/filler"
         try mount.fill(filler, leaving: 60_000)
-        _ = try await store.commit(Change([.deleteKey(try samples.arn(1), expecting: 1)]))
+        try await store.commit(Change([.deleteKey(try samples.arn(1), expecting: 1)]))
         let remained = try mount.contains(Array(Samples.secret(1).prefix(40)))
         try FileManager.default.removeItem(atPath: filler)
-        _ = try await store.commit(Change([.setSetting("small", [])]))
+        try await store.commit(Change([.setSetting("small", [])]))
         #expect(remained, "the disk was not full enough for this test to mean anything")
         #expect(try !mount.contains(Array(Samples.secret(1).prefix(40))))
         try await store.close()
@@ -66,7 +66,7 @@ struct FullDiskTests {
 
     @Test func `a read-only file system is unavailability`() async throws {
         let store = try await SQLiteStore.open(in: mount.path)
-        _ = try await store.commit(try creation(1))
+        try await store.commit(try creation(1))
         try await store.close()
         try mount.remount("ro")
         let path = mount.path

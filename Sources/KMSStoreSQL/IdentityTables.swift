@@ -1,4 +1,3 @@
-import GRDB
 import KMSModel
 import KMSStore
 
@@ -18,8 +17,7 @@ extension Table<AccountRecord> {
 extension Table<AccessKeyRecord> {
     static var accessKeys: Self {
         Self(
-            name: "access_key", columns: "id, account, user_id, creation_date, is_active, wrapped",
-            rest: "LEFT JOIN secret ON slot = secret"
+            name: "access_key", columns: "id, account, user_id, creation_date, is_active", hasSecrets: true
         ) { row throws(StoreError) in
             AccessKeyRecord(
                 id: try row.text(), account: try row.parsed(AccountID.init),
@@ -41,9 +39,9 @@ extension Table<StoredIdentity> {
     }
 }
 
-extension Database {
+extension SQLConnection {
     func insert(_ account: AccountRecord) throws {
-        try run(
+        try execute(
             "INSERT INTO account (id, partition, creation_date, version) VALUES (?, ?, ?, ?)",
             [
                 account.id.description, account.partition.rawValue, try Column.date(account.creationDate),
@@ -54,37 +52,41 @@ extension Database {
 
     func update(_ account: AccountRecord, expecting version: Int64) throws {
         guard account.version > version else { throw StoreError.conflict }
-        try runOnOne(
+        try executeOnOne(
             "UPDATE account SET version = ? WHERE id = ? AND version = ?",
             [account.version, account.id.description, version]
         )
     }
 
     func insert(_ accessKey: AccessKeyRecord) throws {
-        try run(
+        try execute(
             """
             INSERT INTO access_key (account, user_id, creation_date, is_active, secret, id) VALUES (?, ?, ?, ?, ?, ?)
             """,
-            try accessKey.columns(secret: SecretSlots(self).keep(accessKey.wrappedSecret))
+            try accessKey.columns(secret: keep(accessKey.wrappedSecret))
         )
     }
 
     func update(_ accessKey: AccessKeyRecord) throws {
-        try SecretSlots(self).destroySecret(ofAccessKey: accessKey.id)
-        try runOnOne(
+        try destroySecret(ofAccessKey: accessKey.id)
+        try executeOnOne(
             "UPDATE access_key SET account = ?, user_id = ?, creation_date = ?, is_active = ?, secret = ? WHERE id = ?",
-            try accessKey.columns(secret: SecretSlots(self).keep(accessKey.wrappedSecret))
+            try accessKey.columns(secret: keep(accessKey.wrappedSecret))
         )
     }
 
     func delete(accessKey id: String, of account: AccountID) throws {
-        try SecretSlots(self).destroySecret(ofAccessKey: id)
-        try runOnOne(
+        try destroySecret(ofAccessKey: id)
+        try executeOnOne(
             "DELETE FROM access_key WHERE account = ? AND id = ?", [account.description, Column.text(id)])
     }
 
+    private func destroySecret(ofAccessKey id: String) throws {
+        try destroySecrets(of: "access_key", where: "id = ?", [Column.text(id)].sqlValues)
+    }
+
     func put(_ identity: StoredIdentity) throws {
-        try run(
+        try execute(
             """
             INSERT INTO identity (account, kind, id, name, document) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT (account, id) DO UPDATE SET name = excluded.name, document = excluded.document
@@ -97,15 +99,15 @@ extension Database {
     }
 
     func delete(_ identity: UniqueID, of account: AccountID) throws {
-        try runOnOne(
+        try executeOnOne(
             "DELETE FROM identity WHERE account = ? AND id = ?", [account.description, identity.description]
         )
     }
 }
 
 extension AccessKeyRecord {
-    /// Account, user, creation date, activity, slot of the secret, identifier.
-    fileprivate func columns(secret slot: Int64) throws(StoreError) -> [Column.Value] {
-        [account.description, user?.description, try Column.date(creationDate), isActive, slot, Column.text(id)]
+    /// Account, user, creation date, activity, secret, identifier.
+    fileprivate func columns(secret: SQLValue) throws(StoreError) -> [Column.Value] {
+        [account.description, user?.description, try Column.date(creationDate), isActive, secret, Column.text(id)]
     }
 }

@@ -1,24 +1,17 @@
 import Foundation
-import GRDB
 import KMSModel
-import KMSStore
+package import KMSStore
 
-/// Reads the whole store, each table once from front to back, inside one transaction.
-struct ContentsReader {
-    private let database: Database
-
-    init(_ database: Database) {
-        self.database = database
-    }
-
-    func read() throws -> StoreContents {
+extension SQLConnection {
+    /// Reads the whole store, each table once from front to back.
+    package func readContents() throws -> StoreContents {
         var tags = try readTags()
         var contents = StoreContents(
             accounts: try records(.accounts), accessKeys: try records(.accessKeys),
             identities: try records(.identities), keys: try records(.keys),
             materials: try records(.materials), usages: try records(.usages), aliases: try records(.aliases),
             grants: try records(.grants),
-            auditLines: try records(.auditLines), position: try ChangeFeed(database).lastPosition()
+            auditLines: try records(.auditLines)
         )
         for index in contents.keys.indices where !tags.isEmpty {
             if let own = tags.removeValue(forKey: contents.keys[index].arn) { contents.keys[index].tags = own }
@@ -28,7 +21,7 @@ struct ContentsReader {
     }
 
     /// Reads the settings, which are the same in every format, and nothing else.
-    func readSettings() throws -> [String: [UInt8]] {
+    package func readSettings() throws -> [String: [UInt8]] {
         var settings: [String: [UInt8]] = [:]
         for (name, value) in try records(.settings) { settings[name] = value }
         return settings
@@ -42,8 +35,7 @@ struct ContentsReader {
 
     private func records<Record>(_ table: Table<Record>) throws -> [Record] {
         var records: [Record] = []
-        let rows = try Row.fetchCursor(database, sql: "SELECT \(table.columns) FROM \(table.name) \(table.rest)")
-        while let row = try rows.next() {
+        try forEachRow(table.query(on: self), []) { row in
             var reader = RowReader(row, of: table.name, keyColumnCount: table.keyColumnCount)
             records.append(try table.read(&reader))
         }
@@ -57,11 +49,20 @@ struct Table<Record> {
     /// The record's key first.
     let columns: String
     var keyColumnCount = 1
-    /// What follows the name of the table.
-    ///
-    /// Joins keep rows that match nothing: a record that lost its secret is damage, not something to pass over.
-    var rest = ""
+    /// Whether a wrapped secret is the last column.
+    var hasSecrets = false
+    var order: String?
     let read: (inout RowReader) throws(StoreError) -> Record
+
+    func query(on connection: some SQLConnection) -> String {
+        var (columns, source) = (columns, name)
+        if hasSecrets {
+            let secrets = connection.secrets(of: name)
+            columns += ", \(secrets.column)"
+            source += " \(secrets.join)"
+        }
+        return "SELECT \(columns) FROM \(source)" + (order.map { " ORDER BY \($0)" } ?? "")
+    }
 }
 
 extension Table<KeyRecord> {
@@ -95,7 +96,7 @@ extension Table<(KeyARN, Tag)> {
     static var tags: Self {
         Self(
             name: "key_tag", columns: "account, region, key_id, tag_key, tag_value",
-            keyColumnCount: 3, rest: "ORDER BY account, region, key_id, ordinal"
+            keyColumnCount: 3, order: "account, region, key_id, ordinal"
         ) { row throws(StoreError) in
             (try row.keyARN(), Tag(key: try row.text(), value: try row.text()))
         }
@@ -107,16 +108,18 @@ extension Table<MaterialRecord> {
         Self(
             name: "material",
             columns: """
-                account, region, key_id, material_id, spec, creation_date, secret, wrapped, stage, rotation_date,
-                valid_to, description
+                account, region, key_id, material_id, spec, creation_date, stage, rotation_date, valid_to, description,
+                CASE WHEN secret IS NULL THEN 0 ELSE 1 END AS secret
                 """,
-            keyColumnCount: 3, rest: "LEFT JOIN secret ON slot = secret ORDER BY ordinal"
+            keyColumnCount: 3, hasSecrets: true, order: "ordinal"
         ) { row throws(StoreError) in
             let key = try row.keyARN()
             guard let id = try row.optionalMaterialID() else { throw row.damage() }
+            let (spec, created): (KeySpec, Date) = (try row.value(), try row.date())
+            let (stage, validTo, description) = (try row.stage(), try row.optionalDate(), try row.optionalText())
             return MaterialRecord(
-                key: key, id: id, spec: try row.value(), creationDate: try row.date(), wrapped: try row.secret(),
-                stage: try row.stage(), validTo: try row.optionalDate(), description: try row.optionalText()
+                key: key, id: id, spec: spec, creationDate: created, wrapped: try row.secret(), stage: stage,
+                validTo: validTo, description: description
             )
         }
     }
@@ -153,7 +156,7 @@ extension Table<AliasRecord> {
 
 extension Table<KeptAuditLines> {
     static var auditLines: Self {
-        Self(name: "audit_outbox", columns: "event_id, lines", rest: "ORDER BY ordinal") { row throws(StoreError) in
+        Self(name: "audit_outbox", columns: "event_id, lines", order: "ordinal") { row throws(StoreError) in
             KeptAuditLines(eventID: try row.parsed { $0 }, lines: try row.bytes())
         }
     }
@@ -184,13 +187,13 @@ extension RowReader {
         return id
     }
 
-    /// The bytes in the slot that the record names, or nil when it names none.
+    /// The bytes of the record's secret, or nil when it has none.
     ///
-    /// A slot that is not there is damage: the two columns are the slot's number and what is in it.
+    /// To have one that is not there is damage: the two columns are whether there is one and what is in it.
     fileprivate mutating func secret() throws(StoreError) -> [UInt8]? {
-        let slot = try optionalInteger()
+        let isThere = try flag()
         let wrapped = try optionalBytes()
-        guard (slot == nil) == (wrapped == nil) else { throw damage() }
+        guard isThere == (wrapped != nil) else { throw damage() }
         return wrapped
     }
 

@@ -1,20 +1,17 @@
 import Foundation
-import GRDB
 import KMSModel
 import KMSStore
 
 /// Takes one row apart, column by column, and says which record and column is damaged when one is.
-///
-/// GRDB's own typed access ends the process when a value is not of the expected type.
 struct RowReader {
-    private let row: Row
+    private let row: any SQLRow
     /// The table, for the text of errors.
     private let table: String
     /// How many columns in front are the key of the record, which errors name it by.
     private let keyColumnCount: Int
     private var index = 0
 
-    init(_ row: Row, of table: String, keyColumnCount: Int) {
+    init(_ row: any SQLRow, of table: String, keyColumnCount: Int) {
         self.row = row
         self.table = table
         self.keyColumnCount = keyColumnCount
@@ -22,7 +19,7 @@ struct RowReader {
 
     /// The next column as something that KMSModel parses from text.
     mutating func parsed<Value>(_ parse: (String) -> Value?) throws(StoreError) -> Value {
-        guard case .string(let text) = next(), let value = parse(text) else { throw damage() }
+        guard case .text(let text) = next(), let value = parse(text) else { throw damage() }
         return value
     }
 
@@ -30,7 +27,7 @@ struct RowReader {
     mutating func optionallyParsed<Value>(_ parse: (String) -> Value?) throws(StoreError) -> Value? {
         switch next() {
         case .null: return nil
-        case .string(let text):
+        case .text(let text):
             guard let value = parse(text) else { throw damage() }
             return value
         default: throw damage()
@@ -50,7 +47,7 @@ struct RowReader {
     mutating func optionalBytes() throws(StoreError) -> [UInt8]? {
         switch next() {
         case .null: nil
-        case .blob(let data): Array(data)
+        case .bytes(let bytes): bytes
         default: throw damage()
         }
     }
@@ -63,9 +60,9 @@ struct RowReader {
     mutating func optionalText() throws(StoreError) -> String? {
         switch next() {
         case .null: return nil
-        case .blob(let data):
+        case .bytes(let bytes):
             // A repairing conversion would turn damage into text that nobody wrote.
-            guard let text = String(validating: data, as: UTF8.self) else { throw damage() }
+            guard let text = String(validating: bytes, as: UTF8.self) else { throw damage() }
             return text
         default: throw damage()
         }
@@ -79,7 +76,7 @@ struct RowReader {
     mutating func optionalInteger() throws(StoreError) -> Int64? {
         switch next() {
         case .null: nil
-        case .int64(let integer): integer
+        case .integer(let integer): integer
         default: throw damage()
         }
     }
@@ -107,12 +104,19 @@ struct RowReader {
     ///
     /// Names the record by its key and the column; what is in the column is never shown.
     func damage() -> StoreError {
-        let name = row.databaseValues.prefix(keyColumnCount).map { String.fromDatabaseValue($0) ?? "?" }
-        return .corrupt("\(table) \(name.joined(separator: " ")): \(Array(row.columnNames)[index - 1])")
+        let name = (0..<keyColumnCount).map { column in
+            switch row[column] {
+            case .text(let text): text
+            case .bytes(let bytes): String(validating: bytes, as: UTF8.self) ?? "?"
+            case .integer(let integer): String(integer)
+            case .null: "?"
+            }
+        }
+        return .corrupt("\(table) \(name.joined(separator: " ")): \(row.columnNames[index - 1])")
     }
 
-    private mutating func next() -> DatabaseValue.Storage {
+    private mutating func next() -> SQLValue {
         defer { index += 1 }
-        return (row[index] as DatabaseValue).storage
+        return row[index]
     }
 }

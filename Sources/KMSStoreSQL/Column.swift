@@ -1,15 +1,14 @@
 import Foundation
-import GRDB
 import KMSModel
 import KMSStore
 
 /// How values become columns; `RowReader` is the way back.
 enum Column {
-    typealias Value = (any DatabaseValueConvertible)?
+    typealias Value = (any SQLConvertible)?
 
-    static func text(_ text: String) -> Value { Data(text.utf8) }
+    static func text(_ text: String) -> Value { Array(text.utf8) }
 
-    static func bytes(_ bytes: [UInt8]) -> Value { Data(bytes) }
+    static func bytes(_ bytes: [UInt8]) -> Value { bytes }
 
     /// The dates that are stored and read: from 1970 to the last with a year of four digits, in milliseconds since
     /// 1970.
@@ -55,8 +54,8 @@ extension MaterialRecord {
         static let first = "FIRST"
     }
 
-    /// Stage, rotation date, end of validity, description, slot of the secret: what may change in a material's life.
-    func changingColumns(secret slot: Int64?) throws(StoreError) -> [Column.Value] {
+    /// Stage, rotation date, end of validity, description, secret: what may change in a material's life.
+    func changingColumns(secret: SQLValue?) throws(StoreError) -> [Column.Value] {
         var columns: [Column.Value]
         switch stage {
         case .pending: columns = [Stage.pending, nil]
@@ -64,7 +63,7 @@ extension MaterialRecord {
         case .rotated(let date, let type): columns = [type.rawValue, try Column.date(date)]
         }
         columns.append(try validTo.flatMap { date throws(StoreError) in try Column.date(date) })
-        return columns + [description.flatMap(Column.text), slot]
+        return columns + [description.flatMap(Column.text), secret]
     }
 }
 

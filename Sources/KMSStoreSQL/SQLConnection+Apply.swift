@@ -1,23 +1,13 @@
-import Foundation
-import GRDB
 import KMSModel
-import KMSStore
+package import KMSStore
 
-extension Change {
-    /// Whether bytes of wrapped secrets have to be gone afterwards.
-    var destroysSecrets: Bool {
-        mutations.contains { mutation in
-            switch mutation {
-            case .deleteKey, .updateMaterial, .deleteMaterial, .updateAccessKey, .deleteAccessKey: true
-            default: false
-            }
-        }
+extension SQLConnection {
+    /// Writes all of a change.
+    package func apply(_ change: Change) throws {
+        for mutation in change.mutations { try apply(mutation) }
     }
-}
 
-extension Database {
-    /// Writes one step of a change, inside its transaction.
-    func apply(_ mutation: Mutation) throws {
+    private func apply(_ mutation: Mutation) throws {
         switch mutation {
         case .insertKey(let key): try insert(key)
         case .updateKey(let key, let version): try update(key, expecting: version)
@@ -39,7 +29,7 @@ extension Database {
         case .putIdentity(let identity): try put(identity)
         case .deleteIdentity(let account, let id): try delete(id, of: account)
         case .keepAuditLines(let kept): try insert(kept)
-        case .forgetAuditLines(let eventID): try run("DELETE FROM audit_outbox WHERE event_id = ?", [eventID])
+        case .forgetAuditLines(let eventID): try execute("DELETE FROM audit_outbox WHERE event_id = ?", [eventID])
         case .setSetting(let name, let value), .noteSetting(let name, let value): try set(name, to: value)
         }
     }
@@ -47,7 +37,7 @@ extension Database {
     // MARK: Keys
 
     private func insert(_ key: KeyRecord) throws {
-        try run(
+        try execute(
             """
             INSERT INTO kms_key (account, region, key_id, spec, usage, origin, manager, creation_date,
                 primary_region, state, description, deletion_date, pending_window_in_days, policy, rotation_period_in_days,
@@ -64,7 +54,7 @@ extension Database {
 
     private func update(_ key: KeyRecord, expecting version: Int64) throws {
         guard key.version > version else { throw StoreError.conflict }
-        try runOnOne(
+        try executeOnOne(
             """
             UPDATE kms_key SET primary_region = ?, state = ?, description = ?, deletion_date = ?,
                 pending_window_in_days = ?, policy = ?, rotation_period_in_days = ?, next_rotation_date = ?, current_material = ?, version = ?
@@ -72,13 +62,13 @@ extension Database {
             """,
             key.changingColumns() + key.arn.columns + [version]
         )
-        try run("DELETE FROM key_tag WHERE account = ? AND region = ? AND key_id = ?", key.arn.columns)
+        try execute("DELETE FROM key_tag WHERE account = ? AND region = ? AND key_id = ?", key.arn.columns)
         try insertTags(of: key)
     }
 
     private func insertTags(of key: KeyRecord) throws {
         for (ordinal, tag) in key.tags.enumerated() {
-            try run(
+            try execute(
                 """
                 INSERT INTO key_tag (account, region, key_id, ordinal, tag_key, tag_value) VALUES (?, ?, ?, ?, ?, ?)
                 """,
@@ -88,8 +78,8 @@ extension Database {
     }
 
     private func delete(_ key: KeyARN, expecting version: Int64) throws {
-        try SecretSlots(self).destroyMaterial(of: key)
-        try runOnOne(
+        try destroyMaterial(of: key)
+        try executeOnOne(
             "DELETE FROM kms_key WHERE account = ? AND region = ? AND key_id = ? AND version = ?",
             key.columns + [version]
         )
@@ -98,7 +88,7 @@ extension Database {
     // MARK: Material
 
     private func insert(_ material: MaterialRecord) throws {
-        try run(
+        try execute(
             """
             INSERT INTO material (account, region, key_id, material_id, spec, creation_date, stage, rotation_date,
                 valid_to, description, secret)
@@ -106,26 +96,25 @@ extension Database {
             """,
             material.key.columns + [
                 Column.bytes(material.id.bytes), material.spec.rawValue, try Column.date(material.creationDate),
-            ] + material.changingColumns(secret: material.wrapped.map(SecretSlots(self).keep))
+            ] + material.changingColumns(secret: material.wrapped.map(keep))
         )
     }
 
     private func update(_ material: MaterialRecord) throws {
-        let slots = SecretSlots(self)
-        try slots.destroyMaterial(material.id, of: material.key)
-        try runOnOne(
+        try destroyMaterial(material.id, of: material.key)
+        try executeOnOne(
             """
             UPDATE material SET stage = ?, rotation_date = ?, valid_to = ?, description = ?, secret = ?
             WHERE account = ? AND region = ? AND key_id = ? AND material_id = ?
             """,
-            material.changingColumns(secret: material.wrapped.map(slots.keep)) + material.key.columns
+            material.changingColumns(secret: material.wrapped.map(keep)) + material.key.columns
                 + [Column.bytes(material.id.bytes)]
         )
     }
 
     private func delete(_ material: KeyMaterialID, of key: KeyARN) throws {
-        try SecretSlots(self).destroyMaterial(material, of: key)
-        try runOnOne(
+        try destroyMaterial(material, of: key)
+        try executeOnOne(
             "DELETE FROM material WHERE account = ? AND region = ? AND key_id = ? AND material_id = ?",
             key.columns + [Column.bytes(material.bytes)]
         )
@@ -134,7 +123,7 @@ extension Database {
     // MARK: Use
 
     private func set(_ usage: KeyUsageRecord) throws {
-        try run(
+        try execute(
             """
             INSERT INTO key_usage (account, region, key_id, operation, date, event_id, request_id)
             SELECT account, region, key_id, ?, ?, ?, ? FROM kms_key
@@ -149,7 +138,7 @@ extension Database {
     // MARK: Aliases
 
     private func insert(_ alias: AliasRecord) throws {
-        try run(
+        try execute(
             """
             INSERT INTO alias (account, region, name, creation_date, target, last_updated_date, version)
             VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -163,7 +152,7 @@ extension Database {
 
     private func update(_ alias: AliasRecord, expecting version: Int64) throws {
         guard alias.version > version else { throw StoreError.conflict }
-        try runOnOne(
+        try executeOnOne(
             """
             UPDATE alias SET target = ?, last_updated_date = ?, version = ?
             WHERE account = ? AND region = ? AND name = ? AND version = ?
@@ -174,7 +163,7 @@ extension Database {
     }
 
     private func delete(_ alias: AliasARN, expecting version: Int64) throws {
-        try runOnOne(
+        try executeOnOne(
             "DELETE FROM alias WHERE account = ? AND region = ? AND name = ? AND version = ?",
             alias.columns + [version]
         )
@@ -183,7 +172,7 @@ extension Database {
     // MARK: Audit lines
 
     private func insert(_ kept: KeptAuditLines) throws {
-        try run(
+        try execute(
             "INSERT INTO audit_outbox (event_id, lines) VALUES (?, ?)", [kept.eventID, Column.bytes(kept.lines)]
         )
     }
@@ -191,7 +180,7 @@ extension Database {
     // MARK: Grants
 
     private func insert(_ grant: GrantRecord) throws {
-        try run(
+        try execute(
             """
             INSERT INTO key_grant (account, region, key_id, grant_id, name, creation_date, grantee, retiring, issuer,
                 operations, context_equals, context_subset)
@@ -202,7 +191,7 @@ extension Database {
     }
 
     private func delete(_ grant: GrantID, of key: KeyARN) throws {
-        try runOnOne(
+        try executeOnOne(
             "DELETE FROM key_grant WHERE account = ? AND region = ? AND key_id = ? AND grant_id = ?",
             key.columns + [Column.bytes(grant.bytes)]
         )
@@ -211,21 +200,39 @@ extension Database {
     // MARK: Settings
 
     private func set(_ name: String, to value: [UInt8]) throws {
-        try run(
+        try execute(
             "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             [Column.text(name), Column.bytes(value)]
         )
     }
 
+    // MARK: Secrets
+
+    private func destroyMaterial(of key: KeyARN) throws {
+        try destroySecrets(
+            of: "material", where: "account = ? AND region = ? AND key_id = ?", key.columns.sqlValues)
+    }
+
+    private func destroyMaterial(_ material: KeyMaterialID, of key: KeyARN) throws {
+        try destroySecrets(
+            of: "material", where: "account = ? AND region = ? AND key_id = ? AND material_id = ?",
+            (key.columns + [Column.bytes(material.bytes)]).sqlValues
+        )
+    }
+
     // MARK: Statements
 
-    func run(_ sql: String, _ values: [Column.Value]) throws {
-        try cachedStatement(sql: sql).execute(arguments: StatementArguments(values))
+    @discardableResult
+    func execute(_ sql: String, _ values: [Column.Value]) throws -> Int {
+        try run(sql, values.sqlValues)
     }
 
     /// Runs a statement that must find the one row it was made for.
-    func runOnOne(_ sql: String, _ values: [Column.Value]) throws {
-        try run(sql, values)
-        guard changesCount == 1 else { throw StoreError.conflict }
+    func executeOnOne(_ sql: String, _ values: [Column.Value]) throws {
+        guard try execute(sql, values) == 1 else { throw StoreError.conflict }
     }
+}
+
+extension [Column.Value] {
+    var sqlValues: [SQLValue] { map { $0?.sqlValue ?? .null } }
 }

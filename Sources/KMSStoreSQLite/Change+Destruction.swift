@@ -1,0 +1,13 @@
+import KMSStore
+
+extension Change {
+    /// Whether bytes of wrapped secrets have to be gone afterwards.
+    var destroysSecrets: Bool {
+        mutations.contains { mutation in
+            switch mutation {
+            case .deleteKey, .updateMaterial, .deleteMaterial, .updateAccessKey, .deleteAccessKey: true
+            default: false
+            }
+        }
+    }
+}
