@@ -81,7 +81,7 @@ let package = Package(
         .target(name: "KMSStoreSQL", dependencies: ["KMSModel", "KMSStore"], swiftSettings: strict),
         .target(
             name: "KMSStoreSQLite",
-            dependencies: ["KMSStore", "KMSStoreSQL", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: ["KMSModel", "KMSStore", "KMSStoreSQL", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict
         ),
 

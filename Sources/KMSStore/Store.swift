@@ -1,3 +1,5 @@
+package import KMSModel
+
 /// Where keys, aliases, accounts and settings outlive the process.
 ///
 /// A store sees wrapped bytes only: it can neither read key material nor tell whether it is genuine. Everything is
@@ -11,6 +13,16 @@ package protocol Store: Sendable {
     /// - Throws: ``StoreError/unavailable(_:)``; ``StoreError/corrupt(_:)``, naming the record, when one cannot be
     ///   understood: a server must not start with less than all of its keys.
     func contents() async throws(StoreError) -> StoreContents
+
+    /// What the store holds beside keys and what belongs to them: accounts with all that is in them, settings, audit lines.
+    ///
+    /// - Throws: As ``contents()``.
+    func frame() async throws(StoreError) -> StoreContents
+
+    /// At most `limit` keys behind `last`, each with what belongs to it, in the order of account, region and identifier.
+    ///
+    /// - Throws: As ``contents()``.
+    func keys(after last: KeyARN?, limit: Int) async throws(StoreError) -> [StoredKey]
 
     /// Writes all of `change` or none of it, and returns once it would survive a power cut.
     ///

@@ -3,8 +3,8 @@ import KMSModel
 import KMSStore
 
 /// How values become columns; `RowReader` is the way back.
-enum Column {
-    typealias Value = (any SQLConvertible)?
+package enum Column {
+    package typealias Value = (any SQLConvertible)?
 
     static func text(_ text: String) -> Value { Array(text.utf8) }
 

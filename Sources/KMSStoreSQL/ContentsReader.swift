@@ -1,23 +1,67 @@
 import Foundation
-import KMSModel
+package import KMSModel
 package import KMSStore
 
 extension SQLConnection {
     /// Reads the whole store, each table once from front to back.
     package func readContents() throws -> StoreContents {
-        var tags = try readTags()
-        var contents = StoreContents(
+        var contents = try readFrame()
+        try readKeys(into: &contents, where: nil)
+        return contents
+    }
+
+    /// Reads what there is beside keys and what belongs to them.
+    package func readFrame() throws -> StoreContents {
+        StoreContents(
             accounts: try records(.accounts), accessKeys: try records(.accessKeys),
-            identities: try records(.identities), keys: try records(.keys),
-            materials: try records(.materials), usages: try records(.usages), aliases: try records(.aliases),
-            grants: try records(.grants),
-            auditLines: try records(.auditLines)
+            identities: try records(.identities), auditLines: try records(.auditLines), settings: try readSettings()
         )
+    }
+
+    /// Reads an account with all that is in it, and nothing else.
+    package func readAccount(_ id: AccountID) throws -> StoreContents {
+        let name = id.description
+        return StoreContents(
+            accounts: try records(.accounts, where: Condition("id = ?", [name])),
+            accessKeys: try records(.accessKeys, where: Condition("account = ?", [name])),
+            identities: try records(.identities, where: Condition("account = ?", [name]))
+        )
+    }
+
+    /// Reads the keys of these identifiers, with what belongs to them.
+    package func readKeys(_ ids: [KeyID]) throws -> [StoredKey] {
+        guard !ids.isEmpty else { return [] }
+        let marks = Array(repeating: "?", count: ids.count).joined(separator: ", ")
+        var contents = StoreContents()
+        try readKeys(into: &contents, where: Condition("key_id IN (\(marks))", ids.map(\.description)))
+        return contents.storedKeys
+    }
+
+    /// Reads at most `limit` keys behind `last`, with what belongs to them, in the order of account, region and identifier.
+    package func readKeys(after last: KeyARN?, limit: Int) throws -> [StoredKey] {
+        let start = Condition("(account, region, key_id) > (?, ?, ?)", last?.columns ?? ["", "", ""])
+        let found = try records(.keys, where: start, order: "account, region, key_id", limit: limit)
+        guard let end = found.last else { return [] }
+        var contents = StoreContents()
+        let span = Condition(
+            "(account, region, key_id) > (?, ?, ?) AND (account, region, key_id) <= (?, ?, ?)",
+            start.values + end.arn.columns)
+        try readKeys(into: &contents, where: span)
+        return contents.storedKeys.sorted { $0.record.arn.isBefore($1.record.arn) }
+    }
+
+    /// Reads keys and what belongs to them.
+    private func readKeys(into contents: inout StoreContents, where condition: Condition?) throws {
+        var tags: [KeyARN: [Tag]] = [:]
+        for (key, tag) in try records(.tags, where: condition) { tags[key, default: []].append(tag) }
+        contents.keys = try records(.keys, where: condition)
         for index in contents.keys.indices where !tags.isEmpty {
             if let own = tags.removeValue(forKey: contents.keys[index].arn) { contents.keys[index].tags = own }
         }
-        contents.settings = try readSettings()
-        return contents
+        contents.materials = try records(.materials, where: condition)
+        contents.usages = try records(.usages, where: condition)
+        contents.aliases = try records(.aliases, where: condition?.onAliases)
+        contents.grants = try records(.grants, where: condition)
     }
 
     /// Reads the settings, which are the same in every format, and nothing else.
@@ -27,15 +71,15 @@ extension SQLConnection {
         return settings
     }
 
-    private func readTags() throws -> [KeyARN: [Tag]] {
-        var tags: [KeyARN: [Tag]] = [:]
-        for (key, tag) in try records(.tags) { tags[key, default: []].append(tag) }
-        return tags
-    }
-
-    private func records<Record>(_ table: Table<Record>) throws -> [Record] {
+    /// Reads the rows of a table that fulfil a condition.
+    ///
+    /// - Parameter order: Instead of the table's own.
+    package func records<Record>(
+        _ table: Table<Record>, where condition: Condition? = nil, order: String? = nil, limit: Int? = nil
+    ) throws -> [Record] {
         var records: [Record] = []
-        try forEachRow(table.query(on: self), []) { row in
+        let sql = table.query(on: self, where: condition, order: order, limit: limit)
+        try forEachRow(sql, condition?.values.sqlValues ?? []) { row in
             var reader = RowReader(row, of: table.name, keyColumnCount: table.keyColumnCount)
             records.append(try table.read(&reader))
         }
@@ -43,8 +87,31 @@ extension SQLConnection {
     }
 }
 
+/// Which rows of a table are read.
+package struct Condition {
+    /// With a `?` for each value.
+    let text: String
+    let values: [Column.Value]
+
+    package init(_ text: String, _ values: [Column.Value]) {
+        self.text = text
+        self.values = values
+    }
+
+    /// The same of aliases, which have the key's identifier in another column.
+    fileprivate var onAliases: Condition { Condition(text.replacing("key_id", with: "target"), values) }
+}
+
+extension KeyARN {
+    /// Whether this one comes first in the order of account, region and identifier.
+    fileprivate func isBefore(_ other: KeyARN) -> Bool {
+        (account.description, region.description, keyID.description)
+            < (other.account.description, other.region.description, other.keyID.description)
+    }
+}
+
 /// What to select from a table and how to read its rows, in one place so that the two agree.
-struct Table<Record> {
+package struct Table<Record> {
     let name: String
     /// The record's key first.
     let columns: String
@@ -54,19 +121,23 @@ struct Table<Record> {
     var order: String?
     let read: (inout RowReader) throws(StoreError) -> Record
 
-    func query(on connection: some SQLConnection) -> String {
+    func query(on connection: some SQLConnection, where condition: Condition?, order: String?, limit: Int?) -> String {
         var (columns, source) = (columns, name)
         if hasSecrets {
             let secrets = connection.secrets(of: name)
             columns += ", \(secrets.column)"
             source += " \(secrets.join)"
         }
-        return "SELECT \(columns) FROM \(source)" + (order.map { " ORDER BY \($0)" } ?? "")
+        var query = "SELECT \(columns) FROM \(source)"
+        if let condition { query += " WHERE \(condition.text)" }
+        if let order = order ?? self.order { query += " ORDER BY \(order)" }
+        if let limit { query += " LIMIT \(limit)" }
+        return query
     }
 }
 
 extension Table<KeyRecord> {
-    static var keys: Self {
+    package static var keys: Self {
         Self(
             name: "kms_key",
             columns: """
@@ -126,7 +197,7 @@ extension Table<MaterialRecord> {
 }
 
 extension Table<KeyUsageRecord> {
-    static var usages: Self {
+    package static var usages: Self {
         Self(
             name: "key_usage", columns: "account, region, key_id, operation, date, event_id, request_id",
             keyColumnCount: 3
@@ -140,7 +211,7 @@ extension Table<KeyUsageRecord> {
 }
 
 extension Table<AliasRecord> {
-    static var aliases: Self {
+    package static var aliases: Self {
         Self(
             name: "alias", columns: "account, region, name, creation_date, target, last_updated_date, version",
             keyColumnCount: 3
@@ -155,7 +226,7 @@ extension Table<AliasRecord> {
 }
 
 extension Table<KeptAuditLines> {
-    static var auditLines: Self {
+    package static var auditLines: Self {
         Self(name: "audit_outbox", columns: "event_id, lines", order: "ordinal") { row throws(StoreError) in
             KeptAuditLines(eventID: try row.parsed { $0 }, lines: try row.bytes())
         }

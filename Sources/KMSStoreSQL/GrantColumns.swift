@@ -1,5 +1,5 @@
 import Foundation
-import KMSModel
+package import KMSModel
 import KMSStore
 
 // How grants become columns, and the way back.
@@ -16,7 +16,7 @@ extension GrantRecord {
 }
 
 extension Table<GrantRecord> {
-    static var grants: Self {
+    package static var grants: Table<GrantRecord> {
         Self(
             name: "key_grant",
             columns: """

@@ -9,31 +9,31 @@ package enum SQLValue: Sendable, Hashable {
 }
 
 /// What can be written into a column.
-protocol SQLConvertible {
+package protocol SQLConvertible {
     var sqlValue: SQLValue { get }
 }
 
 extension SQLValue: SQLConvertible {
-    var sqlValue: SQLValue { self }
+    package var sqlValue: SQLValue { self }
 }
 
 extension String: SQLConvertible {
-    var sqlValue: SQLValue { .text(self) }
+    package var sqlValue: SQLValue { .text(self) }
 }
 
 extension Int64: SQLConvertible {
-    var sqlValue: SQLValue { .integer(self) }
+    package var sqlValue: SQLValue { .integer(self) }
 }
 
 extension Int: SQLConvertible {
-    var sqlValue: SQLValue { .integer(Int64(self)) }
+    package var sqlValue: SQLValue { .integer(Int64(self)) }
 }
 
 /// As one or zero: not every engine has columns of truth values.
 extension Bool: SQLConvertible {
-    var sqlValue: SQLValue { .integer(self ? 1 : 0) }
+    package var sqlValue: SQLValue { .integer(self ? 1 : 0) }
 }
 
 extension [UInt8]: SQLConvertible {
-    var sqlValue: SQLValue { .bytes(self) }
+    package var sqlValue: SQLValue { .bytes(self) }
 }

@@ -2,6 +2,7 @@ import Dispatch
 import Foundation
 import GRDB
 import Glibc
+package import KMSModel
 package import KMSStore
 import KMSStoreSQL
 import Synchronization
@@ -54,13 +55,29 @@ package final class SQLiteStore: Store {
     }
 
     package func contents() async throws(StoreError) -> StoreContents {
+        try await read { connection in try connection.readContents() }
+    }
+
+    package func frame() async throws(StoreError) -> StoreContents {
+        try await read { connection in try connection.readFrame() }
+    }
+
+    package func keys(after last: KeyARN?, limit: Int) async throws(StoreError) -> [StoredKey] {
+        try await read { connection in try connection.readKeys(after: last, limit: limit) }
+    }
+
+    /// Reads what the store holds at one moment.
+    private func read<Value: Sendable>(
+        _ work: @escaping @Sendable (SQLiteConnection) throws -> Value
+    ) async throws(StoreError) -> Value {
         try await onQueue { database in
-            var contents = StoreContents()
+            var value: Value?
             try database.inTransaction(.deferred) {
-                contents = try SQLiteConnection(database).readContents()
+                value = try work(SQLiteConnection(database))
                 return .commit
             }
-            return contents
+            guard let value else { throw StoreError.unavailable("the transaction did not run") }
+            return value
         }
     }
 

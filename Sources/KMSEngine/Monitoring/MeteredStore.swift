@@ -1,3 +1,4 @@
+import KMSModel
 import KMSStore
 
 /// A store that tells how long its commits take.
@@ -6,6 +7,12 @@ struct MeteredStore: Store {
     let metrics: Metrics
 
     func contents() async throws(StoreError) -> StoreContents { try await store.contents() }
+
+    func frame() async throws(StoreError) -> StoreContents { try await store.frame() }
+
+    func keys(after last: KeyARN?, limit: Int) async throws(StoreError) -> [StoredKey] {
+        try await store.keys(after: last, limit: limit)
+    }
 
     func commit(_ change: Change) async throws(StoreError) {
         let watch = Stopwatch()

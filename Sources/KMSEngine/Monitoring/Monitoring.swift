@@ -143,7 +143,7 @@ package struct Monitoring: Sendable {
             text.sample("chatelaine_keys", labels, count)
         }
         let now = subject.clock.now
-        func seconds(to event: KeyCensus.Event) -> Double? {
+        func seconds(to event: KeyEvent) -> Double? {
             directory.next(event, limit: 1).first?.date.timeIntervalSince(now)
         }
         text.metric(

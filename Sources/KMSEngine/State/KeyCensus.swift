@@ -1,63 +1,25 @@
 import Foundation
 import KMSAccess
 import KMSModel
+import KMSStore
 
 /// What kinds of keys there are, and what time will bring to each: kept up to date with every change, because counting
 /// when somebody asks would hold up requests.
 struct KeyCensus {
-    /// What monitoring tells keys apart by.
-    struct Kind: Hashable, Comparable {
-        let state: KeyState
-        let spec: KeySpec
-        let origin: KeyOrigin
-        let manager: KeyManager
-
-        init(_ key: KeyRecord) {
-            (state, spec, origin, manager) = (key.state, key.spec, key.origin, key.manager)
-        }
-
-        private var order: (String, String, String, String) {
-            (spec.rawValue, state.rawValue, origin.rawValue, manager.rawValue)
-        }
-
-        static func < (left: Self, right: Self) -> Bool { left.order < right.order }
-    }
-
-    /// What time does to a key.
-    enum Event: CaseIterable {
-        case rotation
-        case deletion
-        case expiry
-        /// A key that is being made or changed elsewhere becomes usable.
-        case completion
-    }
-
-    /// A key and when something happens to it; the earliest comes first.
-    struct Due: Comparable {
-        let date: Date
-        let key: KeyARN
-
-        static func < (left: Self, right: Self) -> Bool {
-            if left.date != right.date { return left.date < right.date }
-            if left.key.keyID != right.key.keyID { return left.key.keyID < right.key.keyID }
-            return left.key.region < right.key.region
-        }
-    }
-
-    private(set) var counts: [Kind: Int] = [:]
-    private var due: [Event: SortedSet<Due>] = [:]
+    private(set) var counts: [KeyKind: Int] = [:]
+    private var due: [KeyEvent: SortedSet<KeyDue>] = [:]
     /// So that the keys of one account do not stand before those of others.
-    private var expiries: [AccountID: SortedSet<Due>] = [:]
+    private var expiries: [AccountID: SortedSet<KeyDue>] = [:]
 
     /// Puts `key`, or nothing, in the place of the one that was there.
     mutating func replace(_ present: KeySnapshot?, with key: KeySnapshot?) {
         if let present {
-            let kind = Kind(present.record)
+            let kind = KeyKind(present.record)
             let count = counts[kind, default: 0] - 1
             counts[kind] = count > 0 ? count : nil
         }
-        if let key { counts[Kind(key.record), default: 0] += 1 }
-        for event in Event.allCases {
+        if let key { counts[KeyKind(key.record), default: 0] += 1 }
+        for event in KeyEvent.allCases {
             let (old, new) = (present?.due(event), key?.due(event))
             guard old != new else { continue }
             if let old { due[event]?.remove(old) }
@@ -66,7 +28,7 @@ struct KeyCensus {
         }
     }
 
-    private mutating func replaceExpiry(_ old: Due?, with new: Due?) {
+    private mutating func replaceExpiry(_ old: KeyDue?, with new: KeyDue?) {
         if let old {
             expiries[old.key.account]?.remove(old)
             if expiries[old.key.account]?.count == 0 { expiries[old.key.account] = nil }
@@ -82,16 +44,16 @@ struct KeyCensus {
     }
 
     /// The first `limit` keys to which `event` happens.
-    func next(_ event: Event, limit: Int) -> [Due] { due[event]?.elements(after: nil, limit: limit) ?? [] }
+    func next(_ event: KeyEvent, limit: Int) -> [KeyDue] { due[event]?.elements(after: nil, limit: limit) ?? [] }
 
     /// The first keys of each account whose material ends, and how many there are of all accounts together.
-    func nextExpiries(limitForEach limit: Int) -> (first: [Due], count: Int) {
+    func nextExpiries(limitForEach limit: Int) -> (first: [KeyDue], count: Int) {
         (expiries.values.flatMap { $0.elements(after: nil, limit: limit) }.sorted(), due[.expiry]?.count ?? 0)
     }
 }
 
 extension KeySnapshot {
-    fileprivate func due(_ event: KeyCensus.Event) -> KeyCensus.Due? {
+    fileprivate func due(_ event: KeyEvent) -> KeyDue? {
         let date: Date? =
             switch (event, record.state) {
             case (.expiry, _): firstEnd
@@ -100,6 +62,12 @@ extension KeySnapshot {
             case (.completion, .creating), (.completion, .updating): .distantPast
             default: nil
             }
-        return date.map { KeyCensus.Due(date: $0, key: arn) }
+        return date.map { KeyDue(date: $0, key: arn) }
+    }
+}
+
+extension KeyKind {
+    fileprivate init(_ key: KeyRecord) {
+        self.init(state: key.state, spec: key.spec, origin: key.origin, manager: key.manager)
     }
 }

@@ -116,15 +116,15 @@ package final class KeyDirectory: Sendable {
     }
 
     /// How many keys of each kind there are.
-    var counts: [KeyCensus.Kind: Int] { contents.withLock { $0.census.counts } }
+    var counts: [KeyKind: Int] { contents.withLock { $0.census.counts } }
 
     /// The first `limit` keys to which `event` happens.
-    func next(_ event: KeyCensus.Event, limit: Int) -> [KeyCensus.Due] {
+    func next(_ event: KeyEvent, limit: Int) -> [KeyDue] {
         contents.withLock { $0.census.next(event, limit: limit) }
     }
 
     /// The first keys of each account whose material ends, and how many there are of all accounts together.
-    func nextExpiries(limitForEach limit: Int) -> (first: [KeyCensus.Due], count: Int) {
+    func nextExpiries(limitForEach limit: Int) -> (first: [KeyDue], count: Int) {
         contents.withLock { $0.census.nextExpiries(limitForEach: limit) }
     }
 
@@ -204,9 +204,4 @@ extension KeyDirectory.Contents {
     fileprivate mutating func unlink(_ alias: AliasRecord) {
         aliasesOfKey[alias.targetARN]?.remove(alias.arn.name)
     }
-}
-
-extension AliasRecord {
-    /// The key that the alias points to, which is always of the alias's own realm.
-    package var targetARN: KeyARN { KeyARN(region: arn.realm.region, account: arn.realm.account, keyID: target) }
 }

@@ -115,4 +115,7 @@ package struct AliasRecord: Sendable, Equatable {
         self.lastUpdatedDate = lastUpdatedDate
         self.version = version
     }
+
+    /// The key that the alias points to, which is always of the alias's own realm.
+    package var targetARN: KeyARN { KeyARN(region: arn.realm.region, account: arn.realm.account, keyID: target) }
 }

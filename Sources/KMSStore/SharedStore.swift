@@ -1,0 +1,153 @@
+package import Foundation
+package import KMSModel
+
+/// A store that many nodes share: what each of them needs beyond ``Store``.
+///
+/// A node holds in memory what it is asked about. It reads a key when it is first needed, and learns from the change feed
+/// what others changed. Every answer is of the one server that takes changes, and of a moment after the call.
+package protocol SharedStore: Store {
+    // MARK: What changed
+
+    /// Where the change feed is now.
+    ///
+    /// Whatever is read after it is at least as new.
+    func position() async throws(StoreError) -> FeedPosition
+
+    /// What was changed behind `position`, by whichever node.
+    ///
+    /// A change is in the feed as soon as it can be read, and none turns up later behind a position that was answered.
+    func changes(after position: FeedPosition) async throws(StoreError) -> FeedNews
+
+    // MARK: Single records
+
+    /// The keys of these identifiers, in every account and region, each with what belongs to it; none for one that is not
+    /// there.
+    func keys(_ ids: [KeyID]) async throws(StoreError) -> [StoredKey]
+
+    /// The alias of this ARN.
+    func alias(_ arn: AliasARN) async throws(StoreError) -> AliasRecord?
+
+    /// An account with its access keys, users, groups, roles and policies, and nothing else; empty when it is not there.
+    func account(_ id: AccountID) async throws(StoreError) -> StoreContents
+
+    /// Every setting by its name.
+    func settings() async throws(StoreError) -> [String: [UInt8]]
+
+    // MARK: Lists
+
+    /// At most `limit` key identifiers of `realm` behind `last`, in order.
+    func keyIDs(in realm: Realm, after last: KeyID?, limit: Int) async throws(StoreError) -> [KeyID]
+
+    /// At most `limit` aliases of `realm` behind `last`, in order of their names.
+    func aliases(in realm: Realm, after last: AliasName?, limit: Int) async throws(StoreError) -> [AliasRecord]
+
+    /// At most `limit` grants in `region` that `principal` may retire, in order of their identifiers and those of their
+    /// keys, behind `last`.
+    func grants(
+        retirableBy principal: String, in region: Region, after last: (id: GrantID, keyID: KeyID)?, limit: Int
+    ) async throws(StoreError) -> [GrantRecord]
+
+    /// The accounts and regions in which there are keys, of one account or of all.
+    func realms(of account: AccountID?) async throws(StoreError) -> [Realm]
+
+    /// How many customer managed keys `realm` has, in every state.
+    func customerKeyCount(in realm: Realm) async throws(StoreError) -> Int
+
+    /// At most `limit` keys to which `event` happens, the earliest first.
+    func next(_ event: KeyEvent, limit: Int) async throws(StoreError) -> [KeyDue]
+
+    /// How many keys there are of each kind.
+    func keyCounts() async throws(StoreError) -> [KeyKind: Int]
+
+    // MARK: Nodes
+
+    /// Takes a lease, or holds on to one that is held already, for so long from now by the store's own clock.
+    ///
+    /// - Returns: Whether `holder` has it. Nobody else has had it meanwhile if `holder` had it before, and its time was not
+    ///   over.
+    func claim(_ lease: String, for holder: String, lasting duration: Duration) async throws(StoreError) -> Bool
+
+    /// Gives up a lease, if `holder` has it.
+    func release(_ lease: String, by holder: String) async throws(StoreError)
+
+    /// The names of the leases that begin with `prefix` and are held, in order.
+    func heldLeases(beginning prefix: String) async throws(StoreError) -> [String]
+
+    /// The nodes that audit lines are kept for, in order.
+    func nodesWithAuditLines() async throws(StoreError) -> [String]
+
+    /// Makes the audit lines of a node those of the one that this store was opened for.
+    ///
+    /// - Returns: What it did not have before, in the order in which it came.
+    func adoptAuditLines(of node: String) async throws(StoreError) -> [KeptAuditLines]
+}
+
+/// How far in the change feed a node has read: a position in each part of the feed.
+package struct FeedPosition: Sendable, Equatable {
+    /// By the number of the part.
+    package var parts: [Int64]
+
+    package init(parts: [Int64]) {
+        self.parts = parts
+    }
+}
+
+/// What a node learns when it reads the change feed.
+package struct FeedNews: Sendable {
+    /// How far it has read now.
+    package let position: FeedPosition
+    /// What changed, each record once; nil when the feed no longer reaches so far back, and anything may have changed.
+    package let records: [ChangedRecord]?
+    /// The store's clock when it answered.
+    package let date: Date
+
+    package init(position: FeedPosition, records: [ChangedRecord]?, date: Date) {
+        self.position = position
+        self.records = records
+        self.date = date
+    }
+}
+
+/// What time does to a key.
+package enum KeyEvent: CaseIterable, Sendable {
+    case rotation
+    case deletion
+    case expiry
+    /// A key that is being made or changed elsewhere becomes usable.
+    case completion
+}
+
+/// A key and when something happens to it; the earliest comes first.
+package struct KeyDue: Comparable, Sendable {
+    package let date: Date
+    package let key: KeyARN
+
+    package init(date: Date, key: KeyARN) {
+        self.date = date
+        self.key = key
+    }
+
+    package static func < (left: Self, right: Self) -> Bool {
+        if left.date != right.date { return left.date < right.date }
+        if left.key.keyID != right.key.keyID { return left.key.keyID < right.key.keyID }
+        return left.key.region < right.key.region
+    }
+}
+
+/// What monitoring tells keys apart by.
+package struct KeyKind: Hashable, Comparable, Sendable {
+    package let state: KeyState
+    package let spec: KeySpec
+    package let origin: KeyOrigin
+    package let manager: KeyManager
+
+    package init(state: KeyState, spec: KeySpec, origin: KeyOrigin, manager: KeyManager) {
+        (self.state, self.spec, self.origin, self.manager) = (state, spec, origin, manager)
+    }
+
+    private var order: (String, String, String, String) {
+        (spec.rawValue, state.rawValue, origin.rawValue, manager.rawValue)
+    }
+
+    package static func < (left: Self, right: Self) -> Bool { left.order < right.order }
+}
