@@ -21,6 +21,7 @@ package struct Engine: Sendable {
     /// Looks at everything that is stored.
     package let verification: StoreVerification
     private let clock: any Clock
+    private let throttle: Throttle
     /// Replaces the root key.
     package let rootRotation: RootRotation
     /// Makes accounts and root access keys.
@@ -84,7 +85,8 @@ package struct Engine: Sendable {
         identities = IdentityDirectory()
         do throws(StoreError) { try identities.load(contents) } catch { throw .store(error) }
 
-        let stored = try await StoredAuditChain.admit(keyring, contents, store)
+        let stored = try await StoredAuditChain.admit(
+            keyring, contents.settings, store, node: configuration.node)
         do throws(AuditFailure) {
             audit = try AuditLog(
                 directory: auditDirectory, chain: stored.chain, note: stored.known, base: stored.base,
@@ -99,7 +101,7 @@ package struct Engine: Sendable {
                 || directory.hasKeys(in: Realm(account: account, region: region))
         }
         let policies = PolicyRules(identities: identities, quotas: quotas)
-        let outbox = AuditOutbox(audit, known: stored.known, base: stored.base)
+        let outbox = AuditOutbox(audit, known: stored.known, base: stored.base, names: stored.names)
         let ledger = Ledger(store: store, directory: directory, policies: policies, outbox: outbox)
         do throws(StoreError) { try ledger.load(contents) } catch { throw .store(error) }
         do throws(AuditFailure) { try await outbox.write(contents.auditLines) } catch { throw .audit(error) }
@@ -142,6 +144,7 @@ package struct Engine: Sendable {
                 auditKey: stored.key, logger: logger),
             clock: clock, logger: logger)
         self.metrics = metrics
+        throttle = quotas.throttle
         monitoring = Monitoring(
             metrics: metrics, directory: directory, throttle: quotas.throttle, store: store, audit: audit,
             clock: clock)
@@ -150,6 +153,9 @@ package struct Engine: Sendable {
 
     /// The time, as requests see it.
     package var now: Date { clock.now }
+
+    /// Lets this node admit its part of what accounts may ask, where so many nodes share that.
+    package func share(quotasAmong nodeCount: Int) { throttle.share(among: nodeCount) }
 
     /// Ends what the engine does, once nothing is answered any more: what is not durable is made so, and the store is told how
     /// far the audit log is.
