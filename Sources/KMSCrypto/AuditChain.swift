@@ -1,3 +1,4 @@
+import Crypto
 import KMSModel
 
 // The key that chains the audit log, version 1. The layout is in docs/formats.md.
@@ -57,6 +58,25 @@ package final class AuditChain: Sendable {
     init(_ key: GuardedBytes, _ randomness: any RandomSource) {
         self.key = key
         self.randomness = randomness
+    }
+
+    /// The chain of the log of one node among many that share a store.
+    ///
+    /// Its key is derived from this one's with the node's name, so that what one node wrote does not pass for what another
+    /// did, and the store need keep one key for all.
+    ///
+    /// - Throws: ``CryptoFailure/unavailable`` when there is no guarded memory for it.
+    package func chain(ofNode node: String) throws(CryptoFailure) -> AuditChain {
+        var info = CanonicalEncoding(label: "chatelaine audit node")
+        info.append([1])
+        info.append(node)
+        let derived = unsafe key.withBytes { unsafe Derivation.hkdf($0, info: info.bytes) }
+        let guarded: Result<GuardedBytes, CryptoFailure> = unsafe derived.withUnsafeBytes { bytes in
+            Result { () throws(CryptoFailure) in
+                try unsafe GuardedBytes(count: bytes.count) { memory in unsafe memory.copyMemory(from: bytes) }
+            }
+        }
+        return AuditChain(try guarded.get(), randomness)
     }
 
     /// The code of a record.

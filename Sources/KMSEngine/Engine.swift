@@ -23,6 +23,7 @@ package struct Engine: Sendable {
     /// Looks at everything that is stored.
     package let verification: StoreVerification
     private let clock: any Clock
+    private let throttle: Throttle
     /// Replaces the root key.
     package let rootRotation: RootRotation
     /// Makes accounts and root access keys.
@@ -95,7 +96,8 @@ package struct Engine: Sendable {
         identities = IdentityDirectory()
         do throws(StoreError) { try identities.load(contents) } catch { throw .store(error) }
 
-        let stored = try await StoredAuditChain.admit(keyring, contents, store)
+        let stored = try await StoredAuditChain.admit(
+            keyring, contents.settings, store, node: configuration.node)
         do throws(AuditFailure) {
             audit = try AuditLog(
                 directory: auditDirectory, chain: stored.chain, note: stored.known, base: stored.base,
@@ -110,7 +112,7 @@ package struct Engine: Sendable {
                 || directory.hasKeys(in: Realm(account: account, region: region))
         }
         let policies = PolicyRules(identities: identities, quotas: quotas)
-        let outbox = AuditOutbox(audit, known: stored.known, base: stored.base)
+        let outbox = AuditOutbox(audit, known: stored.known, base: stored.base, names: stored.names)
         let shared: SharedState? =
             if let sharedStore, let contact {
                 SharedState(
@@ -143,7 +145,8 @@ package struct Engine: Sendable {
         let housekeeping = Housekeeping(
             directory: directory, due: Self.dueKeys(directory, shared, configuration.node), ledger: ledger,
             turns: turns,
-            keyring: keyring, managedKeys: managedKeys, journal: journal, outbox: outbox, clock: clock,
+            keyring: keyring, managedKeys: managedKeys, journal: journal, outbox: outbox,
+            orphans: Self.orphans(outbox, shared, configuration.node), clock: clock,
             metrics: metrics, logger: logger
         )
         self.housekeeping = housekeeping
@@ -168,6 +171,7 @@ package struct Engine: Sendable {
                 ledger: ledger, turns: turns, keyring: keyring, auditKey: stored.key, logger: logger),
             clock: clock, logger: logger)
         self.metrics = metrics
+        throttle = quotas.throttle
         monitoring = Monitoring(
             metrics: metrics, figures: { shared.map(\.figures.last) ?? KeyFigures(directory) },
             throttle: quotas.throttle,
@@ -182,15 +186,26 @@ package struct Engine: Sendable {
         accounts = AccountRegistry(store: store, identities: identities, keyring: keyring, clock: clock)
     }
 
-    private static func dueKeys(_ directory: KeyDirectory, _ shared: SharedState?, _ node: String) -> any DueKeys {
+    private static func orphans(
+        _ outbox: AuditOutbox, _ shared: SharedState?, _ node: String?
+    ) -> OrphanedAuditLines? {
+        guard let shared, let node else { return nil }
+        return OrphanedAuditLines(
+            store: shared.store, outbox: outbox, node: node, holder: "\(node) \(RequestID.make())")
+    }
+
+    private static func dueKeys(_ directory: KeyDirectory, _ shared: SharedState?, _ node: String?) -> any DueKeys {
         guard let shared else { return DueKeysInMemory(directory: directory) }
         return DueKeysInStore(
             store: shared.store, directory: directory, residency: shared.residency,
-            holder: "\(node) \(RequestID.make())")
+            holder: "\(node ?? "") \(RequestID.make())")
     }
 
     /// The time, as requests see it.
     package var now: Date { clock.now }
+
+    /// Lets this node admit its part of what accounts may ask, where so many nodes share that.
+    package func share(quotasAmong nodeCount: Int) { throttle.share(among: nodeCount) }
 
     /// Ends what the engine does, once nothing is answered any more: what is not durable is made so, and the store is told how
     /// far the audit log is.

@@ -14,11 +14,11 @@ package struct EngineConfiguration: Sendable {
     package var isForThisMachineOnly = false
     /// How the audit log is kept.
     package var audit = AuditConfiguration()
-    /// The name of this node among those that share a store.
-    package var node = "node"
-    /// How long a node that cannot reach the shared store answers from memory.
-    package var storeOutage = Duration.seconds(60)
-    /// How many identifiers of keys a node of a shared store has in memory at the most.
+    /// The name of this node among those that share the store; nil when one process has it for itself.
+    package var node: String?
+    /// How long a node goes on answering from memory when it cannot reach the store that it shares.
+    package var storeOutage: Duration = .seconds(60)
+    /// How many key identifiers' keys a node that shares a store holds in memory at the most.
     package var cachedKeys = 1_000_000
 
     package init() {}

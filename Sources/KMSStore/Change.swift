@@ -67,6 +67,8 @@ package enum Mutation: Sendable, Equatable {
     /// Forgets the audit lines of this identifier, if they are still there.
     case forgetAuditLines(String)
 
+    /// Gives a setting its first value; there must be none yet.
+    case insertSetting(String, [UInt8])
     /// Gives a setting this value, whatever it was before.
     case setSetting(String, [UInt8])
     /// Gives a setting this value, of which nobody else has to learn.

@@ -33,7 +33,7 @@ extension Mutation {
         case .insertAccessKey(let accessKey), .updateAccessKey(let accessKey): [.account(accessKey.account)]
         case .deleteAccessKey(let account, _), .deleteIdentity(let account, _): [.account(account)]
         case .putIdentity(let identity): [.account(identity.account)]
-        case .setSetting(let name, _): [.setting(name)]
+        case .insertSetting(let name, _), .setSetting(let name, _): [.setting(name)]
         case .setUsage, .keepAuditLines, .forgetAuditLines, .noteSetting: []
         }
     }

@@ -31,6 +31,7 @@ extension SQLConnection {
         case .deleteIdentity(let account, let id): try delete(id, of: account)
         case .keepAuditLines(let kept): try insert(kept)
         case .forgetAuditLines(let eventID): try execute("DELETE FROM audit_outbox WHERE event_id = ?", [eventID])
+        case .insertSetting(let name, let value): try insert(name, value)
         case .setSetting(let name, let value), .noteSetting(let name, let value): try set(name, to: value)
         }
     }
@@ -200,6 +201,11 @@ extension SQLConnection {
     }
 
     // MARK: Settings
+
+    private func insert(_ name: String, _ value: [UInt8]) throws {
+        try execute(
+            "INSERT INTO setting (name, value) VALUES (?, ?)", [Column.text(name), Column.bytes(value)])
+    }
 
     private func set(_ name: String, to value: [UInt8]) throws {
         try execute(

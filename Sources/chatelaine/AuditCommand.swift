@@ -74,7 +74,7 @@ struct AuditCommand: ParsableCommand {
             let store = try await sealed.openStore(of: rootKey)
             let verification: AuditVerification?
             do throws(Engine.StartFailure) {
-                verification = try await AuditVerification.ofStoppedServer(
+                verification = try await AuditVerification.byStore(
                     store, rootKey: rootKey, directory: sealed.auditDirectory, extent: extent)
             } catch {
                 try? await store.close()

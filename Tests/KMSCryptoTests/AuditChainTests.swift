@@ -18,6 +18,11 @@ struct AuditChainTests {
             ["rootKey", "key", "nonce", "wrapped", "previous", "sequence", "record", "line", "note"])
     }
 
+    private static func nodeVectors() throws -> [VectorCase] {
+        try Vectors.cases(
+            "chatelaine/audit-node-v1.json", ["rootKey", "wrapped", "node", "nodeKey", "record", "line", "note"])
+    }
+
     @Test(arguments: try vectors())
     func `a key is wrapped as it was, and makes the codes that it made`(vector: VectorCase) throws {
         let rootKey = try Sample.rootKey(bytes: vector.bytes("rootKey"))
@@ -31,6 +36,29 @@ struct AuditChainTests {
             ofRecord: Digest.sha256(Array(record.utf8)), sequence: sequence, after: vector.bytes("previous"))
         #expect(try vector.text("line").hasSuffix(#""mac":"\#(Base64.encode(code))"}}"#))
         #expect(try vector.bytes("note").suffix(32) == chain.code(ofAnchor: sequence, code)[...])
+    }
+
+    @Test(arguments: try nodeVectors())
+    func `a node's chain makes the codes that it made`(vector: VectorCase) throws {
+        let rootKey = try Sample.rootKey(bytes: vector.bytes("rootKey"))
+        let chain = try Keyring(rootKey: rootKey, capacity: 1).openAuditKey(vector.bytes("wrapped"))
+            .chain(ofNode: vector.text("node"))
+        let record = try vector.text("record")
+        let code = chain.code(
+            ofRecord: Digest.sha256(Array(record.utf8)), sequence: 1, after: [UInt8](repeating: 0, count: 32))
+        #expect(try vector.text("line").hasSuffix(#""mac":"\#(Base64.encode(code))"}}"#))
+        #expect(try vector.bytes("note").suffix(32) == chain.code(ofAnchor: 1, code)[...])
+    }
+
+    @Test func `every node has a chain of its own`() throws {
+        let keyring = try Self.keyring()
+        let chain = try keyring.openAuditKey(keyring.makeAuditKey())
+        let codes = try [chain, chain.chain(ofNode: "a"), chain.chain(ofNode: "b"), chain.chain(ofNode: "")].map {
+            $0.code(ofRecord: Self.digest, sequence: 1, after: Self.previous)
+        }
+        #expect(Set(codes).count == codes.count)
+        let again = try chain.chain(ofNode: "a").code(ofRecord: Self.digest, sequence: 1, after: Self.previous)
+        #expect(again == codes[1])
     }
 
     @Test func `a key opens under its root key only`() throws {

@@ -29,7 +29,7 @@ struct IndependentCheckTests {
         arguments: [
             "root-key-v1.json", "domain-keys-v1.json", "wrapped-material-v1.json", "wrapped-secret-v1.json",
             "ciphertext-v1.json", "import-v1.json", "seal-passphrase-v1.json", "seal-pkcs11-v1.json",
-            "seal-shares-v1.json", "audit-chain-v1.json",
+            "seal-shares-v1.json", "audit-chain-v1.json", "audit-node-v1.json",
         ]
     )
     func `Python notices one changed digit`(file: String) throws {

@@ -77,6 +77,7 @@ import Testing
     /// Changes that were made from something else than what is stored: one key and one alias, both of version 1.
     static let conflicts: [(name: String, change: @Sendable (Samples) throws -> Change)] = [
         ("a key that is there", { Change([.insertKey(try $0.key(1))]) }),
+        ("a first value of a setting that has one", { _ in Change([.insertSetting("marked", [2])]) }),
         ("an alias that is there", { Change([.insertAlias(try $0.alias("app", to: 1))]) }),
         ("the change of material that is not there", { Change([.updateMaterial(try $0.material(7))]) }),
         (
@@ -168,7 +169,7 @@ import Testing
                     .insertMaterial(try samples.material(1)), .insertAlias(try samples.alias()),
                     .insertGrant(try samples.grant()),
                     .putIdentity(try StoredIdentity(samples.user, of: samples.account)),
-                    .keepAuditLines(KeptAuditLines(eventID: "1", lines: [1])),
+                    .keepAuditLines(KeptAuditLines(eventID: "1", lines: [1])), .insertSetting("marked", [1]),
                 ])
             )
             let before = Snapshot(try await store.contents())

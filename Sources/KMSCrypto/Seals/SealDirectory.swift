@@ -31,6 +31,19 @@ package struct SealDirectory: Sendable {
         SealFile(path: documentPath).exists ? try SealDocument(at: documentPath) : nil
     }
 
+    /// Makes `document` the one of this directory, durably, unless it is already; nil takes the present one away.
+    ///
+    /// For a directory whose document is a copy of one that is kept elsewhere. A root key's file stays.
+    ///
+    /// - Throws: ``SealFailure``.
+    package func keep(_ document: SealDocument?) throws(SealFailure) {
+        let file = SealFile(path: documentPath)
+        guard let document else { return try file.destroy() }
+        // What is there and cannot be read is replaced: it is no more than a copy.
+        if let present = try? self.document(), present == document { return }
+        try file.replace(with: document.bytes)
+    }
+
     /// Whether there is a document or a root key's file.
     package var isSealed: Bool { SealFile(path: documentPath).exists || fileSeal.exists }
 

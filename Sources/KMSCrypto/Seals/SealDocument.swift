@@ -20,7 +20,15 @@ package struct SealDocument: Equatable, Sendable {
     /// - Throws: ``SealFailure``: ``SealFailure/missing(path:)`` when there is none.
     package init(at path: String) throws(SealFailure) {
         let (text, count) = try SealFile(path: path).read(atMost: Self.largestFile)
-        let bytes = unsafe text.withBytes { unsafe Array($0[..<count]) }
+        try self.init(unsafe text.withBytes { unsafe Array($0[..<count]) }, from: path)
+    }
+
+    /// The document of these bytes, as ``bytes`` gives them.
+    ///
+    /// - Parameter path: Where they are from, for the message of a failure.
+    /// - Throws: ``SealFailure``.
+    package init(_ bytes: [UInt8], from path: String) throws(SealFailure) {
+        guard bytes.count <= Self.largestFile else { throw .damaged(path: path) }
         guard case .object(let object)? = try? JSONParser.parse(bytes, refusingDuplicates: true),
             case .number(let version)? = object["version"]
         else { throw .damaged(path: path) }
@@ -45,7 +53,7 @@ package struct SealDocument: Equatable, Sendable {
     }
 
     /// The document as it is in its file: an object on one line.
-    var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         let object = JSONObject([
             "version": .number(String(Self.version)),
             "kind": .string(parameters.kind.rawValue),

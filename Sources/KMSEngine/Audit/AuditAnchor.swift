@@ -6,8 +6,31 @@ package import KMSCrypto
 /// away from one whose old files were removed. The code of its own keeps somebody who can write the store, but has not the
 /// key, from noting another record than was ever noted.
 package enum AuditAnchor {
-    /// The store's settings: the wrapped key of the chain, and the notes of its end and its beginning.
-    package static let (keySetting, setting, baseSetting) = ("audit.key", "audit.anchor", "audit.base")
+    /// The store's setting with the wrapped key of the chain, or of all nodes' chains.
+    package static let keySetting = "audit.key"
+    private static let (endSetting, beginningSetting) = ("audit.anchor", "audit.base")
+
+    /// The names of the two settings with the notes of a log.
+    package struct Names: Sendable, Equatable {
+        /// That of its end.
+        package let end: String
+        /// That of its beginning.
+        package let base: String
+
+        /// - Parameter node: Whose log it is; nil where one process has the store for itself.
+        package init(ofNode node: String?) {
+            let suffix = node.map { "/" + $0 } ?? ""
+            (end, base) = (endSetting + suffix, beginningSetting + suffix)
+        }
+    }
+
+    /// The nodes of whose logs there are notes of an end, in order; nil stands for the log of a process that had the store
+    /// for itself.
+    package static func nodes(in settings: [String: [UInt8]]) -> [String?] {
+        let alone: [String?] = settings[endSetting] == nil ? [] : [nil]
+        let prefix = endSetting + "/"
+        return alone + settings.keys.filter { $0.hasPrefix(prefix) }.sorted().map { String($0.dropFirst(prefix.count)) }
+    }
 
     private static let version: UInt8 = 1
 

@@ -91,7 +91,7 @@ struct AuditOpening {
         case .nothing where found == nil: return nil
         case .nothing:
             return AuditDiscrepancy(
-                reason: "It has a chain, but the store has no key of it.", known: nil, found: found)
+                reason: "It has a chain, but the store knows nothing of it.", known: nil, found: found)
         case .record(let known) where last < known.sequence:
             return AuditDiscrepancy(
                 reason: Self.text("It ends with the record \(last), but had \(known.sequence).", strangers),

@@ -18,16 +18,21 @@ final class AuditOutbox: Sendable {
         var noted: UInt64
         /// The last removed record of which the store was told.
         var notedBase: ChainLink?
+        /// Whether a transaction that is under way tells of either.
+        var isNoting = false
     }
 
     private let log: AuditLog
+    private let names: AuditAnchor.Names
     private let state: Mutex<State>
 
     /// - Parameters:
     ///   - known: What the store knows of the log.
     ///   - base: The last removed record that the store knows of.
-    init(_ log: AuditLog, known: KnownLog, base: ChainLink?) {
+    ///   - names: Where the store keeps what it knows.
+    init(_ log: AuditLog, known: KnownLog, base: ChainLink?, names: AuditAnchor.Names) {
         self.log = log
+        self.names = names
         let noted: UInt64 = if case .record(let link) = known { link.sequence } else { 0 }
         state = Mutex(State(noted: noted, notedBase: base))
     }
@@ -66,6 +71,7 @@ final class AuditOutbox: Sendable {
         fileprivate let base: ChainLink?
         /// The steps of the transaction.
         let mutations: [Mutation]
+        fileprivate var isNote: Bool { head != nil || base != nil }
     }
 
     /// Whether there is something to tell the store.
@@ -75,24 +81,34 @@ final class AuditOutbox: Sendable {
     }
 
     /// Hands over what the store is about to be told.
+    ///
+    /// How far the log is stands in one row, for which transactions at the same time would wait for each other: so one tells
+    /// it, and the others leave it to the next.
     func takeNews() -> Bookkeeping {
         let (head, base) = (log.durableHead, log.base)
         return state.withLock { state in
-            let newBase = state.notedBase == base ? nil : base
-            let isFurther = state.noted < head.sequence
+            let newHead = !state.isNoting && state.noted < head.sequence ? head : nil
+            let newBase = !state.isNoting && state.notedBase != base ? base : nil
             let written = state.written
-            (state.written, state.noted, state.notedBase) = ([], max(state.noted, head.sequence), base)
+            state.written = []
             var notes = written.map(Mutation.forgetAuditLines)
-            if isFurther { notes.append(.noteSetting(AuditAnchor.setting, AuditAnchor.note(head, with: log.chain))) }
-            if let newBase {
-                notes.append(.noteSetting(AuditAnchor.baseSetting, AuditAnchor.noteBase(newBase, with: log.chain)))
+            if let newHead {
+                state.noted = newHead.sequence
+                notes.append(.noteSetting(names.end, AuditAnchor.note(newHead, with: log.chain)))
             }
-            return Bookkeeping(written: written, head: isFurther ? head : nil, base: newBase, mutations: notes)
+            if let newBase {
+                state.notedBase = newBase
+                notes.append(.noteSetting(names.base, AuditAnchor.noteBase(newBase, with: log.chain)))
+            }
+            let news = Bookkeeping(written: written, head: newHead, base: newBase, mutations: notes)
+            if news.isNote { state.isNoting = true }
+            return news
         }
     }
 
     /// Notes that the store was told.
     func settle(_ news: Bookkeeping) {
+        if news.isNote { state.withLock { $0.isNoting = false } }
         if let base = news.base { log.noteStored(base: base) }
     }
 
@@ -100,6 +116,7 @@ final class AuditOutbox: Sendable {
     func putBack(_ news: Bookkeeping) {
         state.withLock { state in
             state.written += news.written
+            if news.isNote { state.isNoting = false }
             if let head = news.head { state.noted = min(state.noted, head.sequence - 1) }
             if news.base != nil { state.notedBase = nil }
         }

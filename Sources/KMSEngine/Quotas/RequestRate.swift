@@ -17,6 +17,19 @@ package struct RequestRate: Sendable, Equatable {
         interval = Int64(1e9 / perSecond)
     }
 
+    /// What a node admits at the least of a rate that many share, where the rate itself is not below it: one request in ten
+    /// seconds.
+    ///
+    /// Else a caller whose requests come to few nodes would hardly get any of the rarest ones through.
+    static let leastShare = 0.1
+
+    /// What each of so many nodes admits.
+    func share(among nodeCount: Int) -> RequestRate {
+        guard nodeCount > 1 else { return self }
+        let share = max(perSecond / Double(nodeCount), min(perSecond, Self.leastShare))
+        return RequestRate(perSecond: share) ?? self
+    }
+
     /// What a full bucket holds, in nanoseconds of earning: a second's requests, or one where that takes longer.
     var capacity: Int64 { max(1_000_000_000, interval) }
 }

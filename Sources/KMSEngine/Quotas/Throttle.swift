@@ -20,6 +20,7 @@ package final class Throttle: Sendable {
     private let shards: [Shard]
     private let refused: [Counter]
     private let isOff: Bool
+    private let nodeCount = Atomic(1)
     private let isEstablished: @Sendable (AccountID, Region) -> Bool
 
     /// - Parameters:
@@ -37,20 +38,24 @@ package final class Throttle: Sendable {
         isOff = !settings.limitsRequests
     }
 
+    /// Shares every rate among so many nodes: each admits its part of what an account may ask, from the next request on.
+    package func share(among nodeCount: Int) { self.nodeCount.store(max(1, nodeCount), ordering: .relaxed) }
+
     /// Takes all of `charges` from the buckets of `account`, or none.
     ///
     /// - Returns: The quota that is used up; nil when the request may go on.
     package func refusal(of charges: [QuotaCharge], to account: AccountID) -> RequestQuota? {
         guard !isOff, !charges.isEmpty else { return nil }
-        let now = now()
+        let (now, nodeCount) = (now(), nodeCount.load(ordering: .relaxed))
         let exhausted = shard(of: account).accounts.withLock { shard in
             if now >= shard.nextSweep {
                 shard.sweep(at: now)
                 shard.nextSweep = now + Self.sweepInterval
             }
-            return shard.buckets[account, default: AccountBuckets()].take(charges, at: now) { region in
+            return shard.buckets[account, default: AccountBuckets()].take(charges, at: now, nodeCount) { region in
                 AccountBuckets.InRegion(
-                    rates: settings.rates(of: account, in: region), isMadeUp: !isEstablished(account, region))
+                    rates: settings.rates(of: account, in: region).map { $0?.share(among: nodeCount) },
+                    nodeCount: nodeCount, isMadeUp: !isEstablished(account, region))
             }
         }
         if let exhausted { refused[exhausted.index].value.add(1, ordering: .relaxed) }
@@ -65,7 +70,8 @@ package final class Throttle: Sendable {
     /// What an account has of each quota that limits it in a region.
     package func use(of realm: Realm) -> [QuotaUse] {
         let now = now()
-        let rates = settings.rates(of: realm.account, in: realm.region)
+        let nodeCount = nodeCount.load(ordering: .relaxed)
+        let rates = settings.rates(of: realm.account, in: realm.region).map { $0?.share(among: nodeCount) }
         let buckets = shard(of: realm.account).accounts.withLock {
             $0.buckets[realm.account]?.regions[realm.region]?.buckets ?? []
         }
@@ -128,7 +134,10 @@ package struct QuotaUse: Sendable {
 /// The buckets of one account.
 private struct AccountBuckets: Sendable {
     struct InRegion: Sendable {
+        /// What this node admits.
         let rates: [RequestRate?]
+        /// Among how many nodes what the account may ask is shared.
+        let nodeCount: Int
         let isMadeUp: Bool
         /// Few: an account uses few quotas in a region at a time.
         var buckets: [TokenBucket] = []
@@ -165,12 +174,16 @@ private struct AccountBuckets: Sendable {
     var count: Int { regions.values.reduce(0) { $0 + $1.buckets.count } }
 
     mutating func take(
-        _ charges: [QuotaCharge], at now: Int64, opening region: (Region) -> InRegion
+        _ charges: [QuotaCharge], at now: Int64, _ nodeCount: Int, opening region: (Region) -> InRegion
     ) -> RequestQuota? {
         for charge in charges {
             if regions[charge.region] == nil {
                 let opened = region(charge.region)
                 guard !opened.isMadeUp || makeRoom(at: now) else { return charge.quota }
+                regions[charge.region] = opened
+            } else if regions[charge.region]?.nodeCount != nodeCount {
+                var opened = region(charge.region)
+                opened.buckets = regions[charge.region]?.buckets ?? []
                 regions[charge.region] = opened
             }
             guard regions[charge.region]?.holds(charge, at: now) == true else { return charge.quota }

@@ -46,10 +46,16 @@ enum RootKeyMarks {
         func value(_ name: String) -> [UInt8]? { contents.settings[name].flatMap { $0.isEmpty ? nil : $0 } }
         guard let mark = value(check) else {
             guard contents.keys.isEmpty, contents.accessKeys.isEmpty else { throw .unmarkedStore }
+            let mark = keyring.makeCheck()
+            let isFirst = contents.settings[check] == nil
             do throws(StoreError) {
-                try await store.commit(Change([.setSetting(check, keyring.makeCheck())]))
+                try await store.commit(Change([isFirst ? .insertSetting(check, mark) : .setSetting(check, mark)]))
             } catch {
-                throw .store(error)
+                guard error.isConflict else { throw .store(error) }
+                // Another node that starts at the same time was first: what it marked the store with holds for this one.
+                var present = contents
+                present.settings = try await store.currentSettings()
+                return try await admit(keyring, present, store)
             }
             return .none
         }
@@ -94,6 +100,9 @@ enum RootKeyMarks {
         return marks.isEmpty || marks.contains(where: rootKey.matches)
     }
 
+    /// Whether a store with these settings says which root key it was made with.
+    static func isMarked(_ settings: [String: [UInt8]]) -> Bool { settings[check]?.isEmpty == false }
+
     /// The names of the settings that do not open.
     static func damaged(_ settings: [String: [UInt8]], _ keyring: Keyring) -> [String] {
         func value(_ name: String) -> [UInt8]? { settings[name].flatMap { $0.isEmpty ? nil : $0 } }
@@ -130,6 +139,9 @@ enum RootKeyMarks {
 }
 
 extension Engine {
+    /// Whether a store with these settings was made with a root key, which every later start has to have.
+    package static func isMarked(_ settings: [String: [UInt8]]) -> Bool { RootKeyMarks.isMarked(settings) }
+
     /// Whether a store with these settings may be of this root key: what can be told before the store is brought up to date.
     package static func mayOpen(_ settings: [String: [UInt8]], with rootKey: RootKey) -> Bool {
         RootKeyMarks.mayBelong(to: rootKey, settings)

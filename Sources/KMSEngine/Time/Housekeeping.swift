@@ -18,6 +18,8 @@ package actor Housekeeping: Service {
     private let managedKeys: ManagedKeys
     private let journal: UseJournal
     private let outbox: AuditOutbox
+    /// Where many nodes share the store.
+    private let orphans: OrphanedAuditLines?
     private let clock: any Clock
     private let metrics: Metrics
     private let interval: Duration
@@ -32,8 +34,8 @@ package actor Housekeeping: Service {
     /// - Parameter interval: How long to wait between two looks at the clock.
     init(
         directory: KeyDirectory, due: any DueKeys, ledger: Ledger, turns: ChangeTurns, keyring: Keyring,
-        managedKeys: ManagedKeys, journal: UseJournal, outbox: AuditOutbox, clock: any Clock, metrics: Metrics,
-        interval: Duration = .seconds(1), logger: Logger
+        managedKeys: ManagedKeys, journal: UseJournal, outbox: AuditOutbox, orphans: OrphanedAuditLines? = nil,
+        clock: any Clock, metrics: Metrics, interval: Duration = .seconds(1), logger: Logger
     ) {
         self.directory = directory
         self.due = due
@@ -43,6 +45,7 @@ package actor Housekeeping: Service {
         self.managedKeys = managedKeys
         self.journal = journal
         self.outbox = outbox
+        self.orphans = orphans
         self.clock = clock
         self.metrics = metrics
         self.interval = interval
@@ -58,7 +61,10 @@ package actor Housekeeping: Service {
                 // What is still not written stays where it is; the log itself says why.
                 try? await self.outbox.writeRest()
                 looks += 1
-                if looks.isMultiple(of: Self.looksBetweenFlushes) { await self.flush() }
+                if looks.isMultiple(of: Self.looksBetweenFlushes) {
+                    await self.flush()
+                    try? await self.orphans?.adopt()
+                }
                 try? await Task.sleep(for: self.interval)
             }
         }

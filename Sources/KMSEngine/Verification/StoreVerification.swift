@@ -22,8 +22,8 @@ package struct StoreVerification: Sendable {
         package var damaged = 0
     }
 
-    private let store: any Store
-    private let keyring: Keyring
+    let store: any Store
+    let keyring: Keyring
 
     /// - Parameter keyring: That of the store's root key.
     package init(store: any Store, keyring: Keyring) {
@@ -65,8 +65,13 @@ package struct StoreVerification: Sendable {
         let damaged = RootKeyMarks.damaged(settings, keyring)
         guard let wrapped = settings[AuditAnchor.keySetting] else { return damaged }
         guard let chain = try? keyring.openAuditKey(wrapped) else { return damaged + [AuditAnchor.keySetting] }
-        let isNoted = AuditAnchor.read(settings[AuditAnchor.setting], with: chain) != nil
-        return damaged + (isNoted ? [] : [AuditAnchor.setting])
+        let nodes = AuditAnchor.nodes(in: settings)
+        guard !nodes.isEmpty else { return damaged + [AuditAnchor.Names(ofNode: nil).end] }
+        let unreadable = nodes.filter { node in
+            let chain = node.map { try? chain.chain(ofNode: $0) } ?? chain
+            return chain.flatMap { AuditAnchor.read(settings[AuditAnchor.Names(ofNode: node).end], with: $0) } == nil
+        }
+        return damaged + unreadable.map { AuditAnchor.Names(ofNode: $0).end }
     }
 
     private func pause(at place: Int, of all: Int, _ onProgress: @Sendable (Int, Int) async -> Void) async {

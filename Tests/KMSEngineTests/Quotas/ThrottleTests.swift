@@ -43,6 +43,30 @@ struct ThrottleTests {
         }
     }
 
+    @Test func `nodes admit a part each, and more or less as others go and come`() throws {
+        let throttle = try throttle("CreateKey", 12)
+        let (quota, account, region) = (try RequestQuota.named("CreateKey"), try Sample.account(), try Sample.region())
+        let realm = Realm(account: account, region: region)
+        for (nodeCount, expected) in [(1, 12), (3, 4), (2, 6), (12, 1), (100, 1), (0, 12)] {
+            throttle.share(among: nodeCount)
+            time.pass(.seconds(60))
+            #expect((0..<50).count { _ in throttle.admits(quota, of: account, in: region) } == expected)
+            let use = try #require(throttle.use(of: realm).first { $0.quota == quota })
+            #expect(abs(use.perSecond - 12 / Double(max(1, nodeCount))) < 1e-9)
+        }
+    }
+
+    @Test(arguments: [(1, 0.1), (0.2, 0.1), (0.1, 0.1), (0.05, 0.05), (0.001, 0.001)])
+    func `a node's part is a request in ten seconds at the least, or all that there is`(
+        perSecond: Double, expected: Double
+    ) throws {
+        let throttle = try throttle("CreateKey", perSecond)
+        throttle.share(among: 1000)
+        let quota = try RequestQuota.named("CreateKey")
+        let uses = throttle.use(of: Realm(account: try Sample.account(), region: try Sample.region()))
+        #expect(uses.first { $0.quota == quota }?.perSecond == expected)
+    }
+
     @Test func `accounts, regions and quotas do not share`() throws {
         let throttle = Throttle(QuotaSettings(profile: .aws), now: time.read)
         let quotas = [try RequestQuota.named("CreateKey"), try RequestQuota.named("CreateAlias")]

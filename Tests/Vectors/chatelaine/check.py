@@ -424,12 +424,31 @@ def check_audit_chain():
     return len(cases)
 
 
+def check_audit_nodes():
+    cases = load("audit-node-v1.json", "rootKey", "wrapped", "node", "nodeKey", "record", "line", "note")
+    for case in cases:
+        wrapped = bytes.fromhex(case["wrapped"])
+        binding = field("chatelaine audit key") + field(b"\x01")
+        key = AESGCM(domain_key(bytes.fromhex(case["rootKey"]), "audit")).decrypt(wrapped[1:13], wrapped[13:], binding)
+        info = field("chatelaine audit node") + field(b"\x01") + field(case["node"])
+        key = hkdf(key, info)
+        expect(case["name"], "the key", case["nodeKey"], key.hex())
+        sequence = (1).to_bytes(8, "big")
+        code = audit_code(
+            key, "chatelaine audit record", bytes(32), sequence, hashlib.sha256(case["record"].encode()).digest())
+        member = f'"chatelaineChain":{{"sequence":1,"mac":"{base64.b64encode(code).decode()}"}}'
+        expect(case["name"], "the line", case["line"], f"{case['record'][:-1]},{member}}}")
+        note = b"\x01" + sequence + code + audit_code(key, "chatelaine audit anchor", sequence, code)
+        expect(case["name"], "the note", case["note"], note.hex())
+    return len(cases)
+
+
 def main():
     def root_key(case):
         return bytes.fromhex(case["rootKey"])
 
     count = check_root_keys() + check_domain_keys() + check_ciphertexts() + check_imports()
-    count += check_key_pairs() + check_grant_tokens() + check_session_tokens() + check_audit_chain()
+    count += check_key_pairs() + check_grant_tokens() + check_session_tokens() + check_audit_chain() + check_audit_nodes()
     count += check_passphrase_seals() + check_token_seals() + check_share_seals()
     count += check_wrapped(
         "wrapped-material-v1.json", "material", ["account", "region", "keyID", "materialID", "spec"],
