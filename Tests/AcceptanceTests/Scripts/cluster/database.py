@@ -16,11 +16,11 @@ import pathlib
 import pwd
 import shutil
 import subprocess
-import time
 import urllib.error
 import urllib.request
 
 from harness import eventually
+from server import REPOSITORY
 
 # Patroni asks that TTL is at least LOOP_WAIT and twice RETRY_TIMEOUT.
 TTL, LOOP_WAIT, RETRY_TIMEOUT = 8, 1, 3
@@ -51,7 +51,9 @@ def check_programs():
 
 
 def program_path(name):
-    return os.environ.get(f"{name.upper()}_PROGRAM") or shutil.which(name)
+    """Where a program is: on the search path, or where make put what it took out of a package."""
+    taken = REPOSITORY / ".build" / "tools" / name
+    return shutil.which(name) or (str(taken) if taken.exists() else None)
 
 
 class Databases:
@@ -204,10 +206,15 @@ class Databases:
     # Faults
 
     def kill(self, name):
-        """Ends all processes of a member's host at once. Returns when, by this process's monotonic clock."""
-        moment = time.monotonic()
+        """Takes a member's host away as a loss of power does: nobody is told, not even by a closed connection."""
+        self.members[name].cut_loudly()
         self.members[name].kill()
-        return moment
+
+    def kill_voter(self):
+        self.voter.kill()
+
+    def bring_back_voter(self):
+        self._start_etcd()
 
     def wait_for_other_leader(self, name, seconds=60):
         eventually(lambda: self.leader() not in (None, name), f"another primary than {name}", seconds, pause=0.05)
@@ -215,6 +222,7 @@ class Databases:
 
     def bring_back(self, name, seconds=START_SECONDS):
         """Starts a member whose host was killed, and waits until it is a synchronous standby."""
+        self.members[name].heal_loud_cut()
         self.start_member(name)
         eventually(self.is_safe, f"{name} is a synchronous standby", seconds, pause=0.2)
 

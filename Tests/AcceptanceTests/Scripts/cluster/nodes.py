@@ -79,9 +79,9 @@ class Node:
 
     def start(self):
         """Starts it and waits until it listens."""
-        environment = os.environ | (
-            {"LD_PRELOAD": str(self.clock_library), "MOVED_CLOCK_FILE": str(self.clock_file)} if self.clock_library else {}
-        )
+        environment = dict(os.environ)
+        if self.clock_library:
+            environment |= {"LD_PRELOAD": str(self.clock_library), "MOVED_CLOCK_FILE": str(self.clock_file)}
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self.host.command(
