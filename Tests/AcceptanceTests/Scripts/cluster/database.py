@@ -229,5 +229,5 @@ class Databases:
     def logs(self):
         for name in ("etcd", *NAMES):
             path = self.directory / f"{name}.log"
-            if path.exists():
-                yield name, path.read_text(errors="replace")[-6_000:]
+            lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+            yield name, "\n".join([line for line in lines if "no action" not in line][-50:])
