@@ -84,6 +84,12 @@ let package = Package(
             dependencies: ["KMSModel", "KMSStore", "KMSStoreSQL", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict
         ),
+        // PostgreSQL's own client library.
+        .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .target(
+            name: "KMSStorePostgreSQL", dependencies: ["KMSModel", "KMSStore", "KMSStoreSQL", "CPostgreSQL"],
+            swiftSettings: strict
+        ),
 
         // Who signed this? May they? Pure functions of values.
         .target(name: "KMSAccess", dependencies: ["KMSModel", "KMSCrypto"], swiftSettings: strict),
@@ -207,7 +213,8 @@ let package = Package(
         .testTarget(
             name: "KMSStoreTests",
             dependencies: [
-                "KMSModel", "KMSStore", "KMSStoreSQLite", .product(name: "GRDB", package: "GRDB.swift"),
+                "KMSModel", "KMSStore", "KMSStoreSQLite", "KMSStorePostgreSQL",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict
         ),

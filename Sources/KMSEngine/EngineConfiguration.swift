@@ -14,6 +14,12 @@ package struct EngineConfiguration: Sendable {
     package var isForThisMachineOnly = false
     /// How the audit log is kept.
     package var audit = AuditConfiguration()
+    /// The name of this node among those that share a store.
+    package var node = "node"
+    /// How long a node that cannot reach the shared store answers from memory.
+    package var storeOutage = Duration.seconds(60)
+    /// How many identifiers of keys a node of a shared store has in memory at the most.
+    package var cachedKeys = 1_000_000
 
     package init() {}
 }

@@ -4,17 +4,22 @@ package import KMSStore
 
 extension SQLConnection {
     /// Reads the whole store, each table once from front to back.
-    package func readContents() throws -> StoreContents {
-        var contents = try readFrame()
+    ///
+    /// - Parameter kept: Which audit lines; nil for all.
+    package func readContents(auditLines kept: Condition? = nil) throws -> StoreContents {
+        var contents = try readFrame(auditLines: kept)
         try readKeys(into: &contents, where: nil)
         return contents
     }
 
     /// Reads what there is beside keys and what belongs to them.
-    package func readFrame() throws -> StoreContents {
+    ///
+    /// - Parameter kept: Which audit lines; nil for all.
+    package func readFrame(auditLines kept: Condition? = nil) throws -> StoreContents {
         StoreContents(
             accounts: try records(.accounts), accessKeys: try records(.accessKeys),
-            identities: try records(.identities), auditLines: try records(.auditLines), settings: try readSettings()
+            identities: try records(.identities), auditLines: try records(.auditLines, where: kept),
+            settings: try readSettings()
         )
     }
 
@@ -31,9 +36,12 @@ extension SQLConnection {
     /// Reads the keys of these identifiers, with what belongs to them.
     package func readKeys(_ ids: [KeyID]) throws -> [StoredKey] {
         guard !ids.isEmpty else { return [] }
-        let marks = Array(repeating: "?", count: ids.count).joined(separator: ", ")
+        // As many marks as the next power of two: so there are few statements to prepare.
+        var names = ids.map(\.description)
+        while names.count & (names.count - 1) != 0 { names.append(names[0]) }
+        let marks = Array(repeating: "?", count: names.count).joined(separator: ", ")
         var contents = StoreContents()
-        try readKeys(into: &contents, where: Condition("key_id IN (\(marks))", ids.map(\.description)))
+        try readKeys(into: &contents, where: Condition("key_id IN (\(marks))", names))
         return contents.storedKeys
     }
 
@@ -197,6 +205,7 @@ extension Table<MaterialRecord> {
 }
 
 extension Table<KeyUsageRecord> {
+    /// The last use of each key.
     package static var usages: Self {
         Self(
             name: "key_usage", columns: "account, region, key_id, operation, date, event_id, request_id",
@@ -226,6 +235,7 @@ extension Table<AliasRecord> {
 }
 
 extension Table<KeptAuditLines> {
+    /// Audit lines of changes.
     package static var auditLines: Self {
         Self(name: "audit_outbox", columns: "event_id, lines", order: "ordinal") { row throws(StoreError) in
             KeptAuditLines(eventID: try row.parsed { $0 }, lines: try row.bytes())
@@ -246,7 +256,8 @@ extension RowReader {
         Realm(account: try parsed(AccountID.init), region: try parsed(Region.init))
     }
 
-    mutating func keyARN() throws(StoreError) -> KeyARN {
+    /// Account, region, key identifier.
+    package mutating func keyARN() throws(StoreError) -> KeyARN {
         let realm = try realm()
         return KeyARN(region: realm.region, account: realm.account, keyID: try parsed(KeyID.init))
     }

@@ -7,7 +7,8 @@ extension SQLConnection {
         for mutation in change.mutations { try apply(mutation) }
     }
 
-    private func apply(_ mutation: Mutation) throws {
+    /// Writes one step of a change.
+    package func apply(_ mutation: Mutation) throws {
         switch mutation {
         case .insertKey(let key): try insert(key)
         case .updateKey(let key, let version): try update(key, expecting: version)
@@ -130,6 +131,7 @@ extension SQLConnection {
             WHERE account = ? AND region = ? AND key_id = ? AND creation_date <= ?
             ON CONFLICT (account, region, key_id) DO UPDATE SET operation = excluded.operation, date = excluded.date,
                 event_id = excluded.event_id, request_id = excluded.request_id
+            WHERE key_usage.date <= excluded.date
             """,
             usage.columns() + usage.key.columns + [try Column.date(usage.date)]
         )

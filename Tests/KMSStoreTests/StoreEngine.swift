@@ -1,7 +1,9 @@
 import Foundation
 import KMSModel
 import KMSStore
+import KMSStorePostgreSQL
 import KMSStoreSQLite
+import Synchronization
 import Testing
 
 /// An engine that the contract is run against.
@@ -11,7 +13,10 @@ struct StoreEngine: Sendable, CustomTestStringConvertible {
     let open: @Sendable (ScratchDirectory) async throws -> any Store
 
     static let available = [
-        StoreEngine(testDescription: "SQLite") { try await SQLiteStore.open(in: $0.path) }
+        StoreEngine(testDescription: "SQLite") { try await SQLiteStore.open(in: $0.path) },
+        StoreEngine(testDescription: "PostgreSQL") { directory in
+            try await PostgreSQLStore.open(directory.sharedLocation(), node: "one")
+        },
     ]
 
     /// Runs `body` with a store of its own.
@@ -27,6 +32,7 @@ struct StoreEngine: Sendable, CustomTestStringConvertible {
 /// A directory that is gone when nothing refers to it any more.
 final class ScratchDirectory: Sendable {
     let path: String
+    private let location = Mutex<String?>(nil)
 
     init() throws {
         path = FileManager.default.temporaryDirectory.appending(path: "store-\(UUID())").path
@@ -34,6 +40,16 @@ final class ScratchDirectory: Sendable {
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    /// Where the database of PostgreSQL is that belongs to this directory.
+    func sharedLocation() throws -> String {
+        try location.withLock { location in
+            if let location { return location }
+            let made = try PostgreSQLServer.shared.makeDatabase()
+            location = made
+            return made
+        }
+    }
 
     /// The database file of an SQLite store in this directory.
     var database: String { path + "/chatelaine.sqlite" }
