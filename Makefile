@@ -4,7 +4,7 @@
 #   make test      build everything once, check it, and run all tests
 #   make bench-console  the console with 10,000 keys: what its pages take, and what other callers wait meanwhile
 #   make soak      ten minutes of load with flat memory, and ten thousand clients that are idle, slow or talk too much
-#   make test-cluster  three nodes over PostgreSQL that fails over, cut networks and wrong clocks (root); part of make test
+#   make test-cluster  nodes, the primary's host and networks fail while a checker writes and reads (root); in make test
 #   make soak-cluster  half an hour of it
 #   make bench-cluster what one, two and three nodes do, and how soon others see a change (root)
 #   make soak-kills     the part of it that kills servers, with several times as many kills as make test has
@@ -19,9 +19,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: test-cluster soak-cluster bench-cluster install-cluster-tools
-.PHONY: serve build test soak soak-kills bench bench-audit bench-console deb test-deb lint format generate clean
-.PHONY: install-dependencies install-system-libraries install-test-tools install-bench-tools
+.PHONY: serve build test test-cluster soak-cluster bench-cluster soak soak-kills bench bench-audit bench-console deb test-deb lint format generate clean
+.PHONY: install-cluster-tools install-dependencies install-system-libraries install-test-tools install-bench-tools
 .PHONY: install-packaging-tools install-packaging-test-tools
 
 # One configuration and one set of flags for every target, so that nothing is built twice: `swift test` would otherwise
@@ -156,7 +155,7 @@ install-test-tools:
 		python3 -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check $(PYTHON_PACKAGES); fi
 	@command -v terraform >/dev/null || echo "terraform is not here: its test will be skipped"
 
-# Of etcd's package, as of prometheus's above, only the program is needed. Patroni starts nothing without a configuration.
+# Of etcd's package, as of prometheus's, only the program is needed. Patroni starts nothing without a configuration.
 ETCD := .build/tools/etcd
 GET_ETCD = echo "taking etcd from the package etcd-server"; work=$$(mktemp -d); $(SUDO) apt-get update -qq; \
 	(cd $$work && apt-get download -qq etcd-server 2>/dev/null && dpkg-deb --extract etcd-server_*.deb .); \

@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import threading
 import time
+import types
 
 import boto3
 import botocore.auth
@@ -12,16 +13,18 @@ import botocore.config
 import botocore.exceptions
 
 READ_SECONDS = 30
-_signing = threading.local()
 
 
-def _time_of_node(remove_tzinfo=True):
-    now = botocore.compat.get_current_datetime(remove_tzinfo)
-    return now + datetime.timedelta(seconds=getattr(_signing, "offset", 0))
+# How far clients' clocks are ahead of the machine's.
+clock = types.SimpleNamespace(seconds=0)
 
 
-# A request is signed for a time that the node takes for its own, as SDKs do that correct the skew of a clock.
-botocore.auth.get_current_datetime = _time_of_node
+def _client_time(remove_tzinfo=True):
+    return botocore.compat.get_current_datetime(remove_tzinfo) + datetime.timedelta(seconds=clock.seconds)
+
+
+# What a request is signed with.
+botocore.auth.get_current_datetime = _client_time
 
 
 @dataclasses.dataclass
@@ -74,7 +77,6 @@ class Caller:
 
     def __call__(self, node, region, operation, **parameters):
         client, incarnation = self._client(node, region), node.incarnation
-        _signing.offset = node.offset
         start, outcome, code, answer = time.monotonic(), "done", "", {}
         try:
             answer = client._make_api_call(operation, parameters)

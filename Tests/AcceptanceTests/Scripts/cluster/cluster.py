@@ -8,10 +8,11 @@ import sys
 import tempfile
 import time
 
+from clocks import MovedClock, build_library
 from database import Databases
 from harness import eventually
 from network import BACK, FRONT, Network
-from nodes import Node, build_moved_clock
+from nodes import Node
 
 NAMES = ("n1", "n2", "n3")
 # The last node gives up soon, so that a test need not wait for it; the others outlast a failover.
@@ -33,7 +34,8 @@ class Cluster:
             self.network = stack.enter_context(Network())
             self._started = time.monotonic()
             stack.callback(self._say_what_failed)
-            self.databases = Databases(self.network, self.directory)
+            self.library = build_library(self.directory)
+            self.databases = Databases(self.network, self.directory, self.moved_clock("databases", 0))
             self.databases.start()
             self.say(f"the databases run, {self.databases.leader()} is the primary")
             self._start_nodes()
@@ -59,7 +61,9 @@ class Cluster:
             node.start()
         for node in self.nodes:
             node.wait_until_ready()
-        self.clock_library = build_moved_clock(self.directory)
+
+    def moved_clock(self, name, seconds):
+        return MovedClock(self.library, self.directory / f"{name}.clock", seconds)
 
     _failed = True
 

@@ -57,11 +57,14 @@ def program_path(name):
 
 
 class Databases:
-    """etcd and the two members."""
+    """etcd and the two members.
 
-    def __init__(self, network, directory):
+    `clock`: what the members' PostgreSQL takes for the time.
+    """
+
+    def __init__(self, network, directory, clock):
         check_programs()
-        self.directory = directory
+        self.directory, self.clock = directory, clock
         self.voter = network.host("etcd")
         self.members = {name: network.host(name) for name in NAMES}
         owner = pwd.getpwnam(OWNER)
@@ -72,6 +75,21 @@ class Databases:
             path.chmod(0o700)
         # The owner of the databases passes through, and sees no more.
         directory.chmod(0o711)
+        self.programs = self._programs_with_clock()
+
+    def _programs_with_clock(self):
+        """A directory like PostgreSQL's own with its programs, of which the server has another clock; Patroni has not."""
+        directory = self.directory / "bin"
+        directory.mkdir()
+        for program in postgres_programs().iterdir():
+            (directory / program.name).symlink_to(program)
+        server = directory / "postgres"
+        own = server.readlink()
+        server.unlink()
+        settings = " ".join(f"{name}='{value}'" for name, value in self.clock.environment.items())
+        server.write_text(f'#!/bin/sh\n{settings} exec {own} "$@"\n')
+        server.chmod(0o755)
+        return directory
 
     @property
     def hosts(self):
@@ -132,7 +150,8 @@ class Databases:
                             "max_connections": 60, "shared_buffers": "64MB", "wal_keep_size": "256MB",
                             # A standby that is cut off must not be waited for longer than Patroni needs to notice.
                             "wal_sender_timeout": "4s", "wal_receiver_timeout": "4s",
-                            "wal_receiver_status_interval": "1s", "tcp_user_timeout": "4s",
+                            "wal_receiver_status_interval": "1s", "wal_retrieve_retry_interval": "500ms",
+                            "tcp_user_timeout": "4s",
                         },
                     },
                 },
@@ -140,7 +159,7 @@ class Databases:
             },
             "postgresql": {
                 "listen": f"{address}:5432", "connect_address": f"{address}:5432",
-                "data_dir": str(self.directory / name / "data"), "bin_dir": str(postgres_programs()),
+                "data_dir": str(self.directory / name / "data"), "bin_dir": str(self.programs),
                 "pgpass": str(self.directory / name / "pgpass"),
                 "authentication": {"replication": replication, "superuser": superuser, "rewind": superuser},
                 "parameters": {"unix_socket_directories": str(self.directory / name)},

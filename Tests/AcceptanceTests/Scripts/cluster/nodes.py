@@ -6,9 +6,7 @@ import os
 import pathlib
 import re
 import select
-import shutil
 import signal
-import struct
 import subprocess
 import time
 import urllib.error
@@ -35,20 +33,18 @@ class Trouble:
 class Node:
     """A node that can be killed, cut off, and started again with another clock.
 
-    `outage`: how many seconds it serves without the store. `offset`: how far its clock is ahead, in seconds.
+    `outage`: how many seconds it serves without the store. `clock`: what its next process takes for the time, or None.
     """
 
     def __init__(self, name, host, directory, store, passphrase, *, outage, flags=()):
         self.name, self.host, self.outage, self.flags = name, host, outage, tuple(flags)
         self.data = directory / name
-        self.clock_file = directory / f"{name}.clock"
         self.log = directory / f"{name}.log"
         self.store, self.passphrase = store, passphrase
         self.process = None
         # Counts starts: what one process had in memory, the next one has not.
         self.incarnation = 0
-        self.offset = 0
-        self.clock_library = None
+        self.clock = None
         self.troubles = []
 
     @property
@@ -80,8 +76,8 @@ class Node:
     def start(self):
         """Starts it and waits until it listens."""
         environment = dict(os.environ)
-        if self.clock_library:
-            environment |= {"LD_PRELOAD": str(self.clock_library), "MOVED_CLOCK_FILE": str(self.clock_file)}
+        if self.clock:
+            environment |= self.clock.environment
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self.host.command(
@@ -122,12 +118,6 @@ class Node:
             if self.process.poll() is not None:
                 self.process.stdout.close()
         return status
-
-    def move_clock(self, seconds, library):
-        """What its clock says from now on, or from its next start on when it was started without the library."""
-        self.offset, self.clock_library = seconds, library
-        with open(self.clock_file, "r+b" if self.clock_file.exists() else "wb") as file:
-            file.write(struct.pack("=q", seconds))
 
     def restart(self):
         """Ends it as an administrator does, and starts it again."""
@@ -191,17 +181,3 @@ class Node:
 
     def heal_loud_cut(self, _):
         self.host.heal_loud_cut(BACK)
-
-
-def build_moved_clock(directory):
-    """The library that moves a process's clock, built by the compiler that Swift comes with, or another."""
-    compiler = next(filter(None, map(shutil.which, ("clang", "cc", "gcc"))), None)
-    holds(compiler, "no C compiler is on this machine: apt-get install gcc")
-    library = directory / "moved_clock.so"
-    source = pathlib.Path(__file__).with_name("moved_clock.c")
-    done = subprocess.run(
-        [compiler, "-O1", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-o", str(library), str(source), "-ldl"],
-        capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    holds(done.returncode == 0, f"{source.name}: {done.stderr}")
-    return library
