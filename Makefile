@@ -19,7 +19,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: serve build test test-cluster soak-cluster bench-cluster soak soak-kills bench bench-audit bench-console deb test-deb lint format generate clean
+.PHONY: serve build test soak soak-kills bench bench-audit bench-console deb test-deb lint format generate clean
+.PHONY: test-cluster soak-cluster bench-cluster
 .PHONY: install-cluster-tools install-dependencies install-system-libraries install-test-tools install-bench-tools
 .PHONY: install-packaging-tools install-packaging-test-tools
 

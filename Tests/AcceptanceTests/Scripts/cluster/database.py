@@ -78,7 +78,7 @@ class Databases:
         self.programs = self._programs_with_clock()
 
     def _programs_with_clock(self):
-        """A directory like PostgreSQL's own with its programs, of which the server has another clock; Patroni has not."""
+        """PostgreSQL's programs, of which the server has another clock, in a directory of their own."""
         directory = self.directory / "bin"
         directory.mkdir()
         for program in postgres_programs().iterdir():
