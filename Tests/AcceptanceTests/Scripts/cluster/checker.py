@@ -57,6 +57,7 @@ class Checker:
         self.propagation = {"a change is read": [], "a disabled key is refused": []}
         self.staleness = 0.0
         self.registers, self.crypto_keys, self.sealed = [], [], collections.deque(maxlen=400)
+        self._told = set()
         self._lock = threading.Lock()
         self._stop, self._open = threading.Event(), threading.Event()
         self._open.set()
@@ -168,10 +169,15 @@ class Checker:
         verdict = register.judge(value, call.node, call.start, call.end)
         self.count("checked reads")
         if not verdict.allowed:
-            self.fault(
-                f"{register.name} is {value!r} by {how} on {call.node.name}, {verdict.staleness:.2f} s after it was "
-                f"changed; {verdict.expected!r} may be read"
-            )
+            # One lost change is seen again and again.
+            what = (register.name, value, call.node.name, repr(verdict.expected))
+            with self._lock:
+                is_known, _ = what in self._told, self._told.add(what)
+            if not is_known:
+                self.fault(
+                    f"{register.name} is {value!r} by {how} on {call.node.name}, {verdict.staleness:.2f} s after it was "
+                    f"changed on {verdict.writer}; {verdict.expected!r} may be read"
+                )
         elif not call.node.troubles_during(call.start, call.end):
             with self._lock:
                 self.staleness = max(self.staleness, verdict.staleness)

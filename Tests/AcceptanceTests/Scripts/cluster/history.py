@@ -30,11 +30,15 @@ class Write:
 
 @dataclasses.dataclass
 class Verdict:
-    """Whether a value may be read, and how stale it was: how long ago the first newer one was acknowledged."""
+    """Whether a value may be read, and how stale it was: how long ago the first newer one was acknowledged.
+
+    `expected`: what may be read. `writer`: the name of the node that made the change that has to be seen, if any.
+    """
 
     allowed: bool
     staleness: float
     expected: list
+    writer: str = "another node"
 
 
 class Register:
@@ -95,7 +99,9 @@ class Register:
                     break
             # Before the first write arrives, there is nothing to be read.
             allowed = any(write.value == value for write in candidates) or (floor is None and value in (None, False))
-            return Verdict(allowed, self._staleness(value, start), [write.value for write in reversed(candidates)])
+            writer = getattr(floor and floor.node, "name", "nobody")
+            expected = [write.value for write in reversed(candidates)]
+            return Verdict(allowed, self._staleness(value, start), expected, writer)
 
     def _staleness(self, value, start):
         """How long ago, at `start`, the oldest write was acknowledged that the reader did not see."""
