@@ -97,7 +97,8 @@ struct AuditNodesTests {
         }
     }
 
-    @Test func `a process that has the store for itself begins anew after nodes, and finds its own log whole`() async throws {
+    @Test func `a process that has the store for itself finds its own log whole, before nodes and after`() async throws
+    {
         try await withTemporaryDirectory { directory in
             let nodes = try await Nodes(in: directory)
             try await nodes.run(nil, recording: 2)
@@ -153,7 +154,8 @@ struct AuditNodesTests {
 
     // MARK: The first start
 
-    @Test func `of two nodes that start at once on a new store the second takes what the first has made`() async throws {
+    @Test func `of two nodes that start at once on a new store the second takes what the first has made`() async throws
+    {
         try await withTemporaryDirectory { directory in
             let nodes = try await Nodes(in: directory)
             // Before each first value that b would set, a has started and set it.
