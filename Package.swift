@@ -84,6 +84,11 @@ let package = Package(
             dependencies: ["KMSModel", "KMSStore", "KMSStoreSQL", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict
         ),
+        .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .target(
+            name: "KMSStorePostgreSQL", dependencies: ["KMSModel", "KMSStore", "KMSStoreSQL", "CPostgreSQL"],
+            swiftSettings: strict + [.strictMemorySafety()]
+        ),
 
         // Who signed this? May they? Pure functions of values.
         .target(name: "KMSAccess", dependencies: ["KMSModel", "KMSCrypto"], swiftSettings: strict),
@@ -207,7 +212,8 @@ let package = Package(
         .testTarget(
             name: "KMSStoreTests",
             dependencies: [
-                "KMSModel", "KMSStore", "KMSStoreSQLite", .product(name: "GRDB", package: "GRDB.swift"),
+                "KMSModel", "KMSStore", "KMSStoreSQLite", "KMSStorePostgreSQL",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict
         ),

@@ -14,7 +14,9 @@ extension SQLConnection {
     package func readFrame() throws -> StoreContents {
         StoreContents(
             accounts: try records(.accounts), accessKeys: try records(.accessKeys),
-            identities: try records(.identities), auditLines: try records(.auditLines), settings: try readSettings()
+            identities: try records(.identities),
+            auditLines: try records(.auditLines, where: node.map { Condition("node = ?", [$0]) }),
+            settings: try readSettings()
         )
     }
 
@@ -32,8 +34,13 @@ extension SQLConnection {
     package func readKeys(_ ids: [KeyID]) throws -> [StoredKey] {
         guard !ids.isEmpty else { return [] }
         let marks = Array(repeating: "?", count: ids.count).joined(separator: ", ")
+        // What belongs to a key has no index by the identifier alone.
+        let found = "(SELECT account, region, key_id FROM kms_key WHERE key_id IN (\(marks)))"
+        let condition = Condition(
+            "(account, region, key_id) IN \(found)", onAliases: "(account, region, target) IN \(found)",
+            ids.map(\.description))
         var contents = StoreContents()
-        try readKeys(into: &contents, where: Condition("key_id IN (\(marks))", ids.map(\.description)))
+        try readKeys(into: &contents, where: condition)
         return contents.storedKeys
     }
 
@@ -78,8 +85,10 @@ extension SQLConnection {
         _ table: Table<Record>, where condition: Condition? = nil, order: String? = nil, limit: Int? = nil
     ) throws -> [Record] {
         var records: [Record] = []
-        let sql = table.query(on: self, where: condition, order: order, limit: limit)
-        try forEachRow(sql, condition?.values.sqlValues ?? []) { row in
+        let sql = table.query(on: self, where: condition, order: order, isLimited: limit != nil)
+        var values = condition?.values.sqlValues ?? []
+        if let limit { values.append(limit.sqlValue) }
+        try forEachRow(sql, values) { row in
             var reader = RowReader(row, of: table.name, keyColumnCount: table.keyColumnCount)
             records.append(try table.read(&reader))
         }
@@ -88,18 +97,23 @@ extension SQLConnection {
 }
 
 /// Which rows of a table are read.
-package struct Condition {
+package struct Condition: Sendable {
     /// With a `?` for each value.
     let text: String
     let values: [Column.Value]
+    /// The same of aliases, which have the key's identifier in another column.
+    private let textOnAliases: String?
 
-    package init(_ text: String, _ values: [Column.Value]) {
+    /// - Parameter onAliases: The same of aliases; by default with the column that has the key's identifier there.
+    package init(_ text: String, onAliases: String? = nil, _ values: [Column.Value]) {
         self.text = text
         self.values = values
+        textOnAliases = onAliases
     }
 
-    /// The same of aliases, which have the key's identifier in another column.
-    fileprivate var onAliases: Condition { Condition(text.replacing("key_id", with: "target"), values) }
+    fileprivate var onAliases: Condition {
+        Condition(textOnAliases ?? text.replacing("key_id", with: "target"), values)
+    }
 }
 
 extension KeyARN {
@@ -121,7 +135,9 @@ package struct Table<Record> {
     var order: String?
     let read: (inout RowReader) throws(StoreError) -> Record
 
-    func query(on connection: some SQLConnection, where condition: Condition?, order: String?, limit: Int?) -> String {
+    func query(on connection: some SQLConnection, where condition: Condition?, order: String?, isLimited: Bool)
+        -> String
+    {
         var (columns, source) = (columns, name)
         if hasSecrets {
             let secrets = connection.secrets(of: name)
@@ -131,7 +147,7 @@ package struct Table<Record> {
         var query = "SELECT \(columns) FROM \(source)"
         if let condition { query += " WHERE \(condition.text)" }
         if let order = order ?? self.order { query += " ORDER BY \(order)" }
-        if let limit { query += " LIMIT \(limit)" }
+        if isLimited { query += " LIMIT ?" }
         return query
     }
 }

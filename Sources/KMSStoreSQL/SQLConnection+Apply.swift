@@ -131,6 +131,7 @@ extension SQLConnection {
             WHERE account = ? AND region = ? AND key_id = ? AND creation_date <= ?
             ON CONFLICT (account, region, key_id) DO UPDATE SET operation = excluded.operation, date = excluded.date,
                 event_id = excluded.event_id, request_id = excluded.request_id
+            WHERE key_usage.date <= excluded.date
             """,
             usage.columns() + usage.key.columns + [try Column.date(usage.date)]
         )
@@ -173,9 +174,14 @@ extension SQLConnection {
     // MARK: Audit lines
 
     private func insert(_ kept: KeptAuditLines) throws {
+        guard let node else {
+            try execute(
+                "INSERT INTO audit_outbox (event_id, lines) VALUES (?, ?)", [kept.eventID, Column.bytes(kept.lines)])
+            return
+        }
         try execute(
-            "INSERT INTO audit_outbox (event_id, lines) VALUES (?, ?)", [kept.eventID, Column.bytes(kept.lines)]
-        )
+            "INSERT INTO audit_outbox (event_id, lines, node) VALUES (?, ?, ?)",
+            [kept.eventID, Column.bytes(kept.lines), node])
     }
 
     // MARK: Grants
@@ -235,7 +241,7 @@ extension SQLConnection {
 
     /// Runs a statement that must find the one row it was made for.
     func executeOnOne(_ sql: String, _ values: [Column.Value]) throws {
-        guard try execute(sql, values) == 1 else { throw StoreError.conflict }
+        try runOnOne(sql, values.sqlValues)
     }
 }
 

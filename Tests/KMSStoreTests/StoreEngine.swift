@@ -1,6 +1,7 @@
 import Foundation
 import KMSModel
 import KMSStore
+import KMSStorePostgreSQL
 import KMSStoreSQLite
 import Testing
 
@@ -10,9 +11,16 @@ struct StoreEngine: Sendable, CustomTestStringConvertible {
     /// Opens the store that belongs to a directory, which is empty before the first time.
     let open: @Sendable (ScratchDirectory) async throws -> any Store
 
-    static let available = [
-        StoreEngine(testDescription: "SQLite") { try await SQLiteStore.open(in: $0.path) }
-    ]
+    static let sqlite = StoreEngine(testDescription: "SQLite") { try await SQLiteStore.open(in: $0.path) }
+
+    /// On a machine that all tests share a server can be silent for longer than usual.
+    static let postgreSQL = StoreEngine(testDescription: "PostgreSQL") { directory in
+        let location = try PostgreSQLServer.shared.get().location(of: directory)
+        return try await PostgreSQLStore.open(location + "&connect_timeout=60", node: "one", patience: .seconds(60))
+    }
+
+    /// A test of ``SharedStoreTests`` says so when there is no PostgreSQL.
+    static let available = [sqlite] + (PostgreSQLServer.isInstalled ? [postgreSQL] : [])
 
     /// Runs `body` with a store of its own.
     func withStore(_ body: (any Store) async throws -> Void) async throws {
