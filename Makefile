@@ -4,6 +4,9 @@
 #   make test      build everything once, check it, and run all tests
 #   make bench-console  the console with 10,000 keys: what its pages take, and what other callers wait meanwhile
 #   make soak      ten minutes of load with flat memory, and ten thousand clients that are idle, slow or talk too much
+#   make test-cluster  nodes, the primary's host and networks fail while a checker writes and reads (root); in make test
+#   make soak-cluster  half an hour of it
+#   make bench-cluster what one, two and three nodes do, and how soon others see a change (root)
 #   make soak-kills     the part of it that kills servers, with several times as many kills as make test has
 #   make deb       a Debian package, in artifacts/deb
 #   make test-deb  install that package on a Debian system of its own, with systemd, and try it there (root)
@@ -17,7 +20,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
 .PHONY: serve build test soak soak-kills bench bench-audit bench-console deb test-deb lint format generate clean
-.PHONY: install-dependencies install-system-libraries install-test-tools install-bench-tools
+.PHONY: test-cluster soak-cluster bench-cluster
+.PHONY: install-cluster-tools install-dependencies install-system-libraries install-test-tools install-bench-tools
 .PHONY: install-packaging-tools install-packaging-test-tools
 
 # One configuration and one set of flags for every target, so that nothing is built twice: `swift test` would otherwise
@@ -58,6 +62,19 @@ test: install-system-libraries install-test-tools
 	swift build $(SWIFT_FLAGS) --build-tests
 	$(MAKE) --no-print-directory lint
 	swift test $(SWIFT_TEST_FLAGS) $(TEST_FLAGS)
+	@if [[ $$(id -u) = 0 || -n $${CI:-} ]]; then $(MAKE) --no-print-directory test-cluster; \
+		else echo "not root: the cluster test is left out; sudo make test-cluster runs it"; fi
+
+# By itself, because it says how long things take. It needs root, to make networks; without them it fails.
+CLUSTER = CHATELAINE_BINARY=$(BINARIES)/chatelaine $(PYTHON) Tests/AcceptanceTests/Scripts/cluster
+test-cluster: build install-cluster-tools
+	$(CLUSTER)
+
+soak-cluster: build install-cluster-tools
+	CLUSTER_SOAK_SECONDS=1800 $(CLUSTER)
+
+bench-cluster: build install-bench-tools install-cluster-tools
+	CHATELAINE_BINARY=$(BINARIES)/chatelaine $(PYTHON) Benchmarks/cluster.py
 
 bench: build install-bench-tools
 	swift build $(SWIFT_FLAGS) --product echo-server
@@ -105,7 +122,7 @@ generate: install-test-tools
 clean:
 	rm -rf .build .venv artifacts
 
-install-dependencies: install-system-libraries install-test-tools install-bench-tools
+install-dependencies: install-system-libraries install-test-tools install-bench-tools install-cluster-tools
 
 install-system-libraries:
 	@command -v swift >/dev/null || { echo "a Swift 6.3 toolchain is needed: https://www.swift.org/install" >&2; exit 1; }
@@ -116,6 +133,7 @@ install-system-libraries:
 	pkg-config --exists sqlite3 2>/dev/null || missing+=(libsqlite3-dev); \
 	pkg-config --exists libpq 2>/dev/null || missing+=(libpq-dev); \
 	pkg-config --exists p11-kit-1 2>/dev/null || missing+=(libp11-kit-dev); \
+	pkg-config --exists libpq 2>/dev/null || missing+=(libpq-dev); \
 	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi
 
 # Debian's chromium comes without any font to write with.
@@ -140,6 +158,22 @@ install-test-tools:
 	if ! $(PYTHON) -c 'import $(PYTHON_MODULES)' 2>/dev/null; then \
 		python3 -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check $(PYTHON_PACKAGES); fi
 	@command -v terraform >/dev/null || echo "terraform is not here: its test will be skipped"
+
+# Of etcd's package, as of prometheus's, only the program is needed. Patroni starts nothing without a configuration.
+ETCD := .build/tools/etcd
+GET_ETCD = echo "taking etcd from the package etcd-server"; work=$$(mktemp -d); $(SUDO) apt-get update -qq; \
+	(cd $$work && apt-get download -qq etcd-server 2>/dev/null && dpkg-deb --extract etcd-server_*.deb .); \
+	install -D $$work/usr/bin/etcd $(ETCD); rm -rf $$work
+
+install-cluster-tools: install-test-tools
+	@$(APT_INSTALL); missing=(); \
+	command -v ip >/dev/null || missing+=(iproute2); \
+	compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql); \
+	command -v psql >/dev/null || missing+=(postgresql-client); \
+	command -v patroni >/dev/null || missing+=(patroni python3-etcd); \
+	command -v clang >/dev/null || command -v cc >/dev/null || missing+=(gcc libc6-dev); \
+	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi; \
+	if ! command -v etcd >/dev/null && ! test -x $(ETCD); then $(GET_ETCD); fi
 
 install-bench-tools: install-test-tools
 	@$(APT_INSTALL); command -v wrk >/dev/null || install_packages wrk

@@ -84,6 +84,7 @@ let package = Package(
             dependencies: ["KMSModel", "KMSStore", "KMSStoreSQL", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict
         ),
+        // PostgreSQL's own client library.
         .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(
             name: "KMSStorePostgreSQL", dependencies: ["KMSModel", "KMSStore", "KMSStoreSQL", "CPostgreSQL"],

@@ -18,6 +18,8 @@ package struct Engine: Sendable {
     package let clockService: ClockService?
     /// Does what time brings; it runs as a service.
     package let housekeeping: Housekeeping
+    /// Learns what other nodes change, where many share the store; it runs as a service.
+    package let follower: FeedFollower?
     /// Looks at everything that is stored.
     package let verification: StoreVerification
     private let clock: any Clock
@@ -62,6 +64,7 @@ package struct Engine: Sendable {
         store: any Store, rootKey: RootKey, randomness: any RandomSource = SystemRandomness(), auditDirectory: URL,
         configuration: EngineConfiguration = EngineConfiguration(), metrics: Metrics = Metrics(), logger: Logger
     ) async throws(StartFailure) {
+        let sharedStore = store as? any SharedStore
         let store = MeteredStore(store: store, metrics: metrics)
         let keyring: Keyring
         do throws(CryptoFailure) {
@@ -71,7 +74,14 @@ package struct Engine: Sendable {
         }
         isKeyMemoryLocked = keyring.isMemoryLocked
         let contents: StoreContents
-        do throws(StoreError) { contents = try await store.contents() } catch { throw .store(error) }
+        let position: FeedPosition?
+        do throws(StoreError) {
+            // The feed first: whatever changes meanwhile is read again.
+            position = try await sharedStore?.position()
+            contents = sharedStore == nil ? try await store.contents() : try await store.frame()
+        } catch {
+            throw .store(error)
+        }
         let progress = try await RootKeyMarks.admit(keyring, contents, store)
         for name in RootKeyMarks.damaged(contents.settings, keyring) {
             logger.critical("A setting of the store does not open", metadata: ["setting": "\(name)"])
@@ -80,7 +90,8 @@ package struct Engine: Sendable {
         let controllable =
             configuration.isClockControllable
             ? ControllableClock(ahead: ClockService.lead(in: contents.settings[ClockService.setting])) : nil
-        let clock: any Clock = controllable ?? SystemClock()
+        let contact = sharedStore.map { _ in StoreContact(outage: configuration.storeOutage) }
+        let clock: any Clock = controllable ?? contact.map { SharedClock($0) } ?? SystemClock()
         isForThisMachineOnly = configuration.isForThisMachineOnly
         identities = IdentityDirectory()
         do throws(StoreError) { try identities.load(contents) } catch { throw .store(error) }
@@ -95,14 +106,25 @@ package struct Engine: Sendable {
             throw .audit(error)
         }
 
-        let directory = KeyDirectory()
+        let directory = KeyDirectory(capacity: sharedStore.map { _ in configuration.cachedKeys })
         let quotas = Quotas(configuration.quotas) { account, region in
             configuration.regions.admitsReplica(in: region)
                 || directory.hasKeys(in: Realm(account: account, region: region))
         }
         let policies = PolicyRules(identities: identities, quotas: quotas)
         let outbox = AuditOutbox(audit, known: stored.known, base: stored.base, names: stored.names)
-        let ledger = Ledger(store: store, directory: directory, policies: policies, outbox: outbox)
+        let shared: SharedState? =
+            if let sharedStore, let contact {
+                SharedState(
+                    store: sharedStore,
+                    residency: Residency(store: sharedStore, directory: directory, policies: policies), contact: contact
+                )
+            } else {
+                nil
+            }
+        let catalog: any KeyCatalog = sharedStore ?? directory
+        let ledger = Ledger(
+            store: store, directory: directory, policies: policies, outbox: outbox, residency: shared?.residency)
         do throws(StoreError) { try ledger.load(contents) } catch { throw .store(error) }
         do throws(AuditFailure) { try await outbox.write(contents.auditLines) } catch { throw .audit(error) }
 
@@ -114,19 +136,24 @@ package struct Engine: Sendable {
         )
         let journal = UseJournal()
         pipeline = Pipeline(
-            authenticator: authenticator, directory: directory, identities: identities, ledger: ledger, turns: turns,
-            keyring: keyring, policies: policies, regions: configuration.regions, quotas: quotas,
+            authenticator: authenticator, directory: directory, identities: identities, ledger: ledger, shared: shared,
+            catalog: catalog, turns: turns, keyring: keyring, policies: policies, regions: configuration.regions,
+            quotas: quotas,
             journal: journal,
             managedKeys: managedKeys, audit: audit, outbox: outbox, clock: clock, metrics: metrics, logger: logger
         )
         let housekeeping = Housekeeping(
-            directory: directory, ledger: ledger, turns: turns, keyring: keyring, managedKeys: managedKeys,
-            journal: journal, outbox: outbox, clock: clock, metrics: metrics, logger: logger
+            directory: directory, due: Self.dueKeys(directory, shared, configuration.node), ledger: ledger,
+            turns: turns,
+            keyring: keyring, managedKeys: managedKeys, journal: journal, outbox: outbox,
+            orphans: Self.orphans(outbox, shared, configuration.node), clock: clock,
+            metrics: metrics, logger: logger
         )
         self.housekeeping = housekeeping
         identity = IdentityService(
             authenticator: authenticator, identities: identities, ledger: ledger, turns: turns, keyring: keyring,
-            audit: audit, outbox: outbox, quotas: quotas, clock: clock, metrics: metrics, logger: logger
+            audit: audit, outbox: outbox, quotas: quotas, contact: contact, clock: clock, metrics: metrics,
+            logger: logger
         )
         signIn = ConsoleSignIn(
             authenticator: authenticator, identities: identities, directory: directory, audit: audit, clock: clock)
@@ -140,15 +167,38 @@ package struct Engine: Sendable {
         rootRotation = RootRotation(
             progress,
             Rewrapping(
-                directory: directory, identities: identities, ledger: ledger, turns: turns, keyring: keyring,
-                auditKey: stored.key, logger: logger),
+                directory: directory, catalog: catalog, residency: shared?.residency, identities: identities,
+                ledger: ledger, turns: turns, keyring: keyring, auditKey: stored.key, logger: logger),
             clock: clock, logger: logger)
         self.metrics = metrics
         throttle = quotas.throttle
         monitoring = Monitoring(
-            metrics: metrics, directory: directory, throttle: quotas.throttle, store: store, audit: audit,
-            clock: clock)
+            metrics: metrics, figures: { shared.map(\.figures.last) ?? KeyFigures(directory) },
+            throttle: quotas.throttle,
+            probe: Probe(store: store, contact: contact, audit: audit, metrics: metrics), clock: clock)
+        if let shared, let position {
+            follower = FeedFollower(
+                shared: shared, directory: directory, identities: identities, capacity: configuration.cachedKeys,
+                position: position, logger: logger)
+        } else {
+            follower = nil
+        }
         accounts = AccountRegistry(store: store, identities: identities, keyring: keyring, clock: clock)
+    }
+
+    private static func orphans(
+        _ outbox: AuditOutbox, _ shared: SharedState?, _ node: String?
+    ) -> OrphanedAuditLines? {
+        guard let shared, let node else { return nil }
+        return OrphanedAuditLines(
+            store: shared.store, outbox: outbox, node: node, holder: "\(node) \(RequestID.make())")
+    }
+
+    private static func dueKeys(_ directory: KeyDirectory, _ shared: SharedState?, _ node: String?) -> any DueKeys {
+        guard let shared else { return DueKeysInMemory(directory: directory) }
+        return DueKeysInStore(
+            store: shared.store, directory: directory, residency: shared.residency,
+            holder: "\(node ?? "") \(RequestID.make())")
     }
 
     /// The time, as requests see it.

@@ -5,7 +5,7 @@ package import KMSModel
 ///
 /// A node holds in memory what it is asked about. It reads a key when it is first needed, and learns from the change feed
 /// what others changed. Every answer is of the one server that takes changes, and of a moment after the call.
-package protocol SharedStore: Store {
+package protocol SharedStore: Store, KeyCatalog {
     // MARK: What changed
 
     /// Where the change feed is now.
@@ -32,32 +32,6 @@ package protocol SharedStore: Store {
 
     /// Every setting by its name.
     func settings() async throws(StoreError) -> [String: [UInt8]]
-
-    // MARK: Lists
-
-    /// At most `limit` key identifiers of `realm` behind `last`, in order.
-    func keyIDs(in realm: Realm, after last: KeyID?, limit: Int) async throws(StoreError) -> [KeyID]
-
-    /// At most `limit` aliases of `realm` behind `last`, in order of their names.
-    func aliases(in realm: Realm, after last: AliasName?, limit: Int) async throws(StoreError) -> [AliasRecord]
-
-    /// At most `limit` grants in `region` that `principal` may retire, in order of their identifiers and those of their
-    /// keys, behind `last`.
-    func grants(
-        retirableBy principal: String, in region: Region, after last: (id: GrantID, keyID: KeyID)?, limit: Int
-    ) async throws(StoreError) -> [GrantRecord]
-
-    /// The accounts and regions in which there are keys, of one account or of all.
-    func realms(of account: AccountID?) async throws(StoreError) -> [Realm]
-
-    /// How many customer managed keys `realm` has, in every state.
-    func customerKeyCount(in realm: Realm) async throws(StoreError) -> Int
-
-    /// At most `limit` keys to which `event` happens, the earliest first.
-    func next(_ event: KeyEvent, limit: Int) async throws(StoreError) -> [KeyDue]
-
-    /// How many keys there are of each kind.
-    func keyCounts() async throws(StoreError) -> [KeyKind: Int]
 
     // MARK: Nodes
 
@@ -106,48 +80,4 @@ package struct FeedNews: Sendable {
         self.records = records
         self.date = date
     }
-}
-
-/// What time does to a key.
-package enum KeyEvent: CaseIterable, Sendable {
-    case rotation
-    case deletion
-    case expiry
-    /// A key that is being made or changed elsewhere becomes usable.
-    case completion
-}
-
-/// A key and when something happens to it; the earliest comes first.
-package struct KeyDue: Comparable, Sendable {
-    package let date: Date
-    package let key: KeyARN
-
-    package init(date: Date, key: KeyARN) {
-        self.date = date
-        self.key = key
-    }
-
-    package static func < (left: Self, right: Self) -> Bool {
-        if left.date != right.date { return left.date < right.date }
-        if left.key.keyID != right.key.keyID { return left.key.keyID < right.key.keyID }
-        return left.key.region < right.key.region
-    }
-}
-
-/// What monitoring tells keys apart by.
-package struct KeyKind: Hashable, Comparable, Sendable {
-    package let state: KeyState
-    package let spec: KeySpec
-    package let origin: KeyOrigin
-    package let manager: KeyManager
-
-    package init(state: KeyState, spec: KeySpec, origin: KeyOrigin, manager: KeyManager) {
-        (self.state, self.spec, self.origin, self.manager) = (state, spec, origin, manager)
-    }
-
-    private var order: (String, String, String, String) {
-        (spec.rawValue, state.rawValue, origin.rawValue, manager.rawValue)
-    }
-
-    package static func < (left: Self, right: Self) -> Bool { left.order < right.order }
 }

@@ -2,6 +2,7 @@ package import KMSModel
 
 /// A key with everything that belongs to it.
 package struct StoredKey: Sendable, Equatable {
+    /// The key itself.
     package var record: KeyRecord
     /// Every generation of its material, in the order in which they came.
     package var materials: [MaterialRecord]

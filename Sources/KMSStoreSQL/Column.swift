@@ -4,11 +4,14 @@ import KMSStore
 
 /// How values become columns; `RowReader` is the way back.
 package enum Column {
+    /// What is in a column; nil for nothing.
     package typealias Value = (any SQLConvertible)?
 
-    static func text(_ text: String) -> Value { Array(text.utf8) }
+    /// Text, as its UTF-8.
+    package static func text(_ text: String) -> Value { Array(text.utf8) }
 
-    static func bytes(_ bytes: [UInt8]) -> Value { bytes }
+    /// Bytes.
+    package static func bytes(_ bytes: [UInt8]) -> Value { bytes }
 
     /// The dates that are stored and read: from 1970 to the last with a year of four digits, in milliseconds since
     /// 1970.

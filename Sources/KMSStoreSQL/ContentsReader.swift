@@ -33,12 +33,14 @@ extension SQLConnection {
     /// Reads the keys of these identifiers, with what belongs to them.
     package func readKeys(_ ids: [KeyID]) throws -> [StoredKey] {
         guard !ids.isEmpty else { return [] }
-        let marks = Array(repeating: "?", count: ids.count).joined(separator: ", ")
+        // As many marks as the next power of two: so there are few statements to prepare.
+        var names = ids.map(\.description)
+        while names.count & (names.count - 1) != 0 { names.append(names[0]) }
+        let marks = Array(repeating: "?", count: names.count).joined(separator: ", ")
         // What belongs to a key has no index by the identifier alone.
         let found = "(SELECT account, region, key_id FROM kms_key WHERE key_id IN (\(marks)))"
         let condition = Condition(
-            "(account, region, key_id) IN \(found)", onAliases: "(account, region, target) IN \(found)",
-            ids.map(\.description))
+            "(account, region, key_id) IN \(found)", onAliases: "(account, region, target) IN \(found)", names)
         var contents = StoreContents()
         try readKeys(into: &contents, where: condition)
         return contents.storedKeys

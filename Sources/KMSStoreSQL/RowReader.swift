@@ -1,9 +1,9 @@
-import Foundation
+package import Foundation
 import KMSModel
-import KMSStore
+package import KMSStore
 
 /// Takes one row apart, column by column, and says which record and column is damaged when one is.
-struct RowReader {
+package struct RowReader {
     private let row: any SQLRow
     /// The table, for the text of errors.
     private let table: String
@@ -11,20 +11,20 @@ struct RowReader {
     private let keyColumnCount: Int
     private var index = 0
 
-    init(_ row: any SQLRow, of table: String, keyColumnCount: Int) {
+    package init(_ row: any SQLRow, of table: String, keyColumnCount: Int) {
         self.row = row
         self.table = table
         self.keyColumnCount = keyColumnCount
     }
 
     /// The next column as something that KMSModel parses from text.
-    mutating func parsed<Value>(_ parse: (String) -> Value?) throws(StoreError) -> Value {
+    package mutating func parsed<Value>(_ parse: (String) -> Value?) throws(StoreError) -> Value {
         guard case .text(let text) = next(), let value = parse(text) else { throw damage() }
         return value
     }
 
     /// The next column as something that KMSModel parses from text; nil for a column without a value.
-    mutating func optionallyParsed<Value>(_ parse: (String) -> Value?) throws(StoreError) -> Value? {
+    package mutating func optionallyParsed<Value>(_ parse: (String) -> Value?) throws(StoreError) -> Value? {
         switch next() {
         case .null: return nil
         case .text(let text):
@@ -35,16 +35,20 @@ struct RowReader {
     }
 
     /// The next column as one of the values of an enumeration.
-    mutating func value<Value: RawRepresentable<String>>(_ type: Value.Type = Value.self) throws(StoreError) -> Value {
+    package mutating func value<Value: RawRepresentable<String>>(_ type: Value.Type = Value.self) throws(StoreError)
+        -> Value
+    {
         try parsed(Value.init(rawValue:))
     }
 
-    mutating func bytes() throws(StoreError) -> [UInt8] {
+    /// The next column as bytes.
+    package mutating func bytes() throws(StoreError) -> [UInt8] {
         guard let bytes = try optionalBytes() else { throw damage() }
         return bytes
     }
 
-    mutating func optionalBytes() throws(StoreError) -> [UInt8]? {
+    /// The next column as bytes; nil for a column without a value.
+    package mutating func optionalBytes() throws(StoreError) -> [UInt8]? {
         switch next() {
         case .null: nil
         case .bytes(let bytes): bytes
@@ -52,12 +56,14 @@ struct RowReader {
         }
     }
 
-    mutating func text() throws(StoreError) -> String {
+    /// The next column as text that is stored as its UTF-8.
+    package mutating func text() throws(StoreError) -> String {
         guard let text = try optionalText() else { throw damage() }
         return text
     }
 
-    mutating func optionalText() throws(StoreError) -> String? {
+    /// The next column as text; nil for a column without a value.
+    package mutating func optionalText() throws(StoreError) -> String? {
         switch next() {
         case .null: return nil
         case .bytes(let bytes):
@@ -68,12 +74,14 @@ struct RowReader {
         }
     }
 
-    mutating func integer() throws(StoreError) -> Int64 {
+    /// The next column as a number.
+    package mutating func integer() throws(StoreError) -> Int64 {
         guard let integer = try optionalInteger() else { throw damage() }
         return integer
     }
 
-    mutating func optionalInteger() throws(StoreError) -> Int64? {
+    /// The next column as a number; nil for a column without a value.
+    package mutating func optionalInteger() throws(StoreError) -> Int64? {
         switch next() {
         case .null: nil
         case .integer(let integer): integer
@@ -81,7 +89,8 @@ struct RowReader {
         }
     }
 
-    mutating func flag() throws(StoreError) -> Bool {
+    /// The next column as a truth value: one or zero.
+    package mutating func flag() throws(StoreError) -> Bool {
         switch try integer() {
         case 0: false
         case 1: true
@@ -89,12 +98,14 @@ struct RowReader {
         }
     }
 
-    mutating func date() throws(StoreError) -> Date {
+    /// The next column as a date.
+    package mutating func date() throws(StoreError) -> Date {
         guard let date = try optionalDate() else { throw damage() }
         return date
     }
 
-    mutating func optionalDate() throws(StoreError) -> Date? {
+    /// The next column as a date; nil for a column without a value.
+    package mutating func optionalDate() throws(StoreError) -> Date? {
         guard let milliseconds = try optionalInteger() else { return nil }
         guard Column.milliseconds.contains(milliseconds) else { throw damage() }
         return Date(timeIntervalSince1970: Double(milliseconds) / 1000)
@@ -103,7 +114,7 @@ struct RowReader {
     /// What to throw about the column that was read last.
     ///
     /// Names the record by its key and the column; what is in the column is never shown.
-    func damage() -> StoreError {
+    package func damage() -> StoreError {
         let name = (0..<keyColumnCount).map { column in
             switch row[column] {
             case .text(let text): text

@@ -7,7 +7,8 @@ extension SQLConnection {
         for mutation in change.mutations { try apply(mutation) }
     }
 
-    private func apply(_ mutation: Mutation) throws {
+    /// Writes one step of a change.
+    package func apply(_ mutation: Mutation) throws {
         switch mutation {
         case .insertKey(let key): try insert(key)
         case .updateKey(let key, let version): try update(key, expecting: version)

@@ -1,5 +1,6 @@
 package import KMSAccess
 package import KMSModel
+import KMSStore
 
 /// All keys of one account and region, in the order of their identifiers, as one caller may see them.
 ///
@@ -31,7 +32,7 @@ package struct KeyOverviews: Sequence, Sendable {
         /// The key behind the one before, looked at now.
         package mutating func next() -> KeyOverview? {
             if ids.isEmpty {
-                ids = context.directory.keyIDs(in: context.realm, after: last, limit: Self.pieceOfKeys)[...]
+                ids = overviews.pipeline.keyIDs(in: context.realm, after: last, limit: Self.pieceOfKeys)[...]
                 if let end = ids.last { last = end }
             }
             return ids.popFirst().map { overviews.overview(of: $0, in: &context) }
@@ -43,7 +44,7 @@ package struct KeyOverviews: Sequence, Sendable {
             return KeyOverview(keyID: id, details: nil, aliases: [], tags: nil)
         }
         let aliases =
-            withAliases ? context.directory.aliases(in: context.realm, of: key.arn, after: nil, limit: .max) : []
+            withAliases ? context.directory.aliases(of: key.arn) : []
         context.body = JSONObject(["KeyId": .string(id.description)])
         let record = key.record
         let details = KeyOverview.Details(
@@ -75,6 +76,18 @@ package struct KeyOverviews: Sequence, Sendable {
 }
 
 extension Pipeline {
+    /// At most `limit` key identifiers behind `last`, whose keys are in memory then; it may wait for the store.
+    fileprivate func keyIDs(in realm: Realm, after last: KeyID?, limit: Int) -> [KeyID] {
+        guard let residency else {
+            return directory.withIndex { $0.keyIDs(in: realm, after: last, limit: limit) } ?? []
+        }
+        return Blocking.wait { [catalog] in
+            let ids = (try? await catalog.keyIDs(in: realm, after: last, limit: limit)) ?? []
+            try? await residency.load(ids)
+            return ids
+        }
+    }
+
     /// Makes something of all keys of the caller's account and region: each as DescribeKey and ListResourceTags would answer,
     /// decided in the same way.
     ///
@@ -91,6 +104,7 @@ extension Pipeline {
         ofKeysSeenBy caller: Caller, from client: Client, withAliases: Bool, withQuotaUse: Bool = false,
         _ summarize: @escaping @Sendable (KeyOverviews) -> Summary
     ) async throws(KMSError) -> Summary {
+        try checkMemory()
         let overviews = KeyOverviews(
             pipeline: self, context: context(of: caller, from: client, at: clock.now), withAliases: withAliases,
             withQuotaUse: withQuotaUse)

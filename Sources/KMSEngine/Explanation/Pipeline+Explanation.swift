@@ -50,7 +50,8 @@ extension Pipeline {
                     ["Principal", "Action", "KeyId", "AliasName"].contains { member.name.isSame(as: $0) }
                 }
                 .map { .init(name: $0.name.lowercasedFirst, value: $0.value) })
-            result = .success(try explain(object, asker, client))
+            try checkMemory()
+            result = .success(try await explain(object, asker, client))
         } catch {
             record.outcome = AuditRecord.Failure(error)
             result = .failure(error)
@@ -59,14 +60,16 @@ extension Pipeline {
         return try result.get()
     }
 
-    private func explain(_ object: JSONObject, _ asker: Caller, _ client: Client) throws(KMSError) -> [UInt8] {
+    private func explain(
+        _ object: JSONObject, _ asker: Caller, _ client: Client
+    ) async throws(KMSError) -> [UInt8] {
         let now = clock.now
         try authorize(asker, client, asking: object["Principal"])
         let explained = try ExplanationRequest(object, asker: asker, client: client, at: now, identities: identities)
         try Self.checkContexts(in: explained.body)
         var context = context(of: explained.caller, from: explained.client, at: now)
         context.body = explained.body
-        let explanation = try explanation(of: explained, in: context, at: now)
+        let explanation = try await explanation(of: explained, in: context, at: now)
         var writer = JSONWriter()
         explanation.write(to: &writer)
         return writer.bytes
@@ -75,9 +78,10 @@ extension Pipeline {
     /// The first denial of all that the imagined request needs, or else the last permission.
     private func explanation(
         of explained: ExplanationRequest, in context: RequestContext, at now: Date
-    ) throws(KMSError) -> Explanation {
-        let accesses = try explained.accesses(
-            with: KeyResolver(directory: directory, keyring: keyring, caller: explained.caller, now: now))
+    ) async throws(KMSError) -> Explanation {
+        let accesses = try await resolving(explained.body, for: context) { resolver throws(KMSError) in
+            try explained.accesses(with: resolver)
+        }
         var last: Explanation?
         for access in accesses.needed {
             let isHidden = access.key.map { $0.arn.account != explained.caller.principal.account } ?? false

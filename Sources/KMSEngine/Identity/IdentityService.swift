@@ -18,6 +18,8 @@ package struct IdentityService: Sendable {
     let audit: AuditLog
     let outbox: AuditOutbox
     let quotas: Quotas
+    /// Where many nodes share the store.
+    let contact: StoreContact?
     let clock: any Clock
     let metrics: Metrics
     let logger: Logger
@@ -112,6 +114,7 @@ package struct IdentityService: Sendable {
     private func admit(
         _ call: IdentityCall, _ quota: RequestQuota, in region: Region, _ record: inout AuditRecord
     ) throws(QueryFailure) {
+        guard contact?.mayServe ?? true else { throw .unavailable }
         let charge = QuotaCharge(quota, in: region)
         guard quotas.throttle.refusal(of: [charge], to: call.request.account) != nil else { return }
         record.requestParameters = nil

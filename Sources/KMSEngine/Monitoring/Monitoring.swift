@@ -5,11 +5,11 @@ import KMSStore
 /// What an engine tells those who watch over it.
 package struct Monitoring: Sendable {
     /// How many keys of one account have the end of their material shown, the first to end first.
-    private static let mostExpiries = 10
+    static let mostExpiries = 10
 
     /// What there is to tell of an engine.
     private struct Subject: Sendable {
-        let directory: KeyDirectory
+        let figures: @Sendable () -> KeyFigures
         let throttle: Throttle
         let clock: any Clock
         let probe: Probe
@@ -19,13 +19,11 @@ package struct Monitoring: Sendable {
     private let subject: Subject?
 
     init(
-        metrics: Metrics, directory: KeyDirectory, throttle: Throttle, store: any Store, audit: AuditLog,
+        metrics: Metrics, figures: @escaping @Sendable () -> KeyFigures, throttle: Throttle, probe: Probe,
         clock: any Clock
     ) {
         self.metrics = metrics
-        subject = Subject(
-            directory: directory, throttle: throttle, clock: clock,
-            probe: Probe(store: store, audit: audit, metrics: metrics))
+        subject = Subject(figures: figures, throttle: throttle, clock: clock, probe: probe)
     }
 
     /// What a server tells that has no engine yet, because it waits for its root key.
@@ -43,6 +41,9 @@ package struct Monitoring: Sendable {
         case .serving: return await subject?.probe.problems() ?? []
         }
     }
+
+    /// What whoever watches should know though the server answers.
+    package var remarks: [String] { subject?.probe.remarks ?? [] }
 
     /// All metrics at this moment, in Prometheus's format.
     ///
@@ -133,9 +134,9 @@ package struct Monitoring: Sendable {
     }
 
     private func addKeys(of subject: Subject, to text: inout Exposition) {
-        let directory = subject.directory
+        let figures = subject.figures()
         text.family("chatelaine_keys", .gauge, "Keys of all accounts and regions.")
-        for (kind, count) in directory.counts.sorted(by: { $0.key < $1.key }) {
+        for (kind, count) in figures.counts.sorted(by: { $0.key < $1.key }) {
             let labels = [
                 ("state", kind.state.rawValue), ("spec", kind.spec.rawValue), ("origin", kind.origin.rawValue),
                 ("manager", kind.manager.rawValue),
@@ -144,7 +145,7 @@ package struct Monitoring: Sendable {
         }
         let now = subject.clock.now
         func seconds(to event: KeyEvent) -> Double? {
-            directory.next(event, limit: 1).first?.date.timeIntervalSince(now)
+            figures.first[event]?.timeIntervalSince(now)
         }
         text.metric(
             "chatelaine_next_rotation_seconds", .gauge, "Until the next key is rotated by itself.",
@@ -155,8 +156,7 @@ package struct Monitoring: Sendable {
         text.family(
             name, .gauge,
             "Until imported material ends, of the \(Self.mostExpiries) keys of each account for which that is first.")
-        let (expiries, expiryCount) = directory.nextExpiries(limitForEach: Self.mostExpiries)
-        for due in expiries {
+        for due in figures.expiries {
             let key = due.key
             let labels = [
                 ("key_id", key.keyID.description), ("region", key.region.description),
@@ -169,7 +169,7 @@ package struct Monitoring: Sendable {
             seconds(to: .expiry))
         text.metric(
             "chatelaine_keys_with_ending_material", .gauge, "Keys of all accounts whose imported material ends.",
-            expiryCount)
+            figures.expiryCount)
         let (last, failures) = metrics.housekeeping
         text.metric(
             "chatelaine_housekeeping_last_run_timestamp_seconds", .gauge, "When all that was due had last been done.",

@@ -18,20 +18,29 @@ final class Probe: Sendable {
     }
 
     private let store: any Store
+    /// Where many nodes share the store.
+    private let contact: StoreContact?
     private let audit: AuditLog
     private let metrics: Metrics
     private let last = Mutex(Finding())
 
-    init(store: any Store, audit: AuditLog, metrics: Metrics) {
+    init(store: any Store, contact: StoreContact? = nil, audit: AuditLog, metrics: Metrics) {
         self.store = store
+        self.contact = contact
         self.audit = audit
         self.metrics = metrics
     }
 
-    /// What cannot be written.
+    /// What keeps the server from answering.
     func problems() async -> [String] {
         let auditFails = metrics.auditAppends.hasFailedLast || metrics.auditSyncs.hasFailedLast
-        let storeFails = metrics.commits.hasFailedLast
+        if let contact {
+            // Most of what a node is asked it answers from memory: that it cannot write does not make it useless.
+            if case .refusing(let silence) = contact.standing {
+                return ["the store has not answered for \(silence.components.seconds) s"]
+            }
+        }
+        let storeFails = contact == nil && metrics.commits.hasFailedLast
         guard auditFails || storeFails else { return [] }
         let known = last.withLock { last -> [String]? in
             if let watch = last.watch, watch.elapsed < Self.interval { return last.problems }
@@ -47,9 +56,18 @@ final class Probe: Sendable {
         return problems
     }
 
+    /// What whoever watches should know though the server answers.
+    var remarks: [String] {
+        guard case .cutOff(let silence, let left)? = contact?.standing else { return [] }
+        return [
+            "the store has not answered for \(silence.components.seconds) s: answering from memory for "
+                + "\(left.components.seconds) s more"
+        ]
+    }
+
     private func storeProblem() async -> String? {
         do throws(StoreError) {
-            try await store.commit(Change([.setSetting(Self.setting, [])]))
+            try await store.commit(Change([.noteSetting(Self.setting, [])]))
             return nil
         } catch {
             return "\(error)"

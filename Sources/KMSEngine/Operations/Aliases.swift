@@ -9,6 +9,8 @@ import KMSStore
 package struct AliasedKey: Sendable {
     let alias: AliasARN
     let key: KeySnapshot
+    /// What has this name already.
+    let present: AliasRecord?
 }
 
 struct CreateAlias: Operation {
@@ -20,7 +22,8 @@ struct CreateAlias: Operation {
         _ input: API.CreateAliasRequest, with resolver: KeyResolver
     ) throws(KMSError) -> AliasedKey {
         let alias = try resolver.aliasARN(input.aliasName)
-        return AliasedKey(alias: alias, key: try resolver.aliasTarget(input.targetKeyId, for: description))
+        let key = try resolver.aliasTarget(input.targetKeyId, for: description)
+        return AliasedKey(alias: alias, key: key, present: resolver.find(alias))
     }
 
     static func accesses(to subject: AliasedKey, for input: API.CreateAliasRequest) -> [Access] {
@@ -34,7 +37,7 @@ struct CreateAlias: Operation {
         _ input: API.CreateAliasRequest, under permit: Permit<AliasedKey>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.Nothing> {
         let (alias, key) = (permit.subject.alias, permit.subject.key)
-        guard context.directory.alias(alias) == nil else {
+        guard permit.subject.present == nil else {
             throw KMSError(.alreadyExists, "An alias with the name \(alias) already exists")
         }
         try key.checkRoomForAlias(in: context)
@@ -148,7 +151,14 @@ struct ListAliases: Operation {
         let scope = PageScope(.listAliases, of: key?.arnText ?? "")
         let last = try scope.position(in: input.marker, AliasName.init)
         let limit = min(input.limit ?? defaultPage, largestPage)
-        let found = context.directory.aliases(in: context.realm, of: key?.arn, after: last, limit: limit + 1)
+        let found: [AliasRecord]
+        if let key {
+            found = context.directory.aliases(of: key.arn, after: last, limit: limit + 1)
+        } else {
+            found = try await context.listing { catalog throws(StoreError) in
+                try await catalog.aliases(in: context.realm, after: last, limit: limit + 1)
+            }
+        }
         var listed = found.map { Listed(name: $0.arn.name, alias: $0) }
         if key == nil {
             // A name that is taken but not among those found stands behind them all, where this page does not reach.

@@ -1,5 +1,6 @@
 import KMSAccess
 import KMSModel
+import KMSStore
 
 // Which grants there are.
 
@@ -41,7 +42,7 @@ struct ListGrants: KeyOperation {
         let rest = found.filter { grant in last.map { $0 < grant.record.id } ?? true }
         return Outcome(
             API.ListGrantsResponse(
-                scope.page(of: rest, limit: limit) { $0.record.id.description }, under: context.policies))
+                scope.page(of: rest.map(\.record), limit: limit) { $0.id.description }, under: context.policies))
     }
 }
 
@@ -60,13 +61,15 @@ struct ListRetirableGrants: AccountOperation {
     ) async throws(KMSError) -> Outcome<API.ListGrantsResponse> {
         let principal = try context.policies.retiringPrincipal(input.retiringPrincipal, of: context.realm)
         let scope = PageScope(.listRetirableGrants, of: principal)
-        let last = try scope.position(in: input.marker) { GrantDirectory.Place(marker: $0, in: context.realm.region) }
+        let last = try scope.position(in: input.marker) { GrantPlace(marker: $0, in: context.realm.region) }
         let limit = min(input.limit ?? defaultPage, largestPage)
-        let found = context.directory.grants.grants(
-            retirableBy: principal, in: context.realm.region, after: last, limit: limit + 1)
+        let found = try await context.listing { catalog throws(StoreError) in
+            try await catalog.grants(
+                retirableBy: principal, in: context.realm.region, after: last, limit: limit + 1)
+        }
         return Outcome(
             API.ListGrantsResponse(
-                scope.page(of: found, limit: limit) { GrantDirectory.Place($0.record).marker },
+                scope.page(of: found, limit: limit) { GrantPlace($0).marker },
                 under: context.policies
             )
         )
@@ -74,15 +77,15 @@ struct ListRetirableGrants: AccountOperation {
 }
 
 extension API.ListGrantsResponse {
-    fileprivate init(_ page: Page<ArraySlice<Grant>>, under policies: PolicyRules) {
+    fileprivate init(_ page: Page<ArraySlice<GrantRecord>>, under policies: PolicyRules) {
         self.init(
-            grants: page.elements.map { API.GrantListEntry($0.record, under: policies) }, nextMarker: page.nextMarker,
+            grants: page.elements.map { API.GrantListEntry($0, under: policies) }, nextMarker: page.nextMarker,
             truncated: page.isTruncated
         )
     }
 }
 
-extension GrantDirectory.Place {
+extension GrantPlace {
     init(_ record: GrantRecord) { self.init(id: record.id, key: record.key) }
 
     /// What a page's marker says of the place that it ends at.

@@ -43,7 +43,7 @@ struct CreateKey: AccountOperation {
     ) async throws(KMSError) -> Outcome<API.CreateKeyResponse> {
         let kind = try KeyKind(input)
         try context.checkRegionOffers(kind.spec)
-        try context.checkRoomForKey(in: context.realm)
+        try await context.checkRoomForKey(in: context.realm)
         let region = context.realm.region
         let keyID = try context.makeKeyID(isMultiRegion: kind.isMultiRegion)
         let arn = KeyARN(region: region, account: context.realm.account, keyID: keyID)
@@ -104,16 +104,19 @@ extension RequestContext {
     /// What making a key in `realm` is in turn at: near the quota keys are made one after the other, because of many at a
     /// time each would find room for itself.
     func turnsForKey(in realm: Realm) -> [String] {
-        let room = quotas.resources(of: realm.account).keysPerRealm - directory.customerKeyCount(in: realm)
-        return room > Self.mostKeysAtATime ? [] : ["keys of \(realm.account) in \(realm.region)"]
+        // Where lists are in the store it is not known at once.
+        let count = directory.withIndex { $0.customerKeyCount(in: realm) } ?? .max
+        let isFar = quotas.resources(of: realm.account).keysPerRealm - Self.mostKeysAtATime > count
+        return isFar ? [] : ["keys of \(realm.account) in \(realm.region)"]
     }
 
     /// More keys than are ever being made at a time in a realm.
     private static let mostKeysAtATime = 1000
 
     /// Refuses one more customer managed key in a realm that has as many as the quota admits.
-    func checkRoomForKey(in realm: Realm) throws(KMSError) {
-        guard directory.customerKeyCount(in: realm) < quotas.resources(of: realm.account).keysPerRealm else {
+    func checkRoomForKey(in realm: Realm) async throws(KMSError) {
+        let count = try await listing { catalog throws(StoreError) in try await catalog.customerKeyCount(in: realm) }
+        guard count < quotas.resources(of: realm.account).keysPerRealm else {
             throw KMSError(.limitExceeded, "The quota of KMS keys in this account and Region has been reached.")
         }
     }

@@ -32,7 +32,9 @@ struct ListKeys: AccountOperation {
         let scope = PageScope(.listKeys)
         let last = try scope.position(in: input.marker, KeyID.init)
         let limit = min(input.limit ?? defaultPage, largestPage)
-        let found = context.directory.keyIDs(in: context.realm, after: last, limit: limit + 1)
+        let found = try await context.listing { catalog throws(StoreError) in
+            try await catalog.keyIDs(in: context.realm, after: last, limit: limit + 1)
+        }
         let page = scope.page(of: found, limit: limit) { $0.description }
         let realm = context.realm
         return Outcome(

@@ -40,7 +40,7 @@ struct ReplicateKey: KeyOperation {
     ) async throws(KMSError) -> Outcome<API.ReplicateKeyResponse> {
         let primary = permit.subject
         let arn = try replicaARN(of: primary, in: input.replicaRegion, context)
-        try context.checkRoomForKey(in: arn.realm)
+        try await context.checkRoomForKey(in: arn.realm)
         let tags = try TagList([]).setting(input.tags ?? [], quota: ResourceQuotas.tagsPerKey).tags
         var replica = KeyRecord(
             arn: arn, spec: primary.record.spec, usage: primary.record.usage, origin: primary.record.origin,

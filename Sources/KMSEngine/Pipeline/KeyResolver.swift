@@ -12,16 +12,21 @@ package struct KeyResolver: Sendable {
     private let caller: Caller
     private let now: Date
     private let drafts: [AliasARN: KeySnapshot]
+    private let missed: MissedNames?
 
-    /// - Parameter drafts: Keys that do not exist, to be found by these names where there are no others.
+    /// - Parameters:
+    ///   - drafts: Keys that do not exist, to be found by these names where there are no others.
+    ///   - missed: Where it is put down what is not in memory.
     package init(
-        directory: KeyDirectory, keyring: Keyring, caller: Caller, now: Date, drafts: [AliasARN: KeySnapshot] = [:]
+        directory: KeyDirectory, keyring: Keyring, caller: Caller, now: Date, drafts: [AliasARN: KeySnapshot] = [:],
+        missed: MissedNames? = nil
     ) {
         self.directory = directory
         self.keyring = keyring
         self.caller = caller
         self.now = now
         self.drafts = drafts
+        self.missed = missed
     }
 
     private var realm: Realm { Realm(account: caller.principal.account, region: caller.region) }
@@ -50,7 +55,7 @@ package struct KeyResolver: Sendable {
         do throws(KMSError) {
             return try key(identifier, for: operation)
         } catch {
-            guard let ciphertext, let here = directory.key(KeyARN(realm: realm, keyID: ciphertext)),
+            guard let ciphertext, let here = find(KeyARN(realm: realm, keyID: ciphertext)),
                 directory.family(of: here).members.contains(where: { $0.arnText == identifier })
             else { throw error }
             throw .incorrectKey
@@ -61,7 +66,7 @@ package struct KeyResolver: Sendable {
     ///
     /// - Throws: ``KMSError`` with `AccessDeniedException`, the same for a key that is not there and one that is not shared.
     package func key(ofCiphertext keyID: KeyID, action: ActionName) throws(KMSError) -> KeySnapshot {
-        guard let key = directory.key(keyID, in: caller.region) else {
+        guard let key = find(keyID, in: caller.region) else {
             throw .accessDeniedToHiddenKeyOfCiphertext(
                 .principal(caller.principal), doing: action, in: caller.region.partition
             )
@@ -91,7 +96,7 @@ package struct KeyResolver: Sendable {
     ///
     /// - Throws: ``KMSError`` with `NotFoundException` when there is none.
     package func alias(_ arn: AliasARN) throws(KMSError) -> AliasRecord {
-        guard let alias = directory.alias(arn) else { throw Self.aliasNotFound(arn.description) }
+        guard let alias = find(arn) else { throw Self.aliasNotFound(arn.description) }
         return alias
     }
 
@@ -101,7 +106,27 @@ package struct KeyResolver: Sendable {
     }
 
     /// The key that `alias` points to.
-    package func target(of alias: AliasRecord) -> KeySnapshot? { directory.key(alias.targetARN)?.at(now) }
+    package func target(of alias: AliasRecord) -> KeySnapshot? { find(alias.targetARN)?.at(now) }
+
+    // MARK: Looking up
+
+    /// The alias of this ARN, if it is in memory.
+    func find(_ arn: AliasARN) -> AliasRecord? {
+        if let alias = directory.alias(arn) { return alias }
+        missed?.note(arn)
+        return nil
+    }
+
+    private func find(_ keyID: KeyID, in region: Region) -> KeySnapshot? {
+        if let key = directory.key(keyID, in: region) { return key }
+        missed?.note(keyID)
+        return nil
+    }
+
+    private func find(_ arn: KeyARN) -> KeySnapshot? {
+        guard let key = find(arn.keyID, in: arn.region), key.arn.account == arn.account else { return nil }
+        return key
+    }
 
     // MARK: Grants
 
@@ -124,7 +149,7 @@ package struct KeyResolver: Sendable {
     /// - Throws: ``KMSError``: `InvalidGrantTokenException`, `NotFoundException`.
     func grant(ofToken token: String) throws(KMSError) -> (key: KeySnapshot, grant: Grant) {
         guard let named = keyring.grant(ofToken: token, in: caller.region) else { throw .invalidGrantToken }
-        guard let key = directory.key(named.keyID, in: caller.region),
+        guard let key = find(named.keyID, in: caller.region),
             let grant = directory.grants.grant(named.id, on: key.arn)
         else { throw KMSError(.notFound, "Grant ID \(named.id) not found") }
         return (key, grant)
@@ -154,7 +179,7 @@ package struct KeyResolver: Sendable {
         _ keyID: KeyID, account: AccountID, for operation: OperationDescription
     ) throws(KMSError) -> KeySnapshot {
         let arn = KeyARN(region: caller.region, account: account, keyID: keyID)
-        let found = directory.key(arn)?.at(now)
+        let found = find(arn)?.at(now)
         if account != realm.account {
             guard let found, operation.isCrossAccount else { throw foreign(operation) }
             return found
@@ -169,7 +194,7 @@ package struct KeyResolver: Sendable {
         let realm = Realm(account: account, region: caller.region)
         let isForeign = account != self.realm.account
         if let arn = AliasName(text).map({ AliasARN(realm: realm, name: $0) }) {
-            if let alias = directory.alias(arn) { return try key(alias.target, account: account, for: operation) }
+            if let alias = find(arn) { return try key(alias.target, account: account, for: operation) }
             if let draft = drafts[arn] { return draft }
         }
         if isForeign { throw foreign(operation) }

@@ -23,6 +23,11 @@ package struct Pipeline: Sendable {
     let directory: KeyDirectory
     let identities: IdentityDirectory
     private let ledger: Ledger
+    /// Brings keys into memory; nil where all are.
+    let residency: Residency?
+    let catalog: any KeyCatalog
+    /// Where many nodes share the store.
+    private let contact: StoreContact?
     private let turns: ChangeTurns
     let keyring: Keyring
     private let policies: PolicyRules
@@ -42,7 +47,7 @@ package struct Pipeline: Sendable {
 
     init(
         authenticator: Authenticator, directory: KeyDirectory, identities: IdentityDirectory, ledger: Ledger,
-        turns: ChangeTurns, keyring: Keyring,
+        shared: SharedState?, catalog: any KeyCatalog, turns: ChangeTurns, keyring: Keyring,
         policies: PolicyRules, regions: HostedRegions, quotas: Quotas, journal: UseJournal,
         managedKeys: ManagedKeys, audit: AuditLog, outbox: AuditOutbox, clock: any Clock, metrics: Metrics,
         logger: Logger
@@ -51,6 +56,9 @@ package struct Pipeline: Sendable {
         self.directory = directory
         self.identities = identities
         self.ledger = ledger
+        residency = shared?.residency
+        contact = shared?.contact
+        self.catalog = catalog
         self.turns = turns
         self.keyring = keyring
         self.policies = policies
@@ -134,8 +142,8 @@ package struct Pipeline: Sendable {
     /// What an operation may use for a request of `caller`.
     func context(of caller: Caller, from client: Client, at now: Date) -> RequestContext {
         RequestContext(
-            caller: caller, client: client, now: now, directory: directory, identities: identities, keyring: keyring,
-            policies: policies, regions: regions, slowWork: slowWork, quotas: quotas
+            caller: caller, client: client, now: now, directory: directory, catalog: catalog, identities: identities,
+            keyring: keyring, policies: policies, regions: regions, slowWork: slowWork, quotas: quotas
         )
     }
 
@@ -145,12 +153,18 @@ package struct Pipeline: Sendable {
         guard let entry = Catalogue.entry(name) else { return .failure(refusal(ofMissing: name, decoded, &call)) }
         call.record.isReadOnly = entry.isReadOnly
         do throws(KMSError) {
+            try checkMemory()
             try admit(call.context.caller, entry.quota, decoded)
             object = try decoded.get()
         } catch {
             return .failure(error)
         }
         return await entry.run(self, object, &call)
+    }
+
+    /// Refuses everything while memory is older than it may be.
+    func checkMemory() throws(KMSError) {
+        guard contact?.mayServe ?? true else { throw KMSError(StoreError.unavailable("out of reach")) }
     }
 
     /// The answer to a call of an operation of the API model that this server does not do.
@@ -266,7 +280,9 @@ package struct Pipeline: Sendable {
     ) async throws(KMSError) -> Op.Subject {
         let resolver = KeyResolver(directory: directory, keyring: keyring, caller: context.caller, now: context.now)
         do throws(KMSError) {
-            return try Op.resolve(input, with: resolver)
+            return try await resolving(body, for: context) { resolver throws(KMSError) in
+                try Op.resolve(input, with: resolver)
+            }
         } catch {
             guard error.code == .notFound, Op.description.identifiers == .any else { throw error }
             let drafts = try managedKeys.drafts(namedIn: body, for: context)
@@ -361,24 +377,6 @@ package struct Pipeline: Sendable {
         }
         for case .string(let token) in tokens where keyring.grant(ofToken: token, in: region) == nil {
             throw .invalidGrantToken
-        }
-    }
-
-    /// The most pairs of an encryption context, and the most bytes of all its keys and values.
-    private static let (mostPairs, mostContextBytes) = (1000, 65_536)
-
-    /// Refuses an encryption context that is longer than any use of one: policies, grants and the audit log all look at it.
-    static func checkContexts(in body: JSONObject) throws(KMSError) {
-        for name in ["EncryptionContext", "SourceEncryptionContext", "DestinationEncryptionContext"] {
-            guard case .object(let context)? = body[name] else { continue }
-            let size = context.members.reduce(0) { size, pair in
-                guard case .string(let value) = pair.value else { return size }
-                return size + pair.name.utf8.count + value.utf8.count
-            }
-            guard context.members.count <= mostPairs, size <= mostContextBytes else {
-                throw KMSError(
-                    .validation, "\(name) has more than \(mostPairs) pairs or \(mostContextBytes) bytes.")
-            }
         }
     }
 

@@ -206,7 +206,7 @@ struct RequestConditions: ConditionSource {
 
     private var resourceAliases: [String] {
         guard let key else { return [] }
-        return context.directory.aliases(in: key.arn.realm, of: key.arn, after: nil, limit: .max).map(
+        return context.directory.aliases(of: key.arn).map(
             \.arn.name.description)
     }
 

@@ -3,6 +3,7 @@ package import KMSAccess
 package import KMSCrypto
 package import KMSIdentity
 package import KMSModel
+import KMSStore
 
 /// What an operation may use beside its input and its permit.
 package struct RequestContext: Sendable {
@@ -14,8 +15,10 @@ package struct RequestContext: Sendable {
     package var body = JSONObject()
     /// When the request is answered; all that one request does happens at one time.
     package let now: Date
-    /// Every key and alias, as of now.
+    /// Keys and aliases, as of now.
     package let directory: KeyDirectory
+    /// Lists of all of them.
+    let catalog: any KeyCatalog
     /// Everybody of every account, as of now.
     package let identities: IdentityDirectory
     /// Does everything that needs key material.
@@ -31,4 +34,17 @@ package struct RequestContext: Sendable {
 
     /// The account and region that the request works in.
     package var realm: Realm { Realm(account: caller.principal.account, region: caller.region) }
+
+    /// Reads a list.
+    ///
+    /// - Throws: ``KMSError`` with `DependencyTimeoutException` when the store does not answer.
+    func listing<Value: Sendable>(
+        _ read: (any KeyCatalog) async throws(StoreError) -> Value
+    ) async throws(KMSError) -> Value {
+        do throws(StoreError) {
+            return try await read(catalog)
+        } catch {
+            throw KMSError(error)
+        }
+    }
 }

@@ -15,6 +15,9 @@ struct Rewrapping: Sendable {
     private static let mostAttempts = 16
 
     let directory: KeyDirectory
+    let catalog: any KeyCatalog
+    /// Brings keys into memory; nil where all are.
+    let residency: Residency?
     let identities: IdentityDirectory
     let ledger: Ledger
     let turns: ChangeTurns
@@ -24,7 +27,11 @@ struct Rewrapping: Sendable {
     let logger: Logger
 
     /// How many keys and accounts there are to look at; the key of the audit log beside them takes no time.
-    var extent: Int { directory.keyCount + identities.accounts.count }
+    ///
+    /// - Throws: ``StoreError``.
+    var extent: Int {
+        get async throws { try await catalog.keyCounts().values.reduce(0, +) + identities.accounts.count }
+    }
 
     /// Looks at everything once, and wraps what is not under the current root key.
     ///
@@ -33,11 +40,11 @@ struct Rewrapping: Sendable {
     ///   shuts down.
     func run(_ onProgress: (Int) async -> Void) async throws -> RewrappingReport {
         var (seen, report) = (0, RewrappingReport())
-        for realm in directory.realms {
+        for realm in try await catalog.realms(of: nil) {
             var last: KeyID?
             while true {
                 try checkForEnd()
-                let ids = directory.keyIDs(in: realm, after: last, limit: Self.batch)
+                let ids = try await catalog.keyIDs(in: realm, after: last, limit: Self.batch)
                 guard let end = ids.last else { break }
                 report += try await renewMaterials(
                     of: ids.map { KeyARN(region: realm.region, account: realm.account, keyID: $0) })
@@ -67,6 +74,7 @@ struct Rewrapping: Sendable {
 
     private func renewMaterials(of keys: [KeyARN]) async throws -> RewrappingReport {
         try await turns.inTurn(at: Set(keys.map(\.turn))) {
+            try await residency?.load(Set(keys.map(\.keyID)))
             var mutations: [Mutation] = []
             var report = RewrappingReport()
             for key in keys.compactMap(directory.key) {

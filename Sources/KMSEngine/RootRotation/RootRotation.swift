@@ -173,7 +173,7 @@ package actor RootRotation {
             state = .sealed(retirement)
         }
         guard case .sealed(var retirement) = state else { return RewrappingReport() }
-        let all = rewrapping.extent
+        let all = try await rewrapping.extent
         let report = try await rewrapping.run { await onProgress(Progress(done: $0, all: max($0, all))) }
         retirement.date = clock.now
         try await ledger.commit(RootKeyMarks.end(keeping: keyring.makePredecessor(retirement)))

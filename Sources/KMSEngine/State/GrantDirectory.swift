@@ -1,5 +1,6 @@
 import KMSAccess
 import KMSModel
+import KMSStore
 import Synchronization
 
 /// What every grant is at this moment, in memory.
@@ -11,23 +12,13 @@ final class GrantDirectory: Sendable {
         /// The order in which the grants of a key are listed.
         var order: [KeyARN: SortedSet<GrantID>] = [:]
         var byGrantee: [KeyARN: [String: [Grant]]] = [:]
-        var retirable: [Retirer: SortedSet<Place>] = [:]
+        var retirable: [Retirer: SortedSet<GrantPlace>] = [:]
     }
 
     /// Who may retire grants, and where.
     fileprivate struct Retirer: Hashable {
         let principal: String
         let region: Region
-    }
-
-    /// A grant's place among all that one principal may retire.
-    struct Place: Comparable, Sendable {
-        let id: GrantID
-        let key: KeyARN
-
-        static func < (left: Self, right: Self) -> Bool {
-            left.id != right.id ? left.id < right.id : left.key.keyID < right.key.keyID
-        }
     }
 
     private let contents = Mutex(Contents())
@@ -60,7 +51,7 @@ final class GrantDirectory: Sendable {
     }
 
     /// At most `limit` grants in `region` that `principal` may retire, behind `last`.
-    func grants(retirableBy principal: String, in region: Region, after last: Place?, limit: Int) -> [Grant] {
+    func grants(retirableBy principal: String, in region: Region, after last: GrantPlace?, limit: Int) -> [Grant] {
         contents.withLock { contents in
             let places = contents.retirable[Retirer(principal: principal, region: region)]?
                 .elements(after: last, limit: limit)
@@ -71,49 +62,62 @@ final class GrantDirectory: Sendable {
     // MARK: Publishing
 
     func publish(_ grant: Grant) {
-        let record = grant.record
-        contents.withLock { contents in
-            contents.grants[record.key, default: [:]][record.id] = grant
-            contents.order[record.key, default: SortedSet()].insert(record.id)
-            contents.byGrantee[record.key, default: [:]][record.grantee, default: []].append(grant)
-            if let retirer = Retirer(record) {
-                contents.retirable[retirer, default: SortedSet()].insert(Place(record))
-            }
-        }
+        contents.withLock { $0.insert(grant) }
     }
 
     func withdraw(_ id: GrantID, on key: KeyARN) {
-        contents.withLock { contents in
-            guard let grant = contents.grants[key]?.removeValue(forKey: id) else { return }
-            contents.order[key]?.remove(id)
-            contents.byGrantee[key]?[grant.record.grantee]?.removeAll { $0.record.id == id }
-            if contents.byGrantee[key]?[grant.record.grantee]?.isEmpty == true {
-                contents.byGrantee[key]?[grant.record.grantee] = nil
-            }
-            if contents.grants[key]?.isEmpty == true {
-                contents.grants[key] = nil
-                contents.order[key] = nil
-                contents.byGrantee[key] = nil
-            }
-            contents.forgetRetirer(of: grant)
-        }
+        contents.withLock { $0.remove(id, on: key) }
     }
 
     /// Forgets every grant on a key that is gone.
     func withdrawAll(on key: KeyARN) {
+        contents.withLock { $0.removeAll(on: key) }
+    }
+
+    /// Puts `grants` in the place of all that were there on `key`.
+    func replaceAll(on key: KeyARN, with grants: [Grant]) {
         contents.withLock { contents in
-            let grants = contents.grants.removeValue(forKey: key) ?? [:]
-            contents.order[key] = nil
-            contents.byGrantee[key] = nil
-            for grant in grants.values { contents.forgetRetirer(of: grant) }
+            contents.removeAll(on: key)
+            for grant in grants { contents.insert(grant) }
         }
     }
 }
 
 extension GrantDirectory.Contents {
+    fileprivate mutating func insert(_ grant: Grant) {
+        let record = grant.record
+        if grants[record.key]?[record.id] != nil { remove(record.id, on: record.key) }
+        grants[record.key, default: [:]][record.id] = grant
+        order[record.key, default: SortedSet()].insert(record.id)
+        byGrantee[record.key, default: [:]][record.grantee, default: []].append(grant)
+        if let retirer = GrantDirectory.Retirer(record) {
+            retirable[retirer, default: SortedSet()].insert(GrantPlace(record))
+        }
+    }
+
+    fileprivate mutating func remove(_ id: GrantID, on key: KeyARN) {
+        guard let grant = grants[key]?.removeValue(forKey: id) else { return }
+        order[key]?.remove(id)
+        byGrantee[key]?[grant.record.grantee]?.removeAll { $0.record.id == id }
+        if byGrantee[key]?[grant.record.grantee]?.isEmpty == true { byGrantee[key]?[grant.record.grantee] = nil }
+        if grants[key]?.isEmpty == true {
+            grants[key] = nil
+            order[key] = nil
+            byGrantee[key] = nil
+        }
+        forgetRetirer(of: grant)
+    }
+
+    fileprivate mutating func removeAll(on key: KeyARN) {
+        let gone = grants.removeValue(forKey: key) ?? [:]
+        order[key] = nil
+        byGrantee[key] = nil
+        for grant in gone.values { forgetRetirer(of: grant) }
+    }
+
     fileprivate mutating func forgetRetirer(of grant: Grant) {
         guard let retirer = GrantDirectory.Retirer(grant.record) else { return }
-        retirable[retirer]?.remove(GrantDirectory.Place(grant.record))
+        retirable[retirer]?.remove(GrantPlace(grant.record))
         if retirable[retirer]?.count == 0 { retirable[retirer] = nil }
     }
 }

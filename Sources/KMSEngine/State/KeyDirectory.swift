@@ -1,10 +1,10 @@
-package import Foundation
+import Foundation
 import KMSAccess
 package import KMSModel
 import KMSStore
 import Synchronization
 
-/// What every key and alias is at this moment, in memory.
+/// What keys and aliases are at this moment, in memory: all of them, or those that were asked for last.
 ///
 /// The data plane reads nothing else.
 ///
@@ -14,34 +14,57 @@ package final class KeyDirectory: Sendable {
     fileprivate struct Place: Hashable {
         let region: Region
         let keyID: KeyID
+
+        init(_ region: Region, _ keyID: KeyID) { (self.region, self.keyID) = (region, keyID) }
+
+        init(_ arn: KeyARN) { self.init(arn.region, arn.keyID) }
+    }
+
+    fileprivate struct Entry {
+        let key: KeySnapshot
+        let mark: KeyResidents.Mark?
     }
 
     fileprivate struct Contents {
-        var keys: [Place: KeySnapshot] = [:]
-        var keyIDs: [Realm: SortedSet<KeyID>] = [:]
+        var keys: [Place: Entry] = [:]
         var aliases: [AliasARN: AliasRecord] = [:]
-        var aliasNames: [Realm: SortedSet<AliasName>] = [:]
         var aliasesOfKey: [KeyARN: SortedSet<AliasName>] = [:]
-        /// How many of a realm's keys are the customer's own.
-        var customerKeyCounts: [Realm: Int] = [:]
         /// The regions in which there is a multi-Region key of this identifier.
         var families: [KeyID: SortedSet<Region>] = [:]
-        /// What kinds of keys there are, and what time will bring to them.
-        var census = KeyCensus()
+        /// What lists are made of; nil where not every key is in memory.
+        var index: KeyIndex?
+        /// Which keys are in memory; nil where all are.
+        var residents: KeyResidents?
+        /// Where there are keys, as far as was seen.
+        var seenRealms: Set<Realm> = []
     }
 
-    private let contents = Mutex(Contents())
+    private let contents: Mutex<Contents>
 
     /// The grants on these keys.
     let grants = GrantDirectory()
 
-    package init() {}
+    /// Whether every key is in memory, so that what is not here is nowhere.
+    package let isComplete: Bool
+
+    /// - Parameter capacity: How many identifiers of keys there is room for, where the store has those that are not here; nil
+    ///   for all.
+    package init(capacity: Int? = nil) {
+        isComplete = capacity == nil
+        contents = Mutex(
+            Contents(
+                index: capacity == nil ? KeyIndex() : nil, residents: capacity.map { KeyResidents(capacity: $0) }))
+    }
 
     // MARK: Reading
 
     /// The key called `keyID` in `region`, whoever owns it.
     package func key(_ keyID: KeyID, in region: Region) -> KeySnapshot? {
-        contents.withLock { $0.keys[Place(region: region, keyID: keyID)] }
+        contents.withLock { contents in
+            guard let entry = contents.keys[Place(region, keyID)] else { return nil }
+            entry.mark?.note()
+            return entry.key
+        }
     }
 
     /// The key of this ARN.
@@ -50,54 +73,49 @@ package final class KeyDirectory: Sendable {
         return key
     }
 
+    /// The key of this ARN, looked at without being used.
+    func peek(_ arn: KeyARN) -> KeySnapshot? {
+        contents.withLock { $0.keys[Place(arn)]?.key }
+    }
+
     /// The alias of this ARN.
     package func alias(_ arn: AliasARN) -> AliasRecord? {
         contents.withLock { $0.aliases[arn] }
     }
 
-    /// The regions in which `account` has keys, in order.
+    /// The regions in which `account` has keys, in order; where not every key is in memory, those that were seen.
     package func regions(of account: AccountID) -> [Region] {
         contents.withLock { contents in
-            contents.keyIDs.filter { $0.key.account == account && $0.value.count > 0 }.map(\.key.region).sorted()
+            (contents.index?.realms ?? Array(contents.seenRealms)).filter { $0.account == account }
+                .map(\.region).sorted()
         }
     }
 
-    /// Whether there are keys in `realm`.
-    func hasKeys(in realm: Realm) -> Bool { contents.withLock { ($0.keyIDs[realm]?.count ?? 0) > 0 } }
-
-    /// Every account and region in which there are keys.
-    package var realms: [Realm] { contents.withLock { Array($0.keyIDs.keys) } }
-
-    /// How many keys there are.
-    package var keyCount: Int { contents.withLock { $0.keys.count } }
-
-    /// How many customer managed keys `realm` has, in every state.
-    package func customerKeyCount(in realm: Realm) -> Int {
-        contents.withLock { $0.customerKeyCounts[realm] ?? 0 }
+    /// Whether there are keys in `realm`; where not every key is in memory, whether some were seen.
+    func hasKeys(in realm: Realm) -> Bool {
+        contents.withLock { contents in
+            contents.index.map { $0.keyIDs(in: realm, after: nil, limit: 1).isEmpty == false }
+                ?? contents.seenRealms.contains(realm)
+        }
     }
+
+    /// How many keys are in memory.
+    package var keyCount: Int { contents.withLock { $0.keys.count } }
 
     /// `key` with every key that it shares its material with, all as of the same moment.
     package func family(of key: KeySnapshot) -> KeyFamily {
         guard key.record.isMultiRegion else { return KeyFamily([key]) }
         return contents.withLock { contents in
             let regions = contents.families[key.arn.keyID]?.elements(after: nil, limit: .max) ?? []
-            return KeyFamily(regions.compactMap { contents.keys[Place(region: $0, keyID: key.arn.keyID)] })
+            return KeyFamily(regions.compactMap { contents.keys[Place($0, key.arn.keyID)]?.key })
         }
     }
 
-    /// At most `limit` key identifiers of `realm` behind `last`, in order.
-    package func keyIDs(in realm: Realm, after last: KeyID?, limit: Int) -> [KeyID] {
-        contents.withLock { $0.keyIDs[realm]?.elements(after: last, limit: limit) ?? [] }
-    }
-
-    /// At most `limit` aliases of `realm`, or of one key in it, behind `last`, in order of their names.
-    package func aliases(
-        in realm: Realm, of key: KeyARN?, after last: AliasName?, limit: Int
-    ) -> [AliasRecord] {
+    /// At most `limit` aliases that point to `key`, behind `last`, in order of their names.
+    package func aliases(of key: KeyARN, after last: AliasName? = nil, limit: Int = .max) -> [AliasRecord] {
         contents.withLock { contents in
-            let names = key.map { contents.aliasesOfKey[$0] } ?? contents.aliasNames[realm]
-            return (names?.elements(after: last, limit: limit) ?? []).compactMap {
-                contents.aliases[AliasARN(realm: realm, name: $0)]
+            (contents.aliasesOfKey[key]?.elements(after: last, limit: limit) ?? []).compactMap {
+                contents.aliases[AliasARN(realm: key.realm, name: $0)]
             }
         }
     }
@@ -107,101 +125,169 @@ package final class KeyDirectory: Sendable {
         contents.withLock { $0.aliasesOfKey[key]?.count ?? 0 }
     }
 
-    /// The key for which something is due first, at `now` or before, leaving out those of `exceptions`.
-    package func firstDue(at now: Date, except exceptions: Set<KeyARN>) -> KeySnapshot? {
-        contents.withLock { contents in
-            contents.census.first(at: now, except: exceptions)
-                .flatMap { contents.keys[Place(region: $0.region, keyID: $0.keyID)] }
-        }
+    /// Looks at what lists are made of, which is only there when ``isComplete``.
+    func withIndex<Value: Sendable>(_ body: (KeyIndex) -> Value) -> Value? {
+        contents.withLock { $0.index.map(body) }
     }
 
-    /// How many keys of each kind there are.
-    var counts: [KeyKind: Int] { contents.withLock { $0.census.counts } }
+    /// Whether the keys of this identifier are in memory, all that exist.
+    func isResident(_ id: KeyID) -> Bool { contents.withLock { $0.residents?.contains(id) ?? true } }
 
-    /// The first `limit` keys to which `event` happens.
-    func next(_ event: KeyEvent, limit: Int) -> [KeyDue] {
-        contents.withLock { $0.census.next(event, limit: limit) }
-    }
-
-    /// The first keys of each account whose material ends, and how many there are of all accounts together.
-    func nextExpiries(limitForEach limit: Int) -> (first: [KeyDue], count: Int) {
-        contents.withLock { $0.census.nextExpiries(limitForEach: limit) }
-    }
+    /// Every identifier whose keys are in memory; none when ``isComplete``.
+    var residentIDs: [KeyID] { contents.withLock { $0.residents?.ids ?? [] } }
 
     // MARK: Publishing
 
     /// Puts each of `keys` in the place of the snapshot that was there, unless that is newer.
     ///
     /// Nobody sees some of them without the others: what a key encrypts with new material, related keys of other regions
-    /// can decrypt.
+    /// can decrypt. Keys of an identifier that is not in memory stay where they are.
     package func publish(_ keys: [KeySnapshot]) {
         contents.withLock { contents in
-            for key in keys { contents.publish(key) }
+            for key in keys where contents.residents?.contains(key.arn.keyID) != false { contents.publish(key) }
         }
     }
 
-    /// Puts `alias` in the place of the record that was there, unless that is newer.
+    /// Puts `alias` in the place of the record that was there, unless that is newer, or its key is not in memory.
     package func publish(_ alias: AliasRecord) {
-        contents.withLock { contents in
-            if let present = contents.aliases[alias.arn] {
-                if present.version > alias.version { return }
-                contents.unlink(present)
-            }
-            contents.aliases[alias.arn] = alias
-            contents.aliasNames[alias.arn.realm, default: SortedSet()].insert(alias.arn.name)
-            contents.aliasesOfKey[alias.targetARN, default: SortedSet()].insert(alias.arn.name)
-        }
+        contents.withLock { $0.publish(alias) }
     }
 
     /// Forgets the key and the aliases that point to it.
     package func withdraw(_ arn: KeyARN) {
-        grants.withdrawAll(on: arn)
         contents.withLock { contents in
-            if let key = contents.keys.removeValue(forKey: Place(region: arn.region, keyID: arn.keyID)) {
-                contents.census.replace(key, with: nil)
-                contents.unindex(key)
-            }
-            for name in contents.aliasesOfKey.removeValue(forKey: arn)?.elements(after: nil, limit: .max) ?? [] {
-                contents.aliases[AliasARN(realm: arn.realm, name: name)] = nil
-                contents.aliasNames[arn.realm]?.remove(name)
-            }
+            contents.remove(arn)
+            contents.removeResident(arn)
         }
+        grants.withdrawAll(on: arn)
     }
 
     /// Forgets the alias.
     package func withdraw(_ arn: AliasARN) {
-        contents.withLock { contents in
-            guard let present = contents.aliases.removeValue(forKey: arn) else { return }
-            contents.unlink(present)
-            contents.aliasNames[arn.realm]?.remove(arn.name)
-        }
+        contents.withLock { $0.remove(arn) }
     }
+
+    // MARK: Coming and going
+
+    /// Puts everything of these identifiers in the place of what was there.
+    ///
+    /// - Parameter keys: All keys that there are of each identifier, with what belongs to them; an identifier without any is
+    ///   not in memory afterwards.
+    func install(_ keys: [KeyID: [ResidentKey]]) {
+        for key in keys.values.joined() { grants.replaceAll(on: key.snapshot.arn, with: key.grants) }
+        let gone = contents.withLock { contents in
+            var gone: [KeyARN] = []
+            for (id, keys) in keys {
+                let present = contents.residents?.keys(of: id) ?? []
+                gone += present.filter { arn in !keys.contains { $0.snapshot.arn == arn } }
+                contents.install(keys, of: id, replacing: present)
+            }
+            let evicted = contents.residents?.makeRoom() ?? []
+            evicted.forEach { contents.remove($0) }
+            return gone + evicted
+        }
+        gone.forEach(grants.withdrawAll)
+    }
+
+    /// Takes everything of these identifiers out of memory: the store has it.
+    func evict(_ ids: some Sequence<KeyID> & Sendable) {
+        let gone = contents.withLock { contents in
+            ids.flatMap { id in
+                let keys = contents.residents?.keys(of: id) ?? []
+                keys.forEach { contents.remove($0) }
+                contents.residents?.remove(id)
+                return keys
+            }
+        }
+        gone.forEach(grants.withdrawAll)
+    }
+}
+
+/// A key that comes into memory, with what belongs to it.
+struct ResidentKey: Sendable {
+    let snapshot: KeySnapshot
+    var aliases: [AliasRecord] = []
+    var grants: [Grant] = []
 }
 
 extension KeyDirectory.Contents {
     fileprivate mutating func publish(_ key: KeySnapshot) {
-        let place = KeyDirectory.Place(region: key.arn.region, keyID: key.arn.keyID)
+        let place = KeyDirectory.Place(key.arn)
         let present = keys[place]
-        if let present, present.record.version > key.record.version { return }
-        keys[place] = key
-        census.replace(present, with: key)
-        if present == nil { index(key) }
+        if let present, present.key.record.version > key.record.version { return }
+        let relatives = residents?.keys(of: key.arn.keyID) ?? []
+        put(key, present?.mark ?? residents?.put(relatives + [key.arn], of: key.arn.keyID))
     }
 
-    fileprivate mutating func index(_ key: KeySnapshot) {
-        keyIDs[key.arn.realm, default: SortedSet()].insert(key.arn.keyID)
-        if key.record.manager == .customer { customerKeyCounts[key.arn.realm, default: 0] += 1 }
+    fileprivate mutating func put(_ key: KeySnapshot, _ mark: KeyResidents.Mark?) {
+        let present = keys.updateValue(KeyDirectory.Entry(key: key, mark: mark), forKey: KeyDirectory.Place(key.arn))
+        index?.replace(present?.key, with: key)
+        guard present == nil else { return }
+        if index == nil { seenRealms.insert(key.arn.realm) }
         if key.record.isMultiRegion { families[key.arn.keyID, default: SortedSet()].insert(key.arn.region) }
     }
 
-    fileprivate mutating func unindex(_ key: KeySnapshot) {
-        keyIDs[key.arn.realm]?.remove(key.arn.keyID)
-        if key.record.manager == .customer { customerKeyCounts[key.arn.realm, default: 0] -= 1 }
-        families[key.arn.keyID]?.remove(key.arn.region)
-        if families[key.arn.keyID]?.count == 0 { families[key.arn.keyID] = nil }
+    fileprivate mutating func install(_ new: [ResidentKey], of id: KeyID, replacing present: [KeyARN]) {
+        guard !new.isEmpty else {
+            present.forEach { remove($0) }
+            residents?.remove(id)
+            return
+        }
+        let arns = new.map(\.snapshot.arn)
+        for arn in present where !arns.contains(arn) { remove(arn) }
+        let mark = residents?.put(arns, of: id)
+        for key in new {
+            put(key.snapshot, mark)
+            let names = Set(key.aliases.map(\.arn.name))
+            for alias in aliasesOfKey[key.snapshot.arn]?.elements(after: nil, limit: .max) ?? []
+            where !names.contains(alias) {
+                remove(AliasARN(realm: key.snapshot.arn.realm, name: alias))
+            }
+            key.aliases.forEach { publish($0) }
+        }
     }
 
-    fileprivate mutating func unlink(_ alias: AliasRecord) {
+    fileprivate mutating func publish(_ alias: AliasRecord) {
+        if let present = aliases[alias.arn] {
+            if present.version > alias.version { return }
+            unlink(present)
+        }
+        guard residents?.contains(alias.target) != false else {
+            aliases[alias.arn] = nil
+            return
+        }
+        aliases[alias.arn] = alias
+        index?.insert(alias.arn)
+        aliasesOfKey[alias.targetARN, default: SortedSet()].insert(alias.arn.name)
+    }
+
+    fileprivate mutating func remove(_ arn: KeyARN) {
+        if let present = keys.removeValue(forKey: KeyDirectory.Place(arn)) {
+            index?.replace(present.key, with: nil)
+            families[arn.keyID]?.remove(arn.region)
+            if families[arn.keyID]?.count == 0 { families[arn.keyID] = nil }
+        }
+        for name in aliasesOfKey.removeValue(forKey: arn)?.elements(after: nil, limit: .max) ?? [] {
+            let alias = AliasARN(realm: arn.realm, name: name)
+            aliases[alias] = nil
+            index?.remove(alias)
+        }
+    }
+
+    /// Notes that a key is no longer there, and with it perhaps its identifier.
+    fileprivate mutating func removeResident(_ arn: KeyARN) {
+        guard let rest = residents?.keys(of: arn.keyID)?.filter({ $0 != arn }) else { return }
+        if rest.isEmpty { residents?.remove(arn.keyID) } else { _ = residents?.put(rest, of: arn.keyID) }
+    }
+
+    fileprivate mutating func remove(_ arn: AliasARN) {
+        guard let present = aliases.removeValue(forKey: arn) else { return }
+        unlink(present)
+        index?.remove(arn)
+    }
+
+    private mutating func unlink(_ alias: AliasRecord) {
         aliasesOfKey[alias.targetARN]?.remove(alias.arn.name)
+        if aliasesOfKey[alias.targetARN]?.count == 0 { aliasesOfKey[alias.targetARN] = nil }
     }
 }

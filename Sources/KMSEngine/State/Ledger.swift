@@ -10,12 +10,18 @@ package struct Ledger: Sendable {
     private let directory: KeyDirectory
     private let policies: PolicyRules
     private let outbox: AuditOutbox
+    /// Where other nodes change keys too.
+    private let residency: Residency?
 
-    init(store: any Store, directory: KeyDirectory, policies: PolicyRules, outbox: AuditOutbox) {
+    init(
+        store: any Store, directory: KeyDirectory, policies: PolicyRules, outbox: AuditOutbox,
+        residency: Residency? = nil
+    ) {
         self.store = store
         self.directory = directory
         self.policies = policies
         self.outbox = outbox
+        self.residency = residency
     }
 
     /// Commits `change` and lets every later request see it.
@@ -28,17 +34,47 @@ package struct Ledger: Sendable {
             do throws(AuditFailure) { try await outbox.writeRest() } catch { throw .unavailable(error.description) }
         }
         let snapshots = try snapshots(after: change)
+        let absent = absentees(of: change)
         let news = outbox.takeNews()
         let record = lines.map { [Mutation.keepAuditLines($0)] } ?? []
         do throws(StoreError) {
             try await store.commit(Change(change.mutations + record + news.mutations))
         } catch {
             outbox.putBack(news)
+            if case .conflict = error { try await residency?.refresh(change) }
             throw error
         }
         outbox.settle(news)
+        publish(change, snapshots, withoutMemoryOf: absent)
+    }
+
+    /// - Parameter absent: The keys that were not in memory when their snapshots were made, which have a part of them then.
+    private func publish(_ change: Change, _ snapshots: [KeySnapshot], withoutMemoryOf absent: Set<KeyID>) {
+        if let residency {
+            residency.disturb(change.changedRecords.keyIDs)
+            directory.install(newcomers(in: change, snapshots))
+            directory.evict(absent)
+        }
         directory.publish(snapshots)
         publishRest(of: change)
+    }
+
+    /// The keys that `change` is about that are not in memory, without those that it makes.
+    private func absentees(of change: Change) -> Set<KeyID> {
+        guard residency != nil else { return [] }
+        var absent = change.changedRecords.keyIDs.filter { !directory.isResident($0) }
+        for case .insertKey(let key) in change.mutations where !key.isReplica { absent.remove(key.arn.keyID) }
+        return absent
+    }
+
+    /// The keys that `change` makes of identifiers that there were none of.
+    private func newcomers(in change: Change, _ snapshots: [KeySnapshot]) -> [KeyID: [ResidentKey]] {
+        var keys: [KeyID: [ResidentKey]] = [:]
+        for case .insertKey(let key) in change.mutations where !key.isReplica {
+            guard let snapshot = snapshots.first(where: { $0.arn == key.arn }) else { continue }
+            keys[key.arn.keyID] = [ResidentKey(snapshot: snapshot)]
+        }
+        return keys
     }
 
     /// Tells the store how far the audit log is by now, and lets it forget the lines that are there.

@@ -88,6 +88,8 @@ package struct ManagedKeys: Sendable {
         do throws(StoreError) {
             try await ledger.commit(Change(mutations), keeping: record)
         } catch {
+            // Another node may have been first; then its key is in memory by now.
+            if error.isConflict, directory.alias(draft.alias.arn) != nil { return }
             throw KMSError(error)
         }
         do throws(AuditFailure) {

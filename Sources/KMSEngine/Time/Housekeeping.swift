@@ -11,12 +11,15 @@ import ServiceLifecycle
 /// What is done is a function of the state and the time, so moving the clock is enough to make it happen.
 package actor Housekeeping: Service {
     private let directory: KeyDirectory
+    private let due: any DueKeys
     private let ledger: Ledger
     private let turns: ChangeTurns
     private let keyring: Keyring
     private let managedKeys: ManagedKeys
     private let journal: UseJournal
     private let outbox: AuditOutbox
+    /// Where many nodes share the store.
+    private let orphans: OrphanedAuditLines?
     private let clock: any Clock
     private let metrics: Metrics
     private let interval: Duration
@@ -30,17 +33,19 @@ package actor Housekeeping: Service {
 
     /// - Parameter interval: How long to wait between two looks at the clock.
     init(
-        directory: KeyDirectory, ledger: Ledger, turns: ChangeTurns, keyring: Keyring, managedKeys: ManagedKeys,
-        journal: UseJournal, outbox: AuditOutbox, clock: any Clock, metrics: Metrics,
-        interval: Duration = .seconds(1), logger: Logger
+        directory: KeyDirectory, due: any DueKeys, ledger: Ledger, turns: ChangeTurns, keyring: Keyring,
+        managedKeys: ManagedKeys, journal: UseJournal, outbox: AuditOutbox, orphans: OrphanedAuditLines? = nil,
+        clock: any Clock, metrics: Metrics, interval: Duration = .seconds(1), logger: Logger
     ) {
         self.directory = directory
+        self.due = due
         self.ledger = ledger
         self.turns = turns
         self.keyring = keyring
         self.managedKeys = managedKeys
         self.journal = journal
         self.outbox = outbox
+        self.orphans = orphans
         self.clock = clock
         self.metrics = metrics
         self.interval = interval
@@ -56,7 +61,10 @@ package actor Housekeeping: Service {
                 // What is still not written stays where it is; the log itself says why.
                 try? await self.outbox.writeRest()
                 looks += 1
-                if looks.isMultiple(of: Self.looksBetweenFlushes) { await self.flush() }
+                if looks.isMultiple(of: Self.looksBetweenFlushes) {
+                    await self.flush()
+                    try? await self.orphans?.adopt()
+                }
                 try? await Task.sleep(for: self.interval)
             }
         }
@@ -98,7 +106,15 @@ package actor Housekeeping: Service {
         var failed: Set<KeyARN> = []
         while !Task.isShuttingDownGracefully {
             let now = clock.now
-            guard let key = directory.firstDue(at: now, except: failed), let due = key.nextDue else {
+            let first: KeySnapshot?
+            do throws(StoreError) {
+                first = try await self.due.first(at: now, except: failed)
+            } catch {
+                metrics.noteHousekeepingFailure()
+                logger.error("The store did not say what is due", metadata: ["reason": "\(error)"])
+                return
+            }
+            guard let key = first, let due = key.nextDue else {
                 metrics.noteHousekeeping(at: now)
                 return
             }
@@ -127,7 +143,7 @@ package actor Housekeeping: Service {
             }
             return true
         } catch let error as StoreError where error.isConflict {
-            // A request changed the key meanwhile; the next look sees what is due then.
+            // A request, or another node, changed the key meanwhile; the next look sees what is due then.
             return true
         } catch {
             metrics.noteHousekeepingFailure()

@@ -66,8 +66,8 @@ struct MonitorEndpoint: HTTPResponder {
         case "/health/live": return Self.status(.ok, "live", [])
         case "/health/ready":
             let problems = await monitoring.problems()
-            return problems.isEmpty
-                ? Self.status(.ok, "ready", []) : Self.status(.serviceUnavailable, "unavailable", problems)
+            guard problems.isEmpty else { return Self.status(.serviceUnavailable, "unavailable", problems) }
+            return Self.status(.ok, "ready", monitoring.remarks)
         case "/metrics":
             let text = await away { monitoring.exposition(version: version) }
             return Self.response(.ok, Self.textFormat, text)

@@ -194,7 +194,7 @@ private final class Leases: SharedStore {
         throw Self.nothing
     }
     func grants(
-        retirableBy principal: String, in region: Region, after last: (id: GrantID, keyID: KeyID)?, limit: Int
+        retirableBy principal: String, in region: Region, after last: GrantPlace?, limit: Int
     ) async throws(StoreError) -> [GrantRecord] { throw Self.nothing }
     func realms(of account: AccountID?) async throws(StoreError) -> [Realm] { throw Self.nothing }
     func customerKeyCount(in realm: Realm) async throws(StoreError) -> Int { throw Self.nothing }

@@ -1,0 +1,30 @@
+import KMSIdentity
+import KMSModel
+import KMSStore
+import Logging
+import Synchronization
+
+/// What a node has where many share the store.
+struct SharedState: Sendable {
+    let store: any SharedStore
+    let residency: Residency
+    let contact: StoreContact
+    /// What monitoring tells of all keys, as it was when it was last looked at.
+    let figures = StoredFigures()
+}
+
+/// Figures of all keys in a store, which are counted now and then.
+final class StoredFigures: Sendable {
+    private let figures = Mutex(KeyFigures())
+
+    /// As they were counted last.
+    var last: KeyFigures { figures.withLock { $0 } }
+
+    /// Counts.
+    ///
+    /// - Throws: ``StoreError``.
+    func count(in store: any SharedStore) async throws(StoreError) {
+        let counted = try await KeyFigures(store)
+        figures.withLock { $0 = counted }
+    }
+}

@@ -1,0 +1,26 @@
+import KMSAccess
+import KMSModel
+import KMSStore
+
+extension Pipeline {
+    /// Does what looks for keys and aliases; what is not in memory is brought there, and it is done again.
+    ///
+    /// - Throws: What `resolve` throws in the end; ``KMSError`` with `DependencyTimeoutException` when the store does not
+    ///   answer.
+    func resolving<Found>(
+        _ body: JSONObject, for context: RequestContext, _ resolve: (KeyResolver) throws(KMSError) -> Found
+    ) async throws(KMSError) -> Found {
+        func resolver(_ missed: MissedNames?) -> KeyResolver {
+            KeyResolver(
+                directory: directory, keyring: keyring, caller: context.caller, now: context.now, missed: missed)
+        }
+        guard let residency else { return try resolve(resolver(nil)) }
+        try await residency.loadGrants(ofTokensIn: body, keyring, context.caller.region)
+        let missed = MissedNames()
+        let found = Result { () throws(KMSError) in try resolve(resolver(missed)) }
+        guard !missed.isEmpty else { return try found.get() }
+        let isThere: Bool
+        do throws(StoreError) { isThere = try await residency.load(missed) } catch { throw KMSError(error) }
+        return isThere ? try resolve(resolver(nil)) : try found.get()
+    }
+}

@@ -1,0 +1,245 @@
+import KMSAccess
+import KMSCrypto
+import KMSModel
+import KMSStore
+import Synchronization
+
+/// Brings keys into memory from a store that many nodes share, and keeps those that are there as they are in the store.
+///
+/// What was read is put into memory only if nothing of it has changed since the reading began, as far as this node knows:
+/// its own commits and what the change feed brings *disturb* the readings under way, which then begin anew.
+package final class Residency: Sendable {
+    /// How many keys are read at a time.
+    private static let batch = 100
+    /// How often a reading begins anew: changes of one key come milliseconds apart, and a reading takes about one.
+    private static let mostAttempts = 50
+
+    private struct Readings {
+        var lastNumber = 0
+        /// The identifiers that are being read, or nil for any; those that were disturbed are gone.
+        var underWay: [Int: Set<KeyID>?] = [:]
+    }
+
+    private let store: any SharedStore
+    private let directory: KeyDirectory
+    private let policies: PolicyRules
+    private let readings = Mutex(Readings())
+    /// Of many who need the same key, one reads it.
+    private let turns = ChangeTurns()
+
+    init(store: any SharedStore, directory: KeyDirectory, policies: PolicyRules) {
+        self.store = store
+        self.directory = directory
+        self.policies = policies
+    }
+
+    // MARK: Loading
+
+    /// Brings what a request looked for in vain into memory.
+    ///
+    /// - Returns: Whether any of it is there now.
+    /// - Throws: ``StoreError``.
+    func load(_ missed: MissedNames) async throws(StoreError) -> Bool {
+        var wanted = missed.keys
+        for alias in missed.aliases {
+            guard let stored = try await store.alias(alias) else { continue }
+            // The key may be in memory from before it had this alias.
+            if directory.isResident(stored.target) {
+                try await refresh([stored.target])
+            } else {
+                wanted.insert(stored.target)
+            }
+        }
+        try await load(wanted)
+        return wanted.contains(where: directory.isResident)
+            || missed.aliases.contains { directory.alias($0) != nil }
+    }
+
+    /// Brings keys into memory that are not there.
+    ///
+    /// - Throws: ``StoreError``.
+    func load(_ ids: some Collection<KeyID>) async throws(StoreError) {
+        for batch in Array(ids).chunks(of: Self.batch).map(Array.init) {
+            try await turns.inTurn(at: Set(batch.map(\.description))) { () async throws(StoreError) in
+                try await read(batch.filter { !directory.isResident($0) })
+            }
+        }
+    }
+
+    /// Reads keys again that are in memory.
+    ///
+    /// - Throws: ``StoreError``; then they are in memory no longer.
+    func refresh(_ ids: some Collection<KeyID>) async throws(StoreError) {
+        for batch in Array(ids).chunks(of: Self.batch).map(Array.init) {
+            try await turns.inTurn(at: Set(batch.map(\.description))) { () async throws(StoreError) in
+                let present = batch.filter(directory.isResident)
+                do throws(StoreError) {
+                    try await read(present)
+                } catch {
+                    directory.evict(present)
+                    throw error
+                }
+            }
+        }
+    }
+
+    /// Reads what a change was made from once more, because it is not what is stored.
+    ///
+    /// - Throws: ``StoreError``.
+    func refresh(_ change: Change) async throws(StoreError) {
+        let change = change.changedRecords
+        try await refresh(change.keyIDs)
+        for case .alias(let arn) in change {
+            let missed = MissedNames()
+            if let known = directory.alias(arn) { try await refresh([known.target]) }
+            missed.note(arn)
+            _ = try await load(missed)
+        }
+    }
+
+    private func read(_ ids: [KeyID]) async throws(StoreError) {
+        guard !ids.isEmpty else { return }
+        for _ in 0..<Self.mostAttempts {
+            let reading = begin(Set(ids))
+            let stored: [StoredKey]
+            do throws(StoreError) {
+                stored = try await store.keys(ids)
+            } catch {
+                _ = end(reading) {}
+                throw error
+            }
+            var keys: [KeyID: [ResidentKey]] = [:]
+            for id in ids { keys[id] = [] }
+            for key in stored { keys[key.record.arn.keyID]?.append(try residentKey(key)) }
+            if end(reading, { directory.install(keys) }) { return }
+        }
+        throw .unavailable("keys change faster than they can be read")
+    }
+
+    private func residentKey(_ stored: StoredKey) throws(StoreError) -> ResidentKey {
+        let arn = stored.record.arn
+        guard let policy = try? policies.compile(stored.record.policy, for: arn) else {
+            throw .corrupt("the policy of the key \(arn)")
+        }
+        let present = directory.peek(arn)
+        // What is noted of a key's use here may not have reached the store.
+        let use = present?.use ?? KeyUse(stored.usage)
+        return ResidentKey(
+            snapshot: KeySnapshot(record: stored.record, policy: policy, materials: stored.materials, use: use),
+            aliases: stored.aliases, grants: stored.grants.map(Grant.init))
+    }
+
+    /// Brings keys into memory, from the first on, until there is no room or there are no more.
+    ///
+    /// - Throws: ``StoreError``, `CancellationError`.
+    func warmUp(_ capacity: Int) async throws {
+        var last: KeyARN?
+        while directory.residentIDs.count < capacity {
+            try Task.checkCancellation()
+            let reading = begin(nil)
+            let stored: [StoredKey]
+            do {
+                stored = try await store.keys(after: last, limit: Self.batch * 5)
+            } catch {
+                _ = end(reading) {}
+                throw error
+            }
+            guard let end = stored.last else {
+                _ = self.end(reading) {}
+                return
+            }
+            var keys: [KeyID: [ResidentKey]] = [:]
+            for key in stored where !key.record.isMultiRegion && !directory.isResident(key.record.arn.keyID) {
+                keys[key.record.arn.keyID, default: []].append(try residentKey(key))
+            }
+            guard self.end(reading, { directory.install(keys) }) else { continue }
+            try await load(stored.filter(\.record.isMultiRegion).map(\.record.arn.keyID))
+            last = end.record.arn
+        }
+    }
+
+    // MARK: Readings
+
+    /// Says that keys have changed: whoever is reading them has to begin anew.
+    func disturb(_ ids: Set<KeyID>) {
+        readings.withLock { readings in
+            for (number, reading) in readings.underWay where reading.map({ !$0.isDisjoint(with: ids) }) ?? true {
+                readings.underWay[number] = nil
+            }
+        }
+    }
+
+    /// Says that anything may have changed.
+    func disturbAll() { readings.withLock { $0.underWay = [:] } }
+
+    private func begin(_ ids: Set<KeyID>?) -> Int {
+        readings.withLock { readings in
+            readings.lastNumber += 1
+            readings.underWay.updateValue(ids, forKey: readings.lastNumber)
+            return readings.lastNumber
+        }
+    }
+
+    /// Ends a reading; what it brought is put into memory by `install`, unless it was disturbed.
+    private func end(_ number: Int, _ install: () -> Void) -> Bool {
+        readings.withLock { readings in
+            guard readings.underWay.removeValue(forKey: number) != nil else { return false }
+            install()
+            return true
+        }
+    }
+}
+
+/// What a request looked for and did not find in memory.
+package final class MissedNames: Sendable {
+    private struct Names {
+        var keys: Set<KeyID> = []
+        var aliases: Set<AliasARN> = []
+    }
+
+    private let names = Mutex(Names())
+
+    var keys: Set<KeyID> { names.withLock { $0.keys } }
+    var aliases: Set<AliasARN> { names.withLock { $0.aliases } }
+    var isEmpty: Bool { names.withLock { $0.keys.isEmpty && $0.aliases.isEmpty } }
+
+    func note(_ key: KeyID) { names.withLock { _ = $0.keys.insert(key) } }
+
+    func note(_ alias: AliasARN) { names.withLock { _ = $0.aliases.insert(alias) } }
+}
+
+extension [ChangedRecord] {
+    /// The identifiers of the keys that are among them.
+    var keyIDs: Set<KeyID> {
+        Set(compactMap { if case .key(let arn) = $0 { arn.keyID } else { nil } })
+    }
+}
+
+extension Array {
+    /// The same in pieces of at most `count`.
+    func chunks(of count: Int) -> [ArraySlice<Element>] {
+        stride(from: 0, to: self.count, by: count).map { self[$0..<Swift.min($0 + count, self.count)] }
+    }
+}
+
+extension Residency {
+    /// Reads keys again on which there are grants that a request has tokens of and that are not in memory: a token lets its
+    /// bearer use a grant before all nodes know of it.
+    ///
+    /// Source: KMS Developer Guide, "Using a grant token".
+    ///
+    /// - Throws: ``KMSError`` with `DependencyTimeoutException` when the store does not answer.
+    func loadGrants(ofTokensIn body: JSONObject, _ keyring: Keyring, _ region: Region) async throws(KMSError) {
+        var texts: [String] = []
+        if case .array(let tokens)? = body["GrantTokens"] {
+            texts = tokens.compactMap { if case .string(let text) = $0 { text } else { nil } }
+        }
+        if case .string(let token)? = body["GrantToken"] { texts.append(token) }
+        guard !texts.isEmpty else { return }
+        let missing = texts.compactMap { keyring.grant(ofToken: $0, in: region) }.filter { named in
+            guard let key = directory.key(named.keyID, in: region) else { return false }
+            return directory.grants.grant(named.id, on: key.arn) == nil
+        }
+        do throws(StoreError) { try await refresh(Set(missing.map(\.keyID))) } catch { throw KMSError(error) }
+    }
+}

@@ -1,0 +1,110 @@
+"""Three nodes over PostgreSQL with a synchronous standby, and everything that can go wrong between them.
+
+Usage: python3 Tests/AcceptanceTests/Scripts/cluster [SCENARIO...]    as root; without names, all that CI runs.
+
+Environment: CLUSTER_SEED; CLUSTER_SOAK_SECONDS (0): how long further faults follow, in any order.
+"""
+
+import os
+import pathlib
+import random
+import signal
+import sys
+import time
+import traceback
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import history_cases  # noqa: E402
+import scenarios  # noqa: E402
+from checker import Checker  # noqa: E402
+from cluster import Cluster, refuse_without_rights  # noqa: E402
+from database import Missing  # noqa: E402
+from network import NotPermitted  # noqa: E402
+from workload import Workload  # noqa: E402
+
+SEED = os.environ.get("CLUSTER_SEED", str(time.time_ns() % 10**6))
+SOAK_SECONDS = float(os.environ.get("CLUSTER_SOAK_SECONDS", "0"))
+# The last one moves clocks, for good.
+USUAL = (
+    scenarios.calm, scenarios.a_node_is_killed, scenarios.a_node_is_cut_off_silently,
+    scenarios.a_node_is_cut_off_loudly, scenarios.the_standby_is_lost, scenarios.the_primary_is_lost,
+    scenarios.clocks_are_wrong,
+)  # fmt: skip
+OF_ONE_NODE = (
+    scenarios.a_node_is_killed, scenarios.a_node_is_cut_off_silently, scenarios.a_node_is_cut_off_loudly,
+)  # fmt: skip
+OF_THE_STORE = (scenarios.the_standby_is_lost, scenarios.the_primary_is_lost, scenarios.the_voter_is_lost)
+
+
+def attempt(cluster, checker, scenario, **more):
+    """Whether a scenario passes: by itself, and by what the checker found meanwhile."""
+    cluster.say(scenario.__name__)
+    known = len(checker.faults)
+    try:
+        scenario(cluster, checker, **more)
+    except Exception:
+        print(f"FAILED: {scenario.__name__}\n{traceback.format_exc()}", flush=True)
+        return False
+    new = len(checker.faults) - known
+    print(f"FAILED: {scenario.__name__}: {new} faults" if new else f"passed: {scenario.__name__}", flush=True)
+    return not new
+
+
+def soak(cluster, checker):
+    dice, deadline = random.Random(SEED), time.monotonic() + SOAK_SECONDS
+    while time.monotonic() < deadline:
+        one = dice.random() < 0.6
+        more = {"node": dice.choice(cluster.nodes)} if one else {}
+        yield attempt(cluster, checker, dice.choice(OF_ONE_NODE if one else OF_THE_STORE), **more)
+
+
+def end(cluster, checker):
+    """Nothing is lost, and every node ends as it should."""
+    checker.stop()
+    checker.read_everything()
+    for node in cluster.nodes:
+        status = node.stop()
+        if status:
+            checker.fault(f"{node.name} ended with {status}")
+
+
+def run(chosen):
+    with Cluster() as cluster:
+        checker = Checker(cluster.account, cluster.nodes, SEED)
+        workload = Workload(checker)
+        workload.prepare()
+        cluster.say("all keys are made")
+        workload.start()
+        results = []
+        for scenario in chosen:
+            results.append(attempt(cluster, checker, scenario))
+            if not results[-1]:
+                break
+            if scenario is USUAL[-2] and SOAK_SECONDS:
+                results += soak(cluster, checker)
+        results.append(attempt(cluster, checker, end))
+        print("\n".join(checker.report()), flush=True)
+        for name, value in cluster.figures:
+            print(f"{name}: {value}")
+        print(f"{results.count(True)} passed, {results.count(False)} failed, {len(checker.faults)} faults", flush=True)
+        if not all(results) or checker.faults:
+            raise SystemExit(1)
+
+
+def main():
+    refuse_without_rights()
+    # Ends what was started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
+    history_cases.check()
+    print(f"seed {SEED}", flush=True)
+    names = sys.argv[1:]
+    chosen = [getattr(scenarios, name) for name in names] or USUAL
+    try:
+        run(chosen)
+    except (NotPermitted, Missing) as failure:
+        sys.exit(str(failure))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+import Foundation
+import KMSEngine
+import KMSModel
+import KMSStore
+import Synchronization
+import Testing
+
+/// What nodes know of each other's changes.
+@Suite struct NodeTests {
+    // MARK: What was never in memory
+
+    @Test func `a key of one node is used on another at once`() async throws {
+        try await withNodes(follow: false) { nodes in
+            let key = try await nodes[0].makeKey()
+            let text = try await nodes[1].encrypt(with: key)
+            #expect(await nodes[0].decrypt(text).code == nil)
+            #expect(await nodes[1].decrypt(text).code == nil)
+            #expect(
+                await nodes[1].call(.describeKey, #"{"KeyId":"00000000-0000-0000-0000-000000000000"}"#).code
+                    == .notFound)
+        }
+    }
+
+    @Test func `an alias of one node is used on another at once, also of a key that is in memory`() async throws {
+        try await withNodes(follow: false) { nodes in
+            let key = try await nodes[0].makeKey()
+            _ = try await nodes[1].encrypt(with: key)
+            let made = await nodes[0].call(.createAlias, #"{"AliasName":"alias/a","TargetKeyId":"\#(key)"}"#)
+            #expect(made.code == nil)
+            _ = try await nodes[1].encrypt(with: "alias/a")
+            let again = await nodes[1].call(.createAlias, #"{"AliasName":"alias/a","TargetKeyId":"\#(key)"}"#)
+            #expect(again.code == .alreadyExists)
+        }
+    }
+
+    @Test func `a grant token makes a grant known that no feed has told of`() async throws {
+        try await withNodes(follow: false) { nodes in
+            let key = try await nodes[0].makeKey()
+            _ = try await nodes[1].encrypt(with: key)
+            let grant = await nodes[0].call(
+                .createGrant,
+                #"{"KeyId":"\#(key)","GranteePrincipal":"arn:aws:iam::111122223333:root","Operations":["Decrypt"]}"#)
+            let token = try grant.string("GrantToken")
+            let retired = await nodes[1].call(.retireGrant, #"{"GrantToken":"\#(token)"}"#)
+            #expect(retired.code == nil)
+        }
+    }
+
+    @Test func `the key of a service that two nodes ask for first is one`() async throws {
+        try await withNodes(follow: false) { nodes in
+            let keys = try await withThrowingTaskGroup(of: String.self) { group in
+                for node in nodes {
+                    for _ in 0..<4 {
+                        group.addTask {
+                            try await node.call(.describeKey, #"{"KeyId":"alias/aws/s3"}"#)
+                                .string("KeyMetadata", "KeyId")
+                        }
+                    }
+                }
+                return try await group.reduce(into: Set()) { $0.insert($1) }
+            }
+            #expect(keys.count == 1)
+            #expect(try await nodes[0].store.contents().keys.count == 1)
+        }
+    }
+
+    // MARK: What was in memory
+
+    @Test func `what another node changed is seen within a second`() async throws {
+        try await withNodes { nodes in
+            let key = try await nodes[0].makeKey()
+            let text = try await nodes[1].encrypt(with: key)
+            #expect(await nodes[0].call(.disableKey, #"{"KeyId":"\#(key)"}"#).code == nil)
+            #expect(await nodes[0].decrypt(text).code == .disabled)
+            let start = ContinuousClock.now
+            try await eventually("disabled") { await nodes[1].decrypt(text).code == .disabled }
+            #expect(ContinuousClock.now - start < .seconds(1))
+            #expect(await nodes[1].call(.enableKey, #"{"KeyId":"\#(key)"}"#).code == nil)
+            try await eventually("enabled") { await nodes[0].decrypt(text).code == nil }
+        }
+    }
+
+    @Test func `an alias that moves, and one that goes, do so on every node`() async throws {
+        try await withNodes { nodes in
+            let (first, second) = (try await nodes[0].makeKey(), try await nodes[0].makeKey())
+            _ = await nodes[0].call(.createAlias, #"{"AliasName":"alias/a","TargetKeyId":"\#(first)"}"#)
+            func target() async throws -> String {
+                try await nodes[1].call(.describeKey, #"{"KeyId":"alias/a"}"#).string("KeyMetadata", "KeyId")
+            }
+            #expect(try await target() == first)
+            _ = await nodes[0].call(.updateAlias, #"{"AliasName":"alias/a","TargetKeyId":"\#(second)"}"#)
+            try await eventually("moved") { try await target() == second }
+            _ = await nodes[0].call(.deleteAlias, #"{"AliasName":"alias/a"}"#)
+            try await eventually("gone") {
+                await nodes[1].call(.describeKey, #"{"KeyId":"alias/a"}"#).code == .notFound
+            }
+            let list = await nodes[1].call(.listAliases, #"{"KeyId":"\#(first)"}"#)
+            #expect(try list.object()["Aliases"] == .array([]))
+        }
+    }
+
+    @Test func `a change that is made from an old version is made anew`() async throws {
+        try await withNodes(follow: false) { nodes in
+            let key = try await nodes[0].makeKey()
+            _ = try await nodes[1].encrypt(with: key)
+            for (number, node) in [nodes[0], nodes[1], nodes[0], nodes[1]].enumerated() {
+                let answer = await node.call(
+                    .tagResource, #"{"KeyId":"\#(key)","Tags":[{"TagKey":"t\#(number)","TagValue":""}]}"#)
+                #expect(answer.code == nil)
+            }
+            #expect(try await nodes[0].store.contents().keys.first?.tags.count == 4)
+        }
+    }
+
+    @Test func `many changes from everywhere all happen`() async throws {
+        try await withNodes(3) { nodes in
+            let key = try await nodes[0].makeKey()
+            try await withThrowingTaskGroup { group in
+                for (place, node) in nodes.enumerated() {
+                    group.addTask {
+                        for number in 0..<10 {
+                            let answer = await node.call(
+                                .tagResource,
+                                #"{"KeyId":"\#(key)","Tags":[{"TagKey":"t\#(place)-\#(number)","TagValue":""}]}"#)
+                            #expect(answer.code == nil)
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            for node in nodes {
+                try await eventually("30 tags") {
+                    guard
+                        case .array(let tags)? = try await node.call(.listResourceTags, #"{"KeyId":"\#(key)"}"#)
+                            .object()["Tags"]
+                    else { return false }
+                    return tags.count == 30
+                }
+            }
+        }
+    }
+
+    @Test func `what was read before a change is not put into memory after it`() async throws {
+        try await withNodes(follow: true) { nodes in
+            let key = try await nodes[0].makeKey()
+            let text = try await nodes[0].encrypt(with: key)
+            // While the second node reads the key for the first time, the first disables it.
+            let isChanged = Atomic(false)
+            nodes[1].store.pause.withLock { pause in
+                pause = {
+                    guard !isChanged.exchange(true, ordering: .relaxed) else { return }
+                    _ = await nodes[0].call(.disableKey, #"{"KeyId":"\#(key)"}"#)
+                    try? await Task.sleep(for: .milliseconds(400))
+                }
+            }
+            _ = await nodes[1].decrypt(text)
+            #expect(await nodes[1].decrypt(text).code == .disabled)
+        }
+    }
+
+    // MARK: Room
+
+    @Test func `more keys than there is room for are all of use`() async throws {
+        try await withNodes(1, capacity: 10) { nodes in
+            var texts: [String] = []
+            for _ in 0..<40 { texts.append(try await nodes[0].encrypt(with: try await nodes[0].makeKey())) }
+            for _ in 0..<3 {
+                for text in texts { #expect(await nodes[0].decrypt(text).code == nil) }
+            }
+            let list = await nodes[0].call(.listKeys, #"{"Limit":30}"#)
+            guard case .array(let keys)? = try list.object()["Keys"] else {
+                Issue.record("no keys")
+                return
+            }
+            #expect(keys.count == 30)
+        }
+    }
+
+    // MARK: Outage
+
+    @Test func `a node that is cut off answers from memory for a while, then refuses, and recovers`() async throws {
+        try await withNodes(1, outage: .seconds(2)) { nodes in
+            let (node, monitoring) = (nodes[0], nodes[0].engine.monitoring)
+            let key = try await node.makeKey()
+            let text = try await node.encrypt(with: key)
+            node.engine.metrics.phase = .serving
+            node.store.isCut.store(true, ordering: .relaxed)
+            #expect(await node.decrypt(text).code == nil)
+            #expect(await node.call(.disableKey, #"{"KeyId":"\#(key)"}"#).code == .dependencyTimeout)
+            #expect(await node.call(.listKeys, "{}").code == .dependencyTimeout)
+            #expect(await monitoring.problems().isEmpty)
+            try await eventually("refuses") { await node.decrypt(text).code == .dependencyTimeout }
+            #expect(await monitoring.problems().count == 1)
+            node.store.isCut.store(false, ordering: .relaxed)
+            try await eventually("recovers") { await node.decrypt(text).code == nil }
+            #expect(await monitoring.problems().isEmpty)
+            #expect(await node.call(.disableKey, #"{"KeyId":"\#(key)"}"#).code == nil)
+        }
+    }
+
+    // MARK: Work that is due
+
+    @Test func `what is due is done by one node, once`() async throws {
+        try await withNodes(3) { nodes in
+            let key = try await nodes[0].makeKey()
+            #expect(await nodes[0].call(.enableKeyRotation, #"{"KeyId":"\#(key)"}"#).code == nil)
+            let stored = try await nodes[0].store.contents()
+            var record = try #require(stored.keys.first)
+            record.rotation = RotationSchedule(periodInDays: 365, nextRotation: Date().addingTimeInterval(-10))
+            record.version += 1
+            try await nodes[1].store.commit(Change([.updateKey(record, expecting: record.version - 1)]))
+            await withTaskGroup { group in
+                for node in nodes { group.addTask { for _ in 0..<5 { await node.engine.housekeeping.doWhatIsDue() } } }
+            }
+            #expect(try await nodes[0].store.contents().materials.count == 2)
+            let text = try await nodes[2].encrypt(with: key)
+            for node in nodes { #expect(await node.decrypt(text).code == nil) }
+        }
+    }
+}

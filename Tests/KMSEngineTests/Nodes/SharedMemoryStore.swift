@@ -1,0 +1,180 @@
+import Foundation
+import KMSModel
+import KMSStore
+import KMSStoreSQLite
+import Synchronization
+
+/// A store that several engines of one process share: one of SQLite, with a change feed and leases beside it.
+final class SharedMemoryStore: SharedStore {
+    private struct State {
+        var feed: [[ChangedRecord]] = []
+        var leases: [String: (holder: String, end: ContinuousClock.Instant)] = [:]
+    }
+
+    private let store: SQLiteStore
+    private let state = Mutex(State())
+    /// Whether nobody reaches the store.
+    let isCut = Atomic(false)
+    /// How many keys were read one by one.
+    let readCount = Atomic(0)
+    /// What happens between reading keys and answering with them.
+    let pause = Mutex<(@Sendable () async -> Void)?>(nil)
+
+    init(in directory: URL) async throws {
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        store = try await SQLiteStore.open(in: directory.path)
+    }
+
+    private func reach() throws(StoreError) {
+        if isCut.load(ordering: .relaxed) { throw .unavailable("cut") }
+    }
+
+    // MARK: Store
+
+    func contents() async throws(StoreError) -> StoreContents {
+        try reach()
+        return try await store.contents()
+    }
+
+    func frame() async throws(StoreError) -> StoreContents {
+        try reach()
+        return try await store.frame()
+    }
+
+    func keys(after last: KeyARN?, limit: Int) async throws(StoreError) -> [StoredKey] {
+        try reach()
+        return try await store.keys(after: last, limit: limit)
+    }
+
+    func commit(_ change: Change) async throws(StoreError) {
+        try reach()
+        try await store.commit(change)
+        let records = change.changedRecords
+        if !records.isEmpty { state.withLock { $0.feed.append(records) } }
+    }
+
+    func copy(to path: String) async throws(StoreError) { try await store.copy(to: path) }
+
+    func check() async throws(StoreError) { try await store.check() }
+
+    func close() async throws(StoreError) { try await store.close() }
+
+    // MARK: What changed
+
+    func position() async throws(StoreError) -> FeedPosition {
+        try reach()
+        return FeedPosition(parts: [state.withLock { Int64($0.feed.count) }])
+    }
+
+    func changes(after position: FeedPosition) async throws(StoreError) -> FeedNews {
+        try reach()
+        return state.withLock { state in
+            FeedNews(
+                position: FeedPosition(parts: [Int64(state.feed.count)]),
+                records: Array(state.feed.dropFirst(Int(position.parts[0])).joined()), date: Date())
+        }
+    }
+
+    // MARK: Single records
+
+    func keys(_ ids: [KeyID]) async throws(StoreError) -> [StoredKey] {
+        try reach()
+        readCount.add(1, ordering: .relaxed)
+        let found = try await store.contents().storedKeys.filter { ids.contains($0.record.arn.keyID) }
+        if let pause = pause.withLock({ $0 }) { await pause() }
+        return found
+    }
+
+    func alias(_ arn: AliasARN) async throws(StoreError) -> AliasRecord? {
+        try reach()
+        return try await store.contents().aliases.first { $0.arn == arn }
+    }
+
+    func account(_ id: AccountID) async throws(StoreError) -> StoreContents {
+        try reach()
+        let all = try await store.frame()
+        return StoreContents(
+            accounts: all.accounts.filter { $0.id == id }, accessKeys: all.accessKeys.filter { $0.account == id },
+            identities: all.identities.filter { $0.account == id })
+    }
+
+    func settings() async throws(StoreError) -> [String: [UInt8]] {
+        try reach()
+        return try await store.frame().settings
+    }
+
+    // MARK: Lists
+
+    func keyIDs(in realm: Realm, after last: KeyID?, limit: Int) async throws(StoreError) -> [KeyID] {
+        let ids = try await contents().keys.filter { $0.arn.realm == realm }.map(\.arn.keyID).sorted()
+        return Array(ids.filter { id in last.map { $0 < id } ?? true }.prefix(limit))
+    }
+
+    func aliases(in realm: Realm, after last: AliasName?, limit: Int) async throws(StoreError) -> [AliasRecord] {
+        let aliases = try await contents().aliases.filter { $0.arn.realm == realm }.sorted { $0.arn.name < $1.arn.name }
+        return Array(aliases.filter { alias in last.map { $0 < alias.arn.name } ?? true }.prefix(limit))
+    }
+
+    func grants(
+        retirableBy principal: String, in region: Region, after last: GrantPlace?, limit: Int
+    ) async throws(StoreError) -> [GrantRecord] {
+        let grants = try await contents().grants.filter { $0.retiring == principal && $0.key.region == region }
+        return Array(grants.sorted { $0.id < $1.id }.prefix(limit))
+    }
+
+    func realms(of account: AccountID?) async throws(StoreError) -> [Realm] {
+        Array(Set(try await contents().keys.map(\.arn.realm).filter { account == nil || $0.account == account }))
+    }
+
+    func customerKeyCount(in realm: Realm) async throws(StoreError) -> Int {
+        try await contents().keys.count { $0.arn.realm == realm && $0.manager == .customer }
+    }
+
+    func next(_ event: KeyEvent, limit: Int) async throws(StoreError) -> [KeyDue] {
+        let due = try await contents().keys.compactMap { key -> KeyDue? in
+            switch (event, key.state) {
+            case (.rotation, .enabled): key.rotation.map { KeyDue(date: $0.nextRotation, key: key.arn) }
+            case (.deletion, .pendingDeletion): key.deletionDate.map { KeyDue(date: $0, key: key.arn) }
+            case (.completion, .creating), (.completion, .updating): KeyDue(date: .distantPast, key: key.arn)
+            default: nil
+            }
+        }
+        return Array(due.sorted().prefix(limit))
+    }
+
+    func keyCounts() async throws(StoreError) -> [KeyKind: Int] {
+        try await contents().keys.reduce(into: [:]) { counts, key in
+            let kind = KeyKind(state: key.state, spec: key.spec, origin: key.origin, manager: key.manager)
+            counts[kind, default: 0] += 1
+        }
+    }
+
+    // MARK: Nodes
+
+    func claim(_ lease: String, for holder: String, lasting duration: Duration) async throws(StoreError) -> Bool {
+        try reach()
+        let now = ContinuousClock.now
+        return state.withLock { state in
+            if let held = state.leases[lease], held.holder != holder, held.end > now { return false }
+            state.leases[lease] = (holder, now + duration)
+            return true
+        }
+    }
+
+    func release(_ lease: String, by holder: String) async throws(StoreError) {
+        try reach()
+        state.withLock { state in if state.leases[lease]?.holder == holder { state.leases[lease] = nil } }
+    }
+
+    func heldLeases(beginning prefix: String) async throws(StoreError) -> [String] {
+        try reach()
+        let now = ContinuousClock.now
+        return state.withLock { state in
+            state.leases.filter { $0.key.hasPrefix(prefix) && $0.value.end > now }.map(\.key).sorted()
+        }
+    }
+
+    func nodesWithAuditLines() async throws(StoreError) -> [String] { [] }
+
+    func adoptAuditLines(of node: String) async throws(StoreError) -> [KeptAuditLines] { [] }
+}
