@@ -131,6 +131,7 @@ install-system-libraries:
 	pkg-config --exists libsodium 2>/dev/null || missing+=(libsodium-dev); \
 	pkg-config --exists libcrypto 2>/dev/null || missing+=(libssl-dev); \
 	pkg-config --exists sqlite3 2>/dev/null || missing+=(libsqlite3-dev); \
+	pkg-config --exists libpq 2>/dev/null || missing+=(libpq-dev); \
 	pkg-config --exists p11-kit-1 2>/dev/null || missing+=(libp11-kit-dev); \
 	pkg-config --exists libpq 2>/dev/null || missing+=(libpq-dev); \
 	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi
@@ -149,6 +150,7 @@ install-test-tools:
 	command -v softhsm2-util >/dev/null || missing+=(softhsm2); \
 	command -v pkcs11-tool >/dev/null || missing+=(opensc); \
 	command -v strace >/dev/null || missing+=(strace); \
+	compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || missing+=(postgresql); \
 	if ! python3 -c 'import $(PYTHON_MODULES)' 2>/dev/null && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then \
 		missing+=(python3-venv); fi; \
 	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi; \

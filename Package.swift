@@ -88,7 +88,7 @@ let package = Package(
         .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(
             name: "KMSStorePostgreSQL", dependencies: ["KMSModel", "KMSStore", "KMSStoreSQL", "CPostgreSQL"],
-            swiftSettings: strict
+            swiftSettings: strict + [.strictMemorySafety()]
         ),
 
         // Who signed this? May they? Pure functions of values.

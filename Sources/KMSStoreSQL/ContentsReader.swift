@@ -4,21 +4,18 @@ package import KMSStore
 
 extension SQLConnection {
     /// Reads the whole store, each table once from front to back.
-    ///
-    /// - Parameter kept: Which audit lines; nil for all.
-    package func readContents(auditLines kept: Condition? = nil) throws -> StoreContents {
-        var contents = try readFrame(auditLines: kept)
+    package func readContents() throws -> StoreContents {
+        var contents = try readFrame()
         try readKeys(into: &contents, where: nil)
         return contents
     }
 
     /// Reads what there is beside keys and what belongs to them.
-    ///
-    /// - Parameter kept: Which audit lines; nil for all.
-    package func readFrame(auditLines kept: Condition? = nil) throws -> StoreContents {
+    package func readFrame() throws -> StoreContents {
         StoreContents(
             accounts: try records(.accounts), accessKeys: try records(.accessKeys),
-            identities: try records(.identities), auditLines: try records(.auditLines, where: kept),
+            identities: try records(.identities),
+            auditLines: try records(.auditLines, where: node.map { Condition("node = ?", [$0]) }),
             settings: try readSettings()
         )
     }
@@ -40,8 +37,12 @@ extension SQLConnection {
         var names = ids.map(\.description)
         while names.count & (names.count - 1) != 0 { names.append(names[0]) }
         let marks = Array(repeating: "?", count: names.count).joined(separator: ", ")
+        // What belongs to a key has no index by the identifier alone.
+        let found = "(SELECT account, region, key_id FROM kms_key WHERE key_id IN (\(marks)))"
+        let condition = Condition(
+            "(account, region, key_id) IN \(found)", onAliases: "(account, region, target) IN \(found)", names)
         var contents = StoreContents()
-        try readKeys(into: &contents, where: Condition("key_id IN (\(marks))", names))
+        try readKeys(into: &contents, where: condition)
         return contents.storedKeys
     }
 
@@ -86,8 +87,10 @@ extension SQLConnection {
         _ table: Table<Record>, where condition: Condition? = nil, order: String? = nil, limit: Int? = nil
     ) throws -> [Record] {
         var records: [Record] = []
-        let sql = table.query(on: self, where: condition, order: order, limit: limit)
-        try forEachRow(sql, condition?.values.sqlValues ?? []) { row in
+        let sql = table.query(on: self, where: condition, order: order, isLimited: limit != nil)
+        var values = condition?.values.sqlValues ?? []
+        if let limit { values.append(limit.sqlValue) }
+        try forEachRow(sql, values) { row in
             var reader = RowReader(row, of: table.name, keyColumnCount: table.keyColumnCount)
             records.append(try table.read(&reader))
         }
@@ -96,18 +99,23 @@ extension SQLConnection {
 }
 
 /// Which rows of a table are read.
-package struct Condition {
+package struct Condition: Sendable {
     /// With a `?` for each value.
     let text: String
     let values: [Column.Value]
+    /// The same of aliases, which have the key's identifier in another column.
+    private let textOnAliases: String?
 
-    package init(_ text: String, _ values: [Column.Value]) {
+    /// - Parameter onAliases: The same of aliases; by default with the column that has the key's identifier there.
+    package init(_ text: String, onAliases: String? = nil, _ values: [Column.Value]) {
         self.text = text
         self.values = values
+        textOnAliases = onAliases
     }
 
-    /// The same of aliases, which have the key's identifier in another column.
-    fileprivate var onAliases: Condition { Condition(text.replacing("key_id", with: "target"), values) }
+    fileprivate var onAliases: Condition {
+        Condition(textOnAliases ?? text.replacing("key_id", with: "target"), values)
+    }
 }
 
 extension KeyARN {
@@ -129,7 +137,9 @@ package struct Table<Record> {
     var order: String?
     let read: (inout RowReader) throws(StoreError) -> Record
 
-    func query(on connection: some SQLConnection, where condition: Condition?, order: String?, limit: Int?) -> String {
+    func query(on connection: some SQLConnection, where condition: Condition?, order: String?, isLimited: Bool)
+        -> String
+    {
         var (columns, source) = (columns, name)
         if hasSecrets {
             let secrets = connection.secrets(of: name)
@@ -139,7 +149,7 @@ package struct Table<Record> {
         var query = "SELECT \(columns) FROM \(source)"
         if let condition { query += " WHERE \(condition.text)" }
         if let order = order ?? self.order { query += " ORDER BY \(order)" }
-        if let limit { query += " LIMIT \(limit)" }
+        if isLimited { query += " LIMIT ?" }
         return query
     }
 }
@@ -205,7 +215,6 @@ extension Table<MaterialRecord> {
 }
 
 extension Table<KeyUsageRecord> {
-    /// The last use of each key.
     package static var usages: Self {
         Self(
             name: "key_usage", columns: "account, region, key_id, operation, date, event_id, request_id",
@@ -235,7 +244,6 @@ extension Table<AliasRecord> {
 }
 
 extension Table<KeptAuditLines> {
-    /// Audit lines of changes.
     package static var auditLines: Self {
         Self(name: "audit_outbox", columns: "event_id, lines", order: "ordinal") { row throws(StoreError) in
             KeptAuditLines(eventID: try row.parsed { $0 }, lines: try row.bytes())
@@ -256,8 +264,7 @@ extension RowReader {
         Realm(account: try parsed(AccountID.init), region: try parsed(Region.init))
     }
 
-    /// Account, region, key identifier.
-    package mutating func keyARN() throws(StoreError) -> KeyARN {
+    mutating func keyARN() throws(StoreError) -> KeyARN {
         let realm = try realm()
         return KeyARN(region: realm.region, account: realm.account, keyID: try parsed(KeyID.init))
     }

@@ -175,9 +175,14 @@ extension SQLConnection {
     // MARK: Audit lines
 
     private func insert(_ kept: KeptAuditLines) throws {
+        guard let node else {
+            try execute(
+                "INSERT INTO audit_outbox (event_id, lines) VALUES (?, ?)", [kept.eventID, Column.bytes(kept.lines)])
+            return
+        }
         try execute(
-            "INSERT INTO audit_outbox (event_id, lines) VALUES (?, ?)", [kept.eventID, Column.bytes(kept.lines)]
-        )
+            "INSERT INTO audit_outbox (event_id, lines, node) VALUES (?, ?, ?)",
+            [kept.eventID, Column.bytes(kept.lines), node])
     }
 
     // MARK: Grants
@@ -237,7 +242,7 @@ extension SQLConnection {
 
     /// Runs a statement that must find the one row it was made for.
     func executeOnOne(_ sql: String, _ values: [Column.Value]) throws {
-        guard try execute(sql, values) == 1 else { throw StoreError.conflict }
+        try runOnOne(sql, values.sqlValues)
     }
 }
 

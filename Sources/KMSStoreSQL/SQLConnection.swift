@@ -1,3 +1,5 @@
+import KMSStore
+
 /// A connection to one engine, as the statements of this module use it: within a transaction that the engine has begun.
 ///
 /// The statements are in the SQL that all engines share. A `?` stands for each value.
@@ -9,6 +11,11 @@ package protocol SQLConnection {
     ///   one whose key is not.
     @discardableResult
     func run(_ sql: String, _ values: [SQLValue]) throws -> Int
+
+    /// Runs a statement that must find the one row it was made for.
+    ///
+    /// - Throws: As ``run(_:_:)``; ``StoreError/conflict`` when it finds none.
+    func runOnOne(_ sql: String, _ values: [SQLValue]) throws
 
     /// Runs a query, a `?` in which stands for each value, and shows each row in turn.
     func forEachRow(_ sql: String, _ values: [SQLValue], _ body: (any SQLRow) throws -> Void) throws
@@ -25,6 +32,15 @@ package protocol SQLConnection {
 
     /// What follows `FROM` to get at the wrapped secrets of `table`, and the column that they are in then.
     func secrets(of table: String) -> (join: String, column: String)
+
+    /// Whose audit lines are kept and read; nil for an engine with stores of one process each, and for the lines of all.
+    var node: String? { get }
+}
+
+extension SQLConnection {
+    package func runOnOne(_ sql: String, _ values: [SQLValue]) throws {
+        guard try run(sql, values) == 1 else { throw StoreError.conflict }
+    }
 }
 
 /// One row that a query found.

@@ -9,7 +9,7 @@ package enum SQLValue: Sendable, Hashable {
 }
 
 /// What can be written into a column.
-package protocol SQLConvertible {
+package protocol SQLConvertible: Sendable {
     var sqlValue: SQLValue { get }
 }
 

@@ -38,6 +38,9 @@ struct SQLiteConnection: SQLConnection {
     func secrets(of table: String) -> (join: String, column: String) {
         ("LEFT JOIN secret ON slot = \(table).secret", "wrapped")
     }
+
+    /// A file has the audit lines of one process.
+    var node: String? { nil }
 }
 
 /// GRDB's own typed access ends the process when a value is not of the expected type; its storage does not.

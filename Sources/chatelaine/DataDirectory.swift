@@ -6,7 +6,6 @@ import KMSEngine
 import KMSIdentity
 import KMSModel
 import KMSStore
-import KMSStoreSQLite
 import Logging
 
 /// A directory that holds everything that outlives the process, and what is open of it.
@@ -14,7 +13,9 @@ struct DataDirectory {
     static let standard = "chatelaine-data"
 
     let path: String
-    let store: SQLiteStore
+    let store: any Store
+    /// That this process is a node of this name; nil when the directory has a store of its own.
+    let membership: NodeMembership?
     let engine: Engine
     /// Where the root key is had from.
     let seal: any Seal
@@ -37,16 +38,30 @@ struct DataDirectory {
         self.logger = logger
         (path, lock, seal) = (sealed.path, sealed.lock, opened.seal)
         BackupName.removeLeftovers(in: path)
-        let store = try await sealed.openStore(of: opened.rootKey)
-        self.store = store
+        var configuration = configuration
+        switch sealed.place {
+        case .own:
+            (store, membership) = (try await sealed.openStore(of: opened.rootKey), nil)
+        case .shared(let place):
+            configuration.node = place.node
+            (store, membership) = try await Self.join(place, opened, sealed.files, logger: logger)
+        }
         do throws(Engine.StartFailure) {
             engine = try await Engine(
                 store: store, rootKey: opened.rootKey, auditDirectory: sealed.auditDirectory,
                 configuration: configuration, metrics: metrics, logger: logger
             )
         } catch {
+            await membership?.leave()
             try? await store.close()
-            throw CommandFailure(error, path: path)
+            throw CommandFailure(error, store: sealed.storeName)
+        }
+        membership?.observe { [engine] in engine.share(quotasAmong: $0) }
+        do {
+            try await checkRotation()
+        } catch {
+            await close()
+            throw error
         }
     }
 
@@ -59,7 +74,7 @@ struct DataDirectory {
         try ProcessHardening.apply()
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
         let logger = Logger.chatelaine(.warning)
-        let sealed = try await SealedDirectory(path, mayCreate: false)
+        let sealed = try await SealedDirectory(path, try settings.storePlace(data, path: path), mayCreate: false)
         let directory = try await DataDirectory(
             sealed, try await sealed.open(with: secrets, logger: logger), logger: logger)
         do {
@@ -75,6 +90,7 @@ struct DataDirectory {
     func close() async {
         // Only now nothing is answered or done any more: what the log has, the next start need not write again.
         await engine.finish()
+        await membership?.leave()
         do throws(StoreError) {
             try await store.close()
         } catch {
@@ -91,13 +107,14 @@ extension DataDirectory: CustomStringConvertible {
 }
 
 extension CommandFailure {
-    init(_ failure: Engine.StartFailure, path: String) {
+    /// - Parameter store: Which store it is, as "in DIRECTORY".
+    init(_ failure: Engine.StartFailure, store: String) {
         switch failure {
-        case .store(let error): self = .operation("cannot read the store in \(path): \(error)")
-        case .wrongRootKey: self = .operation("the root key is not the one that the store in \(path) was made with")
-        case .unmarkedStore: self = .operation("the store in \(path) does not say which root key it was made with")
+        case .store(let error): self = .operation("cannot read the store \(store): \(error)")
+        case .wrongRootKey: self = .operation("the root key is not the one that the store \(store) was made with")
+        case .unmarkedStore: self = .operation("the store \(store) does not say which root key it was made with")
         case .crypto(let error): self = .operation("cannot use the root key: \(error)")
-        case .auditKey(let error): self = .operation("the key of the audit log in \(path) does not open: \(error)")
+        case .auditKey(let error): self = .operation("the key of the audit log \(store) does not open: \(error)")
         case .audit(let error): self = .operation(error.description)
         }
     }

@@ -53,7 +53,9 @@ struct Develop: AsyncParsableCommand {
         let path = given ?? Self.temporaryPath()
         defer { if given == nil { try? FileManager.default.removeItem(atPath: path) } }
         // Development has no use for a seal that somebody must open.
-        let sealed = try await SealedDirectory(path, mayCreate: true)
+        let place = try settings.storePlace(data, path: path)
+        try place.checkOwn("dev has a store of its own: `chatelaine serve` is for one that many nodes share")
+        let sealed = try await SealedDirectory(path, place, mayCreate: true)
         let directory = try await DataDirectory(
             sealed, try await sealed.openFile(), configuration: configuration, metrics: metrics, logger: logger)
         try await transport.tryAddresses()

@@ -7,6 +7,16 @@ struct DataOptions: ParsableArguments {
 
     @Option(help: "A JSON file with options.")
     var config: String?
+
+    @Option(
+        help: """
+            Where keys are kept instead: postgresql://HOST:PORT/DATABASE, which many nodes can share; see docs/scaling.md. \
+            A password is better given as CHATELAINE_STORE, in the file of --config or in a file of libpq's.
+            """)
+    var store: String?
+
+    @Option(help: "The name of this node among those that share the store (default: the name of the host).")
+    var node: String?
 }
 
 /// The options of every command that serves.
@@ -34,6 +44,12 @@ struct ServerOptions: ParsableArguments {
 
     @Option(help: "A JSON file with quotas of single accounts, or of all; see docs/quotas.md.")
     var quotaOverrides: String?
+
+    @Option(help: "How long a node answers from memory when the store that it shares is away (default: 60).")
+    var storeOutageSeconds: String?
+
+    @Option(help: "How many keys a node that shares a store holds in memory at the most (default: 1000000).")
+    var cacheKeys: String?
 
     @Option(help: "What is written to standard error: trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?

@@ -50,6 +50,9 @@ struct RotateRootCommand: AsyncParsableCommand {
         announce("The root key is new, and \(count) secrets are wrapped under it.")
         if let kind = answer.text("kind").flatMap(SealKind.init(rawValue:)) {
             announce(kind.adviceAfterRotation(in: path))
+            if kind == .file, answer.flag("isShared") {
+                announce("The other nodes need a copy of it in their directories before they start again.")
+            }
         }
         let damaged = Int(answer.number("damaged") ?? 0)
         guard damaged > 0 else { return }
@@ -88,23 +91,29 @@ extension DataDirectory {
     func rotateRoot(
         endingSessions: Bool, _ onProgress: @Sendable (JSONObject) async -> Void
     ) async throws -> JSONObject {
-        do throws(RootRotation.Failure) {
-            let report = try await engine.rootRotation.rotate(endingSessions: endingSessions, sealing: sealing) {
-                await onProgress(JSONObject(["done": .number("\($0.done)"), "all": .number("\($0.all)")]))
+        do {
+            let report = try await whileAlone {
+                try await engine.rootRotation.rotate(endingSessions: endingSessions, sealing: sealing) {
+                    await onProgress(JSONObject(["done": .number("\($0.done)"), "all": .number("\($0.all)")]))
+                }
             }
             return JSONObject([
                 "secrets": .number("\(report.renewed)"), "kind": .string(seal.kind.rawValue),
-                "damaged": .number("\(report.damaged.count)"),
+                "damaged": .number("\(report.damaged.count)"), "isShared": .bool(membership != nil),
                 "records": .array(report.damaged.prefix(Self.mostNames).map { .string($0) }),
             ])
-        } catch {
-            throw CommandFailure(error)
+        } catch let failure as RootRotation.Failure {
+            throw CommandFailure(failure)
         }
     }
 
     /// Puts a new root key where this directory's is had from at start, on a thread that may wait.
     var sealing: RootRotation.Sealing {
-        { [seal] key in try await NIOThreadPool.singleton.runIfActive { try seal.seal(key) } }
+        { [seal] key in
+            try await NIOThreadPool.singleton.runIfActive { try seal.seal(key) }
+            // Until the store has it, a start takes the one of before from there, which opens the old key: it goes on with that.
+            if seal.kind != .file { try await publishSeal() }
+        }
     }
 
     /// What the server does for `chatelaine rotate-root`.

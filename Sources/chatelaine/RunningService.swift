@@ -71,7 +71,9 @@ struct RunningService: Service {
             let rotation = RootRotationService(data: data, logger: logger)
             // The last is the first to hear of the end.
             let services: [any Service] = [data.engine.housekeeping, rotation, control, server]
-            try await ServiceGroup(services: services, logger: logger).run()
+            // The node has its name until all is over, and ends when it has lost it.
+            let name: [any Service] = data.membership.map { [$0] } ?? []
+            try await ServiceGroup(services: name + services, logger: logger).run()
         } onGracefulShutdown: {
             data.engine.metrics.phase = .ending
             liveness.isEnding()

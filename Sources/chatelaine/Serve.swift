@@ -37,8 +37,12 @@ struct Serve: AsyncParsableCommand {
         let transport = try settings.transport(
             server.listen, transport, reach: .anywhere, metrics: metrics, logger: logger)
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
-        try Self.check(settings.value("new-data-dir", flag: newDataDir), path: path)
-        let sealed = try await SealedDirectory(path, mayCreate: true)
+        let place = try settings.storePlace(data, path: path)
+        let newDataDirectory = settings.value("new-data-dir", flag: newDataDir)
+        if case .own = place { try Self.check(newDataDirectory, path: path, SealedDirectory.hasStore(path)) }
+        let sealed = try await SealedDirectory(path, place, mayCreate: true)
+        // A node that joins others makes no account.
+        if case .shared = place { try Self.check(newDataDirectory, path: path, sealed.hasStore) }
         if case .shares(let scheme)? = try sealed.document()?.parameters, !secrets.hasShares {
             let waiting = SealedService(
                 sealed: sealed, scheme: scheme, transport: transport, metrics: metrics, liveness: liveness,
@@ -64,8 +68,9 @@ struct Serve: AsyncParsableCommand {
         // Before an account is made whose access key nobody would see.
         try await transport.tryAddresses()
         let credential =
-            directory.isNew
+            try await directory.mayMakeFirstAccount()
             ? try await FirstAccount.make(on: directory, in: settings.firstRegion(flag: server.regions)) : nil
+        if credential != nil { await directory.didMakeFirstAccount() }
         let service = RunningService(data: directory, transport: transport, liveness: liveness, logger: logger) { url in
             if let credential {
                 do throws(CommandFailure) {
@@ -88,11 +93,11 @@ struct Serve: AsyncParsableCommand {
 }
 
 extension Serve {
-    private static func check(_ newDataDirectory: String?, path: String) throws {
+    private static func check(_ newDataDirectory: String?, path: String, _ hasStore: Bool) throws {
         switch newDataDirectory {
         case nil, "create": return
         case "refuse":
-            guard try !SealedDirectory.hasStore(path) else { return }
+            guard !hasStore else { return }
             throw CommandFailure.configuration(
                 "\(path) is not a data directory yet: `chatelaine init` makes it and shows its first access key")
         case let other?:
@@ -130,12 +135,15 @@ struct Initialize: AsyncParsableCommand {
         try ProcessHardening.apply()
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
         let logger = Logger.chatelaine(.warning)
-        let sealed = try await SealedDirectory(path, mayCreate: true)
+        let sealed = try await SealedDirectory(path, try settings.storePlace(data, path: path), mayCreate: true)
         let opened = try await sealed.open(
             sealingAnew: new, isChosen: kind != nil, with: secrets, logger: logger)
         let directory = try await DataDirectory(sealed, opened, logger: logger)
-        guard directory.isNew else {
+        guard try await directory.mayMakeFirstAccount() else {
             await directory.close()
+            if directory.membership != nil {
+                throw CommandFailure.operation("the store has accounts already: `chatelaine serve` joins its nodes")
+            }
             throw CommandFailure.operation("\(path) is a data directory already")
         }
         let credential = try await FirstAccount.make(on: directory, in: settings.firstRegion(flag: nil))

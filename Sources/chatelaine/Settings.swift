@@ -38,6 +38,8 @@ struct Settings {
         "audit-file-size": .number, "audit-retention-days": .number, "audit-sync": .text,
         "quotas": .text, "quota-overrides": .text,
         "tls-certificate": .text, "tls-key": .text, "tls-client-ca": .text, "tls-client-certificates": .text,
+        // A store that many nodes share; its location may contain a password.
+        "store": .text, "node": .text, "store-outage-seconds": .number, "cache-keys": .number,
         "without-tls": .flag, "trusted-proxies": .list, "monitor-listen": .text, "log-format": .text,
     ]
     /// The option that only says where the others are.
@@ -94,7 +96,7 @@ struct Settings {
                 throw CommandFailure.configuration(
                     "the option \"\(member.name)\" in \(path) must be \(kind.description)")
             }
-            values[AbsoluteConfigKey([member.name])] = ConfigValue(.string(text), isSecret: false)
+            values[AbsoluteConfigKey([member.name])] = ConfigValue(.string(text), isSecret: member.name == "store")
         }
         return values
     }
@@ -149,6 +151,7 @@ extension Settings {
             configuration.managedKeyRotationPeriodInDays = days
         }
         configuration.audit = try audit(options)
+        try share(options, in: &configuration)
         return configuration
     }
 

@@ -51,7 +51,10 @@ struct Transport {
 
     /// Why it does not serve, with the listener that failed.
     func failure(_ error: any Error) -> CommandFailure {
-        error as? CommandFailure ?? .operation("cannot serve on \(address.host):\(address.port): \(error)")
+        if case .nameTaken(let node)? = error as? NodeMembership.Failure {
+            return .operation("another process runs as node \(node)")
+        }
+        return error as? CommandFailure ?? .operation("cannot serve on \(address.host):\(address.port): \(error)")
     }
 
     /// Finds out whether both addresses can be had, before anything is made or said.

@@ -6,7 +6,8 @@ extension AcceptanceTests {
     struct PatientScriptTests {
         static let scripts = [
             "bad_requests", "clock", "connections", "crowds", "delegation", "explain", "lookup_events", "multi_region",
-            "proxies", "service_manager", "session_tokens", "sessions", "states", "throttling", "tls", "unseal",
+            "proxies", "service_manager", "session_tokens", "sessions", "shared_store", "states", "store_copy",
+            "throttling", "tls", "unseal",
         ]
 
         @Test(.needs(.python), .timeLimit(.minutes(6)), arguments: scripts)

@@ -18,8 +18,8 @@ extension AcceptanceTests {
         ]
         /// What the scripts share.
         static let modules = [
-            "bounds", "browser", "certificates", "cli", "granting", "harness", "http2", "peers", "principals", "raw",
-            "sealing", "secure", "server", "violations", "visitor", "wizard", "wrapping",
+            "bounds", "browser", "certificates", "cli", "granting", "harness", "http2", "nodes", "peers", "postgres",
+            "principals", "raw", "sealing", "secure", "server", "violations", "visitor", "wizard", "wrapping",
         ]
 
         @Test(.needs(.python), .timeLimit(.minutes(6)), arguments: scripts)

@@ -49,7 +49,9 @@ struct StoredAuditChain {
         return StoredAuditChain(chain, known: .nothing, base: nil, key: StoredAuditKey(wrapped), names)
     }
 
-    private init(_ chain: AuditChain, known: KnownLog, base: ChainLink?, key: StoredAuditKey, _ names: AuditAnchor.Names) {
+    private init(
+        _ chain: AuditChain, known: KnownLog, base: ChainLink?, key: StoredAuditKey, _ names: AuditAnchor.Names
+    ) {
         self.chain = chain
         self.known = known
         self.base = base

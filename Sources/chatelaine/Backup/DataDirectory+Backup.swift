@@ -47,7 +47,12 @@ extension DataDirectory {
     func backUp(
         passphrase: SealSecret?, hasAudit: Bool, _ onProgress: @escaping @Sendable (Int, Int) -> Void
     ) async throws -> WrittenBackup {
-        try await backupTurn.take {
+        guard membership == nil else {
+            throw CommandFailure.operation(
+                "a store that nodes share is backed up by its database; `chatelaine store copy` makes a data directory of "
+                    + "it")
+        }
+        return try await backupTurn.take {
             let name = BackupName()
             let copy = "\(path)/\(name.copy)"
             defer { for ending in ["", "-journal"] { unlink(copy + ending) } }

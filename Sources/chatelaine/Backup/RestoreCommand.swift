@@ -29,6 +29,8 @@ struct RestoreCommand: AsyncParsableCommand {
         let secrets = try SealSecrets(seal, settings)
         try ProcessHardening.apply()
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
+        try settings.storePlace(data, path: path).checkOwn(
+            "restore makes a data directory with a store of its own, which `chatelaine store copy` can then move")
         let display = ProgressDisplay("bytes restored")
         try await NIOThreadPool.singleton.runIfActive { [from, rootKey] in
             let place = try RestorationPlace(path)

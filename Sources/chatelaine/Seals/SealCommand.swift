@@ -50,7 +50,7 @@ struct SealCommand: ParsableCommand {
             try ProcessHardening.apply()
             let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
             let logger = Logger.chatelaine(.warning)
-            let sealed = try await SealedDirectory(path, mayCreate: false)
+            let sealed = try await SealedDirectory(path, try settings.storePlace(data, path: path), mayCreate: false)
             let before = try sealed.document()?.parameters
             let kindBefore = before?.kind ?? .file
             try checkKey(of: new, besides: before, sealed.files)
@@ -58,12 +58,16 @@ struct SealCommand: ParsableCommand {
             // It is the root key of this store, and no other one, that is moved.
             let directory = try await DataDirectory(sealed, opened, logger: logger)
             do {
-                let newSecrets = try secrets.replaced(by: replacement, besides: kindBefore)
-                let seal = try await new.prepare(at: sealed.files.documentPath, with: newSecrets)
-                try await NIOThreadPool.singleton.runIfActive { [files = sealed.files, key = opened.rootKey] in
-                    try new.putting(seal, into: files) { () throws(SealFailure) in
-                        if let seal { try files.move(key, to: seal) } else { try files.moveToFile(key) }
+                // Other nodes would go on with the seal of before.
+                try await directory.whileAlone {
+                    let newSecrets = try secrets.replaced(by: replacement, besides: kindBefore)
+                    let seal = try await new.prepare(at: sealed.files.documentPath, with: newSecrets)
+                    try await NIOThreadPool.singleton.runIfActive { [files = sealed.files, key = opened.rootKey] in
+                        try new.putting(seal, into: files) { () throws(SealFailure) in
+                            if let seal { try files.move(key, to: seal) } else { try files.moveToFile(key) }
+                        }
                     }
+                    try await directory.publishSeal()
                 }
             } catch {
                 await directory.close()

@@ -97,8 +97,7 @@ struct AuditNodesTests {
         }
     }
 
-    @Test func `a process that has the store for itself begins anew after nodes, and finds its own log whole`()
-        async throws
+    @Test func `a process that has the store for itself finds its own log whole, before nodes and after`() async throws
     {
         try await withTemporaryDirectory { directory in
             let nodes = try await Nodes(in: directory)

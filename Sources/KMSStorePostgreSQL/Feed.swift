@@ -1,0 +1,173 @@
+import Foundation
+import KMSModel
+package import KMSStore
+import KMSStoreSQL
+
+/// What was changed, in order, for nodes that hold it in memory.
+///
+/// The feed has parts, so that changes of one account and region wait for each other and for no others. Each has a row that
+/// counts its entries. A change counts last of all, and the lock of the row lasts until it is committed: so the positions of
+/// a part become visible in their order and without gaps.
+enum Feed {
+    static let partCount = 64
+    /// How many entries of a part are kept at the least; a node that is further behind reads anew what it holds.
+    static let keptCount: Int64 = 10_000
+    /// After how many entries of a part the old ones are removed.
+    private static let sweepInterval: Int64 = 256
+
+    /// By the server's clock, in milliseconds since 1970, whatever the transaction has seen before.
+    static let now = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+
+    // MARK: Writing
+
+    /// What has to be the last of a change: counting, in the order of the parts.
+    static func statements(for records: [ChangedRecord]) -> [Statement] {
+        Dictionary(grouping: records, by: part).sorted { $0.key < $1.key }.flatMap { part, records in
+            [counting(records.count, in: part)]
+                + records.enumerated().map { entry($0.element, in: part, records.count - 1 - $0.offset) }
+                + [sweeping(part, after: records.count)]
+        }
+    }
+
+    private static func counting(_ count: Int, in part: Int) -> Statement {
+        Statement(
+            sql: "UPDATE feed SET position = position + ? WHERE part = ?",
+            values: [.integer(Int64(count)), .integer(Int64(part))], mustFindOne: true)
+    }
+
+    /// - Parameter distance: How far the entry is from the last that was counted.
+    private static func entry(_ record: ChangedRecord, in part: Int, _ distance: Int) -> Statement {
+        Statement(
+            sql: """
+                INSERT INTO change (part, position, kind, account, region, record)
+                SELECT part, position - ?, ?, ?, ?, ? FROM feed WHERE part = ?
+                """,
+            values: [.integer(Int64(distance))] + record.columns + [.integer(Int64(part))], mustFindOne: true)
+    }
+
+    private static func sweeping(_ part: Int, after count: Int) -> Statement {
+        Statement(
+            sql: """
+                DELETE FROM change WHERE part = ? AND position <= (
+                    SELECT position - \(keptCount) FROM feed WHERE part = ? AND position % \(sweepInterval) < ?
+                )
+                """,
+            values: [.integer(Int64(part)), .integer(Int64(part)), .integer(Int64(count))])
+    }
+
+    // MARK: Reading
+
+    static func position(_ connection: PostgreSQLConnection) throws -> (position: FeedPosition, date: Date) {
+        let query = Statement(sql: "SELECT part, position, \(now) FROM feed ORDER BY part")
+        guard let result = try connection.run([query]).first else { throw StoreError.corrupt("the change feed") }
+        let rows = try result.map { row throws(StoreError) in
+            (part: try row.integer(0), position: try row.integer(1), date: try row.integer(2))
+        }
+        guard rows.map(\.part) == (0..<Int64(partCount)).map({ $0 }), let date = rows.last?.date else {
+            throw StoreError.corrupt("the parts of the change feed")
+        }
+        return (
+            FeedPosition(parts: rows.map(\.position)), Date(timeIntervalSince1970: Double(date) / 1000)
+        )
+    }
+
+    static func news(after last: FeedPosition, _ connection: PostgreSQLConnection) throws -> FeedNews {
+        let (position, date) = try position(connection)
+        func news(_ records: [ChangedRecord]?) -> FeedNews {
+            FeedNews(position: position, records: records, date: date)
+        }
+        guard last.parts.count == partCount else { return news(nil) }
+        let spans = zip(last.parts, position.parts).enumerated().filter { $0.element.0 != $0.element.1 }
+        // A part that has fewer entries than it had is of another database.
+        guard spans.allSatisfy({ $0.element.1 > $0.element.0 && $0.element.1 - $0.element.0 <= keptCount }) else {
+            return news(nil)
+        }
+        let results = try connection.run(
+            spans.map { part, span in
+                Statement(
+                    sql: """
+                        SELECT kind, account, region, record FROM change WHERE part = ? AND position > ? AND position <= ?
+                        ORDER BY position
+                        """,
+                    values: [.integer(Int64(part)), .integer(span.0), .integer(span.1)])
+            })
+        var records: [ChangedRecord] = []
+        var seen: Set<ChangedRecord> = []
+        for ((_, span), result) in zip(spans, results) {
+            guard result.rowCount == Int(span.1 - span.0) else { return news(nil) }
+            records += try result.map { row throws(StoreError) in try ChangedRecord(row) }.filter {
+                seen.insert($0).inserted
+            }
+        }
+        return news(records)
+    }
+
+    // MARK: Parts
+
+    /// The same in every version of the program: nodes of two versions may write at the same time.
+    static func part(of record: ChangedRecord) -> Int {
+        switch record {
+        case .key(let arn): part(of: "\(arn.account)/\(arn.region)")
+        case .alias(let arn): part(of: "\(arn.realm.account)/\(arn.realm.region)")
+        case .account(let id): part(of: id.description)
+        case .setting: 0
+        }
+    }
+
+    /// FNV-1a with 64 bits.
+    private static func part(of name: String) -> Int {
+        let hash = name.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01b3 }
+        return Int(hash % UInt64(partCount))
+    }
+}
+
+extension ChangedRecord {
+    private enum Kind: String {
+        case key, alias, account, setting
+    }
+
+    /// Kind, account, region, record.
+    fileprivate var columns: [SQLValue] {
+        switch self {
+        case .key(let arn): columns(.key, arn.realm, arn.keyID.description)
+        case .alias(let arn): columns(.alias, arn.realm, arn.name.description)
+        case .account(let id): [.text(Kind.account.rawValue), .text(id.description), .null, .null]
+        case .setting(let name): [.text(Kind.setting.rawValue), .null, .null, .bytes(Array(name.utf8))]
+        }
+    }
+
+    private func columns(_ kind: Kind, _ realm: Realm, _ name: String) -> [SQLValue] {
+        [
+            .text(kind.rawValue), .text(realm.account.description), .text(realm.region.description),
+            .bytes(Array(name.utf8)),
+        ]
+    }
+
+    fileprivate init(_ row: QueryResult.Row) throws(StoreError) {
+        func name<Value>(_ parse: (String) -> Value?) throws(StoreError) -> Value {
+            guard let text = String(validating: try row.bytes(3), as: UTF8.self), let value = parse(text) else {
+                throw row.damage(3)
+            }
+            return value
+        }
+        func realm() throws(StoreError) -> Realm {
+            Realm(account: try row.parsed(1, AccountID.init), region: try row.parsed(2, Region.init))
+        }
+        switch try row.parsed(0, Kind.init(rawValue:)) {
+        case .key: self = .key(KeyARN(realm: try realm(), keyID: try name(KeyID.init)))
+        case .alias: self = .alias(AliasARN(realm: try realm(), name: try name { AliasName($0) }))
+        case .account: self = .account(try row.parsed(1, AccountID.init))
+        case .setting: self = .setting(try name { $0 })
+        }
+    }
+}
+
+extension PostgreSQLStore {
+    package func position() async throws(StoreError) -> FeedPosition {
+        try await withConnection { connection in try Feed.position(connection).position }
+    }
+
+    package func changes(after position: FeedPosition) async throws(StoreError) -> FeedNews {
+        try await withConnection { connection in try Feed.news(after: position, connection) }
+    }
+}
