@@ -13,7 +13,8 @@ import sys
 import time
 import traceback
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+# What all scripts share; a module here comes before one of the same name there.
+sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import history_cases  # noqa: E402
 import scenarios  # noqa: E402
