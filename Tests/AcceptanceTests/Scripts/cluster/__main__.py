@@ -38,6 +38,10 @@ OF_ONE_NODE = (
 OF_THE_STORE = (scenarios.the_standby_is_lost, scenarios.the_primary_is_lost, scenarios.the_voter_is_lost)
 
 
+class NotWhole(Exception):
+    """A scenario failed, so that nothing is known of the state that the cluster is in."""
+
+
 def attempt(cluster, checker, scenario, **more):
     """Whether a scenario passes: by itself, and by what the checker found meanwhile."""
     cluster.say(scenario.__name__)
@@ -45,8 +49,8 @@ def attempt(cluster, checker, scenario, **more):
     try:
         scenario(cluster, checker, **more)
     except Exception:
-        print(f"FAILED: {scenario.__name__}\n{traceback.format_exc()}", flush=True)
-        return False
+        checker.fault(f"{scenario.__name__}: {traceback.format_exc()}")
+        raise NotWhole from None
     new = len(checker.faults) - known
     print(f"FAILED: {scenario.__name__}: {new} faults" if new else f"passed: {scenario.__name__}", flush=True)
     return not new
@@ -78,13 +82,14 @@ def run(chosen):
         cluster.say("all keys are made")
         workload.start()
         results = []
-        for scenario in chosen:
-            results.append(attempt(cluster, checker, scenario))
-            if not results[-1]:
-                break
-            if scenario is USUAL[-2] and SOAK_SECONDS:
-                results += soak(cluster, checker)
-        results.append(attempt(cluster, checker, end))
+        try:
+            for scenario in chosen:
+                results.append(attempt(cluster, checker, scenario))
+                if scenario is USUAL[-2] and SOAK_SECONDS:
+                    results += soak(cluster, checker)
+            results.append(attempt(cluster, checker, end))
+        except NotWhole:
+            results.append(False)
         print("\n".join(checker.report()), flush=True)
         for name, value in cluster.figures:
             print(f"{name}: {value}")

@@ -10,6 +10,7 @@ import collections
 import contextlib
 import math
 import random
+import re
 import statistics
 import threading
 import time
@@ -27,7 +28,8 @@ UNSETTLED = {
     "AlreadyExistsException", "NotFoundException", "KMSInvalidStateException", "DisabledException",
     "ConflictException", "InvalidGrantIdException",
 }  # fmt: skip
-MOST_FAULTS = 40
+# So many faults of a kind are shown.
+MOST_SHOWN = 4
 
 
 class Key:
@@ -51,7 +53,7 @@ class Sealed:
 class Checker:
     def __init__(self, account, nodes, seed):
         self.call_node, self.nodes, self.seed = Caller(account), nodes, seed
-        self.faults, self.counts = [], collections.Counter()
+        self.faults, self.kinds, self.counts = [], collections.Counter(), collections.Counter()
         # When writes were acknowledged, and on which node.
         self.acknowledged = []
         self.propagation = {"a change is read": [], "a disabled key is refused": []}
@@ -114,11 +116,13 @@ class Checker:
         return self._stop.wait(seconds)
 
     def fault(self, text):
+        kind = re.sub(r"[0-9a-f]{8}-\S+|\d+|'[^']*'", "#", text)
         with self._lock:
             self.faults.append(text)
-            count = len(self.faults)
-        if count <= MOST_FAULTS:
-            print(f"FAULT {count}: {text}", flush=True)
+            self.kinds[kind] += 1
+            is_shown = self.kinds[kind] <= MOST_SHOWN
+        if is_shown:
+            print(f"FAULT: {text}", flush=True)
 
     def count(self, what, amount=1):
         with self._lock:
@@ -275,6 +279,7 @@ class Checker:
             f"{counts['excused failures']} failures excused by a trouble",
             f"the most stale read of a node that was well: {self.staleness * 1000:.0f} ms",
         ]
+        lines += [f"{count} faults like: {kind}" for kind, count in self.kinds.most_common() if count > MOST_SHOWN]
         for what, samples in self.propagation.items():
             if samples:
                 lines.append(
