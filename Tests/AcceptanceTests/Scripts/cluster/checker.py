@@ -59,7 +59,7 @@ class Checker:
         self.propagation = {"a change is read": [], "a disabled key is refused": []}
         self.staleness = 0.0
         self.registers, self.crypto_keys, self.sealed = [], [], collections.deque(maxlen=400)
-        self._told = set()
+        self._told, self._silent = set(), False
         self._lock = threading.Lock()
         self._stop, self._open = threading.Event(), threading.Event()
         self._open.set()
@@ -115,7 +115,13 @@ class Checker:
         """Whether the checker is to end, now or within some seconds."""
         return self._stop.wait(seconds)
 
+    def silence(self):
+        """Further faults are not told."""
+        self._silent = True
+
     def fault(self, text):
+        if self._silent:
+            return
         kind = re.sub(r"[0-9a-f]{8}-\S+|\d+|'[^']*'", "#", text)
         with self._lock:
             self.faults.append(text)
