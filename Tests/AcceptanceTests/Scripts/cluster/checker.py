@@ -185,8 +185,8 @@ class Checker:
                 is_known, _ = what in self._told, self._told.add(what)
             if not is_known:
                 self.fault(
-                    f"{register.name} is {value!r} by {how} on {call.node.name}, {verdict.staleness:.2f} s after it was "
-                    f"changed on {verdict.writer}; {verdict.expected!r} may be read"
+                    f"{register.name} is {value!r} by {how} on {call.node.name}, {verdict.staleness:.2f} s after it "
+                    f"was changed on {verdict.writer}; {verdict.expected!r} may be read"
                 )
         elif not call.node.troubles_during(call.start, call.end):
             with self._lock:

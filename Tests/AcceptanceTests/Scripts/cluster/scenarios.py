@@ -175,7 +175,7 @@ def clocks_are_wrong(cluster, checker):
             for node in nodes:
                 if node is not worker:
                     _wait_until_done(checker, node, rotating, ending)
-            cluster.figure("what a killed node had begun, another one has done after", f"{time.monotonic() - begun:.1f} s")
+            cluster.figure("what a killed node had begun is done after", f"{time.monotonic() - begun:.1f} s")
             worker.start()
             worker.wait_until_ready()
         _wait_until_done(checker, worker, rotating, ending)
