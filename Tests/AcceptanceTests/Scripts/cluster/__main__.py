@@ -13,7 +13,8 @@ import sys
 import time
 import traceback
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+# What all scripts share; a module here comes before one of the same name there.
+sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import history_cases  # noqa: E402
 import scenarios  # noqa: E402
@@ -37,6 +38,10 @@ OF_ONE_NODE = (
 OF_THE_STORE = (scenarios.the_standby_is_lost, scenarios.the_primary_is_lost, scenarios.the_voter_is_lost)
 
 
+class NotWhole(Exception):
+    """A scenario failed, so that nothing is known of the state that the cluster is in."""
+
+
 def attempt(cluster, checker, scenario, **more):
     """Whether a scenario passes: by itself, and by what the checker found meanwhile."""
     cluster.say(scenario.__name__)
@@ -44,8 +49,8 @@ def attempt(cluster, checker, scenario, **more):
     try:
         scenario(cluster, checker, **more)
     except Exception:
-        print(f"FAILED: {scenario.__name__}\n{traceback.format_exc()}", flush=True)
-        return False
+        checker.fault(f"{scenario.__name__}: {traceback.format_exc()}")
+        raise NotWhole from None
     new = len(checker.faults) - known
     print(f"FAILED: {scenario.__name__}: {new} faults" if new else f"passed: {scenario.__name__}", flush=True)
     return not new
@@ -77,13 +82,17 @@ def run(chosen):
         cluster.say("all keys are made")
         workload.start()
         results = []
-        for scenario in chosen:
-            results.append(attempt(cluster, checker, scenario))
-            if not results[-1]:
-                break
-            if scenario is USUAL[-2] and SOAK_SECONDS:
-                results += soak(cluster, checker)
-        results.append(attempt(cluster, checker, end))
+        try:
+            for scenario in chosen:
+                results.append(attempt(cluster, checker, scenario))
+                if scenario is USUAL[-2] and SOAK_SECONDS:
+                    results += soak(cluster, checker)
+            results.append(attempt(cluster, checker, end))
+        except NotWhole:
+            results.append(False)
+            # What it finds from now on is of no interest.
+            checker.silence()
+            checker.stop()
         print("\n".join(checker.report()), flush=True)
         for name, value in cluster.figures:
             print(f"{name}: {value}")
@@ -95,6 +104,7 @@ def run(chosen):
 def main():
     refuse_without_rights()
     # Ends what was started.
+    os.environ["NO_PROXY"] = "*"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
     history_cases.check()
     print(f"seed {SEED}", flush=True)

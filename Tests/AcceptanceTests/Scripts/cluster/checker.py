@@ -10,6 +10,7 @@ import collections
 import contextlib
 import math
 import random
+import re
 import statistics
 import threading
 import time
@@ -27,7 +28,8 @@ UNSETTLED = {
     "AlreadyExistsException", "NotFoundException", "KMSInvalidStateException", "DisabledException",
     "ConflictException", "InvalidGrantIdException",
 }  # fmt: skip
-MOST_FAULTS = 40
+# So many faults of a kind are shown.
+MOST_SHOWN = 4
 
 
 class Key:
@@ -51,13 +53,13 @@ class Sealed:
 class Checker:
     def __init__(self, account, nodes, seed):
         self.call_node, self.nodes, self.seed = Caller(account), nodes, seed
-        self.faults, self.counts = [], collections.Counter()
+        self.faults, self.kinds, self.counts = [], collections.Counter(), collections.Counter()
         # When writes were acknowledged, and on which node.
         self.acknowledged = []
         self.propagation = {"a change is read": [], "a disabled key is refused": []}
         self.staleness = 0.0
         self.registers, self.crypto_keys, self.sealed = [], [], collections.deque(maxlen=400)
-        self._told = set()
+        self._told, self._silent = set(), False
         self._lock = threading.Lock()
         self._stop, self._open = threading.Event(), threading.Event()
         self._open.set()
@@ -113,12 +115,20 @@ class Checker:
         """Whether the checker is to end, now or within some seconds."""
         return self._stop.wait(seconds)
 
+    def silence(self):
+        """Further faults are not told."""
+        self._silent = True
+
     def fault(self, text):
+        if self._silent:
+            return
+        kind = re.sub(r"[0-9a-f]{8}-\S+|\d+|'[^']*'", "#", text)
         with self._lock:
             self.faults.append(text)
-            count = len(self.faults)
-        if count <= MOST_FAULTS:
-            print(f"FAULT {count}: {text}", flush=True)
+            self.kinds[kind] += 1
+            is_shown = self.kinds[kind] <= MOST_SHOWN
+        if is_shown:
+            print(f"FAULT: {text}", flush=True)
 
     def count(self, what, amount=1):
         with self._lock:
@@ -175,8 +185,8 @@ class Checker:
                 is_known, _ = what in self._told, self._told.add(what)
             if not is_known:
                 self.fault(
-                    f"{register.name} is {value!r} by {how} on {call.node.name}, {verdict.staleness:.2f} s after it was "
-                    f"changed on {verdict.writer}; {verdict.expected!r} may be read"
+                    f"{register.name} is {value!r} by {how} on {call.node.name}, {verdict.staleness:.2f} s after it "
+                    f"was changed on {verdict.writer}; {verdict.expected!r} may be read"
                 )
         elif not call.node.troubles_during(call.start, call.end):
             with self._lock:
@@ -275,6 +285,7 @@ class Checker:
             f"{counts['excused failures']} failures excused by a trouble",
             f"the most stale read of a node that was well: {self.staleness * 1000:.0f} ms",
         ]
+        lines += [f"{count} faults like: {kind}" for kind, count in self.kinds.most_common() if count > MOST_SHOWN]
         for what, samples in self.propagation.items():
             if samples:
                 lines.append(

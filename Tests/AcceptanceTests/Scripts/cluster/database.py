@@ -249,4 +249,4 @@ class Databases:
         for name in ("etcd", *NAMES):
             path = self.directory / f"{name}.log"
             lines = path.read_text(errors="replace").splitlines() if path.exists() else []
-            yield name, "\n".join([line for line in lines if "no action" not in line][-50:])
+            yield name, "\n".join([line for line in lines if "no action" not in line][-25:])
