@@ -32,6 +32,15 @@ package final class KeyUse: Sendable {
         if isNew { journal.add(self) }
     }
 
+    /// Takes what the store remembers, if that is later: another node may have seen it.
+    func learn(_ stored: KeyUsageRecord?) {
+        guard let stored else { return }
+        state.withLock { state in
+            if let last = state.last, last.date >= stored.date { return }
+            state.last = stored
+        }
+    }
+
     /// The last use, which the store is about to learn.
     fileprivate func take() -> KeyUsageRecord? {
         state.withLock { state in

@@ -122,9 +122,9 @@ package final class Residency: Sendable {
         guard let policy = try? policies.compile(stored.record.policy, for: arn) else {
             throw .corrupt("the policy of the key \(arn)")
         }
-        let present = directory.peek(arn)
         // What is noted of a key's use here may not have reached the store.
-        let use = present?.use ?? KeyUse(stored.usage)
+        let use = directory.peek(arn)?.use ?? KeyUse()
+        use.learn(stored.usage)
         return ResidentKey(
             snapshot: KeySnapshot(record: stored.record, policy: policy, materials: stored.materials, use: use),
             aliases: stored.aliases, grants: stored.grants.map(Grant.init))

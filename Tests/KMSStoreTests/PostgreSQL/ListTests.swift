@@ -112,7 +112,7 @@ import Testing
                     ] + (grants.reversed() + others).map(Mutation.insertGrant)))
             var found: [GrantRecord] = []
             while true {
-                let last = found.last.map { (id: $0.id, keyID: $0.key.keyID) }
+                let last = found.last.map { GrantPlace(id: $0.id, key: $0.key) }
                 let page = try await second.grants(
                     retirableBy: one, in: samples.realm.region, after: last, limit: 1)
                 if page.isEmpty { break }
