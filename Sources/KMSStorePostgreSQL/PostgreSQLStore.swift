@@ -112,12 +112,7 @@ package final class PostgreSQLStore: SharedStore {
     }
 
     package func keys(after last: KeyARN?, limit: Int) async throws(StoreError) -> [StoredKey] {
-        try await withConnection { connection in
-            _ = try connection.run([.beginSnapshot])
-            let keys = try connection.readKeys(after: last, limit: limit)
-            _ = try connection.run([.commit])
-            return keys
-        }
+        try await snapshot { connection in try connection.readKeys(after: last, limit: limit) }
     }
 
     package func commit(_ change: Change) async throws(StoreError) {
