@@ -2,8 +2,10 @@
 
 import os
 import re
+import select
 import shutil
 import subprocess
+import time
 
 from harness import Account, World, binary, equal
 from postgres import PostgreSQL, keeps_secret
@@ -35,10 +37,17 @@ class NewServer(Server):
     """One that may make a first account, of which it speaks before it listens."""
 
     def _first_line(self, deadline):
-        line = " "
-        while line and not line.startswith(READY):
-            line = super()._first_line(deadline)
-        return line
+        descriptor, text = self.process.stdout.fileno(), b""
+        while True:
+            lines = text.decode(errors="replace").split("\n")
+            for line in lines[:-1]:
+                if line.startswith(READY):
+                    return line
+            left = deadline - time.monotonic()
+            piece = left > 0 and select.select([descriptor], [], [], left)[0] and os.read(descriptor, 4096)
+            if not piece:
+                return lines[0]
+            text += piece
 
 
 class Node:
