@@ -148,7 +148,7 @@ let package = Package(
             name: "chatelaine",
             dependencies: [
                 "KMSModel", "KMSAccess", "KMSIdentity", "KMSCrypto", "KMSEngine", "KMSServer", "KMSStore",
-                "KMSStoreSQLite",
+                "KMSStoreSQLite", "KMSStorePostgreSQL",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),

@@ -152,7 +152,7 @@ package struct Engine: Sendable {
         self.housekeeping = housekeeping
         identity = IdentityService(
             authenticator: authenticator, identities: identities, ledger: ledger, turns: turns, keyring: keyring,
-            audit: audit, outbox: outbox, quotas: quotas, contact: contact, clock: clock, metrics: metrics,
+            audit: audit, outbox: outbox, quotas: quotas, shared: shared, clock: clock, metrics: metrics,
             logger: logger
         )
         signIn = ConsoleSignIn(

@@ -65,11 +65,11 @@ extension PostgreSQLStore {
     }
 
     package func grants(
-        retirableBy principal: String, in region: Region, after last: (id: GrantID, keyID: KeyID)?, limit: Int
+        retirableBy principal: String, in region: Region, after last: GrantPlace?, limit: Int
     ) async throws(StoreError) -> [GrantRecord] {
         let condition = Condition(
             "region = ? AND retiring = ? AND (grant_id, key_id) > (?, ?)",
-            [region.description, Array(principal.utf8), last?.id.bytes ?? [], last?.keyID.description ?? ""])
+            [region.description, Array(principal.utf8), last?.id.bytes ?? [], last?.key.keyID.description ?? ""])
         return try await withConnection { connection in
             try connection.records(.grants, where: condition, order: "grant_id, key_id", limit: limit)
         }

@@ -215,6 +215,7 @@ extension Table<MaterialRecord> {
 }
 
 extension Table<KeyUsageRecord> {
+    /// The last use of each key.
     package static var usages: Self {
         Self(
             name: "key_usage", columns: "account, region, key_id, operation, date, event_id, request_id",
@@ -244,6 +245,7 @@ extension Table<AliasRecord> {
 }
 
 extension Table<KeptAuditLines> {
+    /// Audit lines of changes.
     package static var auditLines: Self {
         Self(name: "audit_outbox", columns: "event_id, lines", order: "ordinal") { row throws(StoreError) in
             KeptAuditLines(eventID: try row.parsed { $0 }, lines: try row.bytes())

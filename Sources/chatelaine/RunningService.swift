@@ -73,7 +73,8 @@ struct RunningService: Service {
             let services: [any Service] = [data.engine.housekeeping, rotation, control, server]
             // The node has its name until all is over, and ends when it has lost it.
             let name: [any Service] = data.membership.map { [$0] } ?? []
-            try await ServiceGroup(services: name + services, logger: logger).run()
+            let follower: [any Service] = data.engine.follower.map { [$0] } ?? []
+            try await ServiceGroup(services: name + follower + services, logger: logger).run()
         } onGracefulShutdown: {
             data.engine.metrics.phase = .ending
             liveness.isEnding()

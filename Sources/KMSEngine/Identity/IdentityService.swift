@@ -19,7 +19,7 @@ package struct IdentityService: Sendable {
     let outbox: AuditOutbox
     let quotas: Quotas
     /// Where many nodes share the store.
-    let contact: StoreContact?
+    let shared: SharedState?
     let clock: any Clock
     let metrics: Metrics
     let logger: Logger
@@ -114,7 +114,7 @@ package struct IdentityService: Sendable {
     private func admit(
         _ call: IdentityCall, _ quota: RequestQuota, in region: Region, _ record: inout AuditRecord
     ) throws(QueryFailure) {
-        guard contact?.mayServe ?? true else { throw .unavailable }
+        guard shared?.contact.mayServe ?? true else { throw .unavailable }
         let charge = QuotaCharge(quota, in: region)
         guard quotas.throttle.refusal(of: [charge], to: call.request.account) != nil else { return }
         record.requestParameters = nil
@@ -195,10 +195,22 @@ package struct IdentityService: Sendable {
         return (try operation.perform(request, &edit), edit)
     }
 
+    /// Reads everybody of an account again, where others change them too.
+    private func readAgain(_ account: AccountID) async throws(QueryFailure) {
+        guard let shared else { return }
+        do throws(StoreError) {
+            try identities.load(try await shared.store.account(account))
+        } catch {
+            logger.error("The store failed", metadata: ["account": "\(account)", "reason": "\(error)"])
+            throw .unavailable
+        }
+    }
+
     /// Performs and commits.
     private func change(
         _ operation: IdentityOperation, _ call: IdentityCall, _ record: AuditRecord
     ) async throws(QueryFailure) -> QueryValue? {
+        try await readAgain(call.request.account)
         for _ in 0..<Self.mostAttempts {
             let (result, edit) = try attempt(operation, call)
             var record = record
@@ -211,6 +223,7 @@ package struct IdentityService: Sendable {
                 try await ledger.commit(change, keeping: kept)
                 identities.publish(edit.identities)
             } catch .conflict {
+                try await readAgain(call.request.account)
                 continue
             } catch {
                 logger.error(

@@ -27,8 +27,9 @@ extension SealedText {
         }
         guard let ciphertext else { throw .missing(memberNames.ciphertext) }
         if let identifier {
-            let named = (try? SymmetricCiphertext.header(of: ciphertext))?.keyID
-            let key = try resolver.key(opening: named, named: identifier, for: operation)
+            let header = try? SymmetricCiphertext.header(of: ciphertext)
+            let key = try resolver.key(opening: header?.keyID, named: identifier, for: operation)
+            if let header { resolver.expect(header, of: key) }
             self.init(key: key, ciphertext: ciphertext, isNamedByCiphertext: false)
             return
         }
@@ -38,6 +39,7 @@ extension SealedText {
         }
         guard let header = try? SymmetricCiphertext.header(of: ciphertext) else { throw KMSError(.invalidCiphertext) }
         let key = try resolver.key(ofCiphertext: header.keyID, action: operation.action)
+        resolver.expect(header, of: key)
         self.init(key: key, ciphertext: ciphertext, isNamedByCiphertext: true)
     }
 

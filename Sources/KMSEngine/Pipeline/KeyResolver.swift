@@ -74,6 +74,13 @@ package struct KeyResolver: Sendable {
         return key.at(now)
     }
 
+    /// Notes that the key in memory may be old, when a ciphertext names material that it does not have: another node may have
+    /// rotated it.
+    func expect(_ header: SymmetricCiphertext.Header, of key: KeySnapshot) {
+        guard let missed, header.keyID == key.arn.keyID, key.material(header.materialID) == nil else { return }
+        missed.noteOld(key.arn.keyID)
+    }
+
     /// The alias of the caller's realm that has this name.
     ///
     /// - Throws: ``KMSError`` with `ValidationException` or `NotAuthorizedException` when customers cannot have such a name.

@@ -23,4 +23,17 @@ extension Pipeline {
         do throws(StoreError) { isThere = try await residency.load(missed) } catch { throw KMSError(error) }
         return isThere ? try resolve(resolver(nil)) : try found.get()
     }
+
+    /// Reads again what a change is about, where others change it too: a change that seems to be none, such as disabling a
+    /// key that memory takes for disabled, is decided by what is stored.
+    ///
+    /// - Throws: ``KMSError`` with `DependencyTimeoutException` when the store does not answer.
+    func readAgain(_ accesses: [Access]) async throws(KMSError) {
+        guard let residency else { return }
+        do throws(StoreError) {
+            try await residency.refresh(Set(accesses.compactMap { $0.key?.arn.keyID }))
+        } catch {
+            throw KMSError(error)
+        }
+    }
 }

@@ -213,7 +213,8 @@ package struct Pipeline: Sendable {
         let things = Set(Op.accesses(to: subject, for: input).compactMap(\.turn)).union(
             Op.turns(for: input, in: call.context))
         return try await turns.inTurn(at: things) { () async throws(KMSError) in
-            try await change(operation, input, body, &call)
+            try await readAgain(Op.accesses(to: subject, for: input))
+            return try await change(operation, input, body, &call)
         }
     }
 

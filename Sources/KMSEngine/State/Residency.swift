@@ -51,7 +51,8 @@ package final class Residency: Sendable {
             }
         }
         try await load(wanted)
-        return wanted.contains(where: directory.isResident)
+        try await refresh(missed.old)
+        return !missed.old.isEmpty || wanted.contains(where: directory.isResident)
             || missed.aliases.contains { directory.alias($0) != nil }
     }
 
@@ -68,16 +69,16 @@ package final class Residency: Sendable {
 
     /// Reads keys again that are in memory.
     ///
-    /// - Throws: ``StoreError``; then they are in memory no longer.
+    /// - Throws: ``StoreError``; then they are as they were.
     func refresh(_ ids: some Collection<KeyID>) async throws(StoreError) {
         for batch in Array(ids).chunks(of: Self.batch).map(Array.init) {
             try await turns.inTurn(at: Set(batch.map(\.description))) { () async throws(StoreError) in
                 let present = batch.filter(directory.isResident)
                 do throws(StoreError) {
                     try await read(present)
-                } catch {
+                } catch .corrupt {
+                    // Whoever asks for the damaged one finds out.
                     directory.evict(present)
-                    throw error
                 }
             }
         }
@@ -195,15 +196,20 @@ package final class MissedNames: Sendable {
     private struct Names {
         var keys: Set<KeyID> = []
         var aliases: Set<AliasARN> = []
+        /// Keys that are in memory but do not have what they should.
+        var old: Set<KeyID> = []
     }
 
     private let names = Mutex(Names())
 
     var keys: Set<KeyID> { names.withLock { $0.keys } }
     var aliases: Set<AliasARN> { names.withLock { $0.aliases } }
-    var isEmpty: Bool { names.withLock { $0.keys.isEmpty && $0.aliases.isEmpty } }
+    var old: Set<KeyID> { names.withLock { $0.old } }
+    var isEmpty: Bool { names.withLock { $0.keys.isEmpty && $0.aliases.isEmpty && $0.old.isEmpty } }
 
     func note(_ key: KeyID) { names.withLock { _ = $0.keys.insert(key) } }
+
+    func noteOld(_ key: KeyID) { names.withLock { _ = $0.old.insert(key) } }
 
     func note(_ alias: AliasARN) { names.withLock { _ = $0.aliases.insert(alias) } }
 }

@@ -1,6 +1,7 @@
 import KMSCrypto
 import KMSEngine
 import KMSStore
+import KMSStorePostgreSQL
 import Logging
 
 /// A store that many nodes share, and the name of this one.

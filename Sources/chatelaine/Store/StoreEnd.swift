@@ -3,6 +3,7 @@ import Glibc
 import KMSCrypto
 import KMSEngine
 import KMSStore
+import KMSStorePostgreSQL
 import KMSStoreSQLite
 import Logging
 

@@ -129,8 +129,8 @@ def a_seal_is_all_nodes_seal(world):
     a = Node(world, store, "a", "--passphrase-file", str(secret))
     account = a.init("--seal", "passphrase")
     a.start()
-    b = Node(world, store, "b", "--passphrase-file", str(secret)).start()
     key = a.kms(account).create_key()["KeyMetadata"]["KeyId"]
+    b = Node(world, store, "b", "--passphrase-file", str(secret)).start()
     ciphertext = b.kms(account).encrypt(KeyId=key, Plaintext=b"hello")["CiphertextBlob"]
     wrong = Node(world, store, "c", "--passphrase-file", str(passphrase(world, "another long passphrase")))
     said = chatelaine("serve", *wrong.flags, "--listen", "127.0.0.1:0", wanted=2)

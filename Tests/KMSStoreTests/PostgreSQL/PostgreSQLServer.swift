@@ -82,6 +82,7 @@ final class PostgreSQLServer: Sendable {
                 "\(programs)/postgres", "-D", "\(directory.path)/data", "-p", "\(port)",
                 "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off",
                 "-c", "max_connections=900", "-c", "shared_buffers=64MB", "-c", "max_wal_size=256MB",
+                "-c", "deadlock_timeout=100ms",
             ]
         keeper.standardInput = orders
         try keeper.run()
@@ -122,6 +123,19 @@ final class PostgreSQLServer: Sendable {
         return UInt16(bigEndian: address.sin_port)
     }
 
+    /// Stops every process of the server, so that it takes what is sent and says nothing, or lets them go on.
+    func freeze(_ isFrozen: Bool) throws {
+        let file = try String(contentsOfFile: "\(directory.path)/data/postmaster.pid", encoding: .utf8)
+        guard let postmaster = pid_t(file.prefix { $0 != "\n" }) else { throw Failed(description: "no process") }
+        let processes = try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { pid_t($0) }
+        let children = processes.filter { process in
+            let status = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)) ?? ""
+            return status.split(separator: ")").last?.split(separator: " ").dropFirst().first == "\(postmaster)"
+        }
+        // The postmaster first: it would take its children's silence for nothing, but would make new ones.
+        for process in [postmaster] + children { kill(process, isFrozen ? SIGSTOP : SIGCONT) }
+    }
+
     // MARK: Use
 
     /// Where the tables are that belong to a directory: in a schema of their own, which there is after the first call.
@@ -146,11 +160,13 @@ final class PostgreSQLServer: Sendable {
         return try Self.run(["\(programs)/psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", place, "-c", text])
     }
 
-    /// Begins statements that are not waited for; they are broken off when the process is terminated.
+    /// Begins statements that are not waited for, in a session that is called a lock and the end of the schema's name.
     func begin(_ text: String, in directory: ScratchDirectory) throws -> Process {
         let process = Process()
         process.executableURL = URL(filePath: "\(programs)/psql")
-        process.arguments = ["-XAtq", "-d", location(schema: Self.schema(of: directory)), "-c", text]
+        let schema = Self.schema(of: directory)
+        let place = location(schema: schema) + "&application_name=lock%20\(schema.suffix(12))"
+        process.arguments = ["-XAtq", "-d", place, "-c", text]
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         try process.run()

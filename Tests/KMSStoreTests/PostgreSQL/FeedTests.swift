@@ -1,0 +1,161 @@
+import Foundation
+import KMSModel
+import KMSStore
+import KMSStorePostgreSQL
+import Synchronization
+import Testing
+
+/// What nodes learn of each other's changes.
+@Suite(.postgreSQL) struct FeedTests {
+    private let samples: Samples
+
+    init() throws { samples = try Samples() }
+
+    @Test func `each change names what has to be read again`() async throws {
+        let (account, key, alias) = (samples.account, try samples.arn(1), try samples.alias().arn)
+        let user = try StoredIdentity(samples.user, of: account)
+        let lines = KeptAuditLines(eventID: "1", lines: [])
+        let changes: [(Mutation, [ChangedRecord])] = [
+            (.insertAccount(AccountRecord(id: account, creationDate: samples.date(1))), [.account(account)]),
+            (
+                .updateAccount(AccountRecord(id: account, creationDate: samples.date(1), version: 2), expecting: 1),
+                [.account(account)]
+            ),
+            (.insertAccessKey(samples.accessKey()), [.account(account)]),
+            (.updateAccessKey(samples.accessKey()), [.account(account)]),
+            (.deleteAccessKey(account, samples.accessKey().id), [.account(account)]),
+            (.putIdentity(user), [.account(account)]), (.deleteIdentity(account, user.id), [.account(account)]),
+            (.insertKey(try samples.key(1)), [.key(key)]),
+            (.updateKey(try samples.key(1, version: 2), expecting: 1), [.key(key)]),
+            (.insertMaterial(try samples.material(1)), [.key(key)]),
+            (.updateMaterial(try samples.material(1)), [.key(key)]),
+            (.deleteMaterial(key, try samples.materialID(1)), [.key(key)]),
+            (.setUsage(try samples.usage()), []), (.insertGrant(try samples.grant()), [.key(key)]),
+            (.deleteGrant(key, try samples.grantID(1)), [.key(key)]),
+            (.insertAlias(try samples.alias()), [.alias(alias), .key(key)]),
+            (.updateAlias(try samples.alias(version: 2), expecting: 1), [.alias(alias), .key(key)]),
+            (.deleteAlias(alias, expecting: 2), [.alias(alias)]), (.deleteKey(key, expecting: 2), [.key(key)]),
+            (.keepAuditLines(lines), []), (.forgetAuditLines("1"), []),
+            (.setSetting("für \u{0}", [1]), [.setting("für \u{0}")]), (.noteSetting("n", [1]), []),
+        ]
+        try await SharedStores.withTwo { one, two in
+            var position = try await two.position()
+            for (mutation, records) in changes {
+                try await one.commit(Change([mutation]))
+                let news = try await two.changes(after: position)
+                #expect(news.records == records, "\(mutation)")
+                position = news.position
+            }
+            #expect(try await two.changes(after: position).records == [])
+        }
+    }
+
+    @Test func `a refused change is not in the feed`() async throws {
+        try await SharedStores.withTwo { one, two in
+            let (position, alias) = (try await two.position(), try samples.alias().arn)
+            await expectRefusal(.conflict) { () throws(StoreError) in
+                try await one.commit(
+                    Change([.setSetting("a", [1]), .deleteAlias(alias, expecting: 1)]))
+            }
+            let news = try await two.changes(after: position)
+            #expect(news.records == [] && news.position == position)
+            #expect(abs(news.date.timeIntervalSinceNow) < 60)
+        }
+    }
+
+    @Test func `a part of the feed has the order of the changes`() async throws {
+        try await SharedStores.withTwo { one, two in
+            let position = try await one.position()
+            for number in 0..<20 {
+                try await (number % 3 == 0 ? one : two).commit(Change([.setSetting("\(number)", [])]))
+            }
+            let news = try await one.changes(after: position)
+            #expect(news.records == (0..<20).map { .setting("\($0)") })
+            try await one.commit(Change([.setSetting("a", []), .setSetting("b", []), .setSetting("a", [1])]))
+            #expect(try await one.changes(after: news.position).records == [.setting("a"), .setting("b")])
+        }
+    }
+
+    /// Eight writers, half of them on each node, in one realm and in several; what was committed before a poll began has to be in
+    /// it or in an earlier one.
+    @Test func `followers miss nothing while many write`() async throws {
+        let writers = try (0..<8).map { try Samples(account: "11112222333\($0 / 2)", region: "eu-west-\($0 % 2 + 1)") }
+        let progress = Progress()
+        try await SharedStores.withTwo { one, two in
+            let start = try await one.position()
+            try await withThrowingTaskGroup { group in
+                for store in [one, two] {
+                    group.addTask {
+                        var (position, seen): (FeedPosition, Set<ChangedRecord>) = (start, [])
+                        while true {
+                            let wasDone = progress.isDone.load(ordering: .sequentiallyConsistent)
+                            let before = progress.committed.withLock { $0 }
+                            let news = try await store.changes(after: position)
+                            #expect(zip(news.position.parts, position.parts).allSatisfy { $0 >= $1 })
+                            let records = try #require(news.records)
+                            // No record is written twice here, so none comes twice.
+                            #expect(seen.isDisjoint(with: records))
+                            seen.formUnion(records)
+                            #expect(seen.isSuperset(of: before))
+                            position = news.position
+                            if wasDone { break }
+                            try await Task.sleep(for: .milliseconds(5))
+                        }
+                        #expect(seen.count == 8 * 25 * 2)
+                    }
+                }
+                group.addTask {
+                    try await withThrowingTaskGroup { writing in
+                        for (writer, samples) in writers.enumerated() {
+                            writing.addTask {
+                                for number in 0..<25 {
+                                    let change = Change([
+                                        .insertKey(try samples.key(writer * 1000 + number)),
+                                        .setSetting("\(writer) \(number)", []),
+                                    ])
+                                    try await (writer % 2 == 0 ? one : two).commit(change)
+                                    progress.committed.withLock { $0.formUnion(change.changedRecords) }
+                                }
+                            }
+                        }
+                        try await writing.waitForAll()
+                    }
+                    progress.isDone.store(true, ordering: .sequentiallyConsistent)
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    @Test func `who is too far behind has to read everything anew`() async throws {
+        try await SharedStores.withTwo { one, two in
+            let start = try await two.position()
+            try await one.commit(Change((0..<9_999).map { .setSetting("\($0)", []) }))
+            #expect(try await two.changes(after: start).records?.count == 9_999)
+            try await one.commit(Change([.setSetting("10000", [])]))
+            let middle = try await two.position()
+            #expect(try await two.changes(after: start).records?.count == 10_000)
+            try await one.commit(Change((0..<500).map { .setSetting("again \($0)", []) }))
+            let news = try await two.changes(after: start)
+            #expect(news.records == nil)
+            #expect(try await two.changes(after: middle).records?.count == 500)
+            #expect(try await two.changes(after: news.position).records == [])
+        }
+    }
+
+    @Test func `a position of another database is no position`() async throws {
+        try await SharedStores.withTwo { one, _ in
+            try await one.commit(Change([.setSetting("a", [])]))
+            var position = try await one.position()
+            position.parts[0] += 1
+            #expect(try await one.changes(after: position).records == nil)
+            #expect(try await one.changes(after: FeedPosition(parts: [])).records == nil)
+        }
+    }
+}
+
+/// What writers tell those who follow them.
+private final class Progress: Sendable {
+    let committed = Mutex<Set<ChangedRecord>>([])
+    let isDone = Atomic(false)
+}
