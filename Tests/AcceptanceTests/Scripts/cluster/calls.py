@@ -43,6 +43,7 @@ class Call:
     code: str
     answer: dict
     incarnation: int
+    message: str = ""
 
     @property
     def done(self):
@@ -50,7 +51,8 @@ class Call:
 
     def __str__(self):
         seconds = self.end - self.start
-        return f"{self.operation} on {self.node.name}: {self.outcome}, {self.code or 'no error'}, in {seconds:.2f} s"
+        why = f"{self.code} ({self.message})" if self.message else self.code or "no error"
+        return f"{self.operation} on {self.node.name}: {self.outcome}, {why}, in {seconds:.2f} s"
 
 
 class Caller:
@@ -77,11 +79,11 @@ class Caller:
 
     def __call__(self, node, region, operation, **parameters):
         client, incarnation = self._client(node, region), node.incarnation
-        start, outcome, code, answer = time.monotonic(), "done", "", {}
+        start, outcome, code, message, answer = time.monotonic(), "done", "", "", {}
         try:
             answer = client._make_api_call(operation, parameters)
         except botocore.exceptions.ClientError as error:
-            code = error.response["Error"]["Code"]
+            code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
             outcome = "unknown" if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500 else "refused"
         except (botocore.exceptions.EndpointConnectionError, botocore.exceptions.ConnectTimeoutError) as error:
             outcome, code = "refused", type(error).__name__
@@ -90,7 +92,7 @@ class Caller:
         except botocore.exceptions.BotoCoreError as error:
             # The connection was lost, the answer with it.
             outcome, code = "unknown", type(error).__name__
-        return Call(node, operation, start, time.monotonic(), outcome, code, answer, incarnation)
+        return Call(node, operation, start, time.monotonic(), outcome, code, answer, incarnation, message)
 
 
 # What a client may take as: try again.
