@@ -91,6 +91,14 @@ package struct Engine: Sendable {
             configuration.isClockControllable
             ? ControllableClock(ahead: ClockService.lead(in: contents.settings[ClockService.setting])) : nil
         let contact = sharedStore.map { _ in StoreContact(outage: configuration.storeOutage) }
+        if let sharedStore, let contact, let position {
+            // Before anything has a date: this machine's clock may be wrong.
+            do throws(StoreError) {
+                try await contact.readClock(of: sharedStore, position)
+            } catch {
+                throw .store(error)
+            }
+        }
         let clock: any Clock = controllable ?? contact.map { SharedClock($0) } ?? SystemClock()
         isForThisMachineOnly = configuration.isForThisMachineOnly
         identities = IdentityDirectory()
@@ -124,7 +132,7 @@ package struct Engine: Sendable {
             }
         let catalog: any KeyCatalog = sharedStore ?? directory
         let ledger = Ledger(
-            store: store, directory: directory, policies: policies, outbox: outbox, residency: shared?.residency)
+            store: store, directory: directory, policies: policies, outbox: outbox, shared: shared)
         do throws(StoreError) { try ledger.load(contents) } catch { throw .store(error) }
         do throws(AuditFailure) { try await outbox.write(contents.auditLines) } catch { throw .audit(error) }
 

@@ -86,7 +86,7 @@ package struct FeedFollower: Service {
     private func refresh(_ arn: AliasARN) async throws(StoreError) {
         guard let known = directory.alias(arn) else { return }
         let stored = try await store.alias(arn)
-        if stored?.target != known.target { directory.withdraw(arn) }
+        if stored?.target != known.target { directory.withdraw(known) }
         try await residency.refresh([known.target])
     }
 

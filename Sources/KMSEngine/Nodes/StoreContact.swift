@@ -1,5 +1,6 @@
 package import Foundation
 import KMSModel
+import KMSStore
 import Synchronization
 
 /// How long ago a node last knew that its memory is as the shared store is, and what follows from it.
@@ -45,6 +46,16 @@ package final class StoreContact: Sendable {
         return silence > Self.patience ? .cutOff(silence, left: outage - silence) : .current
     }
 
+    /// Refuses what needs the store while that is out of reach: whoever asks would wait for as long as a connection takes to
+    /// be given up.
+    ///
+    /// - Throws: ``StoreError/unavailable(_:)``.
+    func checkReach() throws(StoreError) {
+        guard silence <= Self.patience else {
+            throw .unavailable("it has not answered for \(silence.components.seconds) s")
+        }
+    }
+
     /// How long ago memory is known to have been as the store was.
     package var silence: Duration {
         let (now, last) = (MonotonicTime.nanoseconds(), last.load(ordering: .relaxed))
@@ -62,6 +73,15 @@ package final class StoreContact: Sendable {
         let difference = storeDate.timeIntervalSince(middle)
         let uncertainty = max(Self.leastDifference, answered.timeIntervalSince(asked))
         lead.store(abs(difference) > uncertainty ? Int64((difference * 1000).rounded()) : 0, ordering: .relaxed)
+    }
+
+    /// Looks at the store's clock.
+    ///
+    /// - Throws: ``StoreError``.
+    func readClock(of store: any SharedStore, _ position: FeedPosition) async throws(StoreError) {
+        let asked = Date()
+        let news = try await store.changes(after: position)
+        note(storeDate: news.date, asked: asked, answered: Date())
     }
 
     /// Below this many seconds each machine's own clock is trusted.

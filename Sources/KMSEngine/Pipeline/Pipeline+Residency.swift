@@ -20,7 +20,12 @@ extension Pipeline {
         let found = Result { () throws(KMSError) in try resolve(resolver(missed)) }
         guard !missed.isEmpty else { return try found.get() }
         let isThere: Bool
-        do throws(StoreError) { isThere = try await residency.load(missed) } catch { throw KMSError(error) }
+        do throws(StoreError) {
+            try contact?.checkReach()
+            isThere = try await residency.load(missed)
+        } catch {
+            throw KMSError(error)
+        }
         return isThere ? try resolve(resolver(nil)) : try found.get()
     }
 
@@ -31,6 +36,7 @@ extension Pipeline {
     func readAgain(_ accesses: [Access]) async throws(KMSError) {
         guard let residency else { return }
         do throws(StoreError) {
+            try contact?.checkReach()
             try await residency.refresh(Set(accesses.compactMap { $0.key?.arn.keyID }))
         } catch {
             throw KMSError(error)

@@ -27,7 +27,7 @@ package struct Pipeline: Sendable {
     let residency: Residency?
     let catalog: any KeyCatalog
     /// Where many nodes share the store.
-    private let contact: StoreContact?
+    let contact: StoreContact?
     private let turns: ChangeTurns
     let keyring: Keyring
     private let policies: PolicyRules
@@ -142,7 +142,8 @@ package struct Pipeline: Sendable {
     /// What an operation may use for a request of `caller`.
     func context(of caller: Caller, from client: Client, at now: Date) -> RequestContext {
         RequestContext(
-            caller: caller, client: client, now: now, directory: directory, catalog: catalog, identities: identities,
+            caller: caller, client: client, now: now, directory: directory, catalog: catalog, contact: contact,
+            identities: identities,
             keyring: keyring, policies: policies, regions: regions, slowWork: slowWork, quotas: quotas
         )
     }

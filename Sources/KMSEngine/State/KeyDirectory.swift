@@ -167,6 +167,13 @@ package final class KeyDirectory: Sendable {
         contents.withLock { $0.remove(arn) }
     }
 
+    /// Forgets the alias, unless it has become another meanwhile.
+    func withdraw(_ alias: AliasRecord) {
+        contents.withLock { contents in
+            if contents.aliases[alias.arn] == alias { contents.remove(alias.arn) }
+        }
+    }
+
     // MARK: Coming and going
 
     /// Puts everything of these identifiers in the place of what was there.

@@ -12,16 +12,18 @@ package struct Ledger: Sendable {
     private let outbox: AuditOutbox
     /// Where other nodes change keys too.
     private let residency: Residency?
+    private let contact: StoreContact?
 
     init(
         store: any Store, directory: KeyDirectory, policies: PolicyRules, outbox: AuditOutbox,
-        residency: Residency? = nil
+        shared: SharedState? = nil
     ) {
         self.store = store
         self.directory = directory
         self.policies = policies
         self.outbox = outbox
-        self.residency = residency
+        residency = shared?.residency
+        contact = shared?.contact
     }
 
     /// Commits `change` and lets every later request see it.
@@ -33,6 +35,7 @@ package struct Ledger: Sendable {
         if lines != nil {
             do throws(AuditFailure) { try await outbox.writeRest() } catch { throw .unavailable(error.description) }
         }
+        try contact?.checkReach()
         let snapshots = try snapshots(after: change)
         let absent = absentees(of: change)
         let news = outbox.takeNews()

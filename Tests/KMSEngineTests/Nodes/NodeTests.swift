@@ -179,7 +179,7 @@ import Testing
     // MARK: Outage
 
     @Test func `a node that is cut off answers from memory for a while, then refuses, and recovers`() async throws {
-        try await withNodes(1, outage: .seconds(2)) { nodes in
+        try await withNodes(1, outage: .seconds(6)) { nodes in
             let (node, monitoring) = (nodes[0], nodes[0].engine.monitoring)
             let key = try await node.makeKey()
             let text = try await node.encrypt(with: key)
