@@ -42,10 +42,13 @@ package struct FeedFollower: Service {
         var isReached = true
         while !Task.isCancelled {
             do throws(StoreError) {
+                shared.contact.noteQuestion()
                 position = try await catchUp(from: position)
+                shared.contact.noteAnswer(true)
                 if !isReached { logger.notice("The store answers again") }
                 isReached = true
             } catch {
+                shared.contact.noteAnswer(false)
                 if isReached { logger.error("The store does not answer", metadata: ["reason": "\(error)"]) }
                 isReached = false
             }

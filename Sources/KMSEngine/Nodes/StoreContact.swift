@@ -24,6 +24,10 @@ package final class StoreContact: Sendable {
     private let outage: Duration
     /// When what was read last had been asked for, in nanoseconds of the monotonic clock.
     private let last: Atomic<Int64>
+    /// When the store was asked what it has not answered yet; zero while there is no such question.
+    private let question = Atomic<Int64>(0)
+    /// Whether the last question was not answered.
+    private let isLost = Atomic(false)
     /// By how many milliseconds the store's clock is ahead of this machine's.
     private let lead = Atomic<Int64>(0)
 
@@ -46,14 +50,23 @@ package final class StoreContact: Sendable {
         return silence > Self.patience ? .cutOff(silence, left: outage - silence) : .current
     }
 
+    /// Notes that the store is being asked what changed.
+    func noteQuestion() { question.store(MonotonicTime.nanoseconds(), ordering: .relaxed) }
+
+    /// Notes that the store has answered, or has not.
+    func noteAnswer(_ isAnswered: Bool) {
+        question.store(0, ordering: .relaxed)
+        isLost.store(!isAnswered, ordering: .relaxed)
+    }
+
     /// Refuses what needs the store while that is out of reach: whoever asks would wait for as long as a connection takes to
     /// be given up.
     ///
     /// - Throws: ``StoreError/unavailable(_:)``.
     func checkReach() throws(StoreError) {
-        guard silence <= Self.patience else {
-            throw .unavailable("it has not answered for \(silence.components.seconds) s")
-        }
+        let asked = question.load(ordering: .relaxed)
+        let waits = asked > 0 && Duration.nanoseconds(MonotonicTime.nanoseconds() - asked) > Self.patience
+        guard !waits, !isLost.load(ordering: .relaxed) else { throw .unavailable("it does not answer") }
     }
 
     /// How long ago memory is known to have been as the store was.

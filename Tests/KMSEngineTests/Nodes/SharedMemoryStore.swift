@@ -15,8 +15,8 @@ final class SharedMemoryStore: SharedStore {
     private let state = Mutex(State())
     /// Whether nobody reaches the store.
     let isCut = Atomic(false)
-    /// How many keys were read one by one.
-    let readCount = Atomic(0)
+    /// How many pages of all keys were read.
+    let pageCount = Atomic(0)
     /// What happens between reading keys and answering with them.
     let pause = Mutex<(@Sendable () async -> Void)?>(nil)
 
@@ -43,6 +43,7 @@ final class SharedMemoryStore: SharedStore {
 
     func keys(after last: KeyARN?, limit: Int) async throws(StoreError) -> [StoredKey] {
         try reach()
+        defer { pageCount.add(1, ordering: .relaxed) }
         return try await store.keys(after: last, limit: limit)
     }
 
@@ -79,7 +80,6 @@ final class SharedMemoryStore: SharedStore {
 
     func keys(_ ids: [KeyID]) async throws(StoreError) -> [StoredKey] {
         try reach()
-        readCount.add(1, ordering: .relaxed)
         let found = try await store.contents().storedKeys.filter { ids.contains($0.record.arn.keyID) }
         if let pause = pause.withLock({ $0 }) { await pause() }
         return found
