@@ -66,7 +66,9 @@ package final class StoreContact: Sendable {
     func checkReach() throws(StoreError) {
         let asked = question.load(ordering: .relaxed)
         let waits = asked > 0 && Duration.nanoseconds(MonotonicTime.nanoseconds() - asked) > Self.patience
-        guard !waits, !isLost.load(ordering: .relaxed) else { throw .unavailable("it does not answer") }
+        // One question that fails may be the end of a connection.
+        guard silence > Self.patience, waits || isLost.load(ordering: .relaxed) else { return }
+        throw .unavailable("it does not answer")
     }
 
     /// How long ago memory is known to have been as the store was.
