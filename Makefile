@@ -4,7 +4,7 @@
 #   make test      build everything once, check it, and run all tests
 #   make bench-console  the console with 10,000 keys: what its pages take, and what other callers wait meanwhile
 #   make soak      ten minutes of load with flat memory, and ten thousand clients that are idle, slow or talk too much
-#   make test-cluster  nodes, the primary's host and networks fail while a checker writes and reads (root); in make test
+#   make test-cluster  nodes, the primary's host and networks fail while a checker writes and reads (root)
 #   make soak-cluster  half an hour of it
 #   make bench-cluster what one, two and three nodes do, and how soon others see a change (root)
 #   make soak-kills     the part of it that kills servers, with several times as many kills as make test has
@@ -62,8 +62,6 @@ test: install-system-libraries install-test-tools
 	swift build $(SWIFT_FLAGS) --build-tests
 	$(MAKE) --no-print-directory lint
 	swift test $(SWIFT_TEST_FLAGS) $(TEST_FLAGS)
-	@if [[ $$(id -u) = 0 || -n $${CI:-} ]]; then $(MAKE) --no-print-directory test-cluster; \
-		else echo "not root: the cluster test is left out; sudo make test-cluster runs it"; fi
 
 # By itself, because it says how long things take. It needs root, to make networks; without them it fails.
 CLUSTER = CHATELAINE_BINARY=$(BINARIES)/chatelaine $(PYTHON) Tests/AcceptanceTests/Scripts/cluster
