@@ -10,9 +10,6 @@ struct KeyIndex {
     /// What kinds of keys there are, and what time will bring to them.
     private(set) var census = KeyCensus()
 
-    /// How many keys there are.
-    var keyCount: Int { keyIDs.values.reduce(0) { $0 + $1.count } }
-
     /// The accounts and regions in which there are keys.
     var realms: [Realm] { keyIDs.filter { $0.value.count > 0 }.map(\.key) }
 

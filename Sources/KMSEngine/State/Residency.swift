@@ -60,10 +60,8 @@ package final class Residency: Sendable {
     ///
     /// - Throws: ``StoreError``.
     func load(_ ids: some Collection<KeyID>) async throws(StoreError) {
-        for batch in Array(ids).chunks(of: Self.batch).map(Array.init) {
-            try await turns.inTurn(at: Set(batch.map(\.description))) { () async throws(StoreError) in
-                try await read(batch.filter { !directory.isResident($0) })
-            }
+        try await inBatches(ids) { batch throws(StoreError) in
+            try await read(batch.filter { !directory.isResident($0) })
         }
     }
 
@@ -71,15 +69,24 @@ package final class Residency: Sendable {
     ///
     /// - Throws: ``StoreError``; then they are as they were.
     func refresh(_ ids: some Collection<KeyID>) async throws(StoreError) {
+        try await inBatches(ids) { batch throws(StoreError) in
+            let present = batch.filter(directory.isResident)
+            do throws(StoreError) {
+                try await read(present)
+            } catch .corrupt {
+                // Whoever asks for the damaged one finds out.
+                directory.evict(present)
+            }
+        }
+    }
+
+    /// Does `work` with some keys after others, each while nobody else reads them.
+    private func inBatches(
+        _ ids: some Collection<KeyID>, _ work: ([KeyID]) async throws(StoreError) -> Void
+    ) async throws(StoreError) {
         for batch in Array(ids).chunks(of: Self.batch).map(Array.init) {
             try await turns.inTurn(at: Set(batch.map(\.description))) { () async throws(StoreError) in
-                let present = batch.filter(directory.isResident)
-                do throws(StoreError) {
-                    try await read(present)
-                } catch .corrupt {
-                    // Whoever asks for the damaged one finds out.
-                    directory.evict(present)
-                }
+                try await work(batch)
             }
         }
     }
