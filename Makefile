@@ -31,7 +31,6 @@ SWIFT_TEST_FLAGS := $(SWIFT_FLAGS) --skip-build --disable-testable-imports --dis
 
 BINARIES := .build/release
 SERVE_FLAGS ?=
-TEST_FLAGS ?=
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks
 
 # The project's own Python environment, unless the machine's Python has everything.
@@ -58,15 +57,18 @@ serve: build
 build: install-system-libraries
 	swift build $(SWIFT_FLAGS) --product chatelaine
 
+# The modules first, with the machine to themselves: some of their tests are about what is done in time.
 test: install-system-libraries install-test-tools
 	swift build $(SWIFT_FLAGS) --build-tests
 	$(MAKE) --no-print-directory lint
-	swift test $(SWIFT_TEST_FLAGS) $(TEST_FLAGS)
+	swift test $(SWIFT_TEST_FLAGS) --skip AcceptanceTests
+	swift test $(SWIFT_TEST_FLAGS) --filter AcceptanceTests
 
-# By itself, because it says how long things take. It needs root, to make networks; without them it fails.
+# By itself, because it says how long things take. It needs root, to make networks; without them it fails, or, in CI, says
+# that it was not run.
 CLUSTER = CHATELAINE_BINARY=$(BINARIES)/chatelaine $(PYTHON) Tests/AcceptanceTests/Scripts/cluster
 test-cluster: build install-cluster-tools
-	$(CLUSTER)
+	$(CLUSTER) || test $$? = 77 -a -n "$${CI:-}"
 
 soak-cluster: build install-cluster-tools
 	CLUSTER_SOAK_SECONDS=1800 $(CLUSTER)
@@ -131,7 +133,6 @@ install-system-libraries:
 	pkg-config --exists sqlite3 2>/dev/null || missing+=(libsqlite3-dev); \
 	pkg-config --exists libpq 2>/dev/null || missing+=(libpq-dev); \
 	pkg-config --exists p11-kit-1 2>/dev/null || missing+=(libp11-kit-dev); \
-	pkg-config --exists libpq 2>/dev/null || missing+=(libpq-dev); \
 	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi
 
 # Debian's chromium comes without any font to write with.

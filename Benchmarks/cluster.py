@@ -28,7 +28,7 @@ sys.path.insert(0, str(load.REPOSITORY / "Tests" / "AcceptanceTests" / "Scripts"
 
 import scenarios  # noqa: E402
 from checker import Checker, percentile  # noqa: E402
-from cluster import LONG_OUTAGE, Cluster, refuse_without_rights  # noqa: E402
+from cluster import LONG_OUTAGE, Cluster  # noqa: E402
 from database import Missing  # noqa: E402
 from network import NotPermitted  # noqa: E402
 from raw import Wire, sign  # noqa: E402
@@ -167,7 +167,6 @@ def faults(cluster):
 
 
 def main():
-    refuse_without_rights()
     try:
         with Cluster(outages=(LONG_OUTAGE,) * 3) as cluster, load.work_directory() as directory:
             table = throughput(cluster, directory)

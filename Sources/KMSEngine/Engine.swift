@@ -64,8 +64,10 @@ package struct Engine: Sendable {
         store: any Store, rootKey: RootKey, randomness: any RandomSource = SystemRandomness(), auditDirectory: URL,
         configuration: EngineConfiguration = EngineConfiguration(), metrics: Metrics = Metrics(), logger: Logger
     ) async throws(StartFailure) {
-        let sharedStore = store as? any SharedStore
-        let store = MeteredStore(store: store, metrics: metrics)
+        let sharedStore = (store as? any SharedStore).map {
+            ReachedStore(store: $0, contact: StoreContact(outage: configuration.storeOutage))
+        }
+        let store = MeteredStore(store: sharedStore ?? store, metrics: metrics)
         let keyring: Keyring
         do throws(CryptoFailure) {
             keyring = try Keyring(rootKey: rootKey, randomness: randomness)
@@ -76,8 +78,9 @@ package struct Engine: Sendable {
         let contents: StoreContents
         let position: FeedPosition?
         do throws(StoreError) {
-            // The feed first: whatever changes meanwhile is read again.
-            position = try await sharedStore?.position()
+            // The feed first: whatever changes meanwhile is read again. And before anything has a date, since it brings the
+            // store's clock.
+            position = try await sharedStore?.position().position
             contents = sharedStore == nil ? try await store.contents() : try await store.frame()
         } catch {
             throw .store(error)
@@ -90,16 +93,7 @@ package struct Engine: Sendable {
         let controllable =
             configuration.isClockControllable
             ? ControllableClock(ahead: ClockService.lead(in: contents.settings[ClockService.setting])) : nil
-        let contact = sharedStore.map { _ in StoreContact(outage: configuration.storeOutage) }
-        if let sharedStore, let contact, let position {
-            // Before anything has a date: this machine's clock may be wrong.
-            do throws(StoreError) {
-                try await contact.readClock(of: sharedStore, position)
-            } catch {
-                throw .store(error)
-            }
-        }
-        let clock: any Clock = controllable ?? contact.map { SharedClock($0) } ?? SystemClock()
+        let clock: any Clock = controllable ?? sharedStore.map { SharedClock($0.contact) } ?? SystemClock()
         isForThisMachineOnly = configuration.isForThisMachineOnly
         identities = IdentityDirectory()
         do throws(StoreError) { try identities.load(contents) } catch { throw .store(error) }
@@ -121,15 +115,9 @@ package struct Engine: Sendable {
         }
         let policies = PolicyRules(identities: identities, quotas: quotas)
         let outbox = AuditOutbox(audit, known: stored.known, base: stored.base, names: stored.names)
-        let shared: SharedState? =
-            if let sharedStore, let contact {
-                SharedState(
-                    store: sharedStore,
-                    residency: Residency(store: sharedStore, directory: directory, policies: policies), contact: contact
-                )
-            } else {
-                nil
-            }
+        let shared = sharedStore.map {
+            SharedState(store: $0, residency: Residency(store: $0, directory: directory, policies: policies))
+        }
         let catalog: any KeyCatalog = sharedStore ?? directory
         let ledger = Ledger(
             store: store, directory: directory, policies: policies, outbox: outbox, shared: shared)
@@ -183,7 +171,7 @@ package struct Engine: Sendable {
         monitoring = Monitoring(
             metrics: metrics, figures: { shared.map(\.figures.last) ?? KeyFigures(directory) },
             throttle: quotas.throttle,
-            probe: Probe(store: store, contact: contact, audit: audit, metrics: metrics), clock: clock)
+            probe: Probe(store: store, contact: shared?.contact, audit: audit, metrics: metrics), clock: clock)
         if let shared, let position {
             follower = FeedFollower(
                 shared: shared, directory: directory, identities: identities, capacity: configuration.cachedKeys,
@@ -212,8 +200,16 @@ package struct Engine: Sendable {
     /// The time, as requests see it.
     package var now: Date { clock.now }
 
-    /// Lets this node admit its part of what accounts may ask, where so many nodes share that.
-    package func share(quotasAmong nodeCount: Int) { throttle.share(among: nodeCount) }
+    /// Makes this engine one of the nodes: each admits its part of what accounts may ask, and goes by the store only as long
+    /// as that takes what the node writes.
+    package func join(_ membership: NodeMembership) {
+        let interval = membership.interval
+        membership.observe { [throttle] in
+            throttle.share(among: $0)
+        } onRenewal: { [follower] in
+            follower?.shared.contact.noteChange(at: $0, nextWithin: interval)
+        }
+    }
 
     /// Ends what the engine does, once nothing is answered any more: what is not durable is made so, and the store is told how
     /// far the audit log is.

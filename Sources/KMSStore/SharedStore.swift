@@ -8,10 +8,10 @@ package import KMSModel
 package protocol SharedStore: Store, KeyCatalog {
     // MARK: What changed
 
-    /// Where the change feed is now.
+    /// Where the change feed is now, and what the store's clock shows; no records.
     ///
     /// Whatever is read after it is at least as new.
-    func position() async throws(StoreError) -> FeedPosition
+    func position() async throws(StoreError) -> FeedNews
 
     /// What was changed behind `position`, by whichever node.
     ///

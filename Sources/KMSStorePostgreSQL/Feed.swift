@@ -163,8 +163,11 @@ extension ChangedRecord {
 }
 
 extension PostgreSQLStore {
-    package func position() async throws(StoreError) -> FeedPosition {
-        try await withConnection { connection in try Feed.position(connection).position }
+    package func position() async throws(StoreError) -> FeedNews {
+        try await withConnection { connection in
+            let (position, date) = try Feed.position(connection)
+            return FeedNews(position: position, records: [], date: date)
+        }
     }
 
     package func changes(after position: FeedPosition) async throws(StoreError) -> FeedNews {

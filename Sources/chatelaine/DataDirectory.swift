@@ -56,7 +56,7 @@ struct DataDirectory {
             try? await store.close()
             throw CommandFailure(error, store: sealed.storeName)
         }
-        membership?.observe { [engine] in engine.share(quotasAmong: $0) }
+        if let membership { engine.join(membership) }
         do {
             try await checkRotation()
         } catch {

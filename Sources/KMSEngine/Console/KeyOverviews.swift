@@ -78,7 +78,7 @@ package struct KeyOverviews: Sequence, Sendable {
 extension Pipeline {
     /// At most `limit` key identifiers behind `last`, whose keys are in memory then; it may wait for the store.
     fileprivate func keyIDs(in realm: Realm, after last: KeyID?, limit: Int) -> [KeyID] {
-        guard let residency else {
+        guard let residency = shared?.residency else {
             return directory.withIndex { $0.keyIDs(in: realm, after: last, limit: limit) } ?? []
         }
         return Blocking.wait { [catalog] in

@@ -199,7 +199,6 @@ package struct IdentityService: Sendable {
     private func readAgain(_ account: AccountID) async throws(QueryFailure) {
         guard let shared else { return }
         do throws(StoreError) {
-            try shared.contact.checkReach()
             try identities.load(try await shared.store.account(account))
         } catch {
             logger.error("The store failed", metadata: ["account": "\(account)", "reason": "\(error)"])

@@ -22,7 +22,7 @@ package struct FeedFollower: Service {
     let position: FeedPosition
     let logger: Logger
 
-    private var store: any SharedStore { shared.store }
+    private var store: ReachedStore { shared.store }
     private var residency: Residency { shared.residency }
 
     /// Follows the feed until the server shuts down.
@@ -31,6 +31,7 @@ package struct FeedFollower: Service {
             await withTaskGroup { group in
                 group.addTask { await warmUp() }
                 group.addTask { await follow() }
+                group.addTask { await tick() }
                 group.addTask { await count() }
                 await group.waitForAll()
             }
@@ -42,13 +43,10 @@ package struct FeedFollower: Service {
         var isReached = true
         while !Task.isCancelled {
             do throws(StoreError) {
-                shared.contact.noteQuestion()
                 position = try await catchUp(from: position)
-                shared.contact.noteAnswer(true)
                 if !isReached { logger.notice("The store answers again") }
                 isReached = true
             } catch {
-                shared.contact.noteAnswer(false)
                 if isReached { logger.error("The store does not answer", metadata: ["reason": "\(error)"]) }
                 isReached = false
             }
@@ -56,11 +54,17 @@ package struct FeedFollower: Service {
         }
     }
 
+    private func tick() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: StoreContact.tickLength)
+            shared.contact.tick()
+        }
+    }
+
     /// Reads and applies what is new.
     private func catchUp(from position: FeedPosition) async throws(StoreError) -> FeedPosition {
-        let (began, asked) = (MonotonicTime.nanoseconds(), Date())
+        let began = MonotonicTime.nanoseconds()
         let news = try await store.changes(after: position)
-        shared.contact.note(storeDate: news.date, asked: asked, answered: Date())
         if let records = news.records {
             try await apply(records)
         } else {

@@ -47,6 +47,7 @@ package final class NodeMembership: Service {
         var leases: Set<String> = []
         var nodeCount = 1
         var onNodeCount: @Sendable (Int) -> Void = { _ in }
+        var onRenewal: @Sendable (Int64) -> Void = { _ in }
         var renewal: Task<Void, Never>?
         var isFailing = false
         var failure: Failure?
@@ -111,13 +112,19 @@ package final class NodeMembership: Service {
     /// How many nodes there are, this one included, as of the last renewal.
     package var liveNodeCount: Int { state.withLock { $0.nodeCount } }
 
-    /// Calls `body` with the number of nodes, now and whenever it is another one.
-    package func observe(_ body: @escaping @Sendable (Int) -> Void) {
+    /// How long after a renewal the next one begins.
+    package var interval: Duration { timing.interval }
+
+    /// Calls `onNodeCount` with the number of nodes, now and whenever it is another one, and `onRenewal` whenever the store has
+    /// taken a renewal, with when that began, in nanoseconds of the monotonic clock.
+    package func observe(
+        onNodeCount: @escaping @Sendable (Int) -> Void, onRenewal: @escaping @Sendable (Int64) -> Void = { _ in }
+    ) {
         let count = state.withLock { state in
-            state.onNodeCount = body
+            (state.onNodeCount, state.onRenewal) = (onNodeCount, onRenewal)
             return state.nodeCount
         }
-        body(count)
+        onNodeCount(count)
     }
 
     /// Whether there is no other node at this moment.
@@ -158,7 +165,9 @@ package final class NodeMembership: Service {
         while true {
             do { try await Task.sleep(for: timing.interval) } catch { return }
             do throws(StoreError) {
+                let began = MonotonicTime.nanoseconds()
                 guard try await renew() else { return }
+                state.withLock(\.onRenewal)(began)
                 try await count()
                 if setFailing(false) { logger.notice("The store is reached again: this node goes on under its name") }
             } catch {

@@ -6,11 +6,13 @@ import Synchronization
 
 /// What a node has where many share the store.
 struct SharedState: Sendable {
-    let store: any SharedStore
+    /// Asked only while it is in reach.
+    let store: ReachedStore
     let residency: Residency
-    let contact: StoreContact
     /// What monitoring tells of all keys, as it was when it was last looked at.
     let figures = StoredFigures()
+
+    var contact: StoreContact { store.contact }
 }
 
 /// Figures of all keys in a store, which are counted now and then.

@@ -20,13 +20,18 @@ package final class StoreContact: Sendable {
 
     /// After how long a silence the store is said to be lost: a feed that is read every tenth of a second is late by then.
     private static let patience = Duration.seconds(2)
+    /// How long a tick is.
+    static let tickLength = Duration.milliseconds(100)
+    private static let ticksOfPatience = 20
 
     private let outage: Duration
     /// When what was read last had been asked for, in nanoseconds of the monotonic clock.
     private let last: Atomic<Int64>
-    /// When the store was asked what it has not answered yet; zero while there is no such question.
-    private let question = Atomic<Int64>(0)
-    /// Whether the last question was not answered.
+    /// By when the store should have taken another change, by the same clock; zero while nothing says so.
+    private let changeDue = Atomic<Int64>(0)
+    /// For how many ticks the store has owed an answer; negative while it owes none.
+    private let waited = Atomic(-1)
+    /// Whether the last question was not answered, or is not answered in time.
     private let isLost = Atomic(false)
     /// By how many milliseconds the store's clock is ahead of this machine's.
     private let lead = Atomic<Int64>(0)
@@ -40,6 +45,14 @@ package final class StoreContact: Sendable {
     /// Notes that memory is as the store was at `time`, by the monotonic clock.
     func note(_ time: Int64) { last.store(time, ordering: .relaxed) }
 
+    /// Notes that the store has taken a change that was sent at `time`, and will be sent another one within `interval`.
+    ///
+    /// A primary that was cut off from its standbys, and replaced, goes on answering who is cut off with it. That it still
+    /// takes changes is what shows that what it answers is current.
+    func noteChange(at time: Int64, nextWithin interval: Duration) {
+        changeDue.store(time + Int64(interval / .nanoseconds(1)), ordering: .relaxed)
+    }
+
     /// Whether requests may be answered from memory.
     var mayServe: Bool { silence <= outage }
 
@@ -50,34 +63,53 @@ package final class StoreContact: Sendable {
         return silence > Self.patience ? .cutOff(silence, left: outage - silence) : .current
     }
 
-    /// Notes that the store is being asked what changed.
-    func noteQuestion() { question.store(MonotonicTime.nanoseconds(), ordering: .relaxed) }
-
-    /// Notes that the store has answered, or has not.
-    func noteAnswer(_ isAnswered: Bool) {
-        question.store(0, ordering: .relaxed)
-        isLost.store(!isAnswered, ordering: .relaxed)
-    }
-
     /// Refuses what needs the store while that is out of reach: whoever asks would wait for as long as a connection takes to
     /// be given up.
     ///
     /// - Throws: ``StoreError/unavailable(_:)``.
     func checkReach() throws(StoreError) {
-        let asked = question.load(ordering: .relaxed)
-        let waits = asked > 0 && Duration.nanoseconds(MonotonicTime.nanoseconds() - asked) > Self.patience
         // One question that fails may be the end of a connection.
-        guard silence > Self.patience, waits || isLost.load(ordering: .relaxed) else { return }
+        guard silence > Self.patience, isLost.load(ordering: .relaxed) else { return }
         throw .unavailable("it does not answer")
+    }
+
+    /// Waits for an answer of the store a tick longer.
+    ///
+    /// Ticks, and not the clock: on a machine that is too busy for this process an answer is late though the store is there,
+    /// and so are the ticks.
+    func tick() {
+        guard waited.load(ordering: .relaxed) >= 0 else { return }
+        if waited.wrappingAdd(1, ordering: .relaxed).newValue >= Self.ticksOfPatience {
+            isLost.store(true, ordering: .relaxed)
+        }
     }
 
     /// How long ago memory is known to have been as the store was.
     package var silence: Duration {
-        let (now, last) = (MonotonicTime.nanoseconds(), last.load(ordering: .relaxed))
+        let (now, change) = (MonotonicTime.nanoseconds(), changeDue.load(ordering: .relaxed))
+        let last = min(last.load(ordering: .relaxed), change > 0 ? change : .max)
         return .nanoseconds(now > last ? now - last : 0)
     }
 
     // MARK: Clock
+
+    /// Asks the change feed, and notes what the store's clock shows.
+    ///
+    /// - Throws: ``StoreError``.
+    func readFeed(_ ask: () async throws(StoreError) -> FeedNews) async throws(StoreError) -> FeedNews {
+        let asked = Date()
+        waited.store(0, ordering: .relaxed)
+        defer { waited.store(-1, ordering: .relaxed) }
+        do throws(StoreError) {
+            let news = try await ask()
+            isLost.store(false, ordering: .relaxed)
+            note(storeDate: news.date, asked: asked, answered: Date())
+            return news
+        } catch {
+            isLost.store(true, ordering: .relaxed)
+            throw error
+        }
+    }
 
     /// Notes what the store's clock showed between two readings of this machine's.
     ///
@@ -88,15 +120,6 @@ package final class StoreContact: Sendable {
         let difference = storeDate.timeIntervalSince(middle)
         let uncertainty = max(Self.leastDifference, answered.timeIntervalSince(asked))
         lead.store(abs(difference) > uncertainty ? Int64((difference * 1000).rounded()) : 0, ordering: .relaxed)
-    }
-
-    /// Looks at the store's clock.
-    ///
-    /// - Throws: ``StoreError``.
-    func readClock(of store: any SharedStore, _ position: FeedPosition) async throws(StoreError) {
-        let asked = Date()
-        let news = try await store.changes(after: position)
-        note(storeDate: news.date, asked: asked, answered: Date())
     }
 
     /// Below this many seconds each machine's own clock is trusted.

@@ -14,14 +14,13 @@ extension Pipeline {
             KeyResolver(
                 directory: directory, keyring: keyring, caller: context.caller, now: context.now, missed: missed)
         }
-        guard let residency else { return try resolve(resolver(nil)) }
+        guard let residency = shared?.residency else { return try resolve(resolver(nil)) }
         try await residency.loadGrants(ofTokensIn: body, keyring, context.caller.region)
         let missed = MissedNames()
         let found = Result { () throws(KMSError) in try resolve(resolver(missed)) }
         guard !missed.isEmpty else { return try found.get() }
         let isThere: Bool
         do throws(StoreError) {
-            try contact?.checkReach()
             isThere = try await residency.load(missed)
         } catch {
             throw KMSError(error)
@@ -34,9 +33,8 @@ extension Pipeline {
     ///
     /// - Throws: ``KMSError`` with `DependencyTimeoutException` when the store does not answer.
     func readAgain(_ accesses: [Access]) async throws(KMSError) {
-        guard let residency else { return }
+        guard let residency = shared?.residency else { return }
         do throws(StoreError) {
-            try contact?.checkReach()
             try await residency.refresh(Set(accesses.compactMap { $0.key?.arn.keyID }))
         } catch {
             throw KMSError(error)

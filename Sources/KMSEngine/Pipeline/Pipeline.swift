@@ -23,11 +23,9 @@ package struct Pipeline: Sendable {
     let directory: KeyDirectory
     let identities: IdentityDirectory
     private let ledger: Ledger
-    /// Brings keys into memory; nil where all are.
-    let residency: Residency?
     let catalog: any KeyCatalog
     /// Where many nodes share the store.
-    let contact: StoreContact?
+    let shared: SharedState?
     private let turns: ChangeTurns
     let keyring: Keyring
     private let policies: PolicyRules
@@ -56,8 +54,7 @@ package struct Pipeline: Sendable {
         self.directory = directory
         self.identities = identities
         self.ledger = ledger
-        residency = shared?.residency
-        contact = shared?.contact
+        self.shared = shared
         self.catalog = catalog
         self.turns = turns
         self.keyring = keyring
@@ -142,9 +139,9 @@ package struct Pipeline: Sendable {
     /// What an operation may use for a request of `caller`.
     func context(of caller: Caller, from client: Client, at now: Date) -> RequestContext {
         RequestContext(
-            caller: caller, client: client, now: now, directory: directory, catalog: catalog, contact: contact,
-            identities: identities,
-            keyring: keyring, policies: policies, regions: regions, slowWork: slowWork, quotas: quotas
+            caller: caller, client: client, now: now, directory: directory, catalog: catalog,
+            identities: identities, keyring: keyring, policies: policies, regions: regions, slowWork: slowWork,
+            quotas: quotas
         )
     }
 
@@ -165,7 +162,7 @@ package struct Pipeline: Sendable {
 
     /// Refuses everything while memory is older than it may be.
     func checkMemory() throws(KMSError) {
-        guard contact?.mayServe ?? true else { throw KMSError(StoreError.unavailable("out of reach")) }
+        guard shared?.contact.mayServe ?? true else { throw KMSError(StoreError.unavailable("out of reach")) }
     }
 
     /// The answer to a call of an operation of the API model that this server does not do.

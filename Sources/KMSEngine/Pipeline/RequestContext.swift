@@ -19,8 +19,6 @@ package struct RequestContext: Sendable {
     package let directory: KeyDirectory
     /// Lists of all of them.
     let catalog: any KeyCatalog
-    /// Where many nodes share the store.
-    let contact: StoreContact?
     /// Everybody of every account, as of now.
     package let identities: IdentityDirectory
     /// Does everything that needs key material.
@@ -44,7 +42,6 @@ package struct RequestContext: Sendable {
         _ read: (any KeyCatalog) async throws(StoreError) -> Value
     ) async throws(KMSError) -> Value {
         do throws(StoreError) {
-            try contact?.checkReach()
             return try await read(catalog)
         } catch {
             throw KMSError(error)

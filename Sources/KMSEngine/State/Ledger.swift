@@ -12,7 +12,6 @@ package struct Ledger: Sendable {
     private let outbox: AuditOutbox
     /// Where other nodes change keys too.
     private let residency: Residency?
-    private let contact: StoreContact?
 
     init(
         store: any Store, directory: KeyDirectory, policies: PolicyRules, outbox: AuditOutbox,
@@ -23,7 +22,6 @@ package struct Ledger: Sendable {
         self.policies = policies
         self.outbox = outbox
         residency = shared?.residency
-        contact = shared?.contact
     }
 
     /// Commits `change` and lets every later request see it.
@@ -35,7 +33,6 @@ package struct Ledger: Sendable {
         if lines != nil {
             do throws(AuditFailure) { try await outbox.writeRest() } catch { throw .unavailable(error.description) }
         }
-        try contact?.checkReach()
         let snapshots = try snapshots(after: change)
         let absent = absentees(of: change)
         let news = outbox.takeNews()

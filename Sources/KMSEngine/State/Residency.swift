@@ -69,7 +69,8 @@ package final class Residency: Sendable {
     ///
     /// - Throws: ``StoreError``; then they are as they were.
     func refresh(_ ids: some Collection<KeyID>) async throws(StoreError) {
-        try await inBatches(ids) { batch throws(StoreError) in
+        // A reading of one that is not there yet need not be waited for.
+        try await inBatches(ids.filter(directory.isResident)) { batch throws(StoreError) in
             let present = batch.filter(directory.isResident)
             do throws(StoreError) {
                 try await read(present)

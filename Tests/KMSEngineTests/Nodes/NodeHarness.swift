@@ -95,9 +95,9 @@ func withNodes(
     }
 }
 
-/// Waits until `condition` holds, for ten seconds at the most.
+/// Waits until `condition` holds, for a minute at the most: other tests want the processors too.
 func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
-    for _ in 0..<1000 {
+    for _ in 0..<6000 {
         if try await condition() { return }
         try await Task.sleep(for: .milliseconds(10))
     }

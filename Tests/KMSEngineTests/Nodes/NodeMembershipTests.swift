@@ -181,7 +181,7 @@ private final class Leases: SharedStore {
 
     private static let nothing = StoreError.unavailable("there are leases only")
 
-    func position() async throws(StoreError) -> FeedPosition { throw Self.nothing }
+    func position() async throws(StoreError) -> FeedNews { throw Self.nothing }
     func changes(after position: FeedPosition) async throws(StoreError) -> FeedNews { throw Self.nothing }
     func keys(_ ids: [KeyID]) async throws(StoreError) -> [StoredKey] { throw Self.nothing }
     func alias(_ arn: AliasARN) async throws(StoreError) -> AliasRecord? { throw Self.nothing }

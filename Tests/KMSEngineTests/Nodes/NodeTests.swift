@@ -2,6 +2,7 @@ import Foundation
 import KMSEngine
 import KMSModel
 import KMSStore
+import Logging
 import Synchronization
 import Testing
 
@@ -141,18 +142,25 @@ import Testing
     }
 
     @Test func `what was read before a change is not put into memory after it`() async throws {
-        try await withNodes(follow: true) { nodes in
-            // Neither has anything to read at its start any more.
-            try await eventually("both are warm") { nodes[0].store.pageCount.load(ordering: .relaxed) >= 2 }
+        try await withNodes(follow: false) { nodes in
+            let following = Task { await nodes[1].engine.follower?.run() }
+            defer { following.cancel() }
+            let store = nodes[1].store
+            // There is nothing to read at its start any more.
+            try await eventually("it is warm") { store.pageCount.load(ordering: .relaxed) >= 1 }
             let key = try await nodes[0].makeKey()
             let text = try await nodes[0].encrypt(with: key)
             // While the second node reads the key for the first time, the first disables it.
             let isChanged = Atomic(false)
-            nodes[1].store.pause.withLock { pause in
+            store.pause.withLock { pause in
                 pause = {
                     guard !isChanged.exchange(true, ordering: .relaxed) else { return }
                     _ = await nodes[0].call(.disableKey, #"{"KeyId":"\#(key)"}"#)
-                    try? await Task.sleep(for: .milliseconds(400))
+                    // The feed brings the change before the reading ends.
+                    let readings = store.idleReadings.load(ordering: .relaxed)
+                    try? await eventually("the change is known") {
+                        store.idleReadings.load(ordering: .relaxed) > readings + 1
+                    }
                 }
             }
             _ = await nodes[1].decrypt(text)
@@ -183,7 +191,7 @@ import Testing
     // MARK: Outage
 
     @Test func `a node that is cut off answers from memory for a while, then refuses, and recovers`() async throws {
-        try await withNodes(1, outage: .seconds(6)) { nodes in
+        try await withNodes(1, outage: .seconds(15)) { nodes in
             let (node, monitoring) = (nodes[0], nodes[0].engine.monitoring)
             let key = try await node.makeKey()
             let text = try await node.encrypt(with: key)
@@ -199,6 +207,54 @@ import Testing
             try await eventually("recovers") { await node.decrypt(text).code == nil }
             #expect(await monitoring.problems().isEmpty)
             #expect(await node.call(.disableKey, #"{"KeyId":"\#(key)"}"#).code == nil)
+        }
+    }
+
+    @Test func `a store that gives no answer is not waited for again and again`() async throws {
+        try await withNodes(1) { nodes in
+            let key = try await nodes[0].makeKey()
+            let text = try await nodes[0].encrypt(with: key)
+            let (node, store, isRefused) = (nodes[0], nodes[0].store, Atomic(false))
+            store.isSilent.store(true, ordering: .relaxed)
+            defer { store.isSilent.store(false, ordering: .relaxed) }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                // Who asks first waits; whoever comes later is refused at once.
+                try await eventually("refused") {
+                    group.addTask {
+                        if await node.call(.listKeys, "{}").code == .dependencyTimeout {
+                            isRefused.store(true, ordering: .relaxed)
+                        }
+                    }
+                    return isRefused.load(ordering: .relaxed)
+                }
+                #expect(await node.decrypt(text).code == nil)
+                store.isSilent.store(false, ordering: .relaxed)
+                try await group.waitForAll()
+            }
+            try await eventually("changes") {
+                await node.call(.disableKey, #"{"KeyId":"\#(key)"}"#).code == nil
+            }
+        }
+    }
+
+    @Test func `a node refuses in the end when the store answers but takes nothing any more`() async throws {
+        try await withNodes(1, outage: .seconds(15)) { nodes in
+            var timing = NodeMembership.Timing()
+            timing.interval = .milliseconds(100)
+            let (node, monitoring) = (nodes[0], nodes[0].engine.monitoring)
+            let membership = try await NodeMembership.join(
+                node.store, as: "n0", timing: timing, logger: Logger(label: "test"))
+            node.engine.join(membership)
+            node.engine.metrics.phase = .serving
+            let text = try await node.encrypt(with: try await node.makeKey())
+            try await Task.sleep(for: .milliseconds(500))
+            node.store.isFenced.store(true, ordering: .relaxed)
+            #expect(await node.decrypt(text).code == nil)
+            try await eventually("refuses") { await node.decrypt(text).code == .dependencyTimeout }
+            #expect(await monitoring.problems().count == 1)
+            node.store.isFenced.store(false, ordering: .relaxed)
+            try await eventually("recovers") { await node.decrypt(text).code == nil }
+            await membership.leave()
         }
     }
 

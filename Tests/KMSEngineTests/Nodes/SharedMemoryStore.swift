@@ -15,6 +15,12 @@ final class SharedMemoryStore: SharedStore {
     private let state = Mutex(State())
     /// Whether nobody reaches the store.
     let isCut = Atomic(false)
+    /// Whether the store gives no answer while this is so.
+    let isSilent = Atomic(false)
+    /// Whether it takes no changes, and goes on answering.
+    let isFenced = Atomic(false)
+    /// How many readings of the change feed found nothing new.
+    let idleReadings = Atomic(0)
     /// How many pages of all keys were read.
     let pageCount = Atomic(0)
     /// What happens between reading keys and answering with them.
@@ -25,30 +31,31 @@ final class SharedMemoryStore: SharedStore {
         store = try await SQLiteStore.open(in: directory.path)
     }
 
-    private func reach() throws(StoreError) {
+    private func reach() async throws(StoreError) {
+        while isSilent.load(ordering: .relaxed) { try? await Task.sleep(for: .milliseconds(10)) }
         if isCut.load(ordering: .relaxed) { throw .unavailable("cut") }
     }
 
     // MARK: Store
 
     func contents() async throws(StoreError) -> StoreContents {
-        try reach()
+        try await reach()
         return try await store.contents()
     }
 
     func frame() async throws(StoreError) -> StoreContents {
-        try reach()
+        try await reach()
         return try await store.frame()
     }
 
     func keys(after last: KeyARN?, limit: Int) async throws(StoreError) -> [StoredKey] {
-        try reach()
+        try await reach()
         defer { pageCount.add(1, ordering: .relaxed) }
         return try await store.keys(after: last, limit: limit)
     }
 
     func commit(_ change: Change) async throws(StoreError) {
-        try reach()
+        try await reach()
         try await store.commit(change)
         let records = change.changedRecords
         if !records.isEmpty { state.withLock { $0.feed.append(records) } }
@@ -62,15 +69,17 @@ final class SharedMemoryStore: SharedStore {
 
     // MARK: What changed
 
-    func position() async throws(StoreError) -> FeedPosition {
-        try reach()
-        return FeedPosition(parts: [state.withLock { Int64($0.feed.count) }])
+    func position() async throws(StoreError) -> FeedNews {
+        try await reach()
+        return FeedNews(
+            position: FeedPosition(parts: [state.withLock { Int64($0.feed.count) }]), records: [], date: Date())
     }
 
     func changes(after position: FeedPosition) async throws(StoreError) -> FeedNews {
-        try reach()
+        try await reach()
         return state.withLock { state in
-            FeedNews(
+            if position.parts == [Int64(state.feed.count)] { idleReadings.add(1, ordering: .relaxed) }
+            return FeedNews(
                 position: FeedPosition(parts: [Int64(state.feed.count)]),
                 records: Array(state.feed.dropFirst(Int(position.parts[0])).joined()), date: Date())
         }
@@ -79,19 +88,19 @@ final class SharedMemoryStore: SharedStore {
     // MARK: Single records
 
     func keys(_ ids: [KeyID]) async throws(StoreError) -> [StoredKey] {
-        try reach()
+        try await reach()
         let found = try await store.contents().storedKeys.filter { ids.contains($0.record.arn.keyID) }
         if let pause = pause.withLock({ $0 }) { await pause() }
         return found
     }
 
     func alias(_ arn: AliasARN) async throws(StoreError) -> AliasRecord? {
-        try reach()
+        try await reach()
         return try await store.contents().aliases.first { $0.arn == arn }
     }
 
     func account(_ id: AccountID) async throws(StoreError) -> StoreContents {
-        try reach()
+        try await reach()
         let all = try await store.frame()
         return StoreContents(
             accounts: all.accounts.filter { $0.id == id }, accessKeys: all.accessKeys.filter { $0.account == id },
@@ -99,7 +108,7 @@ final class SharedMemoryStore: SharedStore {
     }
 
     func settings() async throws(StoreError) -> [String: [UInt8]] {
-        try reach()
+        try await reach()
         return try await store.frame().settings
     }
 
@@ -152,7 +161,8 @@ final class SharedMemoryStore: SharedStore {
     // MARK: Nodes
 
     func claim(_ lease: String, for holder: String, lasting duration: Duration) async throws(StoreError) -> Bool {
-        try reach()
+        try await reach()
+        if isFenced.load(ordering: .relaxed) { throw .unavailable("fenced") }
         let now = ContinuousClock.now
         return state.withLock { state in
             if let held = state.leases[lease], held.holder != holder, held.end > now { return false }
@@ -162,12 +172,12 @@ final class SharedMemoryStore: SharedStore {
     }
 
     func release(_ lease: String, by holder: String) async throws(StoreError) {
-        try reach()
+        try await reach()
         state.withLock { state in if state.leases[lease]?.holder == holder { state.leases[lease] = nil } }
     }
 
     func heldLeases(beginning prefix: String) async throws(StoreError) -> [String] {
-        try reach()
+        try await reach()
         let now = ContinuousClock.now
         return state.withLock { state in
             state.leases.filter { $0.key.hasPrefix(prefix) && $0.value.end > now }.map(\.key).sorted()

@@ -23,7 +23,7 @@ import Testing
             let refused = Change(mutations + [.deleteGrant(try samples.arn(1), try samples.grantID(1))])
             await expectRefusal(.conflict) { () throws(StoreError) in try await one.commit(refused) }
             #expect(try await two.keys(after: nil, limit: 1).isEmpty)
-            let position = try await two.position()
+            let position = try await two.position().position
             try await one.commit(Change(mutations))
             #expect(try await two.changes(after: position).records?.count == 2000)
             let contents = try await two.contents()

@@ -39,7 +39,7 @@ import Testing
             (.setSetting("für \u{0}", [1]), [.setting("für \u{0}")]), (.noteSetting("n", [1]), []),
         ]
         try await SharedStores.withTwo { one, two in
-            var position = try await two.position()
+            var position = try await two.position().position
             for (mutation, records) in changes {
                 try await one.commit(Change([mutation]))
                 let news = try await two.changes(after: position)
@@ -52,7 +52,7 @@ import Testing
 
     @Test func `a refused change is not in the feed`() async throws {
         try await SharedStores.withTwo { one, two in
-            let (position, alias) = (try await two.position(), try samples.alias().arn)
+            let (position, alias) = (try await two.position().position, try samples.alias().arn)
             await expectRefusal(.conflict) { () throws(StoreError) in
                 try await one.commit(
                     Change([.setSetting("a", [1]), .deleteAlias(alias, expecting: 1)]))
@@ -65,7 +65,7 @@ import Testing
 
     @Test func `a part of the feed has the order of the changes`() async throws {
         try await SharedStores.withTwo { one, two in
-            let position = try await one.position()
+            let position = try await one.position().position
             for number in 0..<20 {
                 try await (number % 3 == 0 ? one : two).commit(Change([.setSetting("\(number)", [])]))
             }
@@ -82,7 +82,7 @@ import Testing
         let writers = try (0..<8).map { try Samples(account: "11112222333\($0 / 2)", region: "eu-west-\($0 % 2 + 1)") }
         let progress = Progress()
         try await SharedStores.withTwo { one, two in
-            let start = try await one.position()
+            let start = try await one.position().position
             try await withThrowingTaskGroup { group in
                 for store in [one, two] {
                     group.addTask {
@@ -129,11 +129,11 @@ import Testing
 
     @Test func `who is too far behind has to read everything anew`() async throws {
         try await SharedStores.withTwo { one, two in
-            let start = try await two.position()
+            let start = try await two.position().position
             try await one.commit(Change((0..<9_999).map { .setSetting("\($0)", []) }))
             #expect(try await two.changes(after: start).records?.count == 9_999)
             try await one.commit(Change([.setSetting("10000", [])]))
-            let middle = try await two.position()
+            let middle = try await two.position().position
             #expect(try await two.changes(after: start).records?.count == 10_000)
             try await one.commit(Change((0..<500).map { .setSetting("again \($0)", []) }))
             let news = try await two.changes(after: start)
@@ -146,7 +146,7 @@ import Testing
     @Test func `a position of another database is no position`() async throws {
         try await SharedStores.withTwo { one, _ in
             try await one.commit(Change([.setSetting("a", [])]))
-            var position = try await one.position()
+            var position = try await one.position().position
             position.parts[0] += 1
             #expect(try await one.changes(after: position).records == nil)
             #expect(try await one.changes(after: FeedPosition(parts: [])).records == nil)

@@ -85,6 +85,8 @@ final class PostgreSQLServer: Sendable {
                 "-c", "deadlock_timeout=100ms",
             ]
         keeper.standardInput = orders
+        // Whoever reads the output of the tests waits until nobody has it open any more.
+        (keeper.standardOutput, keeper.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
         try keeper.run()
         running.withLock { $0 = Running(keeper: keeper, orders: orders.fileHandleForWriting) }
         let deadline = ContinuousClock.now + .seconds(60)

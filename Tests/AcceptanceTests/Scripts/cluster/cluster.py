@@ -1,7 +1,6 @@
 """A whole cluster: three nodes, a primary, its standby, and what votes for them."""
 
 import contextlib
-import os
 import pathlib
 import shutil
 import sys
@@ -101,9 +100,3 @@ class Cluster:
             return recent >= {node.name for node in self.nodes}
 
         eventually(all_write, "a write is acknowledged by every node", seconds, pause=0.05)
-
-
-def refuse_without_rights():
-    """Says what is missing, rather than to fail in the middle."""
-    if os.geteuid() != 0:
-        sys.exit("the cluster test makes network namespaces, which needs root: sudo make test-cluster")

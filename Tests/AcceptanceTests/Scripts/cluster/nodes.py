@@ -126,6 +126,16 @@ class Node:
             self.start()
             self.wait_until_ready()
 
+    def verify_logs(self, nodes):
+        """What `audit verify` says of the logs of nodes, none of which runs any more, and whether all are whole."""
+        done = subprocess.run(
+            self.host.command(
+                binary(), "audit", "verify", *self.common_options(), *(f"{node.name}={node.data}" for node in nodes)
+            ),
+            capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        return done.stdout + done.stderr, done.returncode == 0
+
     def log_text(self):
         return self.log.read_text(errors="replace")[-8_000:] if self.log.exists() else ""
 
