@@ -11,6 +11,13 @@ struct SharedState: Sendable {
     let contact: StoreContact
     /// What monitoring tells of all keys, as it was when it was last looked at.
     let figures = StoredFigures()
+
+    /// What monitoring is to tell of the keys in memory, whenever it asks.
+    func residents(in directory: KeyDirectory, atMost capacity: Int) -> @Sendable () -> Residents {
+        { [residency] in
+            Residents(count: directory.residentCount, capacity: capacity, misses: residency.missCount)
+        }
+    }
 }
 
 /// Figures of all keys in a store, which are counted now and then.

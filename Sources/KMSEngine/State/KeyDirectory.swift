@@ -136,6 +136,9 @@ package final class KeyDirectory: Sendable {
     /// Every identifier whose keys are in memory; none when ``isComplete``.
     var residentIDs: [KeyID] { contents.withLock { $0.residents?.ids ?? [] } }
 
+    /// How many identifiers these are.
+    var residentCount: Int { contents.withLock { $0.residents?.count ?? 0 } }
+
     // MARK: Publishing
 
     /// Puts each of `keys` in the place of the snapshot that was there, unless that is newer.
@@ -189,7 +192,7 @@ package final class KeyDirectory: Sendable {
                 gone += present.filter { arn in !keys.contains { $0.snapshot.arn == arn } }
                 contents.install(keys, of: id, replacing: present)
             }
-            let evicted = contents.residents?.makeRoom() ?? []
+            let evicted = contents.residents?.makeRoom(for: keys) ?? []
             evicted.forEach { contents.remove($0) }
             return gone + evicted
         }
