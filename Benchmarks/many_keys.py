@@ -26,7 +26,7 @@ import time
 import urllib.request
 
 import load
-from many_keys_store import ManyKeysStore, key_id
+from many_keys_store import ManyKeysStore, key_id, processor_seconds
 from harness import Account
 from raw import CONTENT_TYPE, TARGET, Wire, amz_date, sign, signing_key
 from server import Server, binary
@@ -54,7 +54,7 @@ class Node:
         quotas = directory / "quotas.json"
         quotas.write_text(json.dumps({"*": {"resources": {"keys": 10_000_000}}}))
         os.environ["CHATELAINE_STORE"] = store.location
-        self.account, self.directory = account, directory
+        self.account, self.directory, self.store = account, directory, store
         self.server = Server(
             "serve", "--data-dir", str(directory / "data"), "--node", "a", "--listen", "127.0.0.1:0", "--monitor-listen",
             "127.0.0.1:0", "--log-format", "json", "--quotas", "unlimited", "--quota-overrides", str(quotas),
@@ -98,6 +98,9 @@ class Node:
             time.sleep(0.1)
         return time.monotonic() - self.begun
 
+    def processors(self):
+        return processor_seconds(self.server.process.pid), self.store.processor_seconds()
+
     # Requests
 
     def wire(self, region):
@@ -133,7 +136,7 @@ class Node:
         """Encrypt with each of these keys in turn, from many connections; also how many of them were in memory."""
         file = self.directory / "requests"
         file.write_bytes(b"\0".join(self.encrypts(numbers)))
-        misses = self.metric("chatelaine_key_cache_misses_total")
+        misses, used = self.metric("chatelaine_key_cache_misses_total"), self.processors()
         command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "-s", str(REPLAY), self.server.endpoint]
         done = subprocess.run(
             [*command, "--", str(file)], capture_output=True, text=True, timeout=seconds + 60, stdin=subprocess.DEVNULL)
@@ -143,7 +146,9 @@ class Node:
         found = json.loads(lines[-1].removeprefix("RESULT "))
         if found["refused"] or found["broken"] or not found["requests"]:
             raise load.Failure(f"not every answer was a 200: {found}")
+        used = [late - soon for soon, late in zip(used, self.processors(), strict=True)]
         misses = self.metric("chatelaine_key_cache_misses_total") - misses
+        found["node"], found["database"] = (seconds / found["requests"] * 1e6 for seconds in used)
         found["rate"] = found["requests"] / found["microseconds"] * 1e6
         found["hits"] = max(0.0, 1 - misses / found["requests"])
         return found
@@ -235,9 +240,12 @@ def long_load(node):
         rate = found["rate"]
         memory.append(node.resident)
     total = sum(found["requests"] for found in rounds)
+    shares = {
+        name: sum(found[name] * found["requests"] for found in rounds) / total for name in ("hits", "node", "database")
+    }
     return {
+        **shares,
         "rate": total / sum(found["microseconds"] for found in rounds) * 1e6,
-        "hits": sum(found["hits"] * found["requests"] for found in rounds) / total,
         "p50": statistics.median(found["p50"] for found in rounds),
         "p99": statistics.median(found["p99"] for found in rounds), "requests": total,
     }, memory  # fmt: skip
@@ -284,6 +292,14 @@ def report(rows, others):
             f"{row['cache']:,}", f"{row['start']:.1f}", f"{row['full']:.0f}", f"{row['memory'] / 1e6:,.0f}",
             f"{row['memory after'] / 1e6:,.0f}", f"{row['hit']['rate']:,.0f}", *alone, f"{row['random']['rate']:,.0f}",
             f"{row['random']['hits']:.1%}", f"{row['zipf']['rate']:,.0f}", f"{row['zipf']['hits']:.0%}"))  # fmt: skip
+    lines += ["", cells("keys in memory", "load", "hits", "node, µs of a processor", "database, µs", "p50 / p99 ms"),
+              cells("---:", "---", *["---:"] * 4)]  # fmt: skip
+    for row in rows:
+        for name in ("hit", "random", "zipf"):
+            found = row[name]
+            lines.append(cells(
+                f"{row['cache']:,}", name, f"{found['hits']:.1%}", f"{found['node']:,.0f}", f"{found['database']:,.0f}",
+                f"{found['p50'] / 1000:.1f} / {found['p99'] / 1000:.1f}"))  # fmt: skip
     lines.append("")
     for small, large in zip(rows, rows[1:]):
         each = (large["memory"] - small["memory"]) / (large["cache"] - small["cache"])

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import pathlib
 import subprocess
 import time
 
@@ -24,6 +25,15 @@ def key_id(number):
     digits[8] = digits[8] & 0x3F | 0x80
     text = digits.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def processor_seconds(number, ended=False):
+    """What a process has used."""
+    try:
+        fields = pathlib.Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return sum(map(int, fields[11 : 15 if ended else 13])) / os.sysconf("SC_CLK_TCK")
 
 
 class ManyKeysStore(PostgreSQL):
@@ -101,6 +111,12 @@ class ManyKeysStore(PostgreSQL):
         self.ask("VACUUM ANALYZE")
         self.begin_again(careless=False)
         print(f"indexes and statistics made in {time.monotonic() - written:,.0f} s", flush=True)
+
+    def processor_seconds(self):
+        """What the server has used, with those of its processes that have ended."""
+        first = int((self._directory / "data" / "postmaster.pid").read_text().split()[0])
+        children = pathlib.Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        return processor_seconds(first, ended=True) + sum(processor_seconds(child) for child in children)
 
     def sizes(self):
         """Bytes of each table: rows and what is beside them, and indexes."""

@@ -188,6 +188,8 @@ package final class KeyDirectory: Sendable {
         let gone = contents.withLock { contents in
             var gone: [KeyARN] = []
             for (id, keys) in keys {
+                // The name that the keys themselves have, not that of a request, or memory has it twice.
+                let id = keys.first?.snapshot.arn.keyID ?? id
                 let present = contents.residents?.keys(of: id) ?? []
                 gone += present.filter { arn in !keys.contains { $0.snapshot.arn == arn } }
                 contents.install(keys, of: id, replacing: present)
