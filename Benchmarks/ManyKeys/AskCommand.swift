@@ -39,7 +39,8 @@ struct AskCommand: AsyncParsableCommand {
         try await time("keys by kind", times: 3) { _ = try await store.keyCounts() }
         // Identifiers are even, so as many of them are behind this one as a page has.
         let share = 1000 / Double(try await store.customerKeyCount(in: realm))
-        let place = Hex.encode((0..<4).map { UInt8(truncatingIfNeeded: UInt64(4_294_967_295 * (1 - share)) >> (24 - 8 * $0)) })
+        let start = UInt64(4_294_967_295 * (1 - share))
+        let place = Hex.encode((0..<4).map { UInt8(truncatingIfNeeded: start >> (24 - 8 * $0)) })
         guard let late = KeyID("\(place)-0000-4000-8000-000000000000") else { throw ValidationFailure.keyID }
         try await time("the last 1000 identifiers of a realm") {
             _ = try await store.keyIDs(in: realm, after: late, limit: 1001)

@@ -99,7 +99,8 @@ extension PostgreSQLStore {
     }
 
     package func customerKeyCount(in realm: Realm) async throws(StoreError) -> Int {
-        try await rows(of: KeyCount.customerKeys(in: realm)) { row throws(StoreError) in Int(try row.integer(0)) }.first ?? 0
+        try await rows(of: KeyCount.customerKeys(in: realm)) { row throws(StoreError) in Int(try row.integer(0)) }.first
+            ?? 0
     }
 
     package func keyCounts() async throws(StoreError) -> [KeyKind: Int] {

@@ -77,7 +77,8 @@ struct KeyResidents {
         var keys: [KeyARN] = []
         while round.count > capacity {
             var passed = 0
-            while passed < round.count {
+            // Twice: the first time round all may have been used.
+            while passed < 2 * round.count {
                 if hand >= round.count { hand = 0 }
                 let id = round[hand]
                 guard newcomers[id] != nil || (passed < Self.patience && residents[id]?.mark.take() == true)

@@ -209,9 +209,9 @@ import Testing
 
     @Test func `all keys are verified, more than are in memory`() async throws {
         try await withNodes(1, capacity: 10) { nodes in
-            for _ in 0..<600 { _ = try await nodes[0].makeKey() }
+            for _ in 0..<300 { _ = try await nodes[0].makeKey() }
             let report = try await nodes[0].engine.verification.run { _, _ in }
-            #expect(report.materials == 600 && report.damaged == 0 && report.secrets == 1)
+            #expect(report.materials == 300 && report.damaged == 0 && report.secrets == 1)
         }
     }
 
