@@ -50,10 +50,10 @@ SIGNED = "content-type;host;x-amz-date;x-amz-target"
 class Node:
     """One node over the store, and whoever asks it."""
 
-    def __init__(self, store, directory, account, cache):
+    def __init__(self, store, location, directory, account, cache):
         quotas = directory / "quotas.json"
         quotas.write_text(json.dumps({"*": {"resources": {"keys": 10_000_000}}}))
-        os.environ["CHATELAINE_STORE"] = store.location
+        os.environ["CHATELAINE_STORE"] = location
         self.account, self.directory, self.store = account, directory, store
         self.server = Server(
             "serve", "--data-dir", str(directory / "data"), "--node", "a", "--listen", "127.0.0.1:0", "--monitor-listen",
@@ -207,14 +207,15 @@ class Secrets:
             self.verified += 1
 
 
-def creation(node, times=300):
-    """Milliseconds of CreateKey, one after the other: the median, and the 99th of a hundred."""
-    wire, took = node.wire(REGIONS[0]), []
+def creation(nodes, times=500):
+    """Milliseconds of CreateKey on each node, one after the other in turn: the median, and the 99th of a hundred."""
+    wires, took = [node.wire(REGIONS[0]) for node in nodes], [[] for _ in nodes]
     for _ in range(times):
-        begun = time.monotonic()
-        wire.call("CreateKey", {})
-        took.append((time.monotonic() - begun) * 1000)
-    return statistics.median(took), statistics.quantiles(took, n=100)[98]
+        for wire, samples in zip(wires, took, strict=True):
+            begun = time.monotonic()
+            wire.call("CreateKey", {})
+            samples.append((time.monotonic() - begun) * 1000)
+    return [(statistics.median(samples), statistics.quantiles(samples, n=100)[98]) for samples in took]
 
 
 def listing(node):
@@ -326,26 +327,41 @@ def verify(directory):
     return f"chatelaine verify: {time.monotonic() - begun:,.0f} s; no process that has ended had more than {most:,.0f} MB"
 
 
-def run(store, directory):
-    os.environ["CHATELAINE_STORE"] = store.location
+def new_store(location, directory):
+    """The account that the first node makes."""
+    directory.mkdir()
+    os.environ["CHATELAINE_STORE"] = location
     begin = [binary(), "init", "--data-dir", str(directory / "data"), "--node", "a"]
     done = subprocess.run(begin, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
     if done.returncode:
         raise load.Failure(f"chatelaine init: {done.stdout}{done.stderr}")
-    account = credentials(done.stdout)
-    node = Node(store, directory, account, CACHES[0])
-    creation(node, 50)
-    few = creation(node)
-    node.stop()
+    return credentials(done.stdout)
+
+
+def beside_few(store, node, directory):
+    """CreateKey beside a node over a store of the same database server that has few keys."""
+    location = store.database("few")
+    other = Node(store, location, directory, new_store(location, directory), 1000)
+    try:
+        creation([other, node], 50)
+        return creation([other, node])
+    finally:
+        other.stop()
+        os.environ["CHATELAINE_STORE"] = store.location
+
+
+def run(store, directory):
+    account = new_store(store.location, directory / "many")
+    few, directory = directory / "few", directory / "many"
     store.fill(directory / "data" / "root.key", account.number, REGIONS, KEYS)
     others = sizes(store)
     rows, secrets = [], Secrets()
     for place, cache in enumerate(CACHES):
-        node = Node(store, directory, account, cache)
+        node = Node(store, store.location, directory, account, cache)
         try:
             rows.append(measure(node, cache, secrets))
             if place == 0:
-                made = [("empty", few), (f"{KEYS:,} keys", creation(node))]
+                made = zip(("few keys", f"{KEYS:,} keys"), beside_few(store, node, few))
                 pages = listing(node)
         except load.Failure as failure:
             raise load.Failure(f"{failure}\nthe server's log:\n{node.server.log_text()[-3000:]}") from None
