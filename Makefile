@@ -7,6 +7,7 @@
 #   make test-cluster  nodes, the primary's host and networks fail while a checker writes and reads (root)
 #   make soak-cluster  half an hour of it
 #   make bench-cluster what one, two and three nodes do, and how soon others see a change (root)
+#   make bench-keys  ten million keys behind one node: its memory is bounded, and what a key costs; KEYS=100000 for a quick look
 #   make soak-kills     the part of it that kills servers, with several times as many kills as make test has
 #   make deb       a Debian package, in artifacts/deb
 #   make test-deb  install that package on a Debian system of its own, with systemd, and try it there (root)
@@ -20,7 +21,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
 .PHONY: serve build test soak soak-kills bench bench-audit bench-console deb test-deb lint format generate clean
-.PHONY: test-cluster soak-cluster bench-cluster
+.PHONY: test-cluster soak-cluster bench-cluster bench-keys
 .PHONY: install-cluster-tools install-dependencies install-system-libraries install-test-tools install-bench-tools
 .PHONY: install-packaging-tools install-packaging-test-tools
 
@@ -75,6 +76,11 @@ soak-cluster: build install-cluster-tools
 
 bench-cluster: build install-bench-tools install-cluster-tools
 	CHATELAINE_BINARY=$(BINARIES)/chatelaine $(PYTHON) Benchmarks/cluster.py
+
+# Half an hour, and twenty gigabytes in TMPDIR, for ten million keys.
+bench-keys: build install-bench-tools
+	swift build $(SWIFT_FLAGS) --product many-keys
+	CHATELAINE_BINARY=$(BINARIES)/chatelaine $(PYTHON) Benchmarks/many_keys.py
 
 bench: build install-bench-tools
 	swift build $(SWIFT_FLAGS) --product echo-server

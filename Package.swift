@@ -181,6 +181,18 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        // Fills a shared store with millions of genuine keys, and times what is asked of it: `make bench-keys`.
+        .executableTarget(
+            name: "many-keys",
+            dependencies: [
+                "KMSModel", "KMSAccess", "KMSCrypto", "KMSEngine", "KMSStore", "KMSStoreSQL", "KMSStorePostgreSQL",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            path: "Benchmarks/ManyKeys",
+            swiftSettings: strict
+        ),
+
         .testTarget(name: "KMSModelTests", dependencies: ["KMSModel"], swiftSettings: strict),
         .testTarget(
             name: "KMSCryptoTests",

@@ -1,8 +1,22 @@
 -- Sends the prepared requests of a file one after the other, over and over, and prints the result as one line of JSON.
 -- wrk itself counts the answers whose status is 400 or more; no other status that is not 200 occurs here.
+-- The file is Lua that sets `requests`; or, for more of them than Lua source can have, has a zero byte behind each.
+
+local function read(path)
+    local file = assert(io.open(path, "rb"))
+    requests = {}
+    for request in file:read("*a"):gmatch("[^%z]+") do
+        requests[#requests + 1] = request
+    end
+    file:close()
+end
 
 function init(arguments)
-    dofile(arguments[1])
+    if arguments[1]:match("%.lua$") then
+        dofile(arguments[1])
+    else
+        read(arguments[1])
+    end
     position = tonumber(arguments[2]) or 0
 end
 

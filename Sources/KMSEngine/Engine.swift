@@ -159,7 +159,7 @@ package struct Engine: Sendable {
                 housekeeping: housekeeping)
         }
         self.clock = clock
-        verification = StoreVerification(store: store, keyring: keyring)
+        verification = StoreVerification(store: store, catalog: catalog, keyring: keyring)
         rootRotation = RootRotation(
             progress,
             Rewrapping(
@@ -170,6 +170,7 @@ package struct Engine: Sendable {
         throttle = quotas.throttle
         monitoring = Monitoring(
             metrics: metrics, figures: { shared.map(\.figures.last) ?? KeyFigures(directory) },
+            residents: shared?.residents(in: directory, atMost: configuration.cachedKeys),
             throttle: quotas.throttle,
             probe: Probe(store: store, contact: shared?.contact, audit: audit, metrics: metrics), clock: clock)
         if let shared, let position {

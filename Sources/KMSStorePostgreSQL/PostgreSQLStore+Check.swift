@@ -9,6 +9,7 @@ extension PostgreSQLStore {
             _ = try connection.readFrame()
             try Self.readEveryKey(connection)
             try Self.findOrphans(connection)
+            try Self.checkCounts(connection)
             try Self.checkFeed(connection)
             _ = try connection.run([.commit])
         }
@@ -41,6 +42,11 @@ extension PostgreSQLStore {
         let count = try connection.count(
             "SELECT count(*) FROM identity LEFT JOIN account ON account.id = identity.account WHERE account.id IS NULL")
         guard count == 0 else { throw StoreError.corrupt("identity: \(count) records without their account") }
+    }
+
+    private static func checkCounts(_ connection: PostgreSQLConnection) throws {
+        let count = try connection.count(KeyCount.mistakes)
+        guard count == 0 else { throw StoreError.corrupt("key_count: \(count) accounts and regions are counted wrong") }
     }
 
     private static func checkFeed(_ connection: PostgreSQLConnection) throws {

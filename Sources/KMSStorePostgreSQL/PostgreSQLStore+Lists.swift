@@ -99,10 +99,8 @@ extension PostgreSQLStore {
     }
 
     package func customerKeyCount(in realm: Realm) async throws(StoreError) -> Int {
-        let query = Statement(
-            sql: "SELECT count(*) FROM kms_key WHERE account = ? AND region = ? AND manager = ?",
-            values: realm.values + [.text(KeyManager.customer.rawValue)])
-        return try await rows(of: query) { row throws(StoreError) in Int(try row.integer(0)) }.first ?? 0
+        try await rows(of: KeyCount.customerKeys(in: realm)) { row throws(StoreError) in Int(try row.integer(0)) }.first
+            ?? 0
     }
 
     package func keyCounts() async throws(StoreError) -> [KeyKind: Int] {

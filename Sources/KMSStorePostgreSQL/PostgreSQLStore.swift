@@ -121,7 +121,9 @@ package final class PostgreSQLStore: SharedStore {
             let recorder = StatementRecorder(node: node)
             try recorder.apply(change.inLockingOrder)
             guard !recorder.statements.isEmpty else { return }
-            _ = try connection.run([.begin] + recorder.statements + Feed.statements(for: change.changedRecords))
+            _ = try connection.run(
+                [.begin] + recorder.statements + KeyCount.statements(for: change)
+                    + Feed.statements(for: change.changedRecords))
             try connection.commit()
         }
     }

@@ -10,6 +10,7 @@ package struct Monitoring: Sendable {
     /// What there is to tell of an engine.
     private struct Subject: Sendable {
         let figures: @Sendable () -> KeyFigures
+        let residents: (@Sendable () -> Residents)?
         let throttle: Throttle
         let clock: any Clock
         let probe: Probe
@@ -19,11 +20,11 @@ package struct Monitoring: Sendable {
     private let subject: Subject?
 
     init(
-        metrics: Metrics, figures: @escaping @Sendable () -> KeyFigures, throttle: Throttle, probe: Probe,
-        clock: any Clock
+        metrics: Metrics, figures: @escaping @Sendable () -> KeyFigures, residents: (@Sendable () -> Residents)?,
+        throttle: Throttle, probe: Probe, clock: any Clock
     ) {
         self.metrics = metrics
-        subject = Subject(figures: figures, throttle: throttle, clock: clock, probe: probe)
+        subject = Subject(figures: figures, residents: residents, throttle: throttle, clock: clock, probe: probe)
     }
 
     /// What a server tells that has no engine yet, because it waits for its root key.
@@ -60,6 +61,7 @@ package struct Monitoring: Sendable {
         addTransport(to: &text)
         addDurability(to: &text)
         if let subject { addKeys(of: subject, to: &text) }
+        subject?.residents?().add(to: &text)
         ProcessStatistics.now.add(to: &text)
         return text.text
     }

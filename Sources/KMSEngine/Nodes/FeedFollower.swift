@@ -12,8 +12,10 @@ import ServiceLifecycle
 package struct FeedFollower: Service {
     /// How long to wait between two readings.
     private static let interval = Duration.milliseconds(100)
-    /// How long to wait between two countings of all keys, which takes seconds where there are millions.
+    /// How long to wait between two countings of all keys at the least.
     private static let countingInterval = Duration.seconds(60)
+    /// To how many times as long as the last counting took, for it takes seconds where there are millions of keys.
+    private static let countingShare = 20
 
     let shared: SharedState
     let directory: KeyDirectory
@@ -109,8 +111,8 @@ package struct FeedFollower: Service {
     private func count() async {
         while !Task.isCancelled {
             // Until the next time it tells what it told before.
-            try? await shared.figures.count(in: store)
-            try? await Task.sleep(for: Self.countingInterval)
+            let took = await ContinuousClock().measure { try? await shared.figures.count(in: store) }
+            try? await Task.sleep(for: max(Self.countingInterval, took * Self.countingShare))
         }
     }
 

@@ -13,6 +13,13 @@ struct SharedState: Sendable {
     let figures = StoredFigures()
 
     var contact: StoreContact { store.contact }
+
+    /// What monitoring is to tell of the keys in memory, whenever it asks.
+    func residents(in directory: KeyDirectory, atMost capacity: Int) -> @Sendable () -> Residents {
+        { [residency] in
+            Residents(count: directory.residentCount, capacity: capacity, misses: residency.missCount)
+        }
+    }
 }
 
 /// Figures of all keys in a store, which are counted now and then.

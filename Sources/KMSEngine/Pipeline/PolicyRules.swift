@@ -6,6 +6,7 @@ package import KMSModel
 package struct PolicyRules: Sendable {
     private let identities: IdentityDirectory
     private let quotas: Quotas
+    private let compiled = CompiledPolicies()
 
     package init(identities: IdentityDirectory, quotas: Quotas) {
         self.identities = identities
@@ -91,6 +92,19 @@ package struct PolicyRules: Sendable {
     /// - Throws: ``PolicyFailure`` when the stored text is not a policy: the store was tampered with.
     package func compile(_ text: String, for key: KeyARN) throws(PolicyFailure) -> KeyPolicy {
         KeyPolicy(try PolicyDocument.parse(stored: text, as: .key(key.region.partition)))
+    }
+
+    /// Compiles the policy of a key that comes into memory, and lets it share its text and what was made of it with other
+    /// keys that have the same.
+    ///
+    /// - Throws: As ``compile(_:for:)``.
+    func share(_ record: inout KeyRecord) throws(PolicyFailure) -> KeyPolicy {
+        let (text, arn) = (record.policy, record.arn)
+        let shared = try compiled.policy(text, in: arn.region.partition) { () throws(PolicyFailure) in
+            try compile(text, for: arn)
+        }
+        record.policy = shared.text
+        return shared.policy
     }
 
     /// A stored policy as GetKeyPolicy shows it, with the ARNs that users and roles have now.

@@ -136,6 +136,9 @@ package final class KeyDirectory: Sendable {
     /// Every identifier whose keys are in memory; none when ``isComplete``.
     var residentIDs: [KeyID] { contents.withLock { $0.residents?.ids ?? [] } }
 
+    /// How many identifiers these are.
+    var residentCount: Int { contents.withLock { $0.residents?.count ?? 0 } }
+
     // MARK: Publishing
 
     /// Puts each of `keys` in the place of the snapshot that was there, unless that is newer.
@@ -185,11 +188,13 @@ package final class KeyDirectory: Sendable {
         let gone = contents.withLock { contents in
             var gone: [KeyARN] = []
             for (id, keys) in keys {
+                // The name that the keys themselves have, not that of a request, or memory has it twice.
+                let id = keys.first?.snapshot.arn.keyID ?? id
                 let present = contents.residents?.keys(of: id) ?? []
                 gone += present.filter { arn in !keys.contains { $0.snapshot.arn == arn } }
                 contents.install(keys, of: id, replacing: present)
             }
-            let evicted = contents.residents?.makeRoom() ?? []
+            let evicted = contents.residents?.makeRoom(for: keys) ?? []
             evicted.forEach { contents.remove($0) }
             return gone + evicted
         }

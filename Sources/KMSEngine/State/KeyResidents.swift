@@ -66,20 +66,31 @@ struct KeyResidents {
         }
     }
 
-    /// Takes away those for which there is no room.
+    /// How many that were used the hand passes before it takes one all the same: when all of a million were used, everybody
+    /// would wait for it to go round.
+    private static let patience = 256
+
+    /// Takes away those for which there is no room, but none of `newcomers` as long as there are others.
     ///
     /// - Returns: Their keys.
-    mutating func makeRoom() -> [KeyARN] {
+    mutating func makeRoom(for newcomers: [KeyID: some Any]) -> [KeyARN] {
         var keys: [KeyARN] = []
         while round.count > capacity {
-            if hand >= round.count { hand = 0 }
-            let id = round[hand]
-            if residents[id]?.mark.take() == true {
+            var passed = 0
+            // Twice: the first time round all may have been used.
+            while passed < 2 * round.count {
+                if hand >= round.count { hand = 0 }
+                let id = round[hand]
+                guard newcomers[id] != nil || (passed < Self.patience && residents[id]?.mark.take() == true)
+                else { break }
                 hand += 1
-                continue
+                passed += 1
             }
-            keys += residents[id]?.keys ?? []
-            remove(id)
+            if hand >= round.count { hand = 0 }
+            keys += residents[round[hand]]?.keys ?? []
+            remove(round[hand])
+            // Another stands here now, the one that came last: its turn is in a round from now.
+            hand += 1
         }
         return keys
     }

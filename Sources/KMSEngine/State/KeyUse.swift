@@ -29,7 +29,7 @@ package final class KeyUse: Sendable {
             defer { state.isWaiting = true }
             return !state.isWaiting
         }
-        if isNew { journal.add(self) }
+        if isNew, !journal.add(self) { state.withLock { $0.isWaiting = false } }
     }
 
     /// Takes what the store remembers, if that is later: another node may have seen it.
@@ -52,11 +52,22 @@ package final class KeyUse: Sendable {
 
 /// The keys that were used since the store last heard of it.
 package final class UseJournal: Sendable {
+    /// How many wait at the most: where nearly each request is for another key, the store may not take them as fast as they
+    /// come.
+    private static let limit = 250_000
+
     private let waiting = Mutex<[KeyUse]>([])
 
     init() {}
 
-    fileprivate func add(_ use: KeyUse) { waiting.withLock { $0.append(use) } }
+    /// - Returns: False when there is no room: the key's next use is put down instead.
+    fileprivate func add(_ use: KeyUse) -> Bool {
+        waiting.withLock { waiting in
+            guard waiting.count < Self.limit else { return false }
+            waiting.append(use)
+            return true
+        }
+    }
 
     /// The last use of at most `limit` keys, which are then no longer waiting.
     func take(_ limit: Int) -> [KeyUsageRecord] {

@@ -94,7 +94,8 @@ package struct Ledger: Sendable {
         for usage in contents.usages { usages[usage.key] = usage }
         var snapshots: [KeySnapshot] = []
         for key in contents.keys.sorted(by: { $0.arn.keyID < $1.arn.keyID }) {
-            guard let policy = try? policies.compile(key.policy, for: key.arn) else {
+            var key = key
+            guard let policy = try? policies.share(&key) else {
                 throw .corrupt("the policy of the key \(key.arn)")
             }
             snapshots.append(
@@ -129,9 +130,8 @@ package struct Ledger: Sendable {
         if let present, present.record.policy == key.policy {
             return KeySnapshot(record: key, policy: present.policy, materials: materials, use: use)
         }
-        guard let policy = try? policies.compile(key.policy, for: key.arn) else {
-            throw .corrupt("the policy of the key \(key.arn)")
-        }
+        var key = key
+        guard let policy = try? policies.share(&key) else { throw .corrupt("the policy of the key \(key.arn)") }
         return KeySnapshot(record: key, policy: policy, materials: materials, use: use)
     }
 

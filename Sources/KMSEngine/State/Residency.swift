@@ -26,12 +26,16 @@ package final class Residency: Sendable {
     private let readings = Mutex(Readings())
     /// Of many who need the same key, one reads it.
     private let turns = ChangeTurns()
+    private let misses = Atomic<UInt64>(0)
 
     init(store: any SharedStore, directory: KeyDirectory, policies: PolicyRules) {
         self.store = store
         self.directory = directory
         self.policies = policies
     }
+
+    /// How many requests had to wait for the store, because something that they named was not in memory.
+    var missCount: UInt64 { misses.load(ordering: .relaxed) }
 
     // MARK: Loading
 
@@ -40,6 +44,7 @@ package final class Residency: Sendable {
     /// - Returns: Whether any of it is there now.
     /// - Throws: ``StoreError``.
     func load(_ missed: MissedNames) async throws(StoreError) -> Bool {
+        misses.add(1, ordering: .relaxed)
         var wanted = missed.keys
         for alias in missed.aliases {
             guard let stored = try await store.alias(alias) else { continue }
@@ -126,15 +131,15 @@ package final class Residency: Sendable {
     }
 
     private func residentKey(_ stored: StoredKey) throws(StoreError) -> ResidentKey {
-        let arn = stored.record.arn
-        guard let policy = try? policies.compile(stored.record.policy, for: arn) else {
-            throw .corrupt("the policy of the key \(arn)")
-        }
+        var record = stored.record
+        let arn = record.arn
+        guard let policy = try? policies.share(&record) else { throw .corrupt("the policy of the key \(arn)") }
         // What is noted of a key's use here may not have reached the store.
         let use = directory.peek(arn)?.use ?? KeyUse()
         use.learn(stored.usage)
         return ResidentKey(
-            snapshot: KeySnapshot(record: stored.record, policy: policy, materials: stored.materials, use: use),
+            snapshot: KeySnapshot(
+                record: record, policy: policy, materials: stored.materials.map { $0.sharing(record) }, use: use),
             aliases: stored.aliases, grants: stored.grants.map(Grant.init))
     }
 
@@ -143,7 +148,7 @@ package final class Residency: Sendable {
     /// - Throws: ``StoreError``, `CancellationError`.
     func warmUp(_ capacity: Int) async throws {
         var last: KeyARN?
-        while directory.residentIDs.count < capacity {
+        while directory.residentCount < capacity {
             try Task.checkCancellation()
             let reading = begin(nil)
             let stored: [StoredKey]
@@ -255,5 +260,14 @@ extension Residency {
             return directory.grants.grant(named.id, on: key.arn) == nil
         }
         do throws(StoreError) { try await refresh(Set(missing.map(\.keyID))) } catch { throw KMSError(error) }
+    }
+}
+
+extension MaterialRecord {
+    /// The same with the names that are the key's too as one with them in memory: a store reads them twice.
+    fileprivate func sharing(_ record: KeyRecord) -> MaterialRecord {
+        MaterialRecord(
+            key: record.arn, id: record.currentMaterial.flatMap { $0 == id ? $0 : nil } ?? id, spec: spec,
+            creationDate: creationDate, wrapped: wrapped, stage: stage, validTo: validTo, description: description)
     }
 }

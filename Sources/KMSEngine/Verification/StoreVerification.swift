@@ -5,7 +5,8 @@ package import KMSStore
 /// Looks at everything that is stored: whether the file is whole, and whether each wrapped secret opens as what its record
 /// says that it is.
 package struct StoreVerification: Sendable {
-    /// How many records are opened before somebody else has a turn.
+    /// How many keys are read, and records opened, before somebody else has a turn: all of them may be more than fit in
+    /// memory.
     private static let batch = 256
 
     /// What was found.
@@ -23,40 +24,44 @@ package struct StoreVerification: Sendable {
     }
 
     let store: any Store
+    let catalog: any KeyCatalog
     let keyring: Keyring
 
-    /// - Parameter keyring: That of the store's root key.
-    package init(store: any Store, keyring: Keyring) {
+    /// - Parameters:
+    ///   - catalog: What knows how many keys there are in the store.
+    ///   - keyring: That of the store's root key.
+    package init(store: any Store, catalog: any KeyCatalog, keyring: Keyring) {
         self.store = store
+        self.catalog = catalog
         self.keyring = keyring
     }
 
     /// Looks at everything once.
     ///
-    /// - Parameter onProgress: Called with how many records were opened, and how many there are.
+    /// - Parameter onProgress: Called with how many keys and access keys were looked at, and how many there are.
     /// - Throws: ``StoreError``: what the store itself finds wrong is in `corrupt`.
     package func run(_ onProgress: @Sendable (Int, Int) async -> Void) async throws(StoreError) -> Report {
         try await store.check()
-        let contents = try await store.contents()
-        let all = contents.materials.count + contents.accessKeys.count
+        let frame = try await store.frame()
+        let keyCount = try await catalog.keyCounts().values.reduce(0, +)
         var report = Report()
-        for (place, material) in contents.materials.enumerated() {
-            await pause(at: place, of: all, onProgress)
-            if material.wrapped == nil {
-                report.absent += 1
-            } else if keyring.opens(material) {
-                report.materials += 1
-            } else {
-                report.note(material.recordName)
-            }
+        var (last, done): (KeyARN?, Int) = (nil, 0)
+        while true {
+            let page = try await store.keys(after: last, limit: Self.batch)
+            guard let end = page.last else { break }
+            for material in page.flatMap(\.materials) { look(at: material, &report) }
+            (last, done) = (end.record.arn, done + page.count)
+            await pause(at: done, of: max(keyCount, done) + frame.accessKeys.count, onProgress)
         }
-        for (place, accessKey) in contents.accessKeys.enumerated() {
-            await pause(at: contents.materials.count + place, of: all, onProgress)
+        for (place, accessKey) in frame.accessKeys.enumerated() {
+            if place.isMultiple(of: Self.batch) {
+                await pause(at: done + place, of: done + frame.accessKeys.count, onProgress)
+            }
             let opens = keyring.opens(
                 accessKey.wrappedSecret, accessKeyID: accessKey.id, account: accessKey.account)
             if opens { report.secrets += 1 } else { report.note(accessKey.recordName) }
         }
-        for name in damagedSettings(contents.settings) { report.note("the setting \(name)") }
+        for name in damagedSettings(frame.settings) { report.note("the setting \(name)") }
         return report
     }
 
@@ -74,9 +79,18 @@ package struct StoreVerification: Sendable {
         return damaged + unreadable.map { AuditAnchor.Names(ofNode: $0).end }
     }
 
-    private func pause(at place: Int, of all: Int, _ onProgress: @Sendable (Int, Int) async -> Void) async {
-        guard place.isMultiple(of: Self.batch) else { return }
-        await onProgress(place, all)
+    private func look(at material: MaterialRecord, _ report: inout Report) {
+        if material.wrapped == nil {
+            report.absent += 1
+        } else if keyring.opens(material) {
+            report.materials += 1
+        } else {
+            report.note(material.recordName)
+        }
+    }
+
+    private func pause(at done: Int, of all: Int, _ onProgress: @Sendable (Int, Int) async -> Void) async {
+        await onProgress(done, all)
         await Task.yield()
     }
 }

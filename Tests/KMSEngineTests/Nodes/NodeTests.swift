@@ -188,6 +188,41 @@ import Testing
         }
     }
 
+    @Test func `a key that is used again and again stays in memory while others come and go`() async throws {
+        try await withNodes(1, capacity: 10) { nodes in
+            let node = nodes[0]
+            func count(_ name: String) throws -> Double {
+                let text = node.engine.monitoring.exposition(version: "test")
+                let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("\(name) ") })
+                return try #require(Double(line.dropFirst(name.count + 1)))
+            }
+            let hot = try await node.encrypt(with: try await node.makeKey())
+            var texts: [String] = []
+            for _ in 0..<30 {
+                texts.append(try await node.encrypt(with: try await node.makeKey()))
+                #expect(await node.decrypt(hot).code == nil)
+            }
+            #expect(try count("chatelaine_cached_keys") == 10)
+            #expect(try count("chatelaine_cached_keys_limit") == 10)
+            #expect(try count("chatelaine_key_cache_misses_total") == 0)
+            for text in texts {
+                #expect(await node.decrypt(text).code == nil)
+                #expect(await node.decrypt(hot).code == nil)
+            }
+            #expect(try count("chatelaine_cached_keys") == 10)
+            // Of the others, the last few were there still.
+            #expect((20...30).contains(try count("chatelaine_key_cache_misses_total")))
+        }
+    }
+
+    @Test func `all keys are verified, more than are in memory`() async throws {
+        try await withNodes(1, capacity: 10) { nodes in
+            for _ in 0..<300 { _ = try await nodes[0].makeKey() }
+            let report = try await nodes[0].engine.verification.run { _, _ in }
+            #expect(report.materials == 300 && report.damaged == 0 && report.secrets == 1)
+        }
+    }
+
     // MARK: Outage
 
     @Test func `a node that is cut off answers from memory for a while, then refuses, and recovers`() async throws {

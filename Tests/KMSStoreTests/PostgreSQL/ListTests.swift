@@ -135,6 +135,14 @@ import Testing
                 try await two.realms(of: samples.account).map(\.region.description) == ["eu-central-1", "us-east-1"])
             #expect(try await two.realms(of: nil) == [samples.realm, realms[0].realm, realms[1].realm])
             #expect(try await two.customerKeyCount(in: samples.realm) == 1)
+            #expect(try await two.customerKeyCount(in: try Samples(region: "eu-west-3").realm) == 0)
+            try await two.commit(
+                Change([.insertKey(try samples.key(3)), .insertKey(try samples.key(4)), .insertKey(try samples.key(5))])
+            )
+            #expect(try await one.customerKeyCount(in: samples.realm) == 4)
+            try await one.commit(
+                Change((3...5).map { .deleteKey(try samples.arn($0), expecting: try samples.key($0).version) }))
+            #expect(try await two.customerKeyCount(in: samples.realm) == 1)
             let counts = try await two.keyCounts()
             #expect(counts.values.sorted() == [3, 3])
             #expect(

@@ -150,6 +150,7 @@ import Testing
                 "alias"
             ),
             ("UPDATE account SET creation_date = -1", "account"),
+            ("UPDATE key_count SET count = 2", "key_count"), ("DELETE FROM key_count", "key_count"),
         ] {
             let stores = try SharedStores()
             let store = try await stores.open("one")
