@@ -51,7 +51,7 @@ struct AskCommand: AsyncParsableCommand {
         try await time("one key", times: 2000) {
             _ = try await store.keys([try NumberedKeys.keyID(Int.random(in: 0..<keys))])
         }
-        try await time("feed") { _ = try await store.changes(after: try await store.position()) }
+        try await time("feed") { _ = try await store.changes(after: try await store.position().position) }
         try await store.close()
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
