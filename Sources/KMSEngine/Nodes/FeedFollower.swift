@@ -17,6 +17,9 @@ package struct FeedFollower: Service {
     /// To how many times as long as the last counting took, for it takes seconds where there are millions of keys.
     private static let countingShare = 20
 
+    /// How long the reading of keys that have changed may hold up what else has changed.
+    private static let mostReadingTime = Duration.milliseconds(300)
+
     let shared: SharedState
     let directory: KeyDirectory
     let identities: IdentityDirectory
@@ -29,10 +32,13 @@ package struct FeedFollower: Service {
 
     /// Follows the feed until the server shuts down.
     package func run() async {
+        // Filled at the start, and whenever everything had to go.
+        let (vacancies, vacancy) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        vacancy.yield()
         await cancelWhenGracefulShutdown {
             await withTaskGroup { group in
-                group.addTask { await warmUp() }
-                group.addTask { await follow() }
+                group.addTask { for await _ in vacancies { await warmUp() } }
+                group.addTask { await follow(vacancy) }
                 group.addTask { await tick() }
                 group.addTask { await count() }
                 await group.waitForAll()
@@ -40,12 +46,14 @@ package struct FeedFollower: Service {
         }
     }
 
-    private func follow() async {
+    private func follow(_ vacancy: AsyncStream<Void>.Continuation) async {
         var position = position
         var isReached = true
+        var lead = 0.0
         while !Task.isCancelled {
             do throws(StoreError) {
-                position = try await catchUp(from: position)
+                position = try await catchUp(from: position, vacancy)
+                warn(ofLead: &lead)
                 if !isReached { logger.notice("The store answers again") }
                 isReached = true
             } catch {
@@ -64,13 +72,16 @@ package struct FeedFollower: Service {
     }
 
     /// Reads and applies what is new.
-    private func catchUp(from position: FeedPosition) async throws(StoreError) -> FeedPosition {
+    private func catchUp(
+        from position: FeedPosition, _ vacancy: AsyncStream<Void>.Continuation
+    ) async throws(StoreError) -> FeedPosition {
         let began = MonotonicTime.nanoseconds()
         let news = try await store.changes(after: position)
         if let records = news.records {
             try await apply(records)
         } else {
             try await applyAnything()
+            vacancy.yield()
         }
         shared.contact.note(began)
         return news.position
@@ -83,20 +94,58 @@ package struct FeedFollower: Service {
         // Whoever is reading a key that one of the aliases belongs to may have begun before.
         let hasAliases = records.contains { if case .alias = $0 { true } else { false } }
         if hasAliases { residency.disturbAll() } else { residency.disturb(records.keyIDs) }
-        for case .alias(let arn) in records { try await refresh(arn) }
-        try await residency.refresh(records.keyIDs)
+        var ids = records.keyIDs
+        for case .alias(let arn) in records {
+            if let known = try await check(arn) { ids.insert(known) }
+        }
+        try await refresh(ids)
     }
 
+    /// Reads keys again, but lets none hold up the others: those that take their time leave memory until they have been read.
+    private func refresh(_ ids: Set<KeyID>) async throws(StoreError) {
+        guard !ids.isEmpty else { return }
+        let (ends, end) = AsyncStream<Result<Void, StoreError>?>.makeStream()
+        Task { [residency] in
+            do throws(StoreError) {
+                try await residency.refresh(ids)
+                end.yield(.success(()))
+            } catch {
+                end.yield(.failure(error))
+            }
+        }
+        let deadline = Task {
+            try? await Task.sleep(for: Self.mostReadingTime)
+            end.yield(nil)
+        }
+        defer { deadline.cancel() }
+        for await result in ends {
+            guard let result else { break }
+            return try result.get()
+        }
+        directory.evict(ids)
+    }
+
+    /// Takes everybody of an account from the store; who is damaged there lets nobody in.
     private func publish(_ id: AccountID) async throws(StoreError) {
-        try identities.load(try await store.account(id))
+        do throws(StoreError) {
+            try identities.load(try await store.account(id))
+        } catch .corrupt(let what) {
+            logger.critical(
+                "An account is damaged in the store: nobody of it is let in",
+                metadata: ["account": "\(id)", "reason": "\(what)"])
+            identities.withdraw(id)
+        }
     }
 
-    /// Forgets an alias that was removed or points elsewhere; the keys that it points to now are among the records too.
-    private func refresh(_ arn: AliasARN) async throws(StoreError) {
-        guard let known = directory.alias(arn) else { return }
-        let stored = try await store.alias(arn)
+    /// Forgets an alias that was removed or points elsewhere; the key that it points to now is among the records too.
+    ///
+    /// - Returns: The key that it pointed to, if it was known.
+    private func check(_ arn: AliasARN) async throws(StoreError) -> KeyID? {
+        guard let known = directory.alias(arn) else { return nil }
+        let stored: AliasRecord?
+        do throws(StoreError) { stored = try await store.alias(arn) } catch .corrupt { stored = nil }
         if stored?.target != known.target { directory.withdraw(known) }
-        try await residency.refresh([known.target])
+        return known.target
     }
 
     /// Begins anew: this node fell so far behind that nobody can say what changed.
@@ -116,6 +165,15 @@ package struct FeedFollower: Service {
         }
     }
 
+    /// Says when the store's clock is another than this machine's, which is then gone by.
+    private func warn(ofLead known: inout TimeInterval) {
+        let lead = shared.contact.clockLead
+        defer { known = lead }
+        guard abs(lead - known) > 1 else { return }
+        logger.warning(
+            "This machine's clock differs from the database's, which is gone by", metadata: ["seconds": "\(lead)"])
+    }
+
     private func warmUp() async {
         while !Task.isCancelled {
             do {
@@ -123,6 +181,10 @@ package struct FeedFollower: Service {
                 logger.info("Keys were read into memory", metadata: ["keys": "\(directory.keyCount)"])
                 return
             } catch is CancellationError {
+                return
+            } catch StoreError.corrupt(let what) {
+                // The others are read when they are asked for.
+                logger.error("A key of the store is damaged", metadata: ["reason": "\(what)"])
                 return
             } catch {
                 try? await Task.sleep(for: .seconds(5))

@@ -36,9 +36,10 @@ package final class StoreContact: Sendable {
     /// By how many milliseconds the store's clock is ahead of this machine's.
     private let lead = Atomic<Int64>(0)
 
-    /// - Parameter outage: How long requests are answered from memory.
+    /// - Parameter outage: How long requests are answered from memory; at the least as long as it takes to find out that the
+    ///   store is lost.
     package init(outage: Duration) {
-        self.outage = outage
+        self.outage = max(outage, Self.patience)
         last = Atomic(MonotonicTime.nanoseconds())
     }
 
@@ -102,8 +103,8 @@ package final class StoreContact: Sendable {
         defer { waited.store(-1, ordering: .relaxed) }
         do throws(StoreError) {
             let news = try await ask()
+            try note(storeDate: news.date, asked: asked, answered: Date())
             isLost.store(false, ordering: .relaxed)
-            note(storeDate: news.date, asked: asked, answered: Date())
             return news
         } catch {
             isLost.store(true, ordering: .relaxed)
@@ -115,15 +116,21 @@ package final class StoreContact: Sendable {
     ///
     /// What lies within the time that the question took, or within what clocks that are kept well differ by, is not a
     /// difference.
-    func note(storeDate: Date, asked: Date, answered: Date) {
+    ///
+    /// - Throws: ``StoreError/unavailable(_:)`` for a clock that is too far away for any machine that is kept well.
+    private func note(storeDate: Date, asked: Date, answered: Date) throws(StoreError) {
         let middle = asked.addingTimeInterval(answered.timeIntervalSince(asked) / 2)
         let difference = storeDate.timeIntervalSince(middle)
+        guard abs(difference) <= Self.mostDifference else {
+            throw .unavailable("its clock is more than a day away from this machine's")
+        }
         let uncertainty = max(Self.leastDifference, answered.timeIntervalSince(asked))
         lead.store(abs(difference) > uncertainty ? Int64((difference * 1000).rounded()) : 0, ordering: .relaxed)
     }
 
     /// Below this many seconds each machine's own clock is trusted.
     private static let leastDifference: TimeInterval = 1
+    private static let mostDifference: TimeInterval = 86_400
 
     /// How far the store's clock is ahead of this machine's, in seconds; zero where they agree within a second.
     package var clockLead: TimeInterval { TimeInterval(lead.load(ordering: .relaxed)) / 1000 }

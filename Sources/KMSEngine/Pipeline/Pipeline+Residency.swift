@@ -16,17 +16,22 @@ extension Pipeline {
         }
         guard let residency = shared?.residency else { return try resolve(resolver(nil)) }
         try await residency.loadGrants(ofTokensIn: body, keyring, context.caller.region)
-        let missed = MissedNames()
-        let found = Result { () throws(KMSError) in try resolve(resolver(missed)) }
-        guard !missed.isEmpty else { return try found.get() }
-        let isThere: Bool
-        do throws(StoreError) {
-            isThere = try await residency.load(missed)
-        } catch {
-            throw KMSError(error)
+        for round in 0..<Self.mostReadings {
+            // Material that a key which was just read does not have is nowhere.
+            let missed = MissedNames(takesOld: round == 0)
+            let found = Result { () throws(KMSError) in try resolve(resolver(missed)) }
+            guard !missed.isEmpty else { return try found.get() }
+            let isThere: Bool
+            do throws(StoreError) { isThere = try await residency.load(missed) } catch { throw KMSError(error) }
+            // What is looked for first may lead to more.
+            guard isThere else { return try found.get() }
         }
-        return isThere ? try resolve(resolver(nil)) : try found.get()
+        throw .keysLeaveTooSoon
     }
+
+    /// How often a request begins anew because the keys that it needs leave memory before it has done with them, for there is
+    /// room for few.
+    static let mostReadings = 10
 
     /// Reads again what a change is about, where others change it too: a change that seems to be none, such as disabling a
     /// key that memory takes for disabled, is decided by what is stored.
@@ -39,5 +44,12 @@ extension Pipeline {
         } catch {
             throw KMSError(error)
         }
+    }
+}
+
+extension KMSError {
+    /// The retryable answer to a request whose keys were gone from memory each time before it had done with them.
+    static var keysLeaveTooSoon: KMSError {
+        KMSError(StoreError.unavailable("keys leave memory faster than they are read"))
     }
 }

@@ -248,13 +248,35 @@ package struct Pipeline: Sendable {
         throw KMSError(StoreError.conflict)
     }
 
-    /// Resolves, authorizes, checks and performs once.
+    /// Resolves, authorizes, checks and performs, again if a key had to leave memory meanwhile: then what was found, and
+    /// refused, may be for the want of what belongs to it.
     private func attempt<Op: Operation>(
         _ operation: Op.Type, _ input: Op.Input, _ body: JSONObject, _ context: RequestContext,
         _ record: inout AuditRecord
     ) async throws(KMSError) -> Outcome<Op.Output> {
+        for _ in 0..<Self.mostReadings {
+            var stay = KeyStay()
+            do throws(KMSError) {
+                let outcome = try await attempt(operation, input, body, context, &record, &stay)
+                if directory.holds(stay) { return outcome }
+            } catch {
+                if directory.holds(stay) { throw error }
+            }
+        }
+        throw .keysLeaveTooSoon
+    }
+
+    /// - Parameter stay: Becomes that of the keys that the request is about.
+    private func attempt<Op: Operation>(
+        _ operation: Op.Type, _ input: Op.Input, _ body: JSONObject, _ context: RequestContext,
+        _ record: inout AuditRecord, _ stay: inout KeyStay
+    ) async throws(KMSError) -> Outcome<Op.Output> {
         let subject = try await subject(of: operation, input, body, context)
         let accesses = Op.accesses(to: subject, for: input)
+        // What a dry run is told of need not be there.
+        if !directory.isComplete, !Op.isDryRun(input) {
+            stay = directory.stay(of: accesses.compactMap { $0.key?.arn.keyID })
+        }
         record.resources = Op.description.recorded.resources(of: accesses, in: context.caller.region)
         let permit = try authorizer.permit(subject, accesses, for: Op.description, in: context)
         try Self.checkStates(of: accesses, for: Op.description)
@@ -277,16 +299,18 @@ package struct Pipeline: Sendable {
     private func subject<Op: Operation>(
         of operation: Op.Type, _ input: Op.Input, _ body: JSONObject, _ context: RequestContext
     ) async throws(KMSError) -> Op.Subject {
-        let resolver = KeyResolver(directory: directory, keyring: keyring, caller: context.caller, now: context.now)
-        do throws(KMSError) {
-            return try await resolving(body, for: context) { resolver throws(KMSError) in
+        func resolve() async throws(KMSError) -> Op.Subject {
+            try await resolving(body, for: context) { resolver throws(KMSError) in
                 try Op.resolve(input, with: resolver)
             }
+        }
+        do throws(KMSError) {
+            return try await resolve()
         } catch {
             guard error.code == .notFound, Op.description.identifiers == .any else { throw error }
             let drafts = try managedKeys.drafts(namedIn: body, for: context)
             // Somebody else may have made the key meanwhile.
-            guard !drafts.isEmpty else { return try Op.resolve(input, with: resolver) }
+            guard !drafts.isEmpty else { return try await resolve() }
             let imagined = try Op.resolve(
                 input,
                 with: KeyResolver(
@@ -296,7 +320,7 @@ package struct Pipeline: Sendable {
             _ = try authorizer.permit(
                 imagined, Op.accesses(to: imagined, for: input), for: Op.description, in: context)
             try await managedKeys.makeMissing(namedIn: body, for: context)
-            return try Op.resolve(input, with: resolver)
+            return try await resolve()
         }
     }
 

@@ -133,6 +133,19 @@ package final class KeyDirectory: Sendable {
     /// Whether the keys of this identifier are in memory, all that exist.
     func isResident(_ id: KeyID) -> Bool { contents.withLock { $0.residents?.contains(id) ?? true } }
 
+    /// The stay in memory of the keys of these identifiers.
+    func stay(of ids: [KeyID]) -> KeyStay {
+        contents.withLock { contents in
+            KeyStay(ids: ids, numbers: ids.map { contents.residents?.number(of: $0) })
+        }
+    }
+
+    /// Whether none of these keys has left memory since, or was not there: whoever looked at them, and at what belongs to
+    /// them, has seen everything.
+    func holds(_ stay: KeyStay) -> Bool {
+        isComplete || (!stay.numbers.contains(nil) && self.stay(of: stay.ids) == stay)
+    }
+
     /// Every identifier whose keys are in memory; none when ``isComplete``.
     var residentIDs: [KeyID] { contents.withLock { $0.residents?.ids ?? [] } }
 
@@ -213,6 +226,12 @@ package final class KeyDirectory: Sendable {
         }
         gone.forEach(grants.withdrawAll)
     }
+}
+
+/// Since when keys have been in memory without a break.
+struct KeyStay: Equatable, Sendable {
+    var ids: [KeyID] = []
+    var numbers: [UInt64?] = []
 }
 
 /// A key that comes into memory, with what belongs to it.

@@ -18,6 +18,8 @@ struct KeyResidents {
 
     private struct Resident {
         let mark = Mark()
+        /// Which of all comings it was.
+        let number: UInt64
         var keys: [KeyARN]
         /// Where it stands in the hand's round.
         var place: Int
@@ -27,6 +29,7 @@ struct KeyResidents {
     private var residents: [KeyID: Resident] = [:]
     private var round: [KeyID] = []
     private var hand = 0
+    private var lastNumber: UInt64 = 0
 
     /// - Parameter capacity: How many identifiers there is room for.
     init(capacity: Int) { self.capacity = max(1, capacity) }
@@ -42,6 +45,9 @@ struct KeyResidents {
     /// The keys of an identifier; nil when they are not there.
     func keys(of id: KeyID) -> [KeyARN]? { residents[id]?.keys }
 
+    /// Which of all comings it was that brought an identifier, or nil when it is not there.
+    func number(of id: KeyID) -> UInt64? { residents[id]?.number }
+
     /// Says which keys of an identifier are there now, all that exist.
     ///
     /// - Returns: What is noted when one of them is used.
@@ -51,7 +57,8 @@ struct KeyResidents {
             residents[id] = resident
             return resident.mark
         }
-        let resident = Resident(keys: keys, place: round.count)
+        lastNumber += 1
+        let resident = Resident(number: lastNumber, keys: keys, place: round.count)
         residents[id] = resident
         round.append(id)
         return resident.mark

@@ -33,38 +33,41 @@ package struct Ledger: Sendable {
         if lines != nil {
             do throws(AuditFailure) { try await outbox.writeRest() } catch { throw .unavailable(error.description) }
         }
-        let snapshots = try snapshots(after: change)
-        let absent = absentees(of: change)
+        let ids = change.changedRecords.keyIDs
+        let number = residency?.beginChange(of: ids)
+        let snapshots: [KeySnapshot]
+        let absent: Set<KeyID>
+        do throws(StoreError) {
+            (snapshots, absent) = try self.snapshots(after: change)
+        } catch {
+            number.map { residency?.abandonChange($0) }
+            throw error
+        }
         let news = outbox.takeNews()
         let record = lines.map { [Mutation.keepAuditLines($0)] } ?? []
         do throws(StoreError) {
             try await store.commit(Change(change.mutations + record + news.mutations))
         } catch {
             outbox.putBack(news)
+            number.map { residency?.abandonChange($0) }
             if case .conflict = error { try await residency?.refresh(change) }
             throw error
         }
         outbox.settle(news)
-        publish(change, snapshots, withoutMemoryOf: absent)
-    }
-
-    /// - Parameter absent: The keys that were not in memory when their snapshots were made, which have a part of them then.
-    private func publish(_ change: Change, _ snapshots: [KeySnapshot], withoutMemoryOf absent: Set<KeyID>) {
-        if let residency {
-            residency.disturb(change.changedRecords.keyIDs)
+        guard let residency, let number else {
+            directory.publish(snapshots)
+            return publishRest(of: change)
+        }
+        let hasAliases = change.changedRecords.contains { if case .alias = $0 { true } else { false } }
+        let isPublished = residency.publish(number, of: ids, andAll: hasAliases) {
             directory.install(newcomers(in: change, snapshots))
             directory.evict(absent)
+            directory.publish(snapshots.filter { !absent.contains($0.arn.keyID) })
+            publishRest(of: change)
         }
-        directory.publish(snapshots)
-        publishRest(of: change)
-    }
-
-    /// The keys that `change` is about that are not in memory, without those that it makes.
-    private func absentees(of change: Change) -> Set<KeyID> {
-        guard residency != nil else { return [] }
-        var absent = change.changedRecords.keyIDs.filter { !directory.isResident($0) }
-        for case .insertKey(let key) in change.mutations where !key.isReplica { absent.remove(key.arn.keyID) }
-        return absent
+        guard !isPublished else { return }
+        // Somebody else's change came in between, so this one may be old by now.
+        do throws(StoreError) { try await residency.refresh(change) } catch { directory.evict(ids) }
     }
 
     /// The keys that `change` makes of identifiers that there were none of.
@@ -112,19 +115,29 @@ package struct Ledger: Sendable {
     // MARK: Publishing
 
     /// What the keys that `change` writes will be; made before the commit, so that nothing can fail after it.
-    private func snapshots(after change: Change) throws(StoreError) -> [KeySnapshot] {
+    ///
+    /// Also which of them are not in memory though there were such before, so that only a part of them is known.
+    private func snapshots(
+        after change: Change
+    ) throws(StoreError) -> (snapshots: [KeySnapshot], absent: Set<KeyID>) {
         var snapshots: [KeySnapshot] = []
+        var absent: Set<KeyID> = []
         for mutation in change.mutations {
             switch mutation {
-            case .insertKey(let key), .updateKey(let key, _): snapshots.append(try snapshot(of: key, after: change))
+            case .insertKey(let key): snapshots.append(try snapshot(of: key, from: nil, after: change))
+            case .updateKey(let key, _):
+                let present = directory.key(key.arn)
+                if present == nil { absent.insert(key.arn.keyID) }
+                snapshots.append(try snapshot(of: key, from: present, after: change))
             default: continue
             }
         }
-        return snapshots
+        return (snapshots, absent)
     }
 
-    private func snapshot(of key: KeyRecord, after change: Change) throws(StoreError) -> KeySnapshot {
-        let present = directory.key(key.arn)
+    private func snapshot(
+        of key: KeyRecord, from present: KeySnapshot?, after change: Change
+    ) throws(StoreError) -> KeySnapshot {
         let materials = (present?.materials ?? []).after(change.mutations, of: key.arn)
         let use = present?.use ?? KeyUse()
         if let present, present.record.policy == key.policy {
@@ -141,7 +154,8 @@ package struct Ledger: Sendable {
             case .deleteKey(let arn, _): directory.withdraw(arn)
             case .insertAlias(let alias), .updateAlias(let alias, _): directory.publish(alias)
             case .deleteAlias(let arn, _): directory.withdraw(arn)
-            case .insertGrant(let grant): directory.grants.publish(Grant(grant))
+            case .insertGrant(let grant):
+                if directory.isResident(grant.key.keyID) { directory.grants.publish(Grant(grant)) }
             case .deleteGrant(let arn, let id): directory.grants.withdraw(id, on: arn)
             default: continue
             }

@@ -183,6 +183,32 @@ package final class Residency: Sendable {
         }
     }
 
+    /// Begins a change of keys, before it is decided what they will be.
+    ///
+    /// - Returns: What ``publish(_:of:andAll:_:)`` wants.
+    func beginChange(of ids: Set<KeyID>) -> Int { begin(ids) }
+
+    /// Puts what a change has made of keys into memory, unless others have changed them too since it began.
+    ///
+    /// Whoever is reading them begins anew.
+    ///
+    /// - Parameters:
+    ///   - number: Of ``beginChange(of:)``.
+    ///   - all: Whether other keys may be concerned too, as by an alias that has moved.
+    /// - Returns: Whether it was done; otherwise the keys have to be read.
+    func publish(_ number: Int, of ids: Set<KeyID>, andAll all: Bool, _ publish: () -> Void) -> Bool {
+        readings.withLock { readings in
+            let isUndisturbed = readings.underWay.removeValue(forKey: number) != nil
+            for (other, reading) in readings.underWay
+            where all || (reading.map { !$0.isDisjoint(with: ids) } ?? true) { readings.underWay[other] = nil }
+            if isUndisturbed { publish() }
+            return isUndisturbed
+        }
+    }
+
+    /// Ends a change that was not made.
+    func abandonChange(_ number: Int) { _ = end(number) {} }
+
     /// Says that anything may have changed.
     func disturbAll() { readings.withLock { $0.underWay = [:] } }
 
@@ -214,6 +240,10 @@ package final class MissedNames: Sendable {
     }
 
     private let names = Mutex(Names())
+    /// Whether keys are noted that do not have what they should.
+    private let takesOld: Bool
+
+    init(takesOld: Bool = true) { self.takesOld = takesOld }
 
     var keys: Set<KeyID> { names.withLock { $0.keys } }
     var aliases: Set<AliasARN> { names.withLock { $0.aliases } }
@@ -222,7 +252,10 @@ package final class MissedNames: Sendable {
 
     func note(_ key: KeyID) { names.withLock { _ = $0.keys.insert(key) } }
 
-    func noteOld(_ key: KeyID) { names.withLock { _ = $0.old.insert(key) } }
+    func noteOld(_ key: KeyID) {
+        guard takesOld else { return }
+        names.withLock { _ = $0.old.insert(key) }
+    }
 
     func note(_ alias: AliasARN) { names.withLock { _ = $0.aliases.insert(alias) } }
 }

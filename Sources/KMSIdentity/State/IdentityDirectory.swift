@@ -130,6 +130,15 @@ package final class IdentityDirectory: CredentialSource, PrincipalDirectory, Sen
         }
     }
 
+    /// Forgets an account and everybody in it.
+    package func withdraw(_ account: AccountID) {
+        contents.withLock { contents in
+            guard let present = contents.accounts.removeValue(forKey: account)?.identities else { return }
+            for key in present.accessKeyIDs { contents.accessKeys[key] = nil }
+            for id in present.principalIDs { contents.owners[id] = nil }
+        }
+    }
+
     /// Puts what the store holds into memory, at start.
     ///
     /// - Throws: ``StoreError/corrupt(_:)`` for a record that is not what it should be.

@@ -21,6 +21,12 @@ final class SharedMemoryStore: SharedStore {
     let isFenced = Atomic(false)
     /// How many readings of the change feed found nothing new.
     let idleReadings = Atomic(0)
+    /// Whether accounts cannot be read.
+    let hasDamagedAccounts = Atomic(false)
+    /// By how many seconds its clock is ahead.
+    let clockLead = Atomic(0)
+    /// What happens between a commit and the answer to it.
+    let afterCommit = Mutex<(@Sendable (Change) async -> Void)?>(nil)
     /// How many pages of all keys were read.
     let pageCount = Atomic(0)
     /// What happens between reading keys and answering with them.
@@ -59,6 +65,7 @@ final class SharedMemoryStore: SharedStore {
         try await store.commit(change)
         let records = change.changedRecords
         if !records.isEmpty { state.withLock { $0.feed.append(records) } }
+        if let after = afterCommit.withLock({ $0 }) { await after(change) }
     }
 
     func copy(to path: String) async throws(StoreError) { try await store.copy(to: path) }
@@ -69,10 +76,12 @@ final class SharedMemoryStore: SharedStore {
 
     // MARK: What changed
 
+    private var date: Date { Date().addingTimeInterval(TimeInterval(clockLead.load(ordering: .relaxed))) }
+
     func position() async throws(StoreError) -> FeedNews {
         try await reach()
         return FeedNews(
-            position: FeedPosition(parts: [state.withLock { Int64($0.feed.count) }]), records: [], date: Date())
+            position: FeedPosition(parts: [state.withLock { Int64($0.feed.count) }]), records: [], date: date)
     }
 
     func changes(after position: FeedPosition) async throws(StoreError) -> FeedNews {
@@ -81,7 +90,7 @@ final class SharedMemoryStore: SharedStore {
             if position.parts == [Int64(state.feed.count)] { idleReadings.add(1, ordering: .relaxed) }
             return FeedNews(
                 position: FeedPosition(parts: [Int64(state.feed.count)]),
-                records: Array(state.feed.dropFirst(Int(position.parts[0])).joined()), date: Date())
+                records: Array(state.feed.dropFirst(Int(position.parts[0])).joined()), date: date)
         }
     }
 
@@ -101,6 +110,7 @@ final class SharedMemoryStore: SharedStore {
 
     func account(_ id: AccountID) async throws(StoreError) -> StoreContents {
         try await reach()
+        if hasDamagedAccounts.load(ordering: .relaxed) { throw .corrupt("an account") }
         let all = try await store.frame()
         return StoreContents(
             accounts: all.accounts.filter { $0.id == id }, accessKeys: all.accessKeys.filter { $0.account == id },
