@@ -54,7 +54,7 @@ package final class KeyUse: Sendable {
 package final class UseJournal: Sendable {
     /// How many wait at the most: where nearly each request is for another key, the store may not take them as fast as they
     /// come.
-    private static let limit = 250_000
+    private static let limit = 50_000
 
     private let waiting = Mutex<[KeyUse]>([])
 

@@ -103,3 +103,8 @@ func eventually(_ what: String, _ condition: () async throws -> Bool) async thro
     }
     Issue.record("never: \(what)")
 }
+
+/// Something that one task tells another.
+final class Flag: Sendable {
+    let isSet = Atomic(false)
+}

