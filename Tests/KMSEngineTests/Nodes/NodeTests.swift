@@ -1,4 +1,5 @@
 import Foundation
+import KMSAccess
 import KMSEngine
 import KMSModel
 import KMSStore
@@ -249,7 +250,8 @@ import Testing
         try await withNodes(1) { nodes in
             let key = try await nodes[0].makeKey()
             let text = try await nodes[0].encrypt(with: key)
-            let (node, store, isRefused) = (nodes[0], nodes[0].store, Atomic(false))
+            let (node, store) = (nodes[0], nodes[0].store)
+            let answers = Answers()
             store.isSilent.store(true, ordering: .relaxed)
             defer { store.isSilent.store(false, ordering: .relaxed) }
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -257,10 +259,10 @@ import Testing
                 try await eventually("refused") {
                     group.addTask {
                         if await node.call(.listKeys, "{}").code == .dependencyTimeout {
-                            isRefused.store(true, ordering: .relaxed)
+                            answers.isRefused.store(true, ordering: .relaxed)
                         }
                     }
-                    return isRefused.load(ordering: .relaxed)
+                    return answers.isRefused.load(ordering: .relaxed)
                 }
                 #expect(await node.decrypt(text).code == nil)
                 store.isSilent.store(false, ordering: .relaxed)
@@ -293,6 +295,29 @@ import Testing
         }
     }
 
+    @Test func `a summary of keys that breaks off is none`() async throws {
+        try await withNodes(1) { nodes in
+            let pipeline = nodes[0].engine.pipeline
+            _ = try await nodes[0].makeKey()
+            let caller = Caller(
+                principal: .root(try #require(EngineHarness.account)), accessKeyID: EngineHarness.accessKeyID,
+                region: try #require(Region(EngineHarness.region)))
+            let client = Client(address: "127.0.0.1", userAgent: "test", referer: nil)
+            let count = { () async throws(KMSError) -> Int in
+                try await pipeline.summary(ofKeysSeenBy: caller, from: client, withAliases: true) {
+                    $0.reduce(0) { $0 + ($1.details == nil ? 0 : 1) }
+                }
+            }
+            #expect(try await count() == 1)
+            nodes[0].store.isCut.store(true, ordering: .relaxed)
+            do throws(KMSError) {
+                Issue.record("\(try await count()) keys")
+            } catch {
+                #expect(error.code == .dependencyTimeout)
+            }
+        }
+    }
+
     // MARK: Work that is due
 
     @Test func `what is due is done by one node, once`() async throws {
@@ -312,4 +337,9 @@ import Testing
             for node in nodes { #expect(await node.decrypt(text).code == nil) }
         }
     }
+}
+
+/// What tasks have found, for others to see.
+private final class Answers: Sendable {
+    let isRefused = Atomic(false)
 }
