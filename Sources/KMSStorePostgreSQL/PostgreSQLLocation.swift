@@ -12,6 +12,11 @@ struct PostgreSQLLocation: Sendable {
     /// - Throws: ``StoreError/unavailable(_:)``, with nothing of `text` in it.
     init(_ text: String, node: String) throws(StoreError) {
         options = try Self.options(in: text)
+        // Of a standby a node would take what was changed long ago for what is.
+        let wanted = options.last { $0.name == "target_session_attrs" }?.value
+        guard wanted.map(["read-write", "primary"].contains) ?? true else {
+            throw .unavailable("target_session_attrs has to be read-write or primary, or be left out")
+        }
         let given = Set(options.map(\.name))
         options += Self.defaults(node).filter { !given.contains($0.name) }
     }

@@ -167,6 +167,8 @@ def what_is_not_for_a_shared_store_is_refused(world):
     chatelaine("init", "--data-dir", own)
     said = chatelaine("serve", "--data-dir", own, "--store", store, "--node", "b", wanted=1)
     holds("has a store of its own" in said, said)
+    said = chatelaine("serve", *a.flags, "--store", f"{store}?target_session_attrs=any", "--listen", "127.0.0.1:0", wanted=1)
+    holds("target_session_attrs" in said, said)
     for wrong in ("mysql://owner:nobody%2Fmust@host/db", "sqlite:", "postgresql"):
         chatelaine("serve", "--data-dir", world.directory / "none", "--store", wrong, wanted=2)
     chatelaine("serve", "--data-dir", world.directory / "none", "--store", f"sqlite:{own}", wanted=2)
