@@ -13,6 +13,9 @@ def a_key_made_on_one_node_is_used_on_the_other(world):
     account = a.init()
     a.start()
     b = Node(world, store, "b").take_root_key(a).start()
+    # By these each admits its part of what an account may ask.
+    serving = "select string_agg(name, ' ' order by name) from lease where name like 'serving/%'"
+    equal(POSTGRES.query(store.rsplit("/", 1)[1], serving), "serving/a serving/b", "nodes that serve")
     key = a.kms(account).create_key()["KeyMetadata"]["KeyId"]
     ciphertext = b.kms(account).encrypt(KeyId=key, Plaintext=b"hello")["CiphertextBlob"]
     decrypts(a, account, ciphertext)
