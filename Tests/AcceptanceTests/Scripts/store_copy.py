@@ -1,6 +1,7 @@
 """Moving between a data directory and a shared store, there and back, with everything that is in it."""
 
 import os
+import shutil
 import subprocess
 import time
 
@@ -101,6 +102,35 @@ def stores_that_are_in_use_or_have_something_are_refused(world):
     # A node that was killed has left the records of its last changes in the store.
     said = copy(f"sqlite:{own.data}", "postgresql://owner:nobody%2Fmust@127.0.0.1:1/none", wanted=1)
     holds("cannot open the store postgresql://127.0.0.1:1/none" in said, said)
+    # An @ in an option does not end a password: chatelaine() looks for what must not be seen.
+    said = copy(f"sqlite:{own.data}", "postgresql://127.0.0.1:1/none?user=chat&password=abc@must:see", wanted=1)
+    holds("cannot open the store postgresql://127.0.0.1:1/none" in said, said)
+
+
+@scenario
+def what_opens_another_root_key_stays_as_it_is(world):
+    secret = ["--passphrase-file", str(passphrase(world))]
+    own, account, secrets = filled(world, *secret)
+    other, _, _ = filled(world, "--passphrase-file", str(passphrase(world, "another long passphrase")))
+    plain, _, _ = filled(world)
+    before = (other.data / "seal.json").read_bytes()
+    said = copy(f"sqlite:{own.data}", f"sqlite:{other.data}", wanted=1)
+    holds("is not empty" in said, said)
+    equal((other.data / "seal.json").read_bytes(), before, "seal.json of a store")
+    # What a node of another store has.
+    for source, file in ((own, "seal.json"), (plain, "seal.json"), (own, "root.key")):
+        node = world.directory / f"node-{os.urandom(4).hex()}"
+        node.mkdir(mode=0o700)
+        shutil.copy2((other if file == "seal.json" else plain).data / file, node / file)
+        said = copy(f"sqlite:{source.data}", f"sqlite:{node}", wanted=1)
+        holds(f"{node}/{file} is not" in said, said)
+        equal([path.name for path in node.iterdir()], [file], "files of a node")
+    # What opens the same may be there already.
+    again = Own(world.directory / f"again-{os.urandom(4).hex()}", *secret)
+    again.data.mkdir(mode=0o700)
+    shutil.copy2(own.data / "seal.json", again.data / "seal.json")
+    copy(f"sqlite:{own.data}", f"sqlite:{again.data}")
+    serves(again, account, secrets)
 
 
 @scenario
