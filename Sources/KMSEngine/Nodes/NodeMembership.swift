@@ -167,6 +167,16 @@ package final class NodeMembership: Service {
         return true
     }
 
+    /// Renews everything that is held, and answers whether all of it was this process's without a break since it was taken.
+    ///
+    /// A process that was stopped for longer than a lease lasts has had none meanwhile, although the next claim is granted.
+    ///
+    /// - Throws: ``StoreError``.
+    package func holdsAllSinceTaken() async throws(StoreError) -> Bool {
+        let isRenewed = try await renew()
+        return isRenewed && !state.withLock(\.hasLapsed)
+    }
+
     /// Gives up a lease that ``claim(_:)`` took.
     package func giveUp(_ lease: String) async {
         state.withLock { $0.leases[lease] = nil }

@@ -65,7 +65,10 @@ struct StoreCopyCommand: AsyncParsableCommand {
                 case .targetFound(let isCopy): try await target.checkSeal(of: source, isCopy: isCopy)
                 // Before the store counts, which without it could not be opened.
                 case .targetMarked: try target.keep(document)
-                case .compared: break
+                case .compared:
+                    try await source.checkNobodyCame()
+                    try await target.checkNobodyCame()
+                }
             } _: { step in
                 switch step {
                 case .copied(let done, let all): copied.show(done: done, of: all)

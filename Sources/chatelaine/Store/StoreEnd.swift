@@ -171,6 +171,19 @@ struct StoreEnd {
         try await directory?.checkSeal(of: source, isCopy: isCopy)
     }
 
+    /// Makes sure that no node can have run over the store since it was taken.
+    func checkNobodyCame() async throws {
+        guard let membership else { return }
+        do throws(StoreError) {
+            if try await membership.holdsAllSinceTaken(), try await membership.isAlone() { return }
+        } catch {
+            throw failure("use", error)
+        }
+        throw CommandFailure.operation(
+            "the copy was held up for so long that nodes may have run over the store \(location) meanwhile: "
+                + "`chatelaine store copy --restart` makes it anew")
+    }
+
     /// Makes the document of the seal this directory's, if it is one; nil is a root key in a file.
     ///
     /// For a store that is marked: what is there is an earlier copy's.

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import signal
 import subprocess
+import tempfile
 import time
 
 from harness import binary, equal, holds, run, scenario
@@ -131,6 +133,58 @@ def what_opens_another_root_key_stays_as_it_is(world):
     shutil.copy2(own.data / "seal.json", again.data / "seal.json")
     copy(f"sqlite:{own.data}", f"sqlite:{again.data}")
     serves(again, account, secrets)
+
+
+# Keys like one that is there; nobody opens their material.
+MORE_KEYS = """
+with added as (
+    insert into kms_key
+    select (jsonb_populate_record(present, jsonb_build_object('key_id', gen_random_uuid()::text))).*
+    from kms_key present, generate_series(1, 2500) where present.key_id = '{key}' returning key_id)
+insert into material
+select (jsonb_populate_record(present, jsonb_build_object('key_id', added.key_id))).*
+from material present, added where present.key_id = '{key}'
+"""
+
+
+@scenario
+def a_copy_that_was_held_up_while_others_could_come_is_none(world):
+    source, target = database(), database()
+    a = Node(world, source, "a")
+    account = a.init()
+    a.start()
+    key = a.kms(account).create_key()["KeyMetadata"]["KeyId"]
+    a.stop()
+    POSTGRES.query(source.rsplit("/", 1)[1], MORE_KEYS.format(key=key))
+    with tempfile.TemporaryFile() as output:
+        copying = subprocess.Popen(
+            [binary(), "store", "copy", "--from", source, "--to", target],
+            stdout=output, stderr=output, stdin=subprocess.DEVNULL)  # fmt: skip
+        name, count = target.rsplit("/", 1)[1], 0
+        # The second of some pages.
+        while copying.poll() is None and count <= 500:
+            try:
+                count = int(POSTGRES.query(name, "select count(*) from kms_key"))
+            except AssertionError:
+                # There are no tables yet.
+                time.sleep(0.01)
+        copying.send_signal(signal.SIGSTOP)
+        time.sleep(15.5)
+        # What is read once, and so not found when keys are compared.
+        chatelaine("account", "create", *a.flags)
+        copying.send_signal(signal.SIGCONT)
+        equal(copying.wait(60), 1, "exit code")
+        output.seek(0)
+        said = output.read().decode()
+    keeps_secret(said, "store copy")
+    # Otherwise if it was stopped while it waited for a database.
+    lost = [f"cannot {attempt} the store" for attempt in ("read", "write")]
+    holds(any(reason in said for reason in ["was held up for so long", *lost]), said)
+    # Once on the way and at the end, however many pages are compared.
+    holds(said.count(" keys copied\n") <= 2, said)
+    holds("did not come to its end" in Node(world, target, "b").take_root_key(a).refusal(), "a half copy is served")
+    said = copy(source, target, "--restart")
+    holds("keys" in said, said)
 
 
 @scenario

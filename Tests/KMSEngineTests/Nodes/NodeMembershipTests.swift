@@ -81,6 +81,26 @@ struct NodeMembershipTests {
         await a.leave()
     }
 
+    @Test func `what was held without a break is told from what was not`() async throws {
+        let a = try await join("a")
+        #expect(try await a.claim("root-key"))
+        // As long as a stopped process is not heard of; the store grants the next claim all the same.
+        leases.isAway.withLock { $0 = true }
+        try await Task.sleep(for: Self.timing.lease + .milliseconds(50))
+        leases.isAway.withLock { $0 = false }
+        #expect(try await !a.holdsAllSinceTaken())
+        #expect(try await a.isHeld("root-key"))
+        await a.leave()
+        let b = try await join("b", lease: .seconds(600))
+        #expect(try await b.claim("root-key"))
+        #expect(try await b.holdsAllSinceTaken())
+        leases.put("root-key", of: "somebody else", for: .seconds(60))
+        #expect(try await !b.holdsAllSinceTaken())
+        leases.put("root-key", of: "nobody", for: .zero)
+        #expect(try await !b.holdsAllSinceTaken(), "it was lost once")
+        await b.leave()
+    }
+
     @Test func `a name is one process's at a time`() async throws {
         let first = try await join("a")
         await #expect {
