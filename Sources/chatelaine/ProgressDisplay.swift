@@ -52,9 +52,13 @@ final class ProgressDisplay: Sendable {
         _ = Output.write(text.utf8, to: STDERR_FILENO)
     }
 
-    /// Shows that all is done, if anything was shown, and leaves the line that the bar is on.
+    /// Shows that all is done, if anything was shown, and leaves the line that the bar is on; once, however often it is called.
     func end() {
-        guard let all = state.withLock({ $0.all }) else { return }
+        let all = state.withLock { state in
+            defer { state.all = nil }
+            return state.all
+        }
+        guard let all else { return }
         draw(all, of: all)
         if isTerminal { _ = Output.write("\n".utf8, to: STDERR_FILENO) }
     }

@@ -52,6 +52,7 @@ struct RunningService: Service {
             warnOfUnlockedMemory()
             await doWhatIsOverdue()
             guard !Task.isShuttingDownGracefully else { return }
+            try await data.beginServing()
             let server = try HTTPServer(
                 engine: data.engine, metrics: data.engine.metrics, transport.configuration, logger: logger
             ) { port in

@@ -139,6 +139,42 @@ struct StoreCopyTests {
         }
     }
 
+    @Test func `who copies is asked before the target is touched, once it is marked, and before the mark goes`()
+        async throws
+    {
+        struct Refusal: Error {}
+        try await withStores { source, target, _ in
+            func moment(_ wanted: @escaping @Sendable (StoreCopy.Moment) -> Bool, restarting: Bool) async -> Bool {
+                do throws(StoreCopy.Failure) {
+                    _ = try await StoreCopy(from: source, to: target).run(
+                        of: 14, restarting: restarting, reaching: { if wanted($0) { throw Refusal() } })
+                } catch {
+                    if case .refused(let reason) = error { return reason is Refusal }
+                }
+                return false
+            }
+            let found: @Sendable (StoreCopy.Moment) -> Bool = {
+                if case .targetFound(false) = $0 { true } else { false }
+            }
+            #expect(await moment(found, restarting: false))
+            #expect(try await target.frame().settings.isEmpty)
+            #expect(await moment({ if case .targetMarked = $0 { true } else { false } }, restarting: false))
+            #expect(try await isIncomplete(target))
+            #expect(await moment({ if case .targetFound(true) = $0 { true } else { false } }, restarting: true))
+            #expect(await moment({ if case .compared = $0 { true } else { false } }, restarting: true))
+            #expect(try await target.contents().keys.count == 14)
+            #expect(try await isIncomplete(target))
+            try await target.commit(Change([.setSetting("copy.incomplete", [])]))
+            let untouched: @Sendable (StoreCopy.Moment) -> Void = { _ in Issue.record("it has something") }
+            do throws(StoreCopy.Failure) {
+                _ = try await StoreCopy(from: source, to: target).run(of: 14, restarting: true, reaching: untouched)
+                Issue.record("it was copied")
+            } catch {
+                if case .targetNotEmpty = error {} else { Issue.record("\(error)") }
+            }
+        }
+    }
+
     @Test func `what is not the same is found, and the copy stays incomplete`() async throws {
         try await withStores { source, target, _ in
             let changing = BreakingStore(target, losingUsages: true)

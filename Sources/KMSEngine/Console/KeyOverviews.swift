@@ -1,6 +1,7 @@
 package import KMSAccess
 package import KMSModel
 import KMSStore
+import Synchronization
 
 /// All keys of one account and region, in the order of their identifiers, as one caller may see them.
 ///
@@ -10,6 +11,12 @@ package struct KeyOverviews: Sequence, Sendable {
     fileprivate let context: RequestContext
     fileprivate let withAliases: Bool
     fileprivate let withQuotaUse: Bool
+    fileprivate let failure = Failure()
+
+    /// Why there is not all of it: who goes through a sequence is not told.
+    fileprivate final class Failure: Sendable {
+        let error = Mutex<StoreError?>(nil)
+    }
 
     /// Begins at the first key, as the keys are then.
     package func makeIterator() -> Iterator { Iterator(self) }
@@ -32,10 +39,28 @@ package struct KeyOverviews: Sequence, Sendable {
         /// The key behind the one before, looked at now.
         package mutating func next() -> KeyOverview? {
             if ids.isEmpty {
-                ids = overviews.pipeline.keyIDs(in: context.realm, after: last, limit: Self.pieceOfKeys)[...]
+                ids = overviews.keyIDs(after: last, limit: Self.pieceOfKeys)[...]
                 if let end = ids.last { last = end }
             }
             return ids.popFirst().map { overviews.overview(of: $0, in: &context) }
+        }
+    }
+
+    /// At most `limit` key identifiers behind `last`, whose keys are in memory then; it may wait for the store.
+    private func keyIDs(after last: KeyID?, limit: Int) -> [KeyID] {
+        let realm = context.realm
+        guard let residency = pipeline.shared?.residency else {
+            return pipeline.directory.withIndex { $0.keyIDs(in: realm, after: last, limit: limit) } ?? []
+        }
+        return Blocking.wait { [catalog = pipeline.catalog, failure] in
+            do throws(StoreError) {
+                let ids = try await catalog.keyIDs(in: realm, after: last, limit: limit)
+                try await residency.loadUndamaged(ids)
+                return ids
+            } catch {
+                failure.error.withLock { $0 = error }
+                return []
+            }
         }
     }
 
@@ -76,18 +101,6 @@ package struct KeyOverviews: Sequence, Sendable {
 }
 
 extension Pipeline {
-    /// At most `limit` key identifiers behind `last`, whose keys are in memory then; it may wait for the store.
-    fileprivate func keyIDs(in realm: Realm, after last: KeyID?, limit: Int) -> [KeyID] {
-        guard let residency = shared?.residency else {
-            return directory.withIndex { $0.keyIDs(in: realm, after: last, limit: limit) } ?? []
-        }
-        return Blocking.wait { [catalog] in
-            let ids = (try? await catalog.keyIDs(in: realm, after: last, limit: limit)) ?? []
-            try? await residency.load(ids)
-            return ids
-        }
-    }
-
     /// Makes something of all keys of the caller's account and region: each as DescribeKey and ListResourceTags would answer,
     /// decided in the same way.
     ///
@@ -99,7 +112,7 @@ extension Pipeline {
     ///   - withQuotaUse: Whether it is also counted what each key has of things that are limited.
     ///   - summarize: What is made of the keys; on a thread of its own, where it may take long.
     /// - Throws: ``KMSError``: `ThrottlingException` when too many others of the account wait for theirs,
-    ///   `DependencyTimeoutException` when the server shuts down.
+    ///   `DependencyTimeoutException` when the server shuts down, or the store does not answer.
     package func summary<Summary: Sendable>(
         ofKeysSeenBy caller: Caller, from client: Client, withAliases: Bool, withQuotaUse: Bool = false,
         _ summarize: @escaping @Sendable (KeyOverviews) -> Summary
@@ -108,6 +121,20 @@ extension Pipeline {
         let overviews = KeyOverviews(
             pipeline: self, context: context(of: caller, from: client, at: clock.now), withAliases: withAliases,
             withQuotaUse: withQuotaUse)
-        return try await slowWork.listing.result(for: caller.principal.account) { summarize(overviews) }.get()
+        let summary = try await slowWork.listing.result(for: caller.principal.account) { summarize(overviews) }.get()
+        // A list that broke off looks like a whole one.
+        if let error = overviews.failure.error.withLock({ $0 }) { throw KMSError(error) }
+        return summary
+    }
+}
+
+extension Residency {
+    /// Brings keys into memory, except those that the store has damaged: who looks at one of them alone is told.
+    fileprivate func loadUndamaged(_ ids: [KeyID]) async throws(StoreError) {
+        do throws(StoreError) {
+            try await load(ids)
+        } catch .corrupt {
+            for id in ids { do throws(StoreError) { try await load([id]) } catch .corrupt {} }
+        }
     }
 }

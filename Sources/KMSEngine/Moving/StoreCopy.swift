@@ -43,6 +43,16 @@ package struct StoreCopy: Sendable {
         case compared(Int, of: Int)
     }
 
+    /// Where whoever copies has something of their own to do, or to look after.
+    package enum Moment: Sendable {
+        /// The target may be copied to, and nothing of it was changed yet; what is in it, if anything, an earlier copy left.
+        case targetFound(isCopy: Bool)
+        /// The target is marked: no server starts over it.
+        case targetMarked
+        /// All is the same; what follows is that the mark is taken away.
+        case compared
+    }
+
     /// Why nothing was copied, or not all.
     package enum Failure: Error, Sendable {
         case source(StoreError)
@@ -57,6 +67,8 @@ package struct StoreCopy: Sendable {
         case sourceHasAuditLines
         /// The store was never served from, or says nothing of its root key.
         case sourceUnmarked
+        /// Whoever copies goes no further, for this reason.
+        case refused(any Error)
     }
 
     private let source: any Store
@@ -86,16 +98,18 @@ package struct StoreCopy: Sendable {
     /// - Parameters:
     ///   - all: How many keys there are, as far as is known.
     ///   - restarting: Whether what an earlier copy has left in the target is taken away first.
+    ///   - reach: Called at each moment; what it throws ends the copy, which stays marked if it was by then.
     /// - Returns: What is on both sides; with differences the target stays marked as incomplete.
     /// - Throws: ``Failure``.
     package func run(
-        of all: Int, restarting: Bool = false, _ progress: @Sendable (Step) -> Void = { _ in }
+        of all: Int, restarting: Bool = false, reaching reach: @Sendable (Moment) async throws -> Void = { _ in },
+        _ progress: @Sendable (Step) -> Void = { _ in }
     ) async throws(Failure) -> Report {
         let frame = try await read { () throws(StoreError) in try await source.frame() }
         guard !Self.isIncomplete(frame.settings) else { throw .sourceIncomplete }
         guard RootKeyMarks.isMarked(frame.settings) else { throw .sourceUnmarked }
         guard frame.auditLines.isEmpty else { throw .sourceHasAuditLines }
-        let present = try await prepare(restarting)
+        let present = try await prepare(restarting, reach)
         try await write(Self.mutations(for: frame, besides: present))
         var (last, done): (KeyARN?, Int) = (nil, 0)
         while true {
@@ -109,6 +123,7 @@ package struct StoreCopy: Sendable {
         try await write(settings.sorted { $0.key < $1.key }.map { .setSetting($0.key, $0.value) })
         let report = try await compare(frame, settings, of: max(all, done), progress)
         guard report.differences.isEmpty else { return report }
+        try await Self.reach(.compared, reach)
         try await write([.setSetting(Self.incompleteSetting, [])])
         return report
     }
@@ -118,16 +133,22 @@ package struct StoreCopy: Sendable {
     /// Marks the target as incomplete, and empties it if that is asked for.
     ///
     /// - Returns: The accounts that are there in any case: none is ever taken away from a store.
-    private func prepare(_ restarting: Bool) async throws(Failure) -> Set<AccountID> {
+    private func prepare(
+        _ restarting: Bool, _ reach: @Sendable (Moment) async throws -> Void
+    ) async throws(Failure) -> Set<AccountID> {
         let present = try await look { () throws(StoreError) in try await target.frame() }
         let mark = Mutation.setSetting(Self.incompleteSetting, [1])
         guard Self.isIncomplete(present.settings) else {
             let isEmpty = present.accounts.isEmpty && !present.settings.values.contains { !$0.isEmpty }
             guard isEmpty, try await keys(.target, after: nil).isEmpty else { throw .targetNotEmpty }
+            try await Self.reach(.targetFound(isCopy: false), reach)
             try await write([mark])
+            try await Self.reach(.targetMarked, reach)
             return []
         }
         guard restarting else { throw .targetIncomplete }
+        try await Self.reach(.targetFound(isCopy: true), reach)
+        try await Self.reach(.targetMarked, reach)
         while true {
             let page = try await keys(.target, after: nil)
             guard !page.isEmpty else { break }
@@ -137,6 +158,12 @@ package struct StoreCopy: Sendable {
             present.accessKeys.map { .deleteAccessKey($0.account, $0.id) }
                 + present.identities.map { .deleteIdentity($0.account, $0.id) })
         return Set(present.accounts.map(\.id))
+    }
+
+    private static func reach(
+        _ moment: Moment, _ reach: @Sendable (Moment) async throws -> Void
+    ) async throws(Failure) {
+        do { try await reach(moment) } catch { throw .refused(error) }
     }
 
     private static func mutations(for frame: StoreContents, besides present: Set<AccountID>) -> [Mutation] {

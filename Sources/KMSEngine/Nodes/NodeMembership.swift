@@ -5,11 +5,13 @@ import Synchronization
 
 /// That this process is the node of its name among those that share a store.
 ///
-/// It holds the lease `node/NAME`, which it renews for as long as it runs, and learns with each renewal how many nodes there
-/// are. As a service it ends when another process has come to have the name.
+/// It holds the lease `node/NAME`, which it renews for as long as it runs, and learns with each renewal how many nodes serve.
+/// As a service it ends when another process has come to have the name.
 package final class NodeMembership: Service {
     /// How the lease of a node's name begins.
     package static let prefix = "node/"
+    /// How the lease begins that a node has beside its name while it serves, as commands do not.
+    package static let servingPrefix = "serving/"
 
     /// How long things take; tests have less time.
     package struct Timing: Sendable {
@@ -42,9 +44,11 @@ package final class NodeMembership: Service {
     private let state: Mutex<State>
     private let (ends, end) = AsyncStream<Never>.makeStream()
 
-    private struct State {
-        /// What is held, and renewed.
-        var leases: Set<String> = []
+    fileprivate struct State {
+        /// What is held, and renewed, and when the claim began that the store took last.
+        var leases: [String: ContinuousClock.Instant] = [:]
+        /// Whether something was not held for a while, or may not have been.
+        var hasLapsed = false
         var nodeCount = 1
         var onNodeCount: @Sendable (Int) -> Void = { _ in }
         var onRenewal: @Sendable (Int64) -> Void = { _ in }
@@ -59,7 +63,7 @@ package final class NodeMembership: Service {
         self.timing = timing
         self.logger = logger
         holder = "\(node) \(String(UInt64.random(in: 0...UInt64.max), radix: 36))"
-        state = Mutex(State(leases: [Self.prefix + node]))
+        state = Mutex(State())
     }
 
     /// Takes the name `node`, and holds it until ``leave()``.
@@ -69,34 +73,50 @@ package final class NodeMembership: Service {
         _ store: any SharedStore, as node: String, timing: Timing = Timing(), logger: Logger
     ) async throws(Failure) -> NodeMembership {
         let membership = NodeMembership(store, node, timing, logger)
-        let start = ContinuousClock.now
-        var isTaken = false
-        do throws(StoreError) {
-            isTaken = try await store.claim(prefix + node, for: membership.holder, lasting: timing.lease)
-            while !isTaken, ContinuousClock.now - start < timing.patience, !Task.isCancelled {
-                try? await Task.sleep(for: timing.look)
-                isTaken = try await store.claim(prefix + node, for: membership.holder, lasting: timing.lease)
-            }
-            if isTaken { try await membership.count() }
-        } catch {
-            throw .store(error)
-        }
-        guard isTaken else { throw .nameTaken(node) }
+        try await membership.claimPatiently(prefix + node)
+        do throws(StoreError) { try await membership.count() } catch { throw .store(error) }
         let renewal = Task { await membership.renewUntilCancelled() }
         membership.state.withLock { $0.renewal = renewal }
         return membership
     }
 
+    /// Says that this node serves, until ``leave()``: from now on it has a part of what accounts may ask.
+    ///
+    /// - Throws: ``Failure``.
+    package func beginServing() async throws(Failure) {
+        // Who had the name before and was killed may have renewed this a little later than the name.
+        try await claimPatiently(Self.servingPrefix + node)
+        do throws(StoreError) { try await count() } catch { throw .store(error) }
+    }
+
+    /// Takes a lease that nobody else is to have, as soon as a process of this name that is gone has it no longer.
+    private func claimPatiently(_ lease: String) async throws(Failure) {
+        let start = ContinuousClock.now
+        do throws(StoreError) {
+            while try await !claim(lease) {
+                guard ContinuousClock.now - start < timing.patience, !Task.isCancelled else {
+                    throw StoreError.conflict
+                }
+                try? await Task.sleep(for: timing.look)
+            }
+        } catch {
+            throw error.isConflict ? .nameTaken(node) : .store(error)
+        }
+    }
+
     /// Gives the name up, and everything else that is held.
     package func leave() async {
         let (renewal, leases) = state.withLock { state in
-            defer { (state.renewal, state.leases) = (nil, []) }
-            return (state.renewal, state.leases)
+            defer { (state.renewal, state.leases) = (nil, [:]) }
+            return (state.renewal, state.leases.keys)
         }
         renewal?.cancel()
         await renewal?.value
-        // What cannot be given up ends by itself.
-        for lease in leases { try? await store.release(lease, by: holder) }
+        // What cannot be given up ends by itself. The name comes last: who takes it then finds the rest free.
+        let name = Self.prefix + node
+        for lease in leases.filter({ $0 != name }) + leases.filter({ $0 == name }) {
+            try? await store.release(lease, by: holder)
+        }
     }
 
     /// Returns when the server is asked to end.
@@ -109,7 +129,7 @@ package final class NodeMembership: Service {
 
     // MARK: Other nodes
 
-    /// How many nodes there are, this one included, as of the last renewal.
+    /// How many nodes serve, as of the last renewal; one at the least.
     package var liveNodeCount: Int { state.withLock { $0.nodeCount } }
 
     /// How long after a renewal the next one begins.
@@ -127,7 +147,7 @@ package final class NodeMembership: Service {
         onNodeCount(count)
     }
 
-    /// Whether there is no other node at this moment.
+    /// Whether there is no other node at this moment, whether it serves or not.
     ///
     /// - Throws: ``StoreError``.
     package func isAlone() async throws(StoreError) -> Bool {
@@ -141,14 +161,25 @@ package final class NodeMembership: Service {
     /// - Returns: Whether this node has it.
     /// - Throws: ``StoreError``.
     package func claim(_ lease: String) async throws(StoreError) -> Bool {
+        let began = ContinuousClock.now
         guard try await store.claim(lease, for: holder, lasting: timing.lease) else { return false }
-        state.withLock { _ = $0.leases.insert(lease) }
+        state.withLock { $0.note(lease, claimedAt: began, lasting: timing.lease) }
         return true
+    }
+
+    /// Renews everything that is held, and answers whether all of it was this process's without a break since it was taken.
+    ///
+    /// A process that was stopped for longer than a lease lasts has had none meanwhile, although the next claim is granted.
+    ///
+    /// - Throws: ``StoreError``.
+    package func holdsAllSinceTaken() async throws(StoreError) -> Bool {
+        let isRenewed = try await renew()
+        return isRenewed && !state.withLock(\.hasLapsed)
     }
 
     /// Gives up a lease that ``claim(_:)`` took.
     package func giveUp(_ lease: String) async {
-        state.withLock { _ = $0.leases.remove(lease) }
+        state.withLock { $0.leases[lease] = nil }
         try? await store.release(lease, by: holder)
     }
 
@@ -163,7 +194,9 @@ package final class NodeMembership: Service {
 
     private func renewUntilCancelled() async {
         while true {
-            do { try await Task.sleep(for: timing.interval) } catch { return }
+            // Until it succeeds again nobody knows whether the store takes changes, so soon.
+            let pause = state.withLock(\.isFailing) ? timing.look : timing.interval
+            do { try await Task.sleep(for: pause) } catch { return }
             do throws(StoreError) {
                 let began = MonotonicTime.nanoseconds()
                 guard try await renew() else { return }
@@ -180,18 +213,22 @@ package final class NodeMembership: Service {
     /// Renews what is held; answers whether the name is still this process's.
     private func renew() async throws(StoreError) -> Bool {
         let name = Self.prefix + node
-        for lease in state.withLock({ $0.leases }) {
-            guard try await !store.claim(lease, for: holder, lasting: timing.lease) else { continue }
+        for lease in state.withLock({ $0.leases.keys.sorted() }) {
+            let began = ContinuousClock.now
+            if try await store.claim(lease, for: holder, lasting: timing.lease) {
+                state.withLock { state in
+                    guard state.leases[lease] != nil else { return }
+                    state.note(lease, claimedAt: began, lasting: timing.lease)
+                }
+                continue
+            }
+            state.withLock { ($0.leases[lease], $0.hasLapsed) = (nil, true) }
             guard lease == name else {
                 logger.error("A lease is another node's by now", metadata: ["lease": "\(lease)"])
-                state.withLock { _ = $0.leases.remove(lease) }
                 continue
             }
             logger.critical("Another process runs as this node", metadata: ["node": "\(node)"])
-            state.withLock {
-                $0.failure = .nameTaken(node)
-                $0.leases.remove(name)
-            }
+            state.withLock { $0.failure = .nameTaken(node) }
             end.finish()
             return false
         }
@@ -199,7 +236,7 @@ package final class NodeMembership: Service {
     }
 
     private func count() async throws(StoreError) {
-        let count = max(1, try await store.heldLeases(beginning: Self.prefix).count)
+        let count = max(1, try await store.heldLeases(beginning: Self.servingPrefix).count)
         let changed = state.withLock { state -> (@Sendable (Int) -> Void)? in
             guard state.nodeCount != count else { return nil }
             state.nodeCount = count
@@ -214,5 +251,17 @@ package final class NodeMembership: Service {
             defer { state.isFailing = isFailing }
             return state.isFailing
         }
+    }
+}
+
+extension NodeMembership.State {
+    /// Takes down that the store has just granted a claim that began at `began`.
+    ///
+    /// The claim before lasts, by the store's clock, at least until its own beginning is so long ago.
+    fileprivate mutating func note(
+        _ lease: String, claimedAt began: ContinuousClock.Instant, lasting duration: Duration
+    ) {
+        if let last = leases[lease], ContinuousClock.now - last >= duration { hasLapsed = true }
+        leases[lease] = began
     }
 }

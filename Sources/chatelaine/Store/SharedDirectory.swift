@@ -51,6 +51,22 @@ extension DataDirectory {
         }
     }
 
+    /// Lets the other nodes share with this one what accounts may ask.
+    ///
+    /// - Throws: ``CommandFailure``.
+    func beginServing() async throws {
+        guard let membership else { return }
+        do throws(NodeMembership.Failure) {
+            try await membership.beginServing()
+        } catch {
+            switch error {
+            case .nameTaken: throw error
+            case .store(let error):
+                throw CommandFailure.operation("cannot tell the store that this node serves: \(error)")
+            }
+        }
+    }
+
     /// Puts the present document of the seal into the store, in the place of the one of before.
     func publishSeal() async throws {
         guard membership != nil else { return }

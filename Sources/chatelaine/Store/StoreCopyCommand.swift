@@ -34,9 +34,9 @@ struct StoreCopyCommand: AsyncParsableCommand {
         let (from, to) = (try StoreLocation(from), try StoreLocation(to))
         guard from != to else { throw CommandFailure.configuration("--from and --to are one store") }
         try ProcessHardening.apply()
-        let source = try await StoreEnd(from, isSource: true)
+        let source = try await StoreEnd(from)
         do {
-            let target = try await StoreEnd(to, isSource: false)
+            let target = try await StoreEnd(to, copying: source)
             do {
                 try await copy(source, target)
             } catch {
@@ -57,12 +57,19 @@ struct StoreCopyCommand: AsyncParsableCommand {
         let copy = StoreCopy(
             from: source.store, to: target.store, leavingOut: target.settingsLeftOut(of: source),
             adding: target.settings(for: document))
-        // Before the store counts, which without it could not be opened.
-        try target.keep(document)
         let count = await source.keyCount()
         let report: StoreCopy.Report
         do throws(StoreCopy.Failure) {
-            report = try await copy.run(of: count, restarting: restart) { step in
+            report = try await copy.run(of: count, restarting: restart) { moment in
+                switch moment {
+                case .targetFound(let isCopy): try await target.checkSeal(of: source, isCopy: isCopy)
+                // Before the store counts, which without it could not be opened.
+                case .targetMarked: try target.keep(document)
+                case .compared:
+                    try await source.checkNobodyCame()
+                    try await target.checkNobodyCame()
+                }
+            } _: { step in
                 switch step {
                 case .copied(let done, let all): copied.show(done: done, of: all)
                 case .compared(let done, let all):
@@ -99,6 +106,7 @@ struct StoreCopyCommand: AsyncParsableCommand {
     private static func failure(_ failure: StoreCopy.Failure, _ source: StoreEnd, _ target: StoreEnd) -> CommandFailure
     {
         switch failure {
+        case .refused(let reason): reason as? CommandFailure ?? .operation("\(reason)")
         case .source(let error): source.failure("read", error)
         case .target(let error): target.failure("write", error)
         case .targetIncomplete: incomplete("\(target.location)")

@@ -19,7 +19,7 @@ struct StoreEnd {
     private let membership: NodeMembership?
 
     /// A data directory.
-    private struct Directory {
+    fileprivate struct Directory {
         let path: String
         let lock: DirectoryLock
 
@@ -27,12 +27,13 @@ struct StoreEnd {
         var hasLog: Bool { FileManager.default.fileExists(atPath: "\(path)/\(BackupSource.auditName)") }
     }
 
+    /// - Parameter source: What is copied here; nil if this is what is copied.
     /// - Throws: ``CommandFailure``: a store that cannot be opened, or is served from.
-    init(_ location: StoreLocation, isSource: Bool) async throws {
+    init(_ location: StoreLocation, copying source: StoreEnd? = nil) async throws {
         self.location = location
         switch location {
         case .sqlite(let path):
-            let directory = try await Self.take(path, isSource: isSource)
+            let directory = try await Self.take(path, copying: source)
             (self.directory, membership) = (directory, nil)
             do throws(StoreError) {
                 store = try await SQLiteStore.open(in: path)
@@ -43,21 +44,29 @@ struct StoreEnd {
         case .postgresql:
             directory = nil
             (store, membership) = try await Self.join(SharedPlace(location: location, node: Self.name))
-            if isSource { try await checkAuditLines() }
+            if source == nil { try await checkAuditLines() }
         }
     }
 
-    private static func take(_ path: String, isSource: Bool) async throws -> Directory {
-        if isSource {
+    private static func take(_ path: String, copying source: StoreEnd?) async throws -> Directory {
+        guard let source else {
             guard try SealedDirectory.hasStore(path) else {
                 throw CommandFailure.operation("there is no store in \(path)")
             }
-        } else {
-            guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-                throw CommandFailure.operation("cannot create \(path): \(String(cString: strerror(errno)))")
-            }
+            return Directory(path: path, lock: try await DirectoryLock(path))
         }
-        return Directory(path: path, lock: try await DirectoryLock(path))
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+            throw CommandFailure.operation("cannot create \(path): \(String(cString: strerror(errno)))")
+        }
+        let directory = Directory(path: path, lock: try await DirectoryLock(path))
+        do {
+            // Before a store is made, which a node's directory must not have.
+            if try !SealedDirectory.hasStore(path) { try await directory.checkSeal(of: source, isCopy: false) }
+        } catch {
+            directory.lock.release()
+            throw error
+        }
+        return directory
     }
 
     /// Takes a name among the nodes, of whom none may run, or start until this is over.
@@ -155,9 +164,31 @@ struct StoreEnd {
         return [SharedPlace.sealSetting: document.bytes]
     }
 
-    /// Puts the document of the seal to the store, if this is a directory.
+    /// Makes sure that what opens a root key in this directory, if it is one, opens that of the store that is copied here.
+    ///
+    /// - Parameter isCopy: Whether an earlier copy has left what is there, so that its document may be another.
+    func checkSeal(of source: StoreEnd, isCopy: Bool) async throws {
+        try await directory?.checkSeal(of: source, isCopy: isCopy)
+    }
+
+    /// Makes sure that no node can have run over the store since it was taken.
+    func checkNobodyCame() async throws {
+        guard let membership else { return }
+        do throws(StoreError) {
+            if try await membership.holdsAllSinceTaken(), try await membership.isAlone() { return }
+        } catch {
+            throw failure("use", error)
+        }
+        throw CommandFailure.operation(
+            "the copy was held up for so long that nodes may have run over the store \(location) meanwhile: "
+                + "`chatelaine store copy --restart` makes it anew")
+    }
+
+    /// Makes the document of the seal this directory's, if it is one; nil is a root key in a file.
+    ///
+    /// For a store that is marked: what is there is an earlier copy's.
     func keep(_ document: SealDocument?) throws {
-        guard let directory, let document else { return }
+        guard let directory else { return }
         try CommandFailure.explaining { () throws(SealFailure) in try directory.files.keep(document) }
     }
 
@@ -168,5 +199,29 @@ struct StoreEnd {
         let isWithoutLog = directory.map { !$0.hasLog } ?? false
         let leftOut: Set = [SharedPlace.sealSetting]
         return isWithoutLog && source.directory == nil ? leftOut.union(Self.logSettings) : leftOut
+    }
+}
+
+extension StoreEnd.Directory {
+    /// - Throws: ``CommandFailure`` when there is a document of another seal, or another root key.
+    fileprivate func checkSeal(of source: StoreEnd, isCopy: Bool) async throws {
+        let document = try await source.sealDocument()
+        let present = try CommandFailure.explaining { () throws(SealFailure) in try files.document() }
+        guard isCopy || present == nil || present == document else {
+            throw CommandFailure.operation(
+                "\(files.documentPath) is not how the root key of \(source.location) is sealed: name a new directory")
+        }
+        guard files.fileSeal.exists else { return }
+        let rootKey = try CommandFailure.explaining { () throws(SealFailure) in try files.fileSeal.open() }
+        let settings: [String: [UInt8]]
+        do throws(StoreError) {
+            settings = try await source.store.frame().settings
+        } catch {
+            throw source.failure("read", error)
+        }
+        guard Engine.mayOpen(settings, with: rootKey) else {
+            throw CommandFailure.operation(
+                "\(files.rootKeyPath) is not the root key of \(source.location): name a new directory")
+        }
     }
 }

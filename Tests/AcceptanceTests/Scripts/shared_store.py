@@ -13,6 +13,9 @@ def a_key_made_on_one_node_is_used_on_the_other(world):
     account = a.init()
     a.start()
     b = Node(world, store, "b").take_root_key(a).start()
+    # By these each admits its part of what an account may ask.
+    serving = "select string_agg(name, ' ' order by name) from lease where name like 'serving/%'"
+    equal(POSTGRES.query(store.rsplit("/", 1)[1], serving), "serving/a serving/b", "nodes that serve")
     key = a.kms(account).create_key()["KeyMetadata"]["KeyId"]
     ciphertext = b.kms(account).encrypt(KeyId=key, Plaintext=b"hello")["CiphertextBlob"]
     decrypts(a, account, ciphertext)
@@ -167,6 +170,8 @@ def what_is_not_for_a_shared_store_is_refused(world):
     chatelaine("init", "--data-dir", own)
     said = chatelaine("serve", "--data-dir", own, "--store", store, "--node", "b", wanted=1)
     holds("has a store of its own" in said, said)
+    said = chatelaine("serve", *a.flags, "--store", f"{store}?target_session_attrs=any", "--listen", "127.0.0.1:0", wanted=1)
+    holds("target_session_attrs" in said, said)
     for wrong in ("mysql://owner:nobody%2Fmust@host/db", "sqlite:", "postgresql"):
         chatelaine("serve", "--data-dir", world.directory / "none", "--store", wrong, wanted=2)
     chatelaine("serve", "--data-dir", world.directory / "none", "--store", f"sqlite:{own}", wanted=2)

@@ -1,7 +1,10 @@
 """Moving between a data directory and a shared store, there and back, with everything that is in it."""
 
 import os
+import shutil
+import signal
 import subprocess
+import tempfile
 import time
 
 from harness import binary, equal, holds, run, scenario
@@ -101,6 +104,87 @@ def stores_that_are_in_use_or_have_something_are_refused(world):
     # A node that was killed has left the records of its last changes in the store.
     said = copy(f"sqlite:{own.data}", "postgresql://owner:nobody%2Fmust@127.0.0.1:1/none", wanted=1)
     holds("cannot open the store postgresql://127.0.0.1:1/none" in said, said)
+    # An @ in an option does not end a password: chatelaine() looks for what must not be seen.
+    said = copy(f"sqlite:{own.data}", "postgresql://127.0.0.1:1/none?user=chat&password=abc@must:see", wanted=1)
+    holds("cannot open the store postgresql://127.0.0.1:1/none" in said, said)
+
+
+@scenario
+def what_opens_another_root_key_stays_as_it_is(world):
+    secret = ["--passphrase-file", str(passphrase(world))]
+    own, account, secrets = filled(world, *secret)
+    other, _, _ = filled(world, "--passphrase-file", str(passphrase(world, "another long passphrase")))
+    plain, _, _ = filled(world)
+    before = (other.data / "seal.json").read_bytes()
+    said = copy(f"sqlite:{own.data}", f"sqlite:{other.data}", wanted=1)
+    holds("is not empty" in said, said)
+    equal((other.data / "seal.json").read_bytes(), before, "seal.json of a store")
+    # What a node of another store has.
+    for source, file in ((own, "seal.json"), (plain, "seal.json"), (own, "root.key")):
+        node = world.directory / f"node-{os.urandom(4).hex()}"
+        node.mkdir(mode=0o700)
+        shutil.copy2((other if file == "seal.json" else plain).data / file, node / file)
+        said = copy(f"sqlite:{source.data}", f"sqlite:{node}", wanted=1)
+        holds(f"{node}/{file} is not" in said, said)
+        equal([path.name for path in node.iterdir()], [file], "files of a node")
+    # What opens the same may be there already.
+    again = Own(world.directory / f"again-{os.urandom(4).hex()}", *secret)
+    again.data.mkdir(mode=0o700)
+    shutil.copy2(own.data / "seal.json", again.data / "seal.json")
+    copy(f"sqlite:{own.data}", f"sqlite:{again.data}")
+    serves(again, account, secrets)
+
+
+# Keys like one that is there; nobody opens their material.
+MORE_KEYS = """
+with added as (
+    insert into kms_key
+    select (jsonb_populate_record(present, jsonb_build_object('key_id', gen_random_uuid()::text))).*
+    from kms_key present, generate_series(1, 2500) where present.key_id = '{key}' returning key_id)
+insert into material
+select (jsonb_populate_record(present, jsonb_build_object('key_id', added.key_id))).*
+from material present, added where present.key_id = '{key}'
+"""
+
+
+@scenario
+def a_copy_that_was_held_up_while_others_could_come_is_none(world):
+    source, target = database(), database()
+    a = Node(world, source, "a")
+    account = a.init()
+    a.start()
+    key = a.kms(account).create_key()["KeyMetadata"]["KeyId"]
+    a.stop()
+    POSTGRES.query(source.rsplit("/", 1)[1], MORE_KEYS.format(key=key))
+    with tempfile.TemporaryFile() as output:
+        copying = subprocess.Popen(
+            [binary(), "store", "copy", "--from", source, "--to", target],
+            stdout=output, stderr=output, stdin=subprocess.DEVNULL)  # fmt: skip
+        name, count = target.rsplit("/", 1)[1], 0
+        # The second of some pages.
+        while copying.poll() is None and count <= 500:
+            try:
+                count = int(POSTGRES.query(name, "select count(*) from kms_key"))
+            except AssertionError:
+                # There are no tables yet.
+                time.sleep(0.01)
+        copying.send_signal(signal.SIGSTOP)
+        time.sleep(15.5)
+        # What is read once, and so not found when keys are compared.
+        chatelaine("account", "create", *a.flags)
+        copying.send_signal(signal.SIGCONT)
+        equal(copying.wait(60), 1, "exit code")
+        output.seek(0)
+        said = output.read().decode()
+    keeps_secret(said, "store copy")
+    # Otherwise if it was stopped while it waited for a database.
+    lost = [f"cannot {attempt} the store" for attempt in ("read", "write")]
+    holds(any(reason in said for reason in ["was held up for so long", *lost]), said)
+    # Once on the way and at the end, however many pages are compared.
+    holds(said.count(" keys copied\n") <= 2, said)
+    holds("did not come to its end" in Node(world, target, "b").take_root_key(a).refusal(), "a half copy is served")
+    said = copy(source, target, "--restart")
+    holds("keys" in said, said)
 
 
 @scenario

@@ -17,8 +17,11 @@ struct NodeMembershipTests {
         return timing
     }
 
-    private func join(_ node: String, patience: Duration? = nil) async throws -> NodeMembership {
+    private func join(
+        _ node: String, patience: Duration? = nil, lease: Duration? = nil
+    ) async throws -> NodeMembership {
         var timing = Self.timing
+        if let lease { timing.lease = lease }
         if let patience { timing.patience = patience }
         return try await NodeMembership.join(
             leases, as: node, timing: timing, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
@@ -35,11 +38,13 @@ struct NodeMembershipTests {
 
     @Test func `nodes count each other as they come and go`() async throws {
         let a = try await join("a")
+        try await a.beginServing()
         #expect(a.liveNodeCount == 1)
         #expect(try await a.isAlone())
         let seen = Mutex<[Int]>([])
         a.observe { count in seen.withLock { $0.append(count) } }
         let b = try await join("b")
+        try await b.beginServing()
         #expect(b.liveNodeCount == 2)
         try await wait { a.liveNodeCount == 2 }
         #expect(try await !a.isAlone())
@@ -48,6 +53,52 @@ struct NodeMembershipTests {
         #expect(seen.withLock { $0 } == [1, 2, 1])
         await a.leave()
         #expect(try await leases.heldLeases(beginning: "").isEmpty)
+    }
+
+    @Test func `a command has no part of what the nodes that serve admit, and is a node all the same`() async throws {
+        let a = try await join("a")
+        try await a.beginServing()
+        let command = try await join("command")
+        #expect(command.liveNodeCount == 1)
+        let renewals = leases.renewals
+        try await wait { leases.renewals > renewals + 6 }
+        #expect(a.liveNodeCount == 1)
+        #expect(try await !a.isAlone())
+        await command.leave()
+        await a.leave()
+        #expect(try await leases.heldLeases(beginning: "").isEmpty)
+    }
+
+    @Test func `a node that follows one that was killed serves as soon as that is over too`() async throws {
+        leases.put("serving/a", of: "a that was killed", for: .milliseconds(50))
+        let a = try await join("a", patience: .seconds(60))
+        async let serving: Void = a.beginServing()
+        let refusals = leases.refusals
+        try await wait { leases.refusals > refusals }
+        leases.pass(.milliseconds(51))
+        try await serving
+        #expect(a.liveNodeCount == 1)
+        await a.leave()
+    }
+
+    @Test func `what was held without a break is told from what was not`() async throws {
+        let a = try await join("a")
+        #expect(try await a.claim("root-key"))
+        // As long as a stopped process is not heard of; the store grants the next claim all the same.
+        leases.isAway.withLock { $0 = true }
+        try await Task.sleep(for: Self.timing.lease + .milliseconds(50))
+        leases.isAway.withLock { $0 = false }
+        #expect(try await !a.holdsAllSinceTaken())
+        #expect(try await a.isHeld("root-key"))
+        await a.leave()
+        let b = try await join("b", lease: .seconds(600))
+        #expect(try await b.claim("root-key"))
+        #expect(try await b.holdsAllSinceTaken())
+        leases.put("root-key", of: "somebody else", for: .seconds(60))
+        #expect(try await !b.holdsAllSinceTaken())
+        leases.put("root-key", of: "nobody", for: .zero)
+        #expect(try await !b.holdsAllSinceTaken(), "it was lost once")
+        await b.leave()
     }
 
     @Test func `a name is one process's at a time`() async throws {
