@@ -144,7 +144,7 @@ import Testing
         for (damage, name) in [
             ("UPDATE kms_key SET state = 'Odd'", "kms_key"), ("UPDATE key_grant SET grant_id = '\\x01'", "key_grant"),
             ("DELETE FROM change", "feed"), ("UPDATE feed SET position = position + 1 WHERE part = 0", "feed"),
-            ("DELETE FROM feed WHERE part = 63", "feed"),
+            ("DELETE FROM feed WHERE part = 63", "feed"), ("UPDATE feed SET position = -1 WHERE part = 63", "feed"),
             (
                 "ALTER TABLE alias DROP CONSTRAINT alias_account_region_target_fkey; UPDATE alias SET target = '\(try samples.arn(9).keyID)'",
                 "alias"
