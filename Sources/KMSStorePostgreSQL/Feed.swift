@@ -16,7 +16,7 @@ enum Feed {
     private static let sweepInterval: Int64 = 256
 
     /// By the server's clock, in milliseconds since 1970, whatever the transaction has seen before.
-    static let now = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+    static let now = "CAST(extract(epoch FROM pg_catalog.clock_timestamp()) * 1000 AS BIGINT)"
 
     // MARK: Writing
 

@@ -62,8 +62,16 @@ import KMSStoreSQL
     ///
     /// A time limit for statements would also end the wait for a standby that is to have the change too, after which the
     /// server calls the change done: so there is none. Locks have one, and so has a transaction whose node says no more. What
-    /// is answered is to be durable, and a warning to be heard.
+    /// is answered is to be durable, and a warning to be heard. Functions and operators are the server's own: in a path that
+    /// names `pg_catalog` those of a schema before it would take their place, and it is the first of all when none names it.
     private static let preparations = [
+        Statement.once(
+            """
+            SELECT pg_catalog.set_config(
+                'search_path', pg_catalog.string_agg(pg_catalog.quote_ident(name), ', ' ORDER BY place), false)
+            FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS schemas (name, place)
+            WHERE name OPERATOR(pg_catalog.<>) 'pg_catalog'
+            """),
         Statement.once("SET statement_timeout = 0"),
         Statement.once("SET lock_timeout = 4000"),
         Statement.once("SET idle_in_transaction_session_timeout = 15000"),

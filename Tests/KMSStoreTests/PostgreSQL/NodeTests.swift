@@ -64,6 +64,26 @@ import Testing
         }
     }
 
+    /// Functions of a schema that stands before the server's own are not the server's.
+    @Test func `the clock is the server's, whatever functions there are`() async throws {
+        let stores = try SharedStores()
+        _ = try stores.server.location(of: stores.directory)
+        let schema = PostgreSQLServer.schema(of: stores.directory)
+        try stores.server.sql(
+            """
+            CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql AS 'SELECT timestamptz ''2001-01-01''';
+            CREATE FUNCTION more(bigint, bigint) RETURNS bool LANGUAGE sql AS 'SELECT false';
+            CREATE OPERATOR > (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = more);
+            """, in: stores.directory)
+        let location = stores.server.location(schema: "\(schema)%2Cpg_catalog")
+        let store = try await PostgreSQLStore.open(location, node: "one")
+        #expect(abs(try await store.position().date.timeIntervalSinceNow) < 3600)
+        #expect(try await store.claim("work", for: "one", lasting: .seconds(600)))
+        #expect(try await store.heldLeases(beginning: "") == ["work"])
+        try await store.close()
+        #expect(try stores.server.sql("SELECT count(*) FROM \(schema).lease") == "1")
+    }
+
     // MARK: Audit lines
 
     @Test func `audit lines are their node's until another adopts them`() async throws {
