@@ -64,6 +64,21 @@ import Testing
         }
     }
 
+    @Test func `a lease from when the clock was wrong ends in its time`() async throws {
+        let stores = try SharedStores()
+        let store = try await stores.open("two")
+        let far = "('work', 'gone', 9223372036854775807), ('node/gone', 'gone', 32503680000000)"
+        try stores.server.sql("INSERT INTO lease VALUES \(far)", in: stores.directory)
+        // Its holder may live, and have it for as long as that.
+        #expect(try await !store.claim("work", for: "two", lasting: .milliseconds(200)))
+        try await Task.sleep(for: .milliseconds(300))
+        #expect(try await store.claim("work", for: "two", lasting: .seconds(600)))
+        let late = "SELECT name FROM lease WHERE expiry > extract(epoch FROM now()) * 1000 + 3610000"
+        #expect(try stores.server.sql(late, in: stores.directory) == "")
+        #expect(try await store.heldLeases(beginning: "node/") == ["node/gone"])
+        try await store.close()
+    }
+
     /// Functions of a schema that stands before the server's own are not the server's.
     @Test func `the clock is the server's, whatever functions there are`() async throws {
         let stores = try SharedStores()
