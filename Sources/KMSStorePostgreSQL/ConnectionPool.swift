@@ -2,7 +2,7 @@ import Dispatch
 import KMSStore
 import Synchronization
 
-/// A handful of connections that are lent to one caller each, and the threads on which they may wait for the server.
+/// A handful of connections that are lent to one caller each, and each with a thread on which it may wait for the server.
 final class ConnectionPool: Sendable {
     typealias Loan = Result<PostgreSQLConnection, StoreError>
 
@@ -27,17 +27,19 @@ final class ConnectionPool: Sendable {
     private let location: PostgreSQLLocation
     private let node: String
     private let state = Mutex(State())
-    private let threads = DispatchQueue(label: "chatelaine.postgresql", attributes: .concurrent)
+    /// How many connections there are at the most: the server pays for each.
+    private let limit: Int
+    /// For what has a time, and never waits for anything.
+    private static let timer = DispatchQueue(label: "chatelaine.postgresql.timer")
 
-    /// How many connections one process has at the most: the server pays for each.
-    private static let limit = 8
     /// How many callers wait at the most.
     private static let waiterLimit = 4096
 
-    init(_ location: PostgreSQLLocation, node: String, patience: Duration) {
+    init(_ location: PostgreSQLLocation, node: String, patience: Duration, limit: Int) {
         self.location = location
         self.node = node
         self.patience = patience
+        self.limit = limit
     }
 
     private static let closed = StoreError.unavailable("the store is closed")
@@ -52,7 +54,7 @@ final class ConnectionPool: Sendable {
     ) async throws(StoreError) -> Result<Value, any Error> {
         let connection = try await borrow().get()
         return await withCheckedContinuation { continuation in
-            threads.async {
+            connection.thread.async {
                 connection.patience = patience ?? self.patience
                 let result = Result { try work(connection) }
                 connection.settle()
@@ -62,10 +64,10 @@ final class ConnectionPool: Sendable {
         }
     }
 
-    /// Returns after a while, on a thread that may not wait.
+    /// Returns after a while.
     func pause(_ duration: Duration) async {
         await withCheckedContinuation { continuation in
-            threads.asyncAfter(deadline: .now() + duration / .seconds(1)) { continuation.resume() }
+            Self.timer.asyncAfter(deadline: .now() + duration / .seconds(1)) { continuation.resume() }
         }
     }
 
@@ -109,7 +111,7 @@ final class ConnectionPool: Sendable {
             switch answer {
             case .now(let loan): continuation.resume(returning: loan)
             case .later(let ticket, let opensAnother):
-                threads.asyncAfter(deadline: .now() + patience / .seconds(1)) { self.giveUp(ticket) }
+                Self.timer.asyncAfter(deadline: .now() + patience / .seconds(1)) { self.giveUp(ticket) }
                 if opensAnother { open() }
             }
         }
@@ -124,7 +126,7 @@ final class ConnectionPool: Sendable {
             }
             state.lastTicket += 1
             state.waiters.append(Waiter(ticket: state.lastTicket, continuation: continuation))
-            return .later(ticket: state.lastTicket, opensAnother: state.opensAnother(limit: Self.limit))
+            return .later(ticket: state.lastTicket, opensAnother: state.opensAnother(limit: limit))
         }
     }
 
@@ -172,16 +174,15 @@ final class ConnectionPool: Sendable {
         discard([connection])
         let opensAnother = state.withLock { state in
             state.count -= 1
-            return state.opensAnother(limit: Self.limit)
+            return state.opensAnother(limit: limit)
         }
         if opensAnother { open() }
         finishClosing()
     }
 
-    /// Ends connections on a thread that may wait.
+    /// Ends connections on threads that may wait.
     private func discard(_ connections: [PostgreSQLConnection]) {
-        guard !connections.isEmpty else { return }
-        threads.async { withExtendedLifetime(connections) {} }
+        for connection in connections { connection.thread.async { withExtendedLifetime(connection) {} } }
     }
 
     private func finishClosing() {
@@ -196,9 +197,10 @@ final class ConnectionPool: Sendable {
     // MARK: Opening
 
     private func open() {
-        threads.async { [self] in
+        let thread = DispatchQueue(label: "chatelaine.postgresql")
+        thread.async { [self] in
             do {
-                let connection = try PostgreSQLConnection(to: location, node: node, patience: patience)
+                let connection = try PostgreSQLConnection(to: location, node: node, patience: patience, on: thread)
                 state.withLock { $0.openingCount -= 1 }
                 lend(connection)
             } catch {

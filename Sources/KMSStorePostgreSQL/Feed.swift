@@ -174,13 +174,13 @@ extension ChangedRecord {
 
 extension PostgreSQLStore {
     package func position() async throws(StoreError) -> FeedNews {
-        try await withConnection { connection in
+        try await withConnection(of: feedPool) { connection in
             let (position, date) = try Feed.position(connection)
             return FeedNews(position: position, records: [], date: date)
         }
     }
 
     package func changes(after position: FeedPosition) async throws(StoreError) -> FeedNews {
-        try await withConnection { connection in try Feed.news(after: position, connection) }
+        try await withConnection(of: feedPool) { connection in try Feed.news(after: position, connection) }
     }
 }

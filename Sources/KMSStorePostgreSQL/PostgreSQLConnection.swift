@@ -1,4 +1,5 @@
 import CPostgreSQL
+import Dispatch
 import Glibc
 import KMSStore
 import KMSStoreSQL
@@ -18,6 +19,8 @@ import KMSStoreSQL
     /// How long the server may be silent.
     var patience: Duration
     private var deadline = ContinuousClock.now
+    /// The one thread on which it is used: a queue that does one thing after the other has its own.
+    let thread: DispatchQueue
     let node: String?
 
     private struct StatementKey: Hashable {
@@ -37,8 +40,9 @@ import KMSStoreSQL
     private static let preparedLimit = 500
 
     /// - Throws: ``PostgreSQLError``.
-    init(to location: PostgreSQLLocation, node: String?, patience: Duration) throws {
+    init(to location: PostgreSQLLocation, node: String?, patience: Duration, on thread: DispatchQueue) throws {
         self.node = node
+        self.thread = thread
         self.patience = patience
         let (names, values) = (location.options.map(\.name), location.options.map(\.value))
         let opened = unsafe ParameterBlock.withCStrings(names) { names in

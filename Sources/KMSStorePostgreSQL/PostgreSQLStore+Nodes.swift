@@ -24,7 +24,7 @@ extension PostgreSQLStore {
             Self.shortening("name = ?", [.text(lease)], to: milliseconds),
             Self.shortening("name <> ?", [.text(lease)], to: Int64(Self.longestLease / .milliseconds(1))),
         ]
-        return try await withConnection { connection in
+        return try await withConnection(of: leasePool) { connection in
             _ = try connection.run([.begin])
             let isHeld = try connection.run([claim] + shortenings).first?.changedCount == 1
             // Another node must not find the lease free after this server is lost.
@@ -46,12 +46,12 @@ extension PostgreSQLStore {
     package func release(_ lease: String, by holder: String) async throws(StoreError) {
         let release = Statement(
             sql: "DELETE FROM lease WHERE name = ? AND holder = ?", values: [.text(lease), .text(holder)])
-        try await withConnection { connection in _ = try connection.run([release]) }
+        try await withConnection(of: leasePool) { connection in _ = try connection.run([release]) }
     }
 
     package func heldLeases(beginning prefix: String) async throws(StoreError) -> [String] {
         let query = Statement(sql: "SELECT name FROM lease WHERE expiry > \(Feed.now) ORDER BY name")
-        let names = try await rows(of: query) { row throws(StoreError) in try row.text(0) }
+        let names = try await rows(of: query, from: leasePool) { row throws(StoreError) in try row.text(0) }
         return names.filter { $0.utf8.starts(with: prefix.utf8) }
     }
 
