@@ -13,6 +13,7 @@ final class ConnectionPool: Sendable {
 
     fileprivate struct State {
         var idle: [PostgreSQLConnection] = []
+        var lent: [ObjectIdentifier: PostgreSQLConnection] = [:]
         /// Of those that are idle, lent, or being opened.
         var count = 0
         var openingCount = 0
@@ -32,6 +33,8 @@ final class ConnectionPool: Sendable {
     /// For what has a time, and never waits for anything.
     private static let timer = DispatchQueue(label: "chatelaine.postgresql.timer")
 
+    /// How long an end waits for answers of the server.
+    private static let farewell = 5
     /// How many callers wait at the most.
     private static let waiterLimit = 4096
 
@@ -48,19 +51,26 @@ final class ConnectionPool: Sendable {
 
     /// Does `work` with a connection, on a thread that may wait, whatever becomes of the calling task.
     ///
-    /// - Parameter patience: How long the server may be silent, if that is not the usual time.
+    /// - Parameter patience: How long the server may be silent, if that is not the usual time. Then the work ends with the
+    ///   calling task.
     func perform<Value: Sendable>(
         patience: Duration?, _ work: @escaping @Sendable (PostgreSQLConnection) throws -> Value
     ) async throws(StoreError) -> Result<Value, any Error> {
         let connection = try await borrow().get()
-        return await withCheckedContinuation { continuation in
-            connection.thread.async {
-                connection.patience = patience ?? self.patience
-                let result = Result { try work(connection) }
-                connection.settle()
-                self.take(back: connection)
-                continuation.resume(returning: result)
+        let cancellation = patience.map { _ in PostgreSQLConnection.Cancellation() }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                connection.thread.async {
+                    connection.patience = patience ?? self.patience
+                    connection.cancellation = cancellation
+                    let result = Result { try work(connection) }
+                    connection.settle()
+                    self.take(back: connection)
+                    continuation.resume(returning: result)
+                }
             }
+        } onCancel: {
+            cancellation?.cancel()
         }
     }
 
@@ -71,7 +81,7 @@ final class ConnectionPool: Sendable {
         }
     }
 
-    /// Lets go of the connections, the lent ones when they are back; nobody gets one any more.
+    /// Lets go of the connections, the lent ones when they are back, or after a while; nobody gets one any more.
     func close() async {
         let (waiters, idle) = state.withLock { state in
             let (waiters, idle) = (state.waiters, state.idle)
@@ -88,8 +98,16 @@ final class ConnectionPool: Sendable {
                 if state.count > 0 { state.closers.append(continuation) }
                 return state.count == 0
             }
-            if isDone { continuation.resume() }
+            if isDone { return continuation.resume() }
+            Self.timer.asyncAfter(deadline: .now() + .seconds(Self.farewell)) { self.giveUpLoans() }
+            // Nothing ends the wait of one that is being opened.
+            Self.timer.asyncAfter(deadline: .now() + .seconds(Self.farewell + 2)) { self.finishClosing(early: true) }
         }
+    }
+
+    private func giveUpLoans() {
+        let lent = state.withLock { Array($0.lent.values) }
+        for connection in lent { connection.giveUp() }
     }
 
     // MARK: Lending
@@ -120,7 +138,10 @@ final class ConnectionPool: Sendable {
     private func askForLoan(_ continuation: CheckedContinuation<Loan, Never>) -> Answer {
         state.withLock { state in
             guard !state.isClosed else { return .now(.failure(Self.closed)) }
-            if let connection = state.idle.popLast() { return .now(.success(connection)) }
+            if let connection = state.idle.popLast() {
+                state.lent[ObjectIdentifier(connection)] = connection
+                return .now(.success(connection))
+            }
             guard state.waiters.count < Self.waiterLimit else {
                 return .now(.failure(.unavailable("too many calls wait for the database")))
             }
@@ -160,8 +181,10 @@ final class ConnectionPool: Sendable {
             if state.isClosed { return (nil, true) }
             if let waiter = state.waiters.first {
                 state.waiters.removeFirst()
+                state.lent[ObjectIdentifier(connection)] = connection
                 return (waiter, false)
             }
+            state.lent[ObjectIdentifier(connection)] = nil
             state.idle.append(connection)
             return (nil, false)
         }
@@ -173,6 +196,7 @@ final class ConnectionPool: Sendable {
     private func drop(_ connection: PostgreSQLConnection) {
         discard([connection])
         let opensAnother = state.withLock { state in
+            state.lent[ObjectIdentifier(connection)] = nil
             state.count -= 1
             return state.opensAnother(limit: limit)
         }
@@ -185,9 +209,9 @@ final class ConnectionPool: Sendable {
         for connection in connections { connection.thread.async { withExtendedLifetime(connection) {} } }
     }
 
-    private func finishClosing() {
+    private func finishClosing(early: Bool = false) {
         let closers = state.withLock { state -> [CheckedContinuation<Void, Never>] in
-            guard state.isClosed, state.count == 0 else { return [] }
+            guard state.isClosed, early || state.count == 0 else { return [] }
             defer { state.closers = [] }
             return state.closers
         }

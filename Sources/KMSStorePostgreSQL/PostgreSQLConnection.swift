@@ -3,6 +3,7 @@ import Dispatch
 import Glibc
 import KMSStore
 import KMSStoreSQL
+import Synchronization
 
 /// One connection to a server.
 ///
@@ -19,6 +20,10 @@ import KMSStoreSQL
     /// How long the server may be silent.
     var patience: Duration
     private var deadline = ContinuousClock.now
+    /// Whether nobody uses it any more.
+    private let isGivenUp = Atomic(false)
+    /// What ends the present work early.
+    var cancellation: Cancellation?
     /// The one thread on which it is used: a queue that does one thing after the other has its own.
     let thread: DispatchQueue
     let node: String?
@@ -26,6 +31,15 @@ import KMSStoreSQL
     private struct StatementKey: Hashable {
         let sql: String
         let types: [Oid]
+    }
+
+    /// Whether nobody waits for the end of some work any more; it may be another's turn by then.
+    final class Cancellation: Sendable {
+        private let flag = Atomic(false)
+
+        var isCancelled: Bool { flag.load(ordering: .relaxed) }
+
+        func cancel() { flag.store(true, ordering: .relaxed) }
     }
 
     /// What an answer is expected to.
@@ -205,6 +219,9 @@ import KMSStoreSQL
         guard tag == "COMMIT" else { throw StoreError.unavailable("the database has undone the change") }
     }
 
+    /// Ends every wait for the server within moments; the connection is broken then.
+    func giveUp() { isGivenUp.store(true, ordering: .relaxed) }
+
     /// Leaves nothing begun behind.
     func settle() {
         guard !isBroken, unsafe PQtransactionStatus(connection) != PQTRANS_IDLE else { return }
@@ -244,7 +261,10 @@ import KMSStoreSQL
         guard left > .zero else {
             throw broken(by: PostgreSQLError(state: "", message: "no answer for \(patience)"))
         }
-        let milliseconds = min(left / .milliseconds(1), 60_000).rounded(.up)
+        guard !isGivenUp.load(ordering: .relaxed), cancellation?.isCancelled != true else {
+            throw broken(by: PostgreSQLError(state: "", message: "nobody waits for the answer any more"))
+        }
+        let milliseconds = min(left / .milliseconds(1), 500).rounded(.up)
         let ready = unsafe poll(&state, 1, Int32(milliseconds))
         guard ready >= 0 || errno == EINTR else { throw lost() }
         guard ready > 0, state.revents & ~Int16(POLLOUT) != 0 else { return }

@@ -70,7 +70,8 @@ package final class PostgreSQLStore: SharedStore {
     ///
     /// - Parameters:
     ///   - special: What has connections of its own; nil for all the rest.
-    ///   - patience: How long the server may be silent, if that is not the usual time.
+    ///   - patience: How long the server may be silent, if that is not the usual time. Work that may take so long ends
+    ///     when the calling task is cancelled.
     ///   - work: What has the same effect when it is done again after it was broken off, up to a commit.
     func withConnection<Value: Sendable>(
         of special: ConnectionPool? = nil, patience: Duration? = nil,
@@ -86,9 +87,9 @@ package final class PostgreSQLStore: SharedStore {
             case .failure(let error): failure = error
             }
             attempt += 1
-            guard let error = failure as? PostgreSQLError, start.duration(to: .now) < pool.patience else {
-                throw StoreError(failure)
-            }
+            guard let error = failure as? PostgreSQLError, start.duration(to: .now) < pool.patience,
+                patience == nil || !Task.isCancelled
+            else { throw StoreError(failure) }
             if error.isWorthRetrying && attempt < 10 {
                 await pool.pause(.milliseconds(Int64.random(in: 2...20) * Int64(attempt)))
             } else if !error.endsConnection || attempt >= 3 {
