@@ -2,7 +2,7 @@ import Dispatch
 import KMSStore
 import Synchronization
 
-/// A handful of connections that are lent to one caller each, and the threads on which they may wait for the server.
+/// A handful of connections that are lent to one caller each, and each with a thread on which it may wait for the server.
 final class ConnectionPool: Sendable {
     typealias Loan = Result<PostgreSQLConnection, StoreError>
 
@@ -13,6 +13,7 @@ final class ConnectionPool: Sendable {
 
     fileprivate struct State {
         var idle: [PostgreSQLConnection] = []
+        var lent: [ObjectIdentifier: PostgreSQLConnection] = [:]
         /// Of those that are idle, lent, or being opened.
         var count = 0
         var openingCount = 0
@@ -27,17 +28,21 @@ final class ConnectionPool: Sendable {
     private let location: PostgreSQLLocation
     private let node: String
     private let state = Mutex(State())
-    private let threads = DispatchQueue(label: "chatelaine.postgresql", attributes: .concurrent)
+    /// How many connections there are at the most: the server pays for each.
+    private let limit: Int
+    /// For what has a time, and never waits for anything.
+    private static let timer = DispatchQueue(label: "chatelaine.postgresql.timer")
 
-    /// How many connections one process has at the most: the server pays for each.
-    private static let limit = 8
+    /// How long an end waits for answers of the server.
+    private static let farewell = 5
     /// How many callers wait at the most.
     private static let waiterLimit = 4096
 
-    init(_ location: PostgreSQLLocation, node: String, patience: Duration) {
+    init(_ location: PostgreSQLLocation, node: String, patience: Duration, limit: Int) {
         self.location = location
         self.node = node
         self.patience = patience
+        self.limit = limit
     }
 
     private static let closed = StoreError.unavailable("the store is closed")
@@ -46,30 +51,37 @@ final class ConnectionPool: Sendable {
 
     /// Does `work` with a connection, on a thread that may wait, whatever becomes of the calling task.
     ///
-    /// - Parameter patience: How long the server may be silent, if that is not the usual time.
+    /// - Parameter patience: How long the server may be silent, if that is not the usual time. Then the work ends with the
+    ///   calling task.
     func perform<Value: Sendable>(
         patience: Duration?, _ work: @escaping @Sendable (PostgreSQLConnection) throws -> Value
     ) async throws(StoreError) -> Result<Value, any Error> {
         let connection = try await borrow().get()
-        return await withCheckedContinuation { continuation in
-            threads.async {
-                connection.patience = patience ?? self.patience
-                let result = Result { try work(connection) }
-                connection.settle()
-                self.take(back: connection)
-                continuation.resume(returning: result)
+        let cancellation = patience.map { _ in PostgreSQLConnection.Cancellation() }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                connection.thread.async {
+                    connection.patience = patience ?? self.patience
+                    connection.cancellation = cancellation
+                    let result = Result { try work(connection) }
+                    connection.settle()
+                    self.take(back: connection)
+                    continuation.resume(returning: result)
+                }
             }
+        } onCancel: {
+            cancellation?.cancel()
         }
     }
 
-    /// Returns after a while, on a thread that may not wait.
+    /// Returns after a while.
     func pause(_ duration: Duration) async {
         await withCheckedContinuation { continuation in
-            threads.asyncAfter(deadline: .now() + duration / .seconds(1)) { continuation.resume() }
+            Self.timer.asyncAfter(deadline: .now() + duration / .seconds(1)) { continuation.resume() }
         }
     }
 
-    /// Lets go of the connections, the lent ones when they are back; nobody gets one any more.
+    /// Lets go of the connections, the lent ones when they are back, or after a while; nobody gets one any more.
     func close() async {
         let (waiters, idle) = state.withLock { state in
             let (waiters, idle) = (state.waiters, state.idle)
@@ -86,8 +98,16 @@ final class ConnectionPool: Sendable {
                 if state.count > 0 { state.closers.append(continuation) }
                 return state.count == 0
             }
-            if isDone { continuation.resume() }
+            if isDone { return continuation.resume() }
+            Self.timer.asyncAfter(deadline: .now() + .seconds(Self.farewell)) { self.giveUpLoans() }
+            // Nothing ends the wait of one that is being opened.
+            Self.timer.asyncAfter(deadline: .now() + .seconds(Self.farewell + 2)) { self.finishClosing(early: true) }
         }
+    }
+
+    private func giveUpLoans() {
+        let lent = state.withLock { Array($0.lent.values) }
+        for connection in lent { connection.giveUp() }
     }
 
     // MARK: Lending
@@ -109,7 +129,7 @@ final class ConnectionPool: Sendable {
             switch answer {
             case .now(let loan): continuation.resume(returning: loan)
             case .later(let ticket, let opensAnother):
-                threads.asyncAfter(deadline: .now() + patience / .seconds(1)) { self.giveUp(ticket) }
+                Self.timer.asyncAfter(deadline: .now() + patience / .seconds(1)) { self.giveUp(ticket) }
                 if opensAnother { open() }
             }
         }
@@ -118,13 +138,16 @@ final class ConnectionPool: Sendable {
     private func askForLoan(_ continuation: CheckedContinuation<Loan, Never>) -> Answer {
         state.withLock { state in
             guard !state.isClosed else { return .now(.failure(Self.closed)) }
-            if let connection = state.idle.popLast() { return .now(.success(connection)) }
+            if let connection = state.idle.popLast() {
+                state.lent[ObjectIdentifier(connection)] = connection
+                return .now(.success(connection))
+            }
             guard state.waiters.count < Self.waiterLimit else {
                 return .now(.failure(.unavailable("too many calls wait for the database")))
             }
             state.lastTicket += 1
             state.waiters.append(Waiter(ticket: state.lastTicket, continuation: continuation))
-            return .later(ticket: state.lastTicket, opensAnother: state.opensAnother(limit: Self.limit))
+            return .later(ticket: state.lastTicket, opensAnother: state.opensAnother(limit: limit))
         }
     }
 
@@ -158,8 +181,10 @@ final class ConnectionPool: Sendable {
             if state.isClosed { return (nil, true) }
             if let waiter = state.waiters.first {
                 state.waiters.removeFirst()
+                state.lent[ObjectIdentifier(connection)] = connection
                 return (waiter, false)
             }
+            state.lent[ObjectIdentifier(connection)] = nil
             state.idle.append(connection)
             return (nil, false)
         }
@@ -171,22 +196,22 @@ final class ConnectionPool: Sendable {
     private func drop(_ connection: PostgreSQLConnection) {
         discard([connection])
         let opensAnother = state.withLock { state in
+            state.lent[ObjectIdentifier(connection)] = nil
             state.count -= 1
-            return state.opensAnother(limit: Self.limit)
+            return state.opensAnother(limit: limit)
         }
         if opensAnother { open() }
         finishClosing()
     }
 
-    /// Ends connections on a thread that may wait.
+    /// Ends connections on threads that may wait.
     private func discard(_ connections: [PostgreSQLConnection]) {
-        guard !connections.isEmpty else { return }
-        threads.async { withExtendedLifetime(connections) {} }
+        for connection in connections { connection.thread.async { withExtendedLifetime(connection) {} } }
     }
 
-    private func finishClosing() {
+    private func finishClosing(early: Bool = false) {
         let closers = state.withLock { state -> [CheckedContinuation<Void, Never>] in
-            guard state.isClosed, state.count == 0 else { return [] }
+            guard state.isClosed, early || state.count == 0 else { return [] }
             defer { state.closers = [] }
             return state.closers
         }
@@ -196,9 +221,10 @@ final class ConnectionPool: Sendable {
     // MARK: Opening
 
     private func open() {
-        threads.async { [self] in
+        let thread = DispatchQueue(label: "chatelaine.postgresql")
+        thread.async { [self] in
             do {
-                let connection = try PostgreSQLConnection(to: location, node: node, patience: patience)
+                let connection = try PostgreSQLConnection(to: location, node: node, patience: patience, on: thread)
                 state.withLock { $0.openingCount -= 1 }
                 lend(connection)
             } catch {

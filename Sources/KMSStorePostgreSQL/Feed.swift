@@ -16,7 +16,7 @@ enum Feed {
     private static let sweepInterval: Int64 = 256
 
     /// By the server's clock, in milliseconds since 1970, whatever the transaction has seen before.
-    static let now = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+    static let now = "CAST(extract(epoch FROM pg_catalog.clock_timestamp()) * 1000 AS BIGINT)"
 
     // MARK: Writing
 
@@ -49,7 +49,8 @@ enum Feed {
         Statement(
             sql: """
                 DELETE FROM change WHERE part = ? AND position <= (
-                    SELECT position - \(keptCount) FROM feed WHERE part = ? AND position % \(sweepInterval) < ?
+                    SELECT position - \(keptCount) FROM feed
+                    WHERE part = ? AND position > \(keptCount) AND position % \(sweepInterval) < ?
                 )
                 """,
             values: [.integer(Int64(part)), .integer(Int64(part)), .integer(Int64(count))])
@@ -71,6 +72,7 @@ enum Feed {
         )
     }
 
+    /// What is not understood is no reason to stop: then anything may have changed.
     static func news(after last: FeedPosition, _ connection: PostgreSQLConnection) throws -> FeedNews {
         let (position, date) = try position(connection)
         func news(_ records: [ChangedRecord]?) -> FeedNews {
@@ -78,10 +80,7 @@ enum Feed {
         }
         guard last.parts.count == partCount else { return news(nil) }
         let spans = zip(last.parts, position.parts).enumerated().filter { $0.element.0 != $0.element.1 }
-        // A part that has fewer entries than it had is of another database.
-        guard spans.allSatisfy({ $0.element.1 > $0.element.0 && $0.element.1 - $0.element.0 <= keptCount }) else {
-            return news(nil)
-        }
+        guard spans.allSatisfy({ entryCount(after: $0.element.0, to: $0.element.1) != nil }) else { return news(nil) }
         let results = try connection.run(
             spans.map { part, span in
                 Statement(
@@ -94,12 +93,23 @@ enum Feed {
         var records: [ChangedRecord] = []
         var seen: Set<ChangedRecord> = []
         for ((_, span), result) in zip(spans, results) {
-            guard result.rowCount == Int(span.1 - span.0) else { return news(nil) }
-            records += try result.map { row throws(StoreError) in try ChangedRecord(row) }.filter {
-                seen.insert($0).inserted
+            guard let count = entryCount(after: span.0, to: span.1), result.rowCount == Int(count) else {
+                return news(nil)
             }
+            // Of a newer version of the program, or damaged.
+            let entries = try? result.map { row throws(StoreError) in try ChangedRecord(row) }
+            guard let entries else { return news(nil) }
+            records += entries.filter { seen.insert($0).inserted }
         }
         return news(records)
+    }
+
+    /// How many entries a part has got; nil when that is more than are kept, or the numbers are none that it counts to.
+    ///
+    /// A part that has fewer entries than it had is of another database.
+    private static func entryCount(after last: Int64, to position: Int64) -> Int64? {
+        let (count, isTooMuch) = position.subtractingReportingOverflow(last)
+        return last >= 0 && !isTooMuch && (1...keptCount).contains(count) ? count : nil
     }
 
     // MARK: Parts
@@ -164,13 +174,13 @@ extension ChangedRecord {
 
 extension PostgreSQLStore {
     package func position() async throws(StoreError) -> FeedNews {
-        try await withConnection { connection in
+        try await withConnection(of: feedPool) { connection in
             let (position, date) = try Feed.position(connection)
             return FeedNews(position: position, records: [], date: date)
         }
     }
 
     package func changes(after position: FeedPosition) async throws(StoreError) -> FeedNews {
-        try await withConnection { connection in try Feed.news(after: position, connection) }
+        try await withConnection(of: feedPool) { connection in try Feed.news(after: position, connection) }
     }
 }

@@ -1,7 +1,9 @@
 import CPostgreSQL
+import Dispatch
 import Glibc
 import KMSStore
 import KMSStoreSQL
+import Synchronization
 
 /// One connection to a server.
 ///
@@ -18,11 +20,26 @@ import KMSStoreSQL
     /// How long the server may be silent.
     var patience: Duration
     private var deadline = ContinuousClock.now
+    /// Whether nobody uses it any more.
+    private let isGivenUp = Atomic(false)
+    /// What ends the present work early.
+    var cancellation: Cancellation?
+    /// The one thread on which it is used: a queue that does one thing after the other has its own.
+    let thread: DispatchQueue
     let node: String?
 
     private struct StatementKey: Hashable {
         let sql: String
         let types: [Oid]
+    }
+
+    /// Whether nobody waits for the end of some work any more; it may be another's turn by then.
+    final class Cancellation: Sendable {
+        private let flag = Atomic(false)
+
+        var isCancelled: Bool { flag.load(ordering: .relaxed) }
+
+        func cancel() { flag.store(true, ordering: .relaxed) }
     }
 
     /// What an answer is expected to.
@@ -37,8 +54,9 @@ import KMSStoreSQL
     private static let preparedLimit = 500
 
     /// - Throws: ``PostgreSQLError``.
-    init(to location: PostgreSQLLocation, node: String?, patience: Duration) throws {
+    init(to location: PostgreSQLLocation, node: String?, patience: Duration, on thread: DispatchQueue) throws {
         self.node = node
+        self.thread = thread
         self.patience = patience
         let (names, values) = (location.options.map(\.name), location.options.map(\.value))
         let opened = unsafe ParameterBlock.withCStrings(names) { names in
@@ -62,11 +80,20 @@ import KMSStoreSQL
     ///
     /// A time limit for statements would also end the wait for a standby that is to have the change too, after which the
     /// server calls the change done: so there is none. Locks have one, and so has a transaction whose node says no more. What
-    /// is answered is to be durable, and a warning to be heard.
+    /// is answered is to be durable, and a warning to be heard. Functions and operators are the server's own: in a path that
+    /// names `pg_catalog` those of a schema before it would take their place, and it is the first of all when none names it.
     private static let preparations = [
+        Statement.once(
+            """
+            SELECT pg_catalog.set_config(
+                'search_path', pg_catalog.string_agg(pg_catalog.quote_ident(name), ', ' ORDER BY place), false)
+            FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS schemas (name, place)
+            WHERE name OPERATOR(pg_catalog.<>) 'pg_catalog'
+            """),
         Statement.once("SET statement_timeout = 0"),
         Statement.once("SET lock_timeout = 4000"),
-        Statement.once("SET idle_in_transaction_session_timeout = 15000"),
+        // Below the time that others wait for its locks, which a node that is cut off holds until then.
+        Statement.once("SET idle_in_transaction_session_timeout = 2000"),
         Statement.once("SET client_min_messages = warning"),
         Statement.once(
             """
@@ -193,6 +220,9 @@ import KMSStoreSQL
         guard tag == "COMMIT" else { throw StoreError.unavailable("the database has undone the change") }
     }
 
+    /// Ends every wait for the server within moments; the connection is broken then.
+    func giveUp() { isGivenUp.store(true, ordering: .relaxed) }
+
     /// Leaves nothing begun behind.
     func settle() {
         guard !isBroken, unsafe PQtransactionStatus(connection) != PQTRANS_IDLE else { return }
@@ -232,7 +262,10 @@ import KMSStoreSQL
         guard left > .zero else {
             throw broken(by: PostgreSQLError(state: "", message: "no answer for \(patience)"))
         }
-        let milliseconds = min(left / .milliseconds(1), 60_000).rounded(.up)
+        guard !isGivenUp.load(ordering: .relaxed), cancellation?.isCancelled != true else {
+            throw broken(by: PostgreSQLError(state: "", message: "nobody waits for the answer any more"))
+        }
+        let milliseconds = min(left / .milliseconds(1), 500).rounded(.up)
         let ready = unsafe poll(&state, 1, Int32(milliseconds))
         guard ready >= 0 || errno == EINTR else { throw lost() }
         guard ready > 0, state.revents & ~Int16(POLLOUT) != 0 else { return }

@@ -50,7 +50,9 @@ extension PostgreSQLStore {
     }
 
     private static func checkFeed(_ connection: PostgreSQLConnection) throws {
-        _ = try Feed.position(connection)
+        guard try Feed.position(connection).position.parts.allSatisfy({ $0 >= 0 }) else {
+            throw StoreError.corrupt("a part of the change feed has less than no entries")
+        }
         let count = try connection.count(
             """
             SELECT count(*) FROM (

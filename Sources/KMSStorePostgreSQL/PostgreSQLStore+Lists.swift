@@ -168,10 +168,10 @@ extension PostgreSQLStore {
 
     /// What `read` makes of each row that a query finds.
     func rows<Value: Sendable>(
-        of query: Statement, patience: Duration? = nil,
+        of query: Statement, from pool: ConnectionPool? = nil, patience: Duration? = nil,
         _ read: @escaping @Sendable (QueryResult.Row) throws(StoreError) -> Value
     ) async throws(StoreError) -> [Value] {
-        try await withConnection(patience: patience) { connection in
+        try await withConnection(of: pool, patience: patience) { connection in
             try connection.run([query]).first?.map(read) ?? []
         }
     }

@@ -7,10 +7,17 @@ import KMSStoreSQL
 /// The server's locks and versions keep nodes apart; nothing here depends on there being only one.
 package final class PostgreSQLStore: SharedStore {
     let pool: ConnectionPool
+    /// For the change feed alone: calls that wait for each other must not keep a node from learning what others changed.
+    let feedPool: ConnectionPool
+    /// For leases alone: nor must they keep it from holding on to what it has.
+    let leasePool: ConnectionPool
     let node: String
 
-    fileprivate init(_ pool: ConnectionPool, node: String) {
-        self.pool = pool
+    fileprivate init(_ location: PostgreSQLLocation, node: String, patience: Duration) {
+        func connections(_ limit: Int) -> ConnectionPool {
+            ConnectionPool(location, node: node, patience: patience, limit: limit)
+        }
+        (pool, feedPool, leasePool) = (connections(8), connections(1), connections(1))
         self.node = node
     }
 
@@ -47,25 +54,31 @@ package final class PostgreSQLStore: SharedStore {
         _ location: String, node: String, patience: Duration = patience
     ) async throws(StoreError) -> FoundSharedStore {
         let location = try PostgreSQLLocation(location, node: node)
-        let store = PostgreSQLStore(ConnectionPool(location, node: node, patience: patience), node: node)
+        let store = PostgreSQLStore(location, node: node, patience: patience)
         do {
             let settings = try await store.withConnection { connection in
                 try PostgreSQLSchema.isThere(connection) ? connection.readSettings() : [:]
             }
             return FoundSharedStore(store, settings: settings)
         } catch {
-            await store.pool.close()
+            await store.closePools()
             throw error
         }
     }
 
     /// Does `work` with a connection; again, if that can help.
     ///
-    /// - Parameter work: What has the same effect when it is done again after it was broken off, up to a commit.
+    /// - Parameters:
+    ///   - special: What has connections of its own; nil for all the rest.
+    ///   - patience: How long the server may be silent, if that is not the usual time. Work that may take so long ends
+    ///     when the calling task is cancelled.
+    ///   - work: What has the same effect when it is done again after it was broken off, up to a commit.
     func withConnection<Value: Sendable>(
-        patience: Duration? = nil, _ work: @escaping @Sendable (PostgreSQLConnection) throws -> Value
+        of special: ConnectionPool? = nil, patience: Duration? = nil,
+        _ work: @escaping @Sendable (PostgreSQLConnection) throws -> Value
     ) async throws(StoreError) -> Value {
         let start = ContinuousClock.now
+        let pool = special ?? pool
         var attempt = 0
         while true {
             let failure: any Error
@@ -74,9 +87,9 @@ package final class PostgreSQLStore: SharedStore {
             case .failure(let error): failure = error
             }
             attempt += 1
-            guard let error = failure as? PostgreSQLError, start.duration(to: .now) < pool.patience else {
-                throw StoreError(failure)
-            }
+            guard let error = failure as? PostgreSQLError, start.duration(to: .now) < pool.patience,
+                patience == nil || !Task.isCancelled
+            else { throw StoreError(failure) }
             if error.isWorthRetrying && attempt < 10 {
                 await pool.pause(.milliseconds(Int64.random(in: 2...20) * Int64(attempt)))
             } else if !error.endsConnection || attempt >= 3 {
@@ -133,7 +146,14 @@ package final class PostgreSQLStore: SharedStore {
         throw .unavailable("a shared store is copied by chatelaine store copy, or by the database's own tools")
     }
 
-    package func close() async throws(StoreError) { await pool.close() }
+    package func close() async throws(StoreError) { await closePools() }
+
+    fileprivate func closePools() async {
+        async let feed: Void = feedPool.close()
+        async let leases: Void = leasePool.close()
+        await pool.close()
+        _ = await (feed, leases)
+    }
 }
 
 /// A shared store that is connected to, in the format that it was found in.
@@ -158,7 +178,7 @@ package struct FoundSharedStore: Sendable {
     }
 
     /// Lets go of the database as it is.
-    package func close() async { await store.pool.close() }
+    package func close() async { await store.closePools() }
 }
 
 extension Change {

@@ -8,12 +8,24 @@ import Synchronization
 /// is written by the next change, which is refused as long as that fails, or as soon as the disk lets it, or at the next
 /// start. Later changes tell the store what the log has, as they are written anyway. What a crash prevents them from telling
 /// comes into the log a second time, with the same identifiers.
+///
+/// A commit may fail and have happened all the same, now or once a standby is back. Nobody writes the records of such a change:
+/// they are found among what the store keeps (``writeForgotten(_:)``).
 final class AuditOutbox: Sendable {
     private struct State {
         /// What the log has and the store still keeps, by the identifiers of the first records.
         var written: [String] = []
         /// What the store keeps and the log does not have, because it could not be written.
         var unwritten: [KeptAuditLines] = []
+        /// What was handed over to be written, as long as the store may still keep it, by the identifiers of the first records.
+        var known: Set<String> = []
+        /// What of this the store has forgotten while somebody read what it keeps.
+        var forgotten: Set<String> = []
+        var isReading = false
+        /// What was kept when somebody last looked, and not known: its change may just have been made.
+        var suspects: Set<String> = []
+        /// What was written because nobody seemed to: whoever comes with it in the end finds it done.
+        var recovered: Set<String> = []
         /// The last record of which the store was told that it is on the disk.
         var noted: UInt64
         /// The last removed record of which the store was told.
@@ -41,6 +53,17 @@ final class AuditOutbox: Sendable {
     ///
     /// - Throws: ``AuditFailure``; they are tried again.
     func write(_ kept: [KeptAuditLines]) async throws(AuditFailure) {
+        let missing = state.withLock { state in
+            kept.filter { lines in
+                if state.recovered.remove(lines.eventID) != nil { return false }
+                state.known.insert(lines.eventID)
+                return true
+            }
+        }
+        try await append(missing)
+    }
+
+    private func append(_ kept: [KeptAuditLines]) async throws(AuditFailure) {
         guard !kept.isEmpty else { return }
         do throws(AuditFailure) {
             try await log.append(kept.flatMap(\.lines), .now)
@@ -59,7 +82,48 @@ final class AuditOutbox: Sendable {
             defer { state.unwritten = [] }
             return state.unwritten
         }
-        try await write(rest)
+        try await append(rest)
+    }
+
+    // MARK: What nobody writes
+
+    /// How many records are remembered that were written because nobody seemed to.
+    private static let recoveredLimit = 10_000
+
+    /// Writes what the store keeps and nobody writes.
+    ///
+    /// A change that is being committed, or was a moment ago, has its own who writes: so only what was kept already when this
+    /// was called the last time.
+    ///
+    /// - Parameter read: What the store keeps for this node.
+    /// - Throws: What `read` throws; ``AuditFailure``, after which the lines are tried again as all others are.
+    func writeForgotten(_ read: () async throws -> [KeptAuditLines]) async throws {
+        let isFirst = state.withLock { state in
+            defer { state.isReading = true }
+            return !state.isReading
+        }
+        guard isFirst else { return }
+        let answer: Result<[KeptAuditLines], any Error>
+        do { answer = .success(try await read()) } catch { answer = .failure(error) }
+        let missing = state.withLock { state -> [KeptAuditLines] in
+            defer {
+                state.known.subtract(state.forgotten)
+                state.forgotten = []
+                state.isReading = false
+            }
+            // What the store has been told to forget meanwhile may still be in the answer.
+            guard let kept = try? answer.get().filter({ !state.known.contains($0.eventID) }) else { return [] }
+            let missing = kept.filter { state.suspects.contains($0.eventID) }
+            state.suspects = Set(kept.map(\.eventID))
+            state.known.formUnion(missing.map(\.eventID))
+            return missing
+        }
+        _ = try answer.get()
+        try await append(missing)
+        state.withLock { state in
+            if state.recovered.count > Self.recoveredLimit { state.recovered = [] }
+            state.recovered.formUnion(missing.map(\.eventID))
+        }
     }
 
     // MARK: What the store is told
@@ -108,7 +172,14 @@ final class AuditOutbox: Sendable {
 
     /// Notes that the store was told.
     func settle(_ news: Bookkeeping) {
-        if news.isNote { state.withLock { $0.isNoting = false } }
+        state.withLock { state in
+            if news.isNote { state.isNoting = false }
+            if state.isReading {
+                state.forgotten.formUnion(news.written)
+            } else {
+                state.known.subtract(news.written)
+            }
+        }
         if let base = news.base { log.noteStored(base: base) }
     }
 

@@ -1,30 +1,56 @@
 import KMSStore
+import Synchronization
 
-/// Brings into the audit log what the store keeps for a node that is no longer there.
+/// Brings into the audit log what the store keeps for a node that is no longer there, and what it keeps for this one although
+/// nobody writes it.
 ///
 /// A node that ended between a change and its record would write the record at its next start, which may never come. Should it
 /// come all the same, the record is in both logs, with the same identifiers.
-struct OrphanedAuditLines: Sendable {
-    /// The lease of whoever looks for them.
+final class OrphanedAuditLines: Sendable {
+    /// The lease of whoever looks for those of other nodes.
     private static let lease = "audit-lines"
     private static let duration = Duration.seconds(30)
+    /// To read what is kept for this node takes at most one part in so many of the time.
+    private static let readingShare = 20
 
-    let store: any SharedStore
-    let outbox: AuditOutbox
-    let node: String
-    /// Who holds the lease.
-    let holder: String
+    private let store: any SharedStore
+    private let outbox: AuditOutbox
+    private let node: String
+    private let holder: String
+    /// Before which what is kept for this node is not read again.
+    private let nextReading = Mutex(ContinuousClock.now)
 
-    /// Takes over what nobody will write, and writes it.
+    /// - Parameter holder: Who holds the lease.
+    init(store: any SharedStore, outbox: AuditOutbox, node: String, holder: String) {
+        self.store = store
+        self.outbox = outbox
+        self.node = node
+        self.holder = holder
+    }
+
+    /// Writes what nobody else will, and takes over what other nodes will not.
     ///
     /// - Throws: ``StoreError``, ``AuditFailure``; what was taken over by then is tried again as this node's own.
     func adopt() async throws {
-        guard try await store.claim(Self.lease, for: holder, lasting: Self.duration) else { return }
         let waiting = try await store.nodesWithAuditLines()
-        guard waiting.contains(where: { $0 != node }) else { return }
+        if waiting.contains(node) { try await writeOwn() }
+        guard waiting.contains(where: { $0 != node }),
+            try await store.claim(Self.lease, for: holder, lasting: Self.duration)
+        else { return }
         let live = Set(try await store.heldLeases(beginning: NodeMembership.prefix))
         for other in waiting where other != node && !live.contains(NodeMembership.prefix + other) {
             try await outbox.write(store.adoptAuditLines(of: other))
         }
+    }
+
+    private func writeOwn() async throws {
+        let start = ContinuousClock.now
+        guard nextReading.withLock({ $0 <= start }) else { return }
+        let store = store
+        defer {
+            let end = ContinuousClock.now
+            nextReading.withLock { $0 = end + (end - start) * (Self.readingShare - 1) }
+        }
+        try await outbox.writeForgotten { try await store.frame().auditLines }
     }
 }

@@ -61,13 +61,17 @@ package actor Housekeeping: Service {
                 // What is still not written stays where it is; the log itself says why.
                 try? await self.outbox.writeRest()
                 looks += 1
-                if looks.isMultiple(of: Self.looksBetweenFlushes) {
-                    await self.flush()
-                    try? await self.orphans?.adopt()
-                }
+                if looks.isMultiple(of: Self.looksBetweenFlushes) { await self.reconcile() }
                 try? await Task.sleep(for: self.interval)
             }
         }
+    }
+
+    /// What is done every ten seconds: the store and the audit log are told what each does not know of the other.
+    package func reconcile() async {
+        await flush()
+        // What fails is tried again the next time.
+        try? await orphans?.adopt()
     }
 
     /// Tells the store which keys were used since it last heard, and which records the audit log has; also at the end, when

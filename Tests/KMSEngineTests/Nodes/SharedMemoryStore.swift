@@ -19,13 +19,17 @@ final class SharedMemoryStore: SharedStore {
     let isSilent = Atomic(false)
     /// Whether it takes no changes, and goes on answering.
     let isFenced = Atomic(false)
+    /// Whether it makes changes that have records, and then says that it does not know.
+    let isUnsure = Atomic(false)
+    /// The node that audit lines are kept for, if any are.
+    let auditNode = Mutex<String?>(nil)
     /// How many readings of the change feed found nothing new.
     let idleReadings = Atomic(0)
     /// Whether accounts cannot be read.
     let hasDamagedAccounts = Atomic(false)
     /// By how many seconds its clock is ahead.
     let clockLead = Atomic(0)
-    /// What happens between a commit and the answer to it.
+    /// What happens between the commit of a change that has records and the answer to it.
     let afterCommit = Mutex<(@Sendable (Change) async -> Void)?>(nil)
     /// How many pages of all keys were read.
     let pageCount = Atomic(0)
@@ -65,7 +69,9 @@ final class SharedMemoryStore: SharedStore {
         try await store.commit(change)
         let records = change.changedRecords
         if !records.isEmpty { state.withLock { $0.feed.append(records) } }
+        guard change.mutations.contains(where: { if case .keepAuditLines = $0 { true } else { false } }) else { return }
         if let after = afterCommit.withLock({ $0 }) { await after(change) }
+        if isUnsure.load(ordering: .relaxed) { throw .unavailable("it is not known whether the change was made") }
     }
 
     func copy(to path: String) async throws(StoreError) { try await store.copy(to: path) }
@@ -194,7 +200,10 @@ final class SharedMemoryStore: SharedStore {
         }
     }
 
-    func nodesWithAuditLines() async throws(StoreError) -> [String] { [] }
+    func nodesWithAuditLines() async throws(StoreError) -> [String] {
+        guard let node = auditNode.withLock({ $0 }) else { return [] }
+        return try await frame().auditLines.isEmpty ? [] : [node]
+    }
 
     func adoptAuditLines(of node: String) async throws(StoreError) -> [KeptAuditLines] { [] }
 }

@@ -110,6 +110,8 @@ import Testing
         let lock = try stores.server.begin(
             "BEGIN; UPDATE setting SET value = value WHERE name = 'a'; SELECT pg_sleep(600)", in: stores.directory)
         defer { lock.terminate() }
+        let sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND \(Self.isLock(stores))"
+        while try stores.server.sql(sleeping) != "1" { try await Task.sleep(for: .milliseconds(10)) }
         async let commit: Void = store.commit(
             Change([.updateKey(try samples.key(1, version: 2), expecting: 1), .setSetting("a", [2])]))
         // Until it waits for the lock.

@@ -143,6 +143,79 @@ import Testing
         }
     }
 
+    @Test func `an entry that cannot be understood means that anything may have changed`() async throws {
+        for damage in [
+            "kind = 'odd'", "record = NULL", "record = '\\xff'", "kind = 'account', account = 'odd'", "kind = 'key'",
+        ] {
+            let stores = try SharedStores()
+            let store = try await stores.open("one")
+            let position = try await store.position().position
+            try await store.commit(Change([.setSetting("a", []), .setSetting("b", [])]))
+            try stores.server.sql("UPDATE change SET \(damage) WHERE position = 1", in: stores.directory)
+            let news = try await store.changes(after: position)
+            #expect(news.records == nil, "\(damage)")
+            // From there on it goes on as ever.
+            try await store.commit(Change([.setSetting("c", [])]))
+            #expect(try await store.changes(after: news.position).records == [.setting("c")])
+            try await store.close()
+        }
+    }
+
+    @Test func `a position that nobody counts to means that anything may have changed`() async throws {
+        let stores = try SharedStores()
+        let store = try await stores.open("one")
+        var position = try await store.position().position
+        for damaged in [5, .min, 100, -1, .max, .min, .max, -20, -10, 0] as [Int64] {
+            try stores.server.sql("UPDATE feed SET position = \(damaged) WHERE part = 0", in: stores.directory)
+            let news = try await store.changes(after: position)
+            #expect(news.position.parts.first == damaged)
+            #expect(news.records == nil, "\(damaged)")
+            position = news.position
+            #expect(try await store.changes(after: position).records == [])
+        }
+        for damaged in [.min, -257, -256, -1] as [Int64] {
+            try stores.server.sql("UPDATE feed SET position = \(damaged) WHERE part = 0", in: stores.directory)
+            try await store.commit(Change([.setSetting("a", [])]))
+        }
+        try await store.close()
+    }
+
+    @Test func `calls that wait for each other keep nobody from the feed and from leases`() async throws {
+        let stores = try SharedStores()
+        let store = try await stores.open("one")
+        let name = "lock \(PostgreSQLServer.schema(of: stores.directory).suffix(12))"
+        let lock = try stores.server.begin(
+            "BEGIN; UPDATE feed SET position = position WHERE part = 0; SELECT pg_sleep(600)", in: stores.directory)
+        defer { lock.terminate() }
+        let sleeping = """
+            SELECT count(*) FROM pg_stat_activity WHERE application_name = '\(name)' AND query LIKE '%pg_sleep%'
+                AND wait_event = 'PgSleep'
+            """
+        while try stores.server.sql(sleeping) != "1" { try await Task.sleep(for: .milliseconds(10)) }
+        let progress = Progress()
+        try await withThrowingTaskGroup { group in
+            for number in 0..<32 {
+                group.addTask {
+                    // In the end they wait for too long.
+                    _ = try? await store.commit(Change([.setSetting("\(number)", [])]))
+                    progress.isDone.store(true, ordering: .sequentiallyConsistent)
+                }
+            }
+            // Until all eight connections wait; the first does so for four seconds.
+            try await Task.sleep(for: .seconds(1))
+            let position = try await store.position().position
+            #expect(try await store.changes(after: position).records == [])
+            #expect(try await store.claim("node/one", for: "one", lasting: .seconds(600)))
+            #expect(try await store.heldLeases(beginning: "node/") == ["node/one"])
+            let isOver = progress.isDone.load(ordering: .sequentiallyConsistent)
+            #expect(!isOver)
+            try stores.server.sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '\(name)'")
+            try await group.waitForAll()
+        }
+        try await store.close()
+    }
+
     @Test func `a position of another database is no position`() async throws {
         try await SharedStores.withTwo { one, _ in
             try await one.commit(Change([.setSetting("a", [])]))

@@ -64,6 +64,41 @@ import Testing
         }
     }
 
+    @Test func `a lease from when the clock was wrong ends in its time`() async throws {
+        let stores = try SharedStores()
+        let store = try await stores.open("two")
+        let far = "('work', 'gone', 9223372036854775807), ('node/gone', 'gone', 32503680000000)"
+        try stores.server.sql("INSERT INTO lease VALUES \(far)", in: stores.directory)
+        // Its holder may live, and have it for as long as that.
+        #expect(try await !store.claim("work", for: "two", lasting: .milliseconds(200)))
+        try await Task.sleep(for: .milliseconds(300))
+        #expect(try await store.claim("work", for: "two", lasting: .seconds(600)))
+        let late = "SELECT name FROM lease WHERE expiry > extract(epoch FROM now()) * 1000 + 3610000"
+        #expect(try stores.server.sql(late, in: stores.directory) == "")
+        #expect(try await store.heldLeases(beginning: "node/") == ["node/gone"])
+        try await store.close()
+    }
+
+    /// Functions of a schema that stands before the server's own are not the server's.
+    @Test func `the clock is the server's, whatever functions there are`() async throws {
+        let stores = try SharedStores()
+        _ = try stores.server.location(of: stores.directory)
+        let schema = PostgreSQLServer.schema(of: stores.directory)
+        try stores.server.sql(
+            """
+            CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql AS 'SELECT timestamptz ''2001-01-01''';
+            CREATE FUNCTION more(bigint, bigint) RETURNS bool LANGUAGE sql AS 'SELECT false';
+            CREATE OPERATOR > (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = more);
+            """, in: stores.directory)
+        let location = stores.server.location(schema: "\(schema)%2Cpg_catalog")
+        let store = try await PostgreSQLStore.open(location, node: "one")
+        #expect(abs(try await store.position().date.timeIntervalSinceNow) < 3600)
+        #expect(try await store.claim("work", for: "one", lasting: .seconds(600)))
+        #expect(try await store.heldLeases(beginning: "") == ["work"])
+        try await store.close()
+        #expect(try stores.server.sql("SELECT count(*) FROM \(schema).lease") == "1")
+    }
+
     // MARK: Audit lines
 
     @Test func `audit lines are their node's until another adopts them`() async throws {
@@ -144,7 +179,7 @@ import Testing
         for (damage, name) in [
             ("UPDATE kms_key SET state = 'Odd'", "kms_key"), ("UPDATE key_grant SET grant_id = '\\x01'", "key_grant"),
             ("DELETE FROM change", "feed"), ("UPDATE feed SET position = position + 1 WHERE part = 0", "feed"),
-            ("DELETE FROM feed WHERE part = 63", "feed"),
+            ("DELETE FROM feed WHERE part = 63", "feed"), ("UPDATE feed SET position = -1 WHERE part = 63", "feed"),
             (
                 "ALTER TABLE alias DROP CONSTRAINT alias_account_region_target_fkey; UPDATE alias SET target = '\(try samples.arn(9).keyID)'",
                 "alias"

@@ -80,18 +80,45 @@ import Testing
             #expect(time < .seconds(10), "\(time)")
         }
         try server.freeze(false)
-        // On a busy machine the first connection may be late.
+        try await eventuallyCommits(store)
+        #expect(try await store.settings()["b"] == [1])
+        try await store.close()
+    }
+
+    /// On a busy machine the first connection may be late.
+    private func eventuallyCommits(_ store: PostgreSQLStore) async throws {
         let deadline = ContinuousClock.now + .seconds(30)
         while true {
             do throws(StoreError) {
-                try await store.commit(Change([.setSetting("b", [1])]))
-                break
+                return try await store.commit(Change([.setSetting("b", [1])]))
             } catch {
                 guard case .unavailable = error, ContinuousClock.now < deadline else { throw error }
             }
         }
-        #expect(try await store.settings()["b"] == [1])
-        try await store.close()
+    }
+
+    /// To count, or to look at everything, may take long, so a server that says nothing is waited for.
+    @Test(.timeLimit(.minutes(2))) func `a server that says nothing does not hold up the end`() async throws {
+        let server = try PostgreSQLServer()
+        let stores = try SharedStores(server, patience: .seconds(2))
+        let store = try await stores.open("one")
+        try await store.commit(Change([.setSetting("a", [1])]))
+        try server.freeze(true)
+        defer { try? server.freeze(false) }
+        let counting = Task { _ = try await store.keyCounts() }
+        try await Task.sleep(for: .milliseconds(300))
+        counting.cancel()
+        let end = ContinuousClock.now + .seconds(5)
+        await #expect(throws: StoreError.self) { try await counting.value }
+        #expect(.now < end)
+        try server.freeze(false)
+        try await eventuallyCommits(store)
+        try server.freeze(true)
+        let checking = Task { try await store.check() }
+        try await Task.sleep(for: .milliseconds(300))
+        let time = try await ContinuousClock().measure { try await store.close() }
+        #expect(time < .seconds(10), "\(time)")
+        await #expect(throws: StoreError.self) { try await checking.value }
     }
 
     /// A change that is on this server alone may be lost with it, so it does not count as made.
