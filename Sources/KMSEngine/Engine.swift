@@ -204,11 +204,11 @@ package struct Engine: Sendable {
     /// Makes this engine one of the nodes: each admits its part of what accounts may ask, and goes by the store only as long
     /// as that takes what the node writes.
     package func join(_ membership: NodeMembership) {
-        let interval = membership.interval
+        follower?.shared.contact.expectChanges(each: membership.interval)
         membership.observe { [throttle] in
             throttle.share(among: $0)
         } onRenewal: { [follower] in
-            follower?.shared.contact.noteChange(at: $0, nextWithin: interval)
+            follower?.shared.contact.noteChange(at: $0)
         }
     }
 

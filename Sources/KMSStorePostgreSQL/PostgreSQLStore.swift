@@ -14,10 +14,12 @@ package final class PostgreSQLStore: SharedStore {
     let node: String
 
     fileprivate init(_ location: PostgreSQLLocation, node: String, patience: Duration) {
-        func connections(_ limit: Int) -> ConnectionPool {
+        func connections(_ limit: Int, _ patience: Duration) -> ConnectionPool {
             ConnectionPool(location, node: node, patience: patience, limit: limit)
         }
-        (pool, feedPool, leasePool) = (connections(8), connections(1), connections(1))
+        (pool, feedPool) = (connections(8, patience), connections(1, patience))
+        // Leases are asked for again soon, and end soon.
+        leasePool = connections(1, patience / 2)
         self.node = node
     }
 

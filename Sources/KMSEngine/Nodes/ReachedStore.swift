@@ -31,7 +31,9 @@ struct ReachedStore: SharedStore {
     }
 
     func commit(_ change: Change) async throws(StoreError) {
+        let began = MonotonicTime.nanoseconds()
         try await reaching { store throws(StoreError) in try await store.commit(change) }
+        if !change.mutations.isEmpty { contact.noteChange(at: began) }
     }
 
     func copy(to path: String) async throws(StoreError) {

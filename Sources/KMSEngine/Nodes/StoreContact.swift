@@ -27,6 +27,8 @@ package final class StoreContact: Sendable {
     private let outage: Duration
     /// When what was read last had been asked for, in nanoseconds of the monotonic clock.
     private let last: Atomic<Int64>
+    /// How long after one change the next one is sent at the latest; zero while nothing says so.
+    private let changeInterval = Atomic<Int64>(0)
     /// By when the store should have taken another change, by the same clock; zero while nothing says so.
     private let changeDue = Atomic<Int64>(0)
     /// For how many ticks the store has owed an answer; negative while it owes none.
@@ -46,12 +48,19 @@ package final class StoreContact: Sendable {
     /// Notes that memory is as the store was at `time`, by the monotonic clock.
     func note(_ time: Int64) { last.store(time, ordering: .relaxed) }
 
-    /// Notes that the store has taken a change that was sent at `time`, and will be sent another one within `interval`.
+    /// Says that the store is sent a change at the least so often, from now on.
+    func expectChanges(each interval: Duration) {
+        changeInterval.store(Int64(interval / .nanoseconds(1)), ordering: .relaxed)
+        noteChange(at: MonotonicTime.nanoseconds())
+    }
+
+    /// Notes that the store has taken a change that was sent at `time`.
     ///
     /// A primary that was cut off from its standbys, and replaced, goes on answering who is cut off with it. That it still
     /// takes changes is what shows that what it answers is current.
-    func noteChange(at time: Int64, nextWithin interval: Duration) {
-        changeDue.store(time + Int64(interval / .nanoseconds(1)), ordering: .relaxed)
+    func noteChange(at time: Int64) {
+        let interval = changeInterval.load(ordering: .relaxed)
+        if interval > 0 { changeDue.max(time + interval, ordering: .relaxed) }
     }
 
     /// Whether requests may be answered from memory.
@@ -117,12 +126,12 @@ package final class StoreContact: Sendable {
     /// What lies within the time that the question took, or within what clocks that are kept well differ by, is not a
     /// difference.
     ///
-    /// - Throws: ``StoreError/unavailable(_:)`` for a clock that is too far away for any machine that is kept well.
+    /// - Throws: ``StoreError/unavailable(_:)`` for a clock that cannot be right, or this machine's cannot.
     private func note(storeDate: Date, asked: Date, answered: Date) throws(StoreError) {
         let middle = asked.addingTimeInterval(answered.timeIntervalSince(asked) / 2)
         let difference = storeDate.timeIntervalSince(middle)
         guard abs(difference) <= Self.mostDifference else {
-            throw .unavailable("its clock is more than a day away from this machine's")
+            throw .unavailable("its clock is more than a year away from this machine's")
         }
         let uncertainty = max(Self.leastDifference, answered.timeIntervalSince(asked))
         lead.store(abs(difference) > uncertainty ? Int64((difference * 1000).rounded()) : 0, ordering: .relaxed)
@@ -130,7 +139,7 @@ package final class StoreContact: Sendable {
 
     /// Below this many seconds each machine's own clock is trusted.
     private static let leastDifference: TimeInterval = 1
-    private static let mostDifference: TimeInterval = 86_400
+    private static let mostDifference: TimeInterval = 366 * 86_400
 
     /// How far the store's clock is ahead of this machine's, in seconds; zero where they agree within a second.
     package var clockLead: TimeInterval { TimeInterval(lead.load(ordering: .relaxed)) / 1000 }

@@ -113,18 +113,16 @@ import Testing
 
     @Test func `a node that is to serve no time without the store serves as long as that is there`() async throws {
         try await withNodes(1, outage: .zero) { nodes in
-            let text = try await nodes[0].encrypt(with: try await nodes[0].makeKey())
-            for _ in 0..<20 {
-                #expect(await nodes[0].decrypt(text).code == nil)
-                try await Task.sleep(for: .milliseconds(20))
+            for _ in 0..<5 {
+                try await eventually("served") { await nodes[0].call(.createKey, "{}").code == nil }
             }
         }
     }
 
-    @Test func `a store whose clock is days away is not gone by`() async throws {
+    @Test func `a store whose clock is years away is not gone by`() async throws {
         try await withNodes(1, outage: .seconds(15)) { nodes in
             let text = try await nodes[0].encrypt(with: try await nodes[0].makeKey())
-            nodes[0].store.clockLead.store(200_000, ordering: .relaxed)
+            nodes[0].store.clockLead.store(40_000_000, ordering: .relaxed)
             try await eventually("refused") { await nodes[0].decrypt(text).code == .dependencyTimeout }
             nodes[0].store.clockLead.store(0, ordering: .relaxed)
             try await eventually("answered again") { await nodes[0].decrypt(text).code == nil }
