@@ -67,8 +67,10 @@ test: install-system-libraries install-test-tools
 
 # By itself, because it says how long things take. It needs root, to make networks; without them it fails, or, in CI, says
 # that it was not run.
+# Empty after `make test`, which has built the server: a build of that alone has other flags, and builds everything again.
+BUILT ?= build
 CLUSTER = CHATELAINE_BINARY=$(BINARIES)/chatelaine $(PYTHON) Tests/AcceptanceTests/Scripts/cluster
-test-cluster: build install-cluster-tools
+test-cluster: $(BUILT) install-cluster-tools
 	$(CLUSTER) || test $$? = 77 -a -n "$${CI:-}"
 
 soak-cluster: build install-cluster-tools
