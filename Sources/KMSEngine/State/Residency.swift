@@ -18,6 +18,17 @@ package final class Residency: Sendable {
         var lastNumber = 0
         /// The identifiers that are being read, or nil for any; those that were disturbed are gone.
         var underWay: [Int: Set<KeyID>?] = [:]
+
+        /// Says that keys have changed, or that any may have: whoever is reading them has to begin anew.
+        mutating func disturb(_ ids: Set<KeyID>?) {
+            guard let ids else {
+                underWay = [:]
+                return
+            }
+            for (number, reading) in underWay where reading.map({ !$0.isDisjoint(with: ids) }) ?? true {
+                underWay[number] = nil
+            }
+        }
     }
 
     private let store: any SharedStore
@@ -175,13 +186,7 @@ package final class Residency: Sendable {
     // MARK: Readings
 
     /// Says that keys have changed: whoever is reading them has to begin anew.
-    func disturb(_ ids: Set<KeyID>) {
-        readings.withLock { readings in
-            for (number, reading) in readings.underWay where reading.map({ !$0.isDisjoint(with: ids) }) ?? true {
-                readings.underWay[number] = nil
-            }
-        }
-    }
+    func disturb(_ ids: Set<KeyID>) { readings.withLock { $0.disturb(ids) } }
 
     /// Begins a change of keys, before it is decided what they will be.
     ///
@@ -199,8 +204,7 @@ package final class Residency: Sendable {
     func publish(_ number: Int, of ids: Set<KeyID>, andAll all: Bool, _ publish: () -> Void) -> Bool {
         readings.withLock { readings in
             let isUndisturbed = readings.underWay.removeValue(forKey: number) != nil
-            for (other, reading) in readings.underWay
-            where all || (reading.map { !$0.isDisjoint(with: ids) } ?? true) { readings.underWay[other] = nil }
+            readings.disturb(all ? nil : ids)
             if isUndisturbed { publish() }
             return isUndisturbed
         }
@@ -210,7 +214,7 @@ package final class Residency: Sendable {
     func abandonChange(_ number: Int) { _ = end(number) {} }
 
     /// Says that anything may have changed.
-    func disturbAll() { readings.withLock { $0.underWay = [:] } }
+    func disturbAll() { readings.withLock { $0.disturb(nil) } }
 
     private func begin(_ ids: Set<KeyID>?) -> Int {
         readings.withLock { readings in

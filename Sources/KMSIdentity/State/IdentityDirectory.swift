@@ -15,6 +15,12 @@ package final class IdentityDirectory: CredentialSource, PrincipalDirectory, Sen
         var accessKeys: [String: AccountID] = [:]
         /// The account of each user and role.
         var owners: [UniqueID: AccountID] = [:]
+
+        mutating func remove(_ account: AccountID) {
+            guard let present = accounts.removeValue(forKey: account)?.identities else { return }
+            for key in present.accessKeyIDs { accessKeys[key] = nil }
+            for id in present.principalIDs { owners[id] = nil }
+        }
     }
 
     private let contents = Mutex(Contents())
@@ -119,11 +125,9 @@ package final class IdentityDirectory: CredentialSource, PrincipalDirectory, Sen
         let snapshot = AccountSnapshot(identities)
         contents.withLock { contents in
             let account = identities.account.id
-            if let present = contents.accounts[account]?.identities {
-                if present.account.version > identities.account.version { return }
-                for key in present.accessKeyIDs { contents.accessKeys[key] = nil }
-                for id in present.principalIDs { contents.owners[id] = nil }
-            }
+            let present = contents.accounts[account]?.identities
+            if let present, present.account.version > identities.account.version { return }
+            contents.remove(account)
             contents.accounts[account] = snapshot
             for key in identities.accessKeyIDs { contents.accessKeys[key] = account }
             for id in identities.principalIDs { contents.owners[id] = account }
@@ -131,13 +135,7 @@ package final class IdentityDirectory: CredentialSource, PrincipalDirectory, Sen
     }
 
     /// Forgets an account and everybody in it.
-    package func withdraw(_ account: AccountID) {
-        contents.withLock { contents in
-            guard let present = contents.accounts.removeValue(forKey: account)?.identities else { return }
-            for key in present.accessKeyIDs { contents.accessKeys[key] = nil }
-            for id in present.principalIDs { contents.owners[id] = nil }
-        }
-    }
+    package func withdraw(_ account: AccountID) { contents.withLock { $0.remove(account) } }
 
     /// Puts what the store holds into memory, at start.
     ///

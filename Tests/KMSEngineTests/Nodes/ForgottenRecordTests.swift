@@ -30,6 +30,18 @@ struct ForgottenRecordTests {
         await node.call(.createAlias, #"{"AliasName":"alias/\#(name)","TargetKeyId":"\#(key)"}"#)
     }
 
+    /// Until the record has been found and written, and the store has forgotten it.
+    private func recover(on node: NodeHarness, _ count: () throws -> Int) async throws {
+        try await eventually("in the log") {
+            await node.engine.housekeeping.reconcile()
+            return try count() == 1
+        }
+        try await eventually("forgotten") {
+            await node.engine.housekeeping.reconcile()
+            return try await node.store.frame().auditLines.isEmpty
+        }
+    }
+
     @Test func `a change that was made although the store did not know is in the log, once`() async throws {
         try await withNode { node, key, count in
             node.store.isUnsure.store(true, ordering: .relaxed)
@@ -37,14 +49,7 @@ struct ForgottenRecordTests {
             node.store.isUnsure.store(false, ordering: .relaxed)
             #expect(try await node.store.contents().aliases.count == 1)
             #expect(try count() == 0)
-            try await eventually("in the log") {
-                await node.engine.housekeeping.reconcile()
-                return try count() == 1
-            }
-            try await eventually("forgotten") {
-                await node.engine.housekeeping.reconcile()
-                return try await node.store.frame().auditLines.isEmpty
-            }
+            try await recover(on: node, count)
             #expect(try count() == 1)
         }
     }
@@ -55,14 +60,7 @@ struct ForgottenRecordTests {
             let gate = Gate()
             node.store.afterCommit.withLock { $0 = { _ in await gate.wait() } }
             async let answer = makeAlias("a", of: key, on: node)
-            try await eventually("in the log") {
-                await node.engine.housekeeping.reconcile()
-                return try count() == 1
-            }
-            try await eventually("forgotten") {
-                await node.engine.housekeeping.reconcile()
-                return try await node.store.frame().auditLines.isEmpty
-            }
+            try await recover(on: node, count)
             gate.isOpen.store(true, ordering: .relaxed)
             #expect(await answer.code == nil)
             #expect(try count() == 1)
