@@ -76,11 +76,11 @@ package struct Engine: Sendable {
         }
         isKeyMemoryLocked = keyring.isMemoryLocked
         let contents: StoreContents
-        let position: FeedPosition?
+        let position: FeedPosition
         do throws(StoreError) {
             // The feed first: whatever changes meanwhile is read again. And before anything has a date, since it brings the
             // store's clock.
-            position = try await sharedStore?.position().position
+            position = try await sharedStore?.position().position ?? FeedPosition(parts: [])
             contents = sharedStore == nil ? try await store.contents() : try await store.frame()
         } catch {
             throw .store(error)
@@ -116,7 +116,9 @@ package struct Engine: Sendable {
         let policies = PolicyRules(identities: identities, quotas: quotas)
         let outbox = AuditOutbox(audit, known: stored.known, base: stored.base, names: stored.names)
         let shared = sharedStore.map {
-            SharedState(store: $0, residency: Residency(store: $0, directory: directory, policies: policies))
+            SharedState(
+                store: $0,
+                residency: Residency(store: $0, directory: directory, policies: policies, position: position))
         }
         let catalog: any KeyCatalog = sharedStore ?? directory
         let ledger = Ledger(
@@ -173,12 +175,10 @@ package struct Engine: Sendable {
             residents: shared?.residents(in: directory, atMost: configuration.cachedKeys),
             throttle: quotas.throttle,
             probe: Probe(store: store, contact: shared?.contact, audit: audit, metrics: metrics), clock: clock)
-        if let shared, let position {
-            follower = FeedFollower(
-                shared: shared, directory: directory, identities: identities, capacity: configuration.cachedKeys,
-                position: position, logger: logger)
-        } else {
-            follower = nil
+        follower = shared.map { [identities] in
+            FeedFollower(
+                shared: $0, directory: directory, identities: identities, capacity: configuration.cachedKeys,
+                logger: logger)
         }
         accounts = AccountRegistry(store: store, identities: identities, keyring: keyring, clock: clock)
     }

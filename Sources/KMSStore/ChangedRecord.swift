@@ -2,8 +2,12 @@ package import KMSModel
 
 /// What a change is about, as far as others have to read it again.
 package enum ChangedRecord: Hashable, Sendable {
-    /// A key, or what belongs to it: its tags, material, grants and aliases.
+    /// A key, or what belongs to it: its tags, material and aliases; its grants are named one by one.
     case key(KeyARN)
+    /// A key that was removed, with its grants: there may be another of the same name by now.
+    case deletedKey(KeyARN)
+    /// A grant on a key that was added or removed.
+    case grant(KeyARN, GrantID)
     /// An alias; the key that it points to now is named beside it, and the one that it pointed to before is not.
     case alias(AliasARN)
     /// An account, or anybody in it.
@@ -24,9 +28,11 @@ extension Mutation {
     fileprivate var changedRecords: [ChangedRecord] {
         switch self {
         case .insertKey(let key), .updateKey(let key, _): [.key(key.arn)]
-        case .deleteKey(let arn, _), .deleteMaterial(let arn, _), .deleteGrant(let arn, _): [.key(arn)]
+        case .deleteKey(let arn, _): [.deletedKey(arn)]
+        case .deleteMaterial(let arn, _): [.key(arn)]
         case .insertMaterial(let material), .updateMaterial(let material): [.key(material.key)]
-        case .insertGrant(let grant): [.key(grant.key)]
+        case .insertGrant(let grant): [.grant(grant.key, grant.id)]
+        case .deleteGrant(let arn, let id): [.grant(arn, id)]
         case .insertAlias(let alias), .updateAlias(let alias, _): [.alias(alias.arn), .key(alias.targetARN)]
         case .deleteAlias(let arn, _): [.alias(arn)]
         case .insertAccount(let account), .updateAccount(let account, _): [.account(account.id)]

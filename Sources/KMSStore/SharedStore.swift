@@ -24,6 +24,11 @@ package protocol SharedStore: Store, KeyCatalog {
     /// there.
     func keys(_ ids: [KeyID]) async throws(StoreError) -> [StoredKey]
 
+    /// What has become of keys that somebody knows as they were when the change feed was at `position`, or since.
+    ///
+    /// - Returns: The keys of the same identifiers, in every account and region; none for one that is not there.
+    func updates(of known: Set<KeyARN>, since position: FeedPosition) async throws(StoreError) -> [KeyUpdate]
+
     /// The alias of this ARN.
     func alias(_ arn: AliasARN) async throws(StoreError) -> AliasRecord?
 
@@ -46,6 +51,9 @@ package protocol SharedStore: Store, KeyCatalog {
 
     /// The names of the leases that begin with `prefix` and are held, in order.
     func heldLeases(beginning prefix: String) async throws(StoreError) -> [String]
+
+    /// The audit lines of the node that this store was opened for, in the order in which they came.
+    func auditLines() async throws(StoreError) -> [KeptAuditLines]
 
     /// The nodes that audit lines are kept for, in order.
     func nodesWithAuditLines() async throws(StoreError) -> [String]

@@ -21,6 +21,8 @@ package protocol Store: Sendable {
 
     /// At most `limit` keys behind `last`, each with what belongs to it, in the order of account, region and identifier.
     ///
+    /// Fewer where there are very many grants on them; none only when there are no more.
+    ///
     /// - Throws: As ``contents()``.
     func keys(after last: KeyARN?, limit: Int) async throws(StoreError) -> [StoredKey]
 

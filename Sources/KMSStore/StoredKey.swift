@@ -25,6 +25,19 @@ package struct StoredKey: Sendable, Equatable {
     }
 }
 
+/// A key as it is now, for somebody who knows it as it was.
+package struct KeyUpdate: Sendable {
+    /// The key with everything that belongs to it, but for the grants that have not changed.
+    package var key: StoredKey
+    /// Which grants have changed, of which those that are not with the key are gone; nil when any may have, and the key has all.
+    package let changedGrants: Set<GrantID>?
+
+    package init(key: StoredKey, changedGrants: Set<GrantID>? = nil) {
+        self.key = key
+        self.changedGrants = changedGrants
+    }
+}
+
 extension StoreContents {
     /// The keys with what belongs to each, in the order of ``keys``.
     package var storedKeys: [StoredKey] {

@@ -97,11 +97,47 @@ enum Feed {
                 return news(nil)
             }
             // Of a newer version of the program, or damaged.
-            let entries = try? result.map { row throws(StoreError) in try ChangedRecord(row) }
+            let entries = try? result.map(ChangedRecord.init(row:))
             guard let entries else { return news(nil) }
             records += entries.filter { seen.insert($0).inserted }
         }
         return news(records)
+    }
+
+    /// Which grants have changed on each of `keys`; a key on which any may have changed is not in it.
+    static func changedGrants(
+        on keys: Set<KeyARN>, since last: FeedPosition, _ connection: any SQLConnection
+    ) throws -> [KeyARN: Set<GrantID>] {
+        guard last.parts.count == partCount else { return [:] }
+        var changed: [KeyARN: Set<GrantID>] = [:]
+        let parts = Dictionary(grouping: keys) { part(of: .key($0)) }
+        for (part, keys) in parts.sorted(by: { $0.key < $1.key }) {
+            let start = last.parts[part]
+            var reachesBack = false
+            try connection.forEachRow("SELECT position FROM feed WHERE part = ?", [.integer(Int64(part))]) { row in
+                guard case .integer(let position) = row[0] else { return }
+                reachesBack = position == start || entryCount(after: start, to: position) != nil
+            }
+            var records: [ChangedRecord?] = []
+            try connection.forEachRow(
+                """
+                SELECT kind, account, region, record FROM change WHERE part = ? AND position > ?
+                    AND kind IN ('grant', 'deleted-key')
+                ORDER BY position
+                """, [.integer(Int64(part)), .integer(start)]
+            ) { row in records.append(try? ChangedRecord(row: row)) }
+            guard reachesBack, !records.contains(nil) else { continue }
+            var own = Dictionary(keys.map { ($0, Set<GrantID>()) }) { first, _ in first }
+            for case let record? in records {
+                switch record {
+                case .grant(let key, let id): own[key]?.insert(id)
+                case .deletedKey(let key): own[key] = nil
+                default: continue
+                }
+            }
+            changed.merge(own) { first, _ in first }
+        }
+        return changed
     }
 
     /// How many entries a part has got; nil when that is more than are kept, or the numbers are none that it counts to.
@@ -117,7 +153,7 @@ enum Feed {
     /// The same in every version of the program: nodes of two versions may write at the same time.
     static func part(of record: ChangedRecord) -> Int {
         switch record {
-        case .key(let arn): part(of: "\(arn.account)/\(arn.region)")
+        case .key(let arn), .deletedKey(let arn), .grant(let arn, _): part(of: "\(arn.account)/\(arn.region)")
         case .alias(let arn): part(of: "\(arn.realm.account)/\(arn.realm.region)")
         case .account(let id): part(of: id.description)
         case .setting: 0
@@ -133,13 +169,15 @@ enum Feed {
 
 extension ChangedRecord {
     private enum Kind: String {
-        case key, alias, account, setting
+        case key, deletedKey = "deleted-key", grant, alias, account, setting
     }
 
     /// Kind, account, region, record.
     fileprivate var columns: [SQLValue] {
         switch self {
         case .key(let arn): columns(.key, arn.realm, arn.keyID.description)
+        case .deletedKey(let arn): columns(.deletedKey, arn.realm, arn.keyID.description)
+        case .grant(let arn, let id): columns(.grant, arn.realm, "\(arn.keyID)/\(id)")
         case .alias(let arn): columns(.alias, arn.realm, arn.name.description)
         case .account(let id): [.text(Kind.account.rawValue), .text(id.description), .null, .null]
         case .setting(let name): [.text(Kind.setting.rawValue), .null, .null, .bytes(Array(name.utf8))]
@@ -153,21 +191,33 @@ extension ChangedRecord {
         ]
     }
 
-    fileprivate init(_ row: QueryResult.Row) throws(StoreError) {
-        func name<Value>(_ parse: (String) -> Value?) throws(StoreError) -> Value {
-            guard let text = String(validating: try row.bytes(3), as: UTF8.self), let value = parse(text) else {
-                throw row.damage(3)
-            }
+    /// - Parameter row: Kind, account, region, record.
+    fileprivate init(row: some SQLRow) throws(StoreError) {
+        var row = RowReader(row, of: "change", keyColumnCount: 0)
+        let kind: Kind = try row.value()
+        let account = try row.optionallyParsed(AccountID.init)
+        let region = try row.optionallyParsed(Region.init)
+        let name = try row.optionalText()
+        func parsed<Value>(_ parse: (String) -> Value?) throws(StoreError) -> Value {
+            guard let value = name.flatMap(parse) else { throw row.damage() }
             return value
         }
         func realm() throws(StoreError) -> Realm {
-            Realm(account: try row.parsed(1, AccountID.init), region: try row.parsed(2, Region.init))
+            guard let account, let region else { throw row.damage() }
+            return Realm(account: account, region: region)
         }
-        switch try row.parsed(0, Kind.init(rawValue:)) {
-        case .key: self = .key(KeyARN(realm: try realm(), keyID: try name(KeyID.init)))
-        case .alias: self = .alias(AliasARN(realm: try realm(), name: try name { AliasName($0) }))
-        case .account: self = .account(try row.parsed(1, AccountID.init))
-        case .setting: self = .setting(try name { $0 })
+        switch kind {
+        case .key: self = .key(KeyARN(realm: try realm(), keyID: try parsed(KeyID.init)))
+        case .deletedKey: self = .deletedKey(KeyARN(realm: try realm(), keyID: try parsed(KeyID.init)))
+        case .grant:
+            let names = try parsed { $0.split(separator: "/").map(String.init) }
+            guard names.count == 2, let key = KeyID(names[0]), let id = GrantID(names[1]) else { throw row.damage() }
+            self = .grant(KeyARN(realm: try realm(), keyID: key), id)
+        case .alias: self = .alias(AliasARN(realm: try realm(), name: try parsed { AliasName($0) }))
+        case .account:
+            guard let account else { throw row.damage() }
+            self = .account(account)
+        case .setting: self = .setting(try parsed { $0 })
         }
     }
 }

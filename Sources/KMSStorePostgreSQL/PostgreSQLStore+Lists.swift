@@ -17,11 +17,11 @@ extension PostgreSQLStore {
         return keys
     }
 
-    private static let longestList = 64
+    static let longestList = 64
 
     /// The same identifiers, the last of them several times if need be, so that their number is one of a few: for each number
     /// there is another statement.
-    private static func padded(_ ids: [KeyID]) -> [KeyID] {
+    static func padded<ID>(_ ids: [ID]) -> [ID] {
         guard let last = ids.last else { return [] }
         var count = 1
         while count < ids.count { count *= 2 }

@@ -57,6 +57,11 @@ extension PostgreSQLStore {
 
     // MARK: Audit lines
 
+    package func auditLines() async throws(StoreError) -> [KeptAuditLines] {
+        let condition = Condition("node = ?", [node])
+        return try await withConnection { connection in try connection.records(.auditLines, where: condition) }
+    }
+
     package func nodesWithAuditLines() async throws(StoreError) -> [String] {
         let query = Statement(sql: "SELECT DISTINCT node FROM audit_outbox ORDER BY node")
         return try await rows(of: query) { row throws(StoreError) in try row.text(0) }

@@ -7,6 +7,7 @@ extension SQLConnection {
     package func readContents() throws -> StoreContents {
         var contents = try readFrame()
         try readKeys(into: &contents, where: nil)
+        contents.grants = try records(.grants)
         return contents
     }
 
@@ -31,7 +32,7 @@ extension SQLConnection {
     }
 
     /// Reads the keys of these identifiers, with what belongs to them.
-    package func readKeys(_ ids: [KeyID]) throws -> [StoredKey] {
+    package func readKeys(_ ids: [KeyID], withGrants: Bool = true) throws -> [StoredKey] {
         guard !ids.isEmpty else { return [] }
         // As many marks as the next power of two: so there are few statements to prepare.
         var names = ids.map(\.description)
@@ -43,26 +44,41 @@ extension SQLConnection {
             "(account, region, key_id) IN \(found)", onAliases: "(account, region, target) IN \(found)", names)
         var contents = StoreContents()
         try readKeys(into: &contents, where: condition)
+        if withGrants { contents.grants = try records(.grants, where: condition) }
         return contents.storedKeys
     }
 
     /// Reads at most `limit` keys behind `last`, with what belongs to them, in the order of account, region and identifier.
+    ///
+    /// The first comes with all of its grants; those behind it only as far as there are not too many in all.
     package func readKeys(after last: KeyARN?, limit: Int) throws -> [StoredKey] {
         let values = last?.columns ?? ["", "", ""]
         // Asked for by the same question in each table, so that nothing has to be known before. The number is in the text, or
         // PostgreSQL would expect far more and go through whole tables.
-        let page = """
-            (SELECT account, region, key_id FROM kms_key WHERE (account, region, key_id) > (?, ?, ?)
-            ORDER BY account, region, key_id LIMIT \(limit))
-            """
-        let condition = Condition(
-            "(account, region, key_id) IN \(page)", onAliases: "(account, region, target) IN \(page)", values)
+        func condition(_ rows: String) -> Condition {
+            let page = """
+                (SELECT account, region, key_id FROM kms_key WHERE (account, region, key_id) > (?, ?, ?)
+                ORDER BY account, region, key_id \(rows))
+                """
+            return Condition(
+                "(account, region, key_id) IN \(page)", onAliases: "(account, region, target) IN \(page)", values)
+        }
         var contents = StoreContents()
-        try readKeys(into: &contents, where: condition)
-        return contents.storedKeys.sorted { $0.record.arn.isBefore($1.record.arn) }
+        try readKeys(into: &contents, where: condition("LIMIT \(limit)"))
+        contents.grants = try records(.grants, where: condition("LIMIT 1"))
+        let others = try records(
+            .grants, where: condition("LIMIT \(limit - 1) OFFSET 1"), order: "account, region, key_id",
+            limit: Self.mostGrantsOfPage + 1)
+        contents.grants += others
+        let keys = contents.storedKeys.sorted { $0.record.arn.isBefore($1.record.arn) }
+        guard others.count > Self.mostGrantsOfPage, let cut = others.last?.key else { return keys }
+        return Array(keys.prefix { $0.record.arn.isBefore(cut) })
     }
 
-    /// Reads keys and what belongs to them.
+    /// How many grants are read with a page of keys, besides those on the first of them.
+    private static var mostGrantsOfPage: Int { 5000 }
+
+    /// Reads keys and what belongs to them but grants.
     private func readKeys(into contents: inout StoreContents, where condition: Condition?) throws {
         var tags: [KeyARN: [Tag]] = [:]
         for (key, tag) in try records(.tags, where: condition) { tags[key, default: []].append(tag) }
@@ -73,7 +89,6 @@ extension SQLConnection {
         contents.materials = try records(.materials, where: condition)
         contents.usages = try records(.usages, where: condition)
         contents.aliases = try records(.aliases, where: condition?.onAliases)
-        contents.grants = try records(.grants, where: condition)
     }
 
     /// Reads the settings, which are the same in every format, and nothing else.
@@ -174,7 +189,7 @@ extension Table<KeyRecord> {
                 primaryRegion: try row.optionallyParsed(Region.init), state: try row.value(),
                 description: try row.text(), deletionDate: try row.optionalDate(),
                 pendingWindowInDays: try row.optionalInteger().map(Int.init), policy: try row.text(),
-                currentMaterial: try row.optionalMaterialID(), version: try row.integer()
+                currentMaterial: try row.optionalMaterialID(), version: try row.version()
             )
             if let period = try row.optionalInteger() {
                 key.rotation = RotationSchedule(periodInDays: Int(period), nextRotation: try row.date())
@@ -241,7 +256,7 @@ extension Table<AliasRecord> {
             let realm = try row.realm()
             return AliasRecord(
                 arn: AliasARN(realm: realm, name: try row.parsed(AliasName.init)), creationDate: try row.date(),
-                target: try row.parsed(KeyID.init), lastUpdatedDate: try row.date(), version: try row.integer()
+                target: try row.parsed(KeyID.init), lastUpdatedDate: try row.date(), version: try row.version()
             )
         }
     }

@@ -8,7 +8,7 @@ extension Table<AccountRecord> {
         Self(name: "account", columns: "id, partition, creation_date, version") { row throws(StoreError) in
             AccountRecord(
                 id: try row.parsed(AccountID.init), partition: try row.parsed(Partition.init(rawValue:)),
-                creationDate: try row.date(), version: try row.integer()
+                creationDate: try row.date(), version: try row.version()
             )
         }
     }

@@ -89,6 +89,13 @@ package struct RowReader {
         }
     }
 
+    /// The next column as a version, above which there is room for all that will ever come.
+    package mutating func version() throws(StoreError) -> Int64 {
+        let version = try integer()
+        guard (0...Int64.max / 2).contains(version) else { throw damage() }
+        return version
+    }
+
     /// The next column as a truth value: one or zero.
     package mutating func flag() throws(StoreError) -> Bool {
         switch try integer() {

@@ -72,6 +72,28 @@ import Testing
     }
 
     @Test(arguments: StoreEngine.available)
+    func `keys with very many grants come a few at a time`(engine: StoreEngine) async throws {
+        let counts = [3000, 1, 6000, 2000, 2500, 1500, 0, 7]
+        try await engine.withStore { store in
+            for (key, count) in counts.enumerated() {
+                try await store.commit(
+                    Change(
+                        [.insertKey(try samples.key(key))]
+                            + (0..<count).map { .insertGrant(try samples.grant($0, on: key)) }))
+            }
+            var pages: [[StoredKey]] = []
+            while true {
+                let page = try await store.keys(after: pages.last?.last?.record.arn, limit: 100)
+                if page.isEmpty { break }
+                pages.append(page)
+            }
+            #expect(pages.joined().map(\.grants.count) == counts)
+            #expect(pages.map { $0.dropFirst().reduce(0) { $0 + $1.grants.count } }.allSatisfy { $0 <= 5000 })
+            #expect(pages.count < counts.count && pages.count > 1)
+        }
+    }
+
+    @Test(arguments: StoreEngine.available)
     func `there are no keys behind the last`(engine: StoreEngine) async throws {
         try await engine.withStore { store in
             #expect(try await store.keys(after: nil, limit: 5).isEmpty)

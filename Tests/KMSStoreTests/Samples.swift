@@ -104,7 +104,9 @@ struct Samples {
     }
 
     func grantID(_ number: Int) throws -> GrantID {
-        try #require(GrantID(bytes: [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: GrantID.byteCount)))
+        let end = withUnsafeBytes(of: UInt64(number).bigEndian) { Array($0) }
+        return try #require(
+            GrantID(bytes: [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: GrantID.byteCount - 8) + end))
     }
 
     var user: IdentityRecord {

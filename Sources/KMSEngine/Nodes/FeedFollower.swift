@@ -24,7 +24,6 @@ package struct FeedFollower: Service {
     let directory: KeyDirectory
     let identities: IdentityDirectory
     let capacity: Int
-    let position: FeedPosition
     let logger: Logger
 
     private var store: ReachedStore { shared.store }
@@ -47,12 +46,11 @@ package struct FeedFollower: Service {
     }
 
     private func follow(_ vacancy: AsyncStream<Void>.Continuation) async {
-        var position = position
         var isReached = true
         var lead = 0.0
         while !Task.isCancelled {
             do throws(StoreError) {
-                position = try await catchUp(from: position, vacancy)
+                try await catchUp(vacancy)
                 warn(ofLead: &lead)
                 if !isReached { logger.notice("The store answers again") }
                 isReached = true
@@ -72,19 +70,17 @@ package struct FeedFollower: Service {
     }
 
     /// Reads and applies what is new.
-    private func catchUp(
-        from position: FeedPosition, _ vacancy: AsyncStream<Void>.Continuation
-    ) async throws(StoreError) -> FeedPosition {
+    private func catchUp(_ vacancy: AsyncStream<Void>.Continuation) async throws(StoreError) {
         let began = MonotonicTime.nanoseconds()
-        let news = try await store.changes(after: position)
+        let news = try await store.changes(after: residency.feedPosition)
         if let records = news.records {
             try await apply(records)
         } else {
             try await applyAnything()
             vacancy.yield()
         }
+        residency.settle(news.position)
         shared.contact.note(began)
-        return news.position
     }
 
     /// Reads again what is in memory of these records.

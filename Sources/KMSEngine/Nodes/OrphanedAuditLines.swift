@@ -51,6 +51,6 @@ final class OrphanedAuditLines: Sendable {
             let end = ContinuousClock.now
             nextReading.withLock { $0 = end + (end - start) * (Self.readingShare - 1) }
         }
-        try await outbox.writeForgotten { try await store.frame().auditLines }
+        try await outbox.writeForgotten { try await store.auditLines() }
     }
 }

@@ -62,6 +62,10 @@ struct ReachedStore: SharedStore {
         try await reaching { store throws(StoreError) in try await store.keys(ids) }
     }
 
+    func updates(of known: Set<KeyARN>, since position: FeedPosition) async throws(StoreError) -> [KeyUpdate] {
+        try await reaching { store throws(StoreError) in try await store.updates(of: known, since: position) }
+    }
+
     func alias(_ arn: AliasARN) async throws(StoreError) -> AliasRecord? {
         try await reaching { store throws(StoreError) in try await store.alias(arn) }
     }
@@ -88,6 +92,10 @@ struct ReachedStore: SharedStore {
 
     func heldLeases(beginning prefix: String) async throws(StoreError) -> [String] {
         try await reaching { store throws(StoreError) in try await store.heldLeases(beginning: prefix) }
+    }
+
+    func auditLines() async throws(StoreError) -> [KeptAuditLines] {
+        try await reaching { store throws(StoreError) in try await store.auditLines() }
     }
 
     func nodesWithAuditLines() async throws(StoreError) -> [String] {

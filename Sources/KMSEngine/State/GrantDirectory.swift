@@ -8,11 +8,9 @@ import Synchronization
 /// A decision looks only at the grants to those who the caller is, and at no more of them than it needs.
 final class GrantDirectory: Sendable {
     fileprivate struct Contents {
-        var grants: [KeyARN: [GrantID: Grant]] = [:]
-        /// The order in which the grants of a key are listed.
-        var order: [KeyARN: SortedSet<GrantID>] = [:]
-        var byGrantee: [KeyARN: [String: [Grant]]] = [:]
-        var retirable: [Retirer: SortedSet<GrantPlace>] = [:]
+        var keys: [KeyARN: GrantsOnKey] = [:]
+        /// Nil where not every key is in memory.
+        var retirable: [Retirer: SortedSet<GrantPlace>]?
     }
 
     /// Who may retire grants, and where.
@@ -21,104 +19,145 @@ final class GrantDirectory: Sendable {
         let region: Region
     }
 
-    private let contents = Mutex(Contents())
+    private let contents: Mutex<Contents>
+
+    /// - Parameter listsRetirable: Whether all grants are going to be here, so that they can be listed by who may retire
+    ///   them.
+    init(listsRetirable: Bool) {
+        contents = Mutex(Contents(retirable: listsRetirable ? [:] : nil))
+    }
 
     // MARK: Reading
 
     /// The grant of this identifier on `key`.
-    func grant(_ id: GrantID, on key: KeyARN) -> Grant? { contents.withLock { $0.grants[key]?[id] } }
+    func grant(_ id: GrantID, on key: KeyARN) -> Grant? { contents.withLock { $0.keys[key]?[id] } }
 
     /// How many grants there are on `key`.
-    func count(on key: KeyARN) -> Int { contents.withLock { $0.grants[key]?.count ?? 0 } }
+    func count(on key: KeyARN) -> Int { contents.withLock { $0.keys[key]?.count ?? 0 } }
 
     /// The grants on `key` to any of `grantees`, which are ARNs.
     func grants(on key: KeyARN, to grantees: [String]) -> [Grant] {
         contents.withLock { contents in
-            guard let own = contents.byGrantee[key] else { return [] }
-            return grantees.flatMap { own[$0] ?? [] }
+            guard let own = contents.keys[key] else { return [] }
+            return grantees.flatMap { own.grants(to: $0) }
         }
     }
 
     /// Whether there are any grants on `key`.
-    func hasGrants(on key: KeyARN) -> Bool { contents.withLock { $0.byGrantee[key] != nil } }
+    func hasGrants(on key: KeyARN) -> Bool { contents.withLock { $0.keys[key] != nil } }
 
     /// At most `limit` grants on `key` behind `last`, in order of their identifiers.
     func grants(on key: KeyARN, after last: GrantID?, limit: Int) -> [Grant] {
-        contents.withLock { contents in
-            let ids = contents.order[key]?.elements(after: last, limit: limit) ?? []
-            return ids.compactMap { contents.grants[key]?[$0] }
-        }
+        contents.withLock { $0.keys[key]?.grants(after: last, limit: limit) ?? [] }
     }
 
     /// At most `limit` grants in `region` that `principal` may retire, behind `last`.
     func grants(retirableBy principal: String, in region: Region, after last: GrantPlace?, limit: Int) -> [Grant] {
         contents.withLock { contents in
-            let places = contents.retirable[Retirer(principal: principal, region: region)]?
+            let places = contents.retirable?[Retirer(principal: principal, region: region)]?
                 .elements(after: last, limit: limit)
-            return (places ?? []).compactMap { contents.grants[$0.key]?[$0.id] }
+            return (places ?? []).compactMap { contents.keys[$0.key]?[$0.id] }
         }
     }
 
     // MARK: Publishing
 
-    func publish(_ grant: Grant) {
-        contents.withLock { $0.insert(grant) }
-    }
+    func publish(_ grant: Grant) { replace([grant.record.id], on: grant.record.key, with: [grant]) }
 
-    func withdraw(_ id: GrantID, on key: KeyARN) {
-        contents.withLock { $0.remove(id, on: key) }
+    func withdraw(_ id: GrantID, on key: KeyARN) { replace([id], on: key, with: []) }
+
+    /// Puts `grants` in the place of those of these identifiers that were there on `key`.
+    func replace(_ ids: Set<GrantID>, on key: KeyARN, with grants: [Grant]) {
+        guard !ids.isEmpty else { return }
+        contents.withLock { contents in
+            for id in ids { contents.remove(id, on: key) }
+            for grant in grants { contents.insert(grant) }
+        }
     }
 
     /// Forgets every grant on a key that is gone.
-    func withdrawAll(on key: KeyARN) {
-        contents.withLock { $0.removeAll(on: key) }
-    }
+    func withdrawAll(on key: KeyARN) { replaceAll(on: key, with: []) }
 
     /// Puts `grants` in the place of all that were there on `key`.
     func replaceAll(on key: KeyARN, with grants: [Grant]) {
-        contents.withLock { contents in
-            contents.removeAll(on: key)
-            for grant in grants { contents.insert(grant) }
+        // Everybody else waits for the lock, and there may be tens of thousands: they are put in order before it, and those
+        // that were there end after it.
+        let new = grants.isEmpty ? nil : GrantsOnKey(grants)
+        let old = contents.withLock { contents in
+            let old = contents.keys.removeValue(forKey: key)
+            contents.keys[key] = new
+            if contents.retirable != nil {
+                old?.all.forEach { contents.forgetRetirer(of: $0) }
+                new?.all.forEach { contents.noteRetirer(of: $0) }
+            }
+            return old
         }
+        withExtendedLifetime(old) {}
+    }
+}
+
+/// The grants on one key, at least one.
+private struct GrantsOnKey: Sendable {
+    private var grants: [GrantID: Grant]
+    /// In which they are listed.
+    private var order: SortedSet<GrantID>
+    private var byGrantee: [String: [Grant]]
+
+    init(_ grants: [Grant] = []) {
+        self.grants = Dictionary(grants.map { ($0.record.id, $0) }) { _, last in last }
+        order = SortedSet(self.grants.keys)
+        byGrantee = Dictionary(grouping: self.grants.values, by: \.record.grantee)
+    }
+
+    var count: Int { grants.count }
+    var all: some Collection<Grant> { grants.values }
+
+    subscript(id: GrantID) -> Grant? { grants[id] }
+
+    func grants(to grantee: String) -> [Grant] { byGrantee[grantee] ?? [] }
+
+    func grants(after last: GrantID?, limit: Int) -> [Grant] {
+        order.elements(after: last, limit: limit).compactMap { grants[$0] }
+    }
+
+    /// - Parameter grant: One that is not there yet.
+    mutating func insert(_ grant: Grant) {
+        grants[grant.record.id] = grant
+        order.insert(grant.record.id)
+        byGrantee[grant.record.grantee, default: []].append(grant)
+    }
+
+    /// - Returns: The grant, if it was there.
+    mutating func remove(_ id: GrantID) -> Grant? {
+        guard let grant = grants.removeValue(forKey: id) else { return nil }
+        order.remove(id)
+        byGrantee[grant.record.grantee]?.removeAll { $0.record.id == id }
+        if byGrantee[grant.record.grantee]?.isEmpty == true { byGrantee[grant.record.grantee] = nil }
+        return grant
     }
 }
 
 extension GrantDirectory.Contents {
     fileprivate mutating func insert(_ grant: Grant) {
-        let record = grant.record
-        if grants[record.key]?[record.id] != nil { remove(record.id, on: record.key) }
-        grants[record.key, default: [:]][record.id] = grant
-        order[record.key, default: SortedSet()].insert(record.id)
-        byGrantee[record.key, default: [:]][record.grantee, default: []].append(grant)
-        if let retirer = GrantDirectory.Retirer(record) {
-            retirable[retirer, default: SortedSet()].insert(GrantPlace(record))
-        }
+        keys[grant.record.key, default: GrantsOnKey()].insert(grant)
+        noteRetirer(of: grant)
     }
 
     fileprivate mutating func remove(_ id: GrantID, on key: KeyARN) {
-        guard let grant = grants[key]?.removeValue(forKey: id) else { return }
-        order[key]?.remove(id)
-        byGrantee[key]?[grant.record.grantee]?.removeAll { $0.record.id == id }
-        if byGrantee[key]?[grant.record.grantee]?.isEmpty == true { byGrantee[key]?[grant.record.grantee] = nil }
-        if grants[key]?.isEmpty == true {
-            grants[key] = nil
-            order[key] = nil
-            byGrantee[key] = nil
-        }
+        guard let grant = keys[key]?.remove(id) else { return }
+        if keys[key]?.count == 0 { keys[key] = nil }
         forgetRetirer(of: grant)
     }
 
-    fileprivate mutating func removeAll(on key: KeyARN) {
-        let gone = grants.removeValue(forKey: key) ?? [:]
-        order[key] = nil
-        byGrantee[key] = nil
-        for grant in gone.values { forgetRetirer(of: grant) }
+    fileprivate mutating func noteRetirer(of grant: Grant) {
+        guard let retirer = GrantDirectory.Retirer(grant.record) else { return }
+        retirable?[retirer, default: SortedSet()].insert(GrantPlace(grant.record))
     }
 
     fileprivate mutating func forgetRetirer(of grant: Grant) {
         guard let retirer = GrantDirectory.Retirer(grant.record) else { return }
-        retirable[retirer]?.remove(GrantPlace(grant.record))
-        if retirable[retirer]?.count == 0 { retirable[retirer] = nil }
+        retirable?[retirer]?.remove(GrantPlace(grant.record))
+        if retirable?[retirer]?.count == 0 { retirable?[retirer] = nil }
     }
 }
 

@@ -42,7 +42,7 @@ package final class KeyDirectory: Sendable {
     private let contents: Mutex<Contents>
 
     /// The grants on these keys.
-    let grants = GrantDirectory()
+    let grants: GrantDirectory
 
     /// Whether every key is in memory, so that what is not here is nowhere.
     package let isComplete: Bool
@@ -51,6 +51,7 @@ package final class KeyDirectory: Sendable {
     ///   for all.
     package init(capacity: Int? = nil) {
         isComplete = capacity == nil
+        grants = GrantDirectory(listsRetirable: capacity == nil)
         contents = Mutex(
             Contents(
                 index: capacity == nil ? KeyIndex() : nil, residents: capacity.map { KeyResidents(capacity: $0) }))
@@ -146,6 +147,17 @@ package final class KeyDirectory: Sendable {
         isComplete || (!stay.numbers.contains(nil) && self.stay(of: stay.ids) == stay)
     }
 
+    /// Which keys of these identifiers are in memory, and their stay there.
+    func residents(of ids: [KeyID]) -> (keys: Set<KeyARN>, stay: KeyStay) {
+        contents.withLock { contents in
+            let present = ids.filter { contents.residents?.contains($0) ?? false }
+            return (
+                Set(present.flatMap { contents.residents?.keys(of: $0) ?? [] }),
+                KeyStay(ids: present, numbers: present.map { contents.residents?.number(of: $0) })
+            )
+        }
+    }
+
     /// Every identifier whose keys are in memory; none when ``isComplete``.
     var residentIDs: [KeyID] { contents.withLock { $0.residents?.ids ?? [] } }
 
@@ -194,13 +206,27 @@ package final class KeyDirectory: Sendable {
 
     /// Puts everything of these identifiers in the place of what was there.
     ///
-    /// - Parameter keys: All keys that there are of each identifier, with what belongs to them; an identifier without any is
-    ///   not in memory afterwards.
-    func install(_ keys: [KeyID: [ResidentKey]]) {
-        for key in keys.values.joined() { grants.replaceAll(on: key.snapshot.arn, with: key.grants) }
+    /// - Parameters:
+    ///   - keys: All keys that there are of each identifier, with what belongs to them; an identifier without any is not in
+    ///     memory afterwards.
+    ///   - stay: Since when those are in memory that come with a part of their grants; one that has left meanwhile stays
+    ///     where it is.
+    func install(_ keys: [KeyID: [ResidentKey]], updating stay: KeyStay = KeyStay()) {
+        for key in keys.values.joined() where key.changedGrants == nil {
+            grants.replaceAll(on: key.snapshot.arn, with: key.grants)
+        }
         let gone = contents.withLock { contents in
             var gone: [KeyARN] = []
+            let known = Dictionary(zip(stay.ids, stay.numbers)) { first, _ in first }
             for (id, keys) in keys {
+                if keys.contains(where: { $0.changedGrants != nil }) {
+                    guard let number = known[id] ?? nil, contents.residents?.number(of: id) == number else { continue }
+                }
+                // Within the lock, so that a key that leaves leaves none of them behind.
+                for key in keys {
+                    guard let changed = key.changedGrants else { continue }
+                    grants.replace(changed, on: key.snapshot.arn, with: key.grants)
+                }
                 // The name that the keys themselves have, not that of a request, or memory has it twice.
                 let id = keys.first?.snapshot.arn.keyID ?? id
                 let present = contents.residents?.keys(of: id) ?? []
@@ -238,7 +264,10 @@ struct KeyStay: Equatable, Sendable {
 struct ResidentKey: Sendable {
     let snapshot: KeySnapshot
     var aliases: [AliasRecord] = []
+    /// All of its grants, or those that have changed and are there.
     var grants: [Grant] = []
+    /// Those that have changed, where the others are in memory; nil for all.
+    var changedGrants: Set<GrantID>?
 }
 
 extension KeyDirectory.Contents {

@@ -37,13 +37,23 @@ package final class Residency: Sendable {
     private let readings = Mutex(Readings())
     /// Of many who need the same key, one reads it.
     private let turns = ChangeTurns()
+    /// How far in the change feed everything that is in memory is at the least.
+    private let position: Mutex<FeedPosition>
     private let misses = Atomic<UInt64>(0)
 
-    init(store: any SharedStore, directory: KeyDirectory, policies: PolicyRules) {
+    /// - Parameter position: Where the change feed was before anything was read.
+    init(store: any SharedStore, directory: KeyDirectory, policies: PolicyRules, position: FeedPosition) {
         self.store = store
         self.directory = directory
         self.policies = policies
+        self.position = Mutex(position)
     }
+
+    /// How far the change feed has been read, and what it brought applied.
+    var feedPosition: FeedPosition { position.withLock { $0 } }
+
+    /// Notes that what the change feed brought up to `position` has been applied.
+    func settle(_ position: FeedPosition) { self.position.withLock { $0 = position } }
 
     /// How many requests had to wait for the store, because something that they named was not in memory.
     var missCount: UInt64 { misses.load(ordering: .relaxed) }
@@ -81,18 +91,17 @@ package final class Residency: Sendable {
         }
     }
 
-    /// Reads keys again that are in memory.
+    /// Reads keys again that are in memory, but of their grants only what has changed: there may be very many.
     ///
     /// - Throws: ``StoreError``; then they are as they were.
     func refresh(_ ids: some Collection<KeyID>) async throws(StoreError) {
         // A reading of one that is not there yet need not be waited for.
         try await inBatches(ids.filter(directory.isResident)) { batch throws(StoreError) in
-            let present = batch.filter(directory.isResident)
             do throws(StoreError) {
-                try await read(present)
+                try await readChanges(of: batch)
             } catch .corrupt {
                 // Whoever asks for the damaged one finds out.
-                directory.evict(present)
+                directory.evict(batch)
             }
         }
     }
@@ -125,23 +134,51 @@ package final class Residency: Sendable {
     private func read(_ ids: [KeyID]) async throws(StoreError) {
         guard !ids.isEmpty else { return }
         for _ in 0..<Self.mostAttempts {
-            let reading = begin(Set(ids))
-            let stored: [StoredKey]
-            do throws(StoreError) {
-                stored = try await store.keys(ids)
-            } catch {
-                _ = end(reading) {}
-                throw error
+            let isRead = try await reading(ids) { () throws(StoreError) in
+                (try await store.keys(ids).map { KeyUpdate(key: $0) }, KeyStay(ids: ids))
             }
-            var keys: [KeyID: [ResidentKey]] = [:]
-            for id in ids { keys[id] = [] }
-            for key in stored { keys[key.record.arn.keyID]?.append(try residentKey(key)) }
-            if end(reading, { directory.install(keys) }) { return }
+            if isRead { return }
         }
         throw .unavailable("keys change faster than they can be read")
     }
 
-    private func residentKey(_ stored: StoredKey) throws(StoreError) -> ResidentKey {
+    private func readChanges(of ids: [KeyID]) async throws(StoreError) {
+        for _ in 0..<Self.mostAttempts {
+            let isRead = try await reading(ids) { () throws(StoreError) in
+                // Where the feed is first: what is in memory afterwards is as new as that.
+                let position = feedPosition
+                let (known, stay) = directory.residents(of: ids)
+                return (known.isEmpty ? [] : try await store.updates(of: known, since: position), stay)
+            }
+            if isRead { return }
+        }
+        throw .unavailable("keys change faster than they can be read")
+    }
+
+    /// Reads keys once.
+    ///
+    /// - Parameter read: Answers what there is, and of which identifiers that is all.
+    /// - Returns: Whether it is in memory now; not if they have changed meanwhile.
+    private func reading(
+        _ ids: [KeyID], _ read: () async throws(StoreError) -> ([KeyUpdate], KeyStay)
+    ) async throws(StoreError) -> Bool {
+        let reading = begin(Set(ids))
+        var keys: [KeyID: [ResidentKey]] = [:]
+        let stay: KeyStay
+        do throws(StoreError) {
+            let stored: [KeyUpdate]
+            (stored, stay) = try await read()
+            for id in stay.ids { keys[id] = [] }
+            for update in stored { keys[update.key.record.arn.keyID]?.append(try residentKey(update)) }
+        } catch {
+            _ = end(reading) {}
+            throw error
+        }
+        return end(reading) { directory.install(keys, updating: stay) }
+    }
+
+    private func residentKey(_ update: KeyUpdate) throws(StoreError) -> ResidentKey {
+        let stored = update.key
         var record = stored.record
         let arn = record.arn
         guard let policy = try? policies.share(&record) else { throw .corrupt("the policy of the key \(arn)") }
@@ -151,7 +188,7 @@ package final class Residency: Sendable {
         return ResidentKey(
             snapshot: KeySnapshot(
                 record: record, policy: policy, materials: stored.materials.map { $0.sharing(record) }, use: use),
-            aliases: stored.aliases, grants: stored.grants.map(Grant.init))
+            aliases: stored.aliases, grants: stored.grants.map(Grant.init), changedGrants: update.changedGrants)
     }
 
     /// Brings keys into memory, from the first on, until there is no room or there are no more.
@@ -175,7 +212,7 @@ package final class Residency: Sendable {
             }
             var keys: [KeyID: [ResidentKey]] = [:]
             for key in stored where !key.record.isMultiRegion && !directory.isResident(key.record.arn.keyID) {
-                keys[key.record.arn.keyID, default: []].append(try residentKey(key))
+                keys[key.record.arn.keyID, default: []].append(try residentKey(KeyUpdate(key: key)))
             }
             guard self.end(reading, { directory.install(keys) }) else { continue }
             try await load(stored.filter(\.record.isMultiRegion).map(\.record.arn.keyID))
@@ -267,7 +304,13 @@ package final class MissedNames: Sendable {
 extension [ChangedRecord] {
     /// The identifiers of the keys that are among them.
     var keyIDs: Set<KeyID> {
-        Set(compactMap { if case .key(let arn) = $0 { arn.keyID } else { nil } })
+        Set(
+            compactMap { record in
+                switch record {
+                case .key(let arn), .deletedKey(let arn), .grant(let arn, _): arn.keyID
+                case .alias, .account, .setting: nil
+                }
+            })
     }
 }
 

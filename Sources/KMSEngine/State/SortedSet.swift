@@ -5,6 +5,11 @@
 struct SortedSet<Element: Comparable & Sendable>: Sendable {
     private var elements: [Element] = []
 
+    init() {}
+
+    /// - Parameter elements: Distinct, in any order.
+    init(_ elements: some Sequence<Element>) { self.elements = elements.sorted() }
+
     var count: Int { elements.count }
 
     mutating func insert(_ element: Element) {

@@ -235,6 +235,9 @@ private final class Leases: SharedStore {
     func position() async throws(StoreError) -> FeedNews { throw Self.nothing }
     func changes(after position: FeedPosition) async throws(StoreError) -> FeedNews { throw Self.nothing }
     func keys(_ ids: [KeyID]) async throws(StoreError) -> [StoredKey] { throw Self.nothing }
+    func updates(of known: Set<KeyARN>, since position: FeedPosition) async throws(StoreError) -> [KeyUpdate] {
+        throw Self.nothing
+    }
     func alias(_ arn: AliasARN) async throws(StoreError) -> AliasRecord? { throw Self.nothing }
     func account(_ id: AccountID) async throws(StoreError) -> StoreContents { throw Self.nothing }
     func settings() async throws(StoreError) -> [String: [UInt8]] { throw Self.nothing }
@@ -251,6 +254,7 @@ private final class Leases: SharedStore {
     func customerKeyCount(in realm: Realm) async throws(StoreError) -> Int { throw Self.nothing }
     func next(_ event: KeyEvent, limit: Int) async throws(StoreError) -> [KeyDue] { throw Self.nothing }
     func keyCounts() async throws(StoreError) -> [KeyKind: Int] { throw Self.nothing }
+    func auditLines() async throws(StoreError) -> [KeptAuditLines] { throw Self.nothing }
     func nodesWithAuditLines() async throws(StoreError) -> [String] { throw Self.nothing }
     func adoptAuditLines(of node: String) async throws(StoreError) -> [KeptAuditLines] { throw Self.nothing }
     func contents() async throws(StoreError) -> StoreContents { throw Self.nothing }

@@ -33,6 +33,8 @@ final class SharedMemoryStore: SharedStore {
     let afterCommit = Mutex<(@Sendable (Change) async -> Void)?>(nil)
     /// How many pages of all keys were read.
     let pageCount = Atomic(0)
+    /// How many keys that were known were read with all of their grants.
+    let wholeReadingCount = Atomic(0)
     /// What happens between reading keys and answering with them.
     let pause = Mutex<(@Sendable () async -> Void)?>(nil)
 
@@ -107,6 +109,22 @@ final class SharedMemoryStore: SharedStore {
         let found = try await store.contents().storedKeys.filter { ids.contains($0.record.arn.keyID) }
         if let pause = pause.withLock({ $0 }) { await pause() }
         return found
+    }
+
+    func updates(of known: Set<KeyARN>, since position: FeedPosition) async throws(StoreError) -> [KeyUpdate] {
+        let changes = try await changes(after: position).records ?? []
+        let keys = try await keys(Array(Set(known.map(\.keyID))))
+        return keys.map { key in
+            let arn = key.record.arn
+            guard known.contains(arn), !changes.contains(.deletedKey(arn)) else {
+                wholeReadingCount.add(1, ordering: .relaxed)
+                return KeyUpdate(key: key)
+            }
+            let changed = Set(changes.compactMap { if case .grant(arn, let id) = $0 { id } else { nil } })
+            var update = KeyUpdate(key: key, changedGrants: changed)
+            update.key.grants.removeAll { !changed.contains($0.id) }
+            return update
+        }
     }
 
     func alias(_ arn: AliasARN) async throws(StoreError) -> AliasRecord? {
@@ -199,6 +217,8 @@ final class SharedMemoryStore: SharedStore {
             state.leases.filter { $0.key.hasPrefix(prefix) && $0.value.end > now }.map(\.key).sorted()
         }
     }
+
+    func auditLines() async throws(StoreError) -> [KeptAuditLines] { try await frame().auditLines }
 
     func nodesWithAuditLines() async throws(StoreError) -> [String] {
         guard let node = auditNode.withLock({ $0 }) else { return [] }

@@ -66,6 +66,8 @@ import Testing
         ("UPDATE access_key SET user_id = 'god'", "user_id"), ("UPDATE access_key SET account = '1'", "account"),
         ("UPDATE account SET creation_date = -1", "creation_date"), ("UPDATE identity SET id = 'AIDA'", "id"),
         ("UPDATE setting SET name = x'ff'", "name"),
+        ("UPDATE kms_key SET version = 9223372036854775806", "version"), ("UPDATE alias SET version = -1", "version"),
+        ("UPDATE account SET version = 9223372036854775807", "version"),
     ]
 
     @Test(arguments: edits)
