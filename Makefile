@@ -27,7 +27,8 @@ SHELL := /bin/bash
 
 # One configuration and one set of flags for every target, so that nothing is built twice: `swift test` would otherwise
 # make every module testable, and with that build all of them again.
-SWIFT_FLAGS := -c release --explicit-target-dependency-import-check error
+# Without colours, whether a terminal looks on or not: they are a flag of the compiler, with which all is built anew.
+SWIFT_FLAGS := -c release --no-color-diagnostics --explicit-target-dependency-import-check error
 SWIFT_TEST_FLAGS := $(SWIFT_FLAGS) --skip-build --disable-testable-imports --disable-xctest
 
 BINARIES := .build/release
@@ -67,10 +68,8 @@ test: install-system-libraries install-test-tools
 
 # By itself, because it says how long things take. It needs root, to make networks; without them it fails, or, in CI, says
 # that it was not run.
-# Empty after `make test`, which has built the server: a build of that alone has other flags, and builds everything again.
-BUILT ?= build
 CLUSTER = CHATELAINE_BINARY=$(BINARIES)/chatelaine $(PYTHON) Tests/AcceptanceTests/Scripts/cluster
-test-cluster: $(BUILT) install-cluster-tools
+test-cluster: build install-cluster-tools
 	$(CLUSTER) || test $$? = 77 -a -n "$${CI:-}"
 
 soak-cluster: build install-cluster-tools
