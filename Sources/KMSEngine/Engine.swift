@@ -141,7 +141,7 @@ package struct Engine: Sendable {
             managedKeys: managedKeys, audit: audit, outbox: outbox, clock: clock, metrics: metrics, logger: logger
         )
         let housekeeping = Housekeeping(
-            directory: directory, due: Self.dueKeys(directory, shared, configuration.node), ledger: ledger,
+            directory: directory, due: Self.dueKeys(directory, shared, configuration.node, logger), ledger: ledger,
             turns: turns,
             keyring: keyring, managedKeys: managedKeys, journal: journal, outbox: outbox,
             orphans: Self.orphans(outbox, shared, configuration.node), clock: clock,
@@ -191,11 +191,13 @@ package struct Engine: Sendable {
             store: shared.store, outbox: outbox, node: node, holder: "\(node) \(RequestID.make())")
     }
 
-    private static func dueKeys(_ directory: KeyDirectory, _ shared: SharedState?, _ node: String?) -> any DueKeys {
+    private static func dueKeys(
+        _ directory: KeyDirectory, _ shared: SharedState?, _ node: String?, _ logger: Logger
+    ) -> any DueKeys {
         guard let shared else { return DueKeysInMemory(directory: directory) }
         return DueKeysInStore(
             store: shared.store, directory: directory, residency: shared.residency,
-            holder: "\(node ?? "") \(RequestID.make())")
+            holder: "\(node ?? "") \(RequestID.make())", logger: logger)
     }
 
     /// The time, as requests see it.

@@ -68,9 +68,13 @@ package protocol SharedStore: Store, KeyCatalog {
 package struct FeedPosition: Sendable, Equatable {
     /// By the number of the part.
     package var parts: [Int64]
+    /// The tag of the last entry that was read of each part, if the store gives entries tags: a feed that has lost some, and
+    /// has got others since, has another entry there.
+    package var tags: [Int64]
 
-    package init(parts: [Int64]) {
+    package init(parts: [Int64], tags: [Int64] = []) {
         self.parts = parts
+        self.tags = tags
     }
 }
 

@@ -36,6 +36,16 @@ package struct KeyUpdate: Sendable {
         self.key = key
         self.changedGrants = changedGrants
     }
+
+    /// The whole key, for somebody who has it as it was among `known`.
+    package func completed(by known: [StoredKey]) -> StoredKey {
+        guard let changedGrants, let old = known.first(where: { $0.record.arn == self.key.record.arn }) else {
+            return self.key
+        }
+        var key = self.key
+        key.grants = old.grants.filter { !changedGrants.contains($0.id) } + key.grants
+        return key
+    }
 }
 
 extension StoreContents {

@@ -8,6 +8,9 @@ import KMSStoreSQL
 /// The feed has parts, so that changes of one account and region wait for each other and for no others. Each has a row that
 /// counts its entries. A change counts last of all, and the lock of the row lasts until it is committed: so the positions of
 /// a part become visible in their order and without gaps.
+///
+/// Each transaction has a tag, a random number: a failover that loses what was visible begins to count again where the new
+/// primary is, and what is there then is known by its tag to be another entry.
 enum Feed {
     static let partCount = 64
     /// How many entries of a part are kept at the least; a node that is further behind reads anew what it holds.
@@ -22,25 +25,26 @@ enum Feed {
 
     /// What has to be the last of a change: counting, in the order of the parts.
     static func statements(for records: [ChangedRecord]) -> [Statement] {
-        Dictionary(grouping: records, by: part).sorted { $0.key < $1.key }.flatMap { part, records in
-            [counting(records.count, in: part)]
-                + records.enumerated().map { entry($0.element, in: part, records.count - 1 - $0.offset) }
-                + [sweeping(part, after: records.count)]
+        let tag = Int64.random(in: 1...Int64.max)
+        let parts = Dictionary(grouping: records, by: part).sorted { $0.key < $1.key }
+        return parts.flatMap { part, records -> [Statement] in
+            let entries = records.enumerated().map { entry($0.element, in: part, records.count - 1 - $0.offset) }
+            return [counting(records.count, in: part, tag: tag)] + entries + [sweeping(part, after: records.count)]
         }
     }
 
-    private static func counting(_ count: Int, in part: Int) -> Statement {
+    private static func counting(_ count: Int, in part: Int, tag: Int64) -> Statement {
         Statement(
-            sql: "UPDATE feed SET position = position + ? WHERE part = ?",
-            values: [.integer(Int64(count)), .integer(Int64(part))], mustFindOne: true)
+            sql: "UPDATE feed SET position = position + ?, tag = ? WHERE part = ?",
+            values: [.integer(Int64(count)), .integer(tag), .integer(Int64(part))], mustFindOne: true)
     }
 
     /// - Parameter distance: How far the entry is from the last that was counted.
     private static func entry(_ record: ChangedRecord, in part: Int, _ distance: Int) -> Statement {
         Statement(
             sql: """
-                INSERT INTO change (part, position, kind, account, region, record)
-                SELECT part, position - ?, ?, ?, ?, ? FROM feed WHERE part = ?
+                INSERT INTO change (part, position, tag, kind, account, region, record)
+                SELECT part, position - ?, tag, ?, ?, ?, ? FROM feed WHERE part = ?
                 """,
             values: [.integer(Int64(distance))] + record.columns + [.integer(Int64(part))], mustFindOne: true)
     }
@@ -59,16 +63,17 @@ enum Feed {
     // MARK: Reading
 
     static func position(_ connection: PostgreSQLConnection) throws -> (position: FeedPosition, date: Date) {
-        let query = Statement(sql: "SELECT part, position, \(now) FROM feed ORDER BY part")
+        let query = Statement(sql: "SELECT part, position, tag, \(now) FROM feed ORDER BY part")
         guard let result = try connection.run([query]).first else { throw StoreError.corrupt("the change feed") }
         let rows = try result.map { row throws(StoreError) in
-            (part: try row.integer(0), position: try row.integer(1), date: try row.integer(2))
+            (part: try row.integer(0), position: try row.integer(1), tag: try row.integer(2), date: try row.integer(3))
         }
         guard rows.map(\.part) == (0..<Int64(partCount)).map({ $0 }), let date = rows.last?.date else {
             throw StoreError.corrupt("the parts of the change feed")
         }
         return (
-            FeedPosition(parts: rows.map(\.position)), Date(timeIntervalSince1970: Double(date) / 1000)
+            FeedPosition(parts: rows.map(\.position), tags: rows.map(\.tag)),
+            Date(timeIntervalSince1970: Double(date) / 1000)
         )
     }
 
@@ -78,66 +83,97 @@ enum Feed {
         func news(_ records: [ChangedRecord]?) -> FeedNews {
             FeedNews(position: position, records: records, date: date)
         }
-        guard last.parts.count == partCount else { return news(nil) }
-        let spans = zip(last.parts, position.parts).enumerated().filter { $0.element.0 != $0.element.1 }
-        guard spans.allSatisfy({ entryCount(after: $0.element.0, to: $0.element.1) != nil }) else { return news(nil) }
+        guard last.parts.count == partCount, last.tags.count == partCount else { return news(nil) }
+        let moved = (0..<partCount).filter {
+            last.parts[$0] != position.parts[$0] || last.tags[$0] != position.tags[$0]
+        }
+        guard moved.allSatisfy({ entryCount(after: last.parts[$0], to: position.parts[$0]) != nil }) else {
+            return news(nil)
+        }
         let results = try connection.run(
-            spans.map { part, span in
+            moved.map { part in
                 Statement(
                     sql: """
-                        SELECT kind, account, region, record FROM change WHERE part = ? AND position > ? AND position <= ?
-                        ORDER BY position
+                        SELECT kind, account, region, record, tag FROM change
+                        WHERE part = ? AND position >= ? AND position <= ? ORDER BY position
                         """,
-                    values: [.integer(Int64(part)), .integer(span.0), .integer(span.1)])
+                    values: [.integer(Int64(part)), .integer(last.parts[part]), .integer(position.parts[part])])
             })
         var records: [ChangedRecord] = []
         var seen: Set<ChangedRecord> = []
-        for ((_, span), result) in zip(spans, results) {
-            guard let count = entryCount(after: span.0, to: span.1), result.rowCount == Int(count) else {
+        for (part, result) in zip(moved, results) {
+            guard let entries = entries(in: result, after: last, of: part, to: position.parts[part]) else {
                 return news(nil)
             }
-            // Of a newer version of the program, or damaged.
-            let entries = try? result.map(ChangedRecord.init(row:))
-            guard let entries else { return news(nil) }
             records += entries.filter { seen.insert($0).inserted }
         }
         return news(records)
+    }
+
+    /// The entries behind the last that was read, which `result` begins with if there was one; nil when that is another one,
+    /// some are missing, or there are some of a newer version of the program, or damaged ones.
+    private static func entries(
+        in result: QueryResult, after last: FeedPosition, of part: Int, to position: Int64
+    ) -> [ChangedRecord]? {
+        let known = last.parts[part] > 0 ? 1 : 0
+        guard let count = entryCount(after: last.parts[part], to: position), result.rowCount == Int(count) + known
+        else { return nil }
+        if known > 0, result.value(row: 0, column: 4) != .integer(last.tags[part]) { return nil }
+        return try? result.map(ChangedRecord.init(row:)).suffix(Int(count))
     }
 
     /// Which grants have changed on each of `keys`; a key on which any may have changed is not in it.
     static func changedGrants(
         on keys: Set<KeyARN>, since last: FeedPosition, _ connection: any SQLConnection
     ) throws -> [KeyARN: Set<GrantID>] {
-        guard last.parts.count == partCount else { return [:] }
+        guard last.parts.count == partCount, last.tags.count == partCount else { return [:] }
         var changed: [KeyARN: Set<GrantID>] = [:]
         let parts = Dictionary(grouping: keys) { part(of: .key($0)) }
         for (part, keys) in parts.sorted(by: { $0.key < $1.key }) {
-            let start = last.parts[part]
-            var reachesBack = false
-            try connection.forEachRow("SELECT position FROM feed WHERE part = ?", [.integer(Int64(part))]) { row in
-                guard case .integer(let position) = row[0] else { return }
-                reachesBack = position == start || entryCount(after: start, to: position) != nil
-            }
-            var records: [ChangedRecord?] = []
-            try connection.forEachRow(
-                """
-                SELECT kind, account, region, record FROM change WHERE part = ? AND position > ?
-                    AND kind IN ('grant', 'deleted-key')
-                ORDER BY position
-                """, [.integer(Int64(part)), .integer(start)]
-            ) { row in records.append(try? ChangedRecord(row: row)) }
-            guard reachesBack, !records.contains(nil) else { continue }
+            guard let records = try grantEntries(of: part, since: last, connection) else { continue }
             var own = Dictionary(keys.map { ($0, Set<GrantID>()) }) { first, _ in first }
-            for case let record? in records {
+            for record in records {
                 switch record {
                 case .grant(let key, let id): own[key]?.insert(id)
                 case .deletedKey(let key): own[key] = nil
                 default: continue
                 }
             }
-            changed.merge(own) { first, _ in first }
+            changed.merge(own.filter { $0.value.count <= mostChangedGrants }) { first, _ in first }
         }
         return changed
+    }
+
+    /// How many grants on a key are read one by one: everybody waits while they are put into memory.
+    private static let mostChangedGrants = 200
+
+    /// The entries about grants and deleted keys, in order; nil when others may have been lost.
+    private static func grantEntries(
+        of part: Int, since last: FeedPosition, _ connection: any SQLConnection
+    ) throws -> [ChangedRecord]? {
+        let (start, tag) = (last.parts[part], last.tags[part])
+        var reachesBack = false
+        let position = "SELECT position, tag FROM feed WHERE part = ?"
+        try connection.forEachRow(position, [.integer(Int64(part))]) { row in
+            guard case .integer(let position) = row[0], case .integer(let lastTag) = row[1] else { return }
+            reachesBack = position == start ? lastTag == tag : entryCount(after: start, to: position) != nil
+        }
+        var lastIsThere = start == 0
+        var records: [ChangedRecord?] = []
+        try connection.forEachRow(
+            """
+            SELECT kind, account, region, record, tag, position FROM change WHERE part = ? AND position >= ?
+                AND (position = ? OR kind IN ('grant', 'deleted-key'))
+            ORDER BY position
+            """, [.integer(Int64(part)), .integer(start), .integer(start)]
+        ) { row in
+            if row[5] == .integer(start) {
+                lastIsThere = row[4] == .integer(tag)
+            } else {
+                records.append(try? ChangedRecord(row: row))
+            }
+        }
+        return reachesBack && lastIsThere && !records.contains(nil) ? records.compactMap(\.self) : nil
     }
 
     /// How many entries a part has got; nil when that is more than are kept, or the numbers are none that it counts to.

@@ -80,7 +80,8 @@ import Synchronization
     ///
     /// A time limit for statements would also end the wait for a standby that is to have the change too, after which the
     /// server calls the change done: so there is none. Locks have one, and so has a transaction whose node says no more. What
-    /// is answered is to be durable, and a warning to be heard. Functions and operators are the server's own: in a path that
+    /// is answered is to be durable, and a warning to be heard. The server looks whether the node is still there, or what a
+    /// node that was cut off has left would take its connections for hours. Functions and operators are the server's own: in a path that
     /// names `pg_catalog` those of a schema before it would take their place, and it is the first of all when none names it.
     private static let preparations = [
         Statement.once(
@@ -95,6 +96,13 @@ import Synchronization
         // Below the time that others wait for its locks, which a node that is cut off holds until then.
         Statement.once("SET idle_in_transaction_session_timeout = 2000"),
         Statement.once("SET client_min_messages = warning"),
+        Statement.once(
+            """
+            SELECT set_config(setting.name, wanted.value, false) FROM pg_settings AS setting JOIN (
+                VALUES ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3'),
+                    ('tcp_user_timeout', '8000')
+            ) AS wanted (name, value) ON setting.name = wanted.name
+            """),
         Statement.once(
             """
             SELECT set_config('synchronous_commit', 'on', false)

@@ -279,13 +279,14 @@ enum PostgreSQLSchema {
         )
         """,
         "CREATE INDEX audit_outbox_by_node ON audit_outbox (node, ordinal)",
-        "CREATE TABLE feed (part BIGINT NOT NULL PRIMARY KEY, position BIGINT NOT NULL)",
-        "INSERT INTO feed (part, position) VALUES "
-            + (0..<Feed.partCount).map { "(\($0), 0)" }.joined(separator: ", "),
+        "CREATE TABLE feed (part BIGINT NOT NULL PRIMARY KEY, position BIGINT NOT NULL, tag BIGINT NOT NULL)",
+        "INSERT INTO feed (part, position, tag) VALUES "
+            + (0..<Feed.partCount).map { "(\($0), 0, 0)" }.joined(separator: ", "),
         """
         CREATE TABLE change (
             part BIGINT NOT NULL,
             position BIGINT NOT NULL,
+            tag BIGINT NOT NULL,
             kind \(text) NOT NULL,
             account \(text),
             region \(text),

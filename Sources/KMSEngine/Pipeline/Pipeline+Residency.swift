@@ -40,7 +40,12 @@ extension Pipeline {
     func readAgain(_ accesses: [Access]) async throws(KMSError) {
         guard let residency = shared?.residency else { return }
         do throws(StoreError) {
-            try await residency.refresh(Set(accesses.compactMap { $0.key?.arn.keyID }))
+            var ids = Set(accesses.compactMap { $0.key?.arn.keyID })
+            for case .alias(let arn) in accesses.map(\.resource) {
+                // It may point elsewhere, or be gone.
+                if let known = directory.alias(arn) { ids.insert(known.target) }
+            }
+            try await residency.refresh(ids)
         } catch {
             throw KMSError(error)
         }

@@ -366,7 +366,7 @@ package struct Pipeline: Sendable {
 
     /// Refuses grant tokens that no server with this root key made for this region.
     ///
-    /// They are needed for nothing else: a grant is known everywhere once it is made.
+    /// What else they are needed for, where a node may not know of a grant yet, is done by ``Residency``.
     private func checkGrantTokens(
         in body: JSONObject, for operation: OperationName, _ region: Region
     ) throws(KMSError) {

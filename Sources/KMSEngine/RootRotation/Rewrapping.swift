@@ -77,7 +77,8 @@ struct Rewrapping: Sendable {
             try await residency?.load(Set(keys.map(\.keyID)))
             var mutations: [Mutation] = []
             var report = RewrappingReport()
-            for key in keys.compactMap(directory.key) {
+            for arn in keys {
+                guard let key = try await key(arn) else { continue }
                 let renewed = try key.materials.compactMap { material throws(CryptoFailure) -> Mutation? in
                     let wrapped = try report.renewing(material.recordName) { () throws(CryptoFailure) in
                         try keyring.renewed(material)
@@ -92,6 +93,17 @@ struct Rewrapping: Sendable {
             if !mutations.isEmpty { try await ledger.commit(Change(mutations)) }
             return report
         }
+    }
+
+    /// The key, in memory; nil when there is none any more.
+    private func key(_ arn: KeyARN) async throws(StoreError) -> KeySnapshot? {
+        for _ in 0..<Self.mostAttempts {
+            if let key = directory.key(arn) { return key }
+            // Where there is little room, others of the batch have taken its place.
+            guard let residency, try await residency.isStored(arn) else { return nil }
+            try await residency.load([arn.keyID])
+        }
+        throw .unavailable("keys leave memory faster than they are read")
     }
 
     private func renewSecrets(of account: AccountID) async throws -> RewrappingReport {

@@ -70,34 +70,29 @@ final class GrantDirectory: Sendable {
     func replace(_ ids: Set<GrantID>, on key: KeyARN, with grants: [Grant]) {
         guard !ids.isEmpty else { return }
         contents.withLock { contents in
-            for id in ids { contents.remove(id, on: key) }
+            contents.remove(ids, on: key)
             for grant in grants { contents.insert(grant) }
         }
     }
 
-    /// Forgets every grant on a key that is gone.
-    func withdrawAll(on key: KeyARN) { replaceAll(on: key, with: []) }
-
-    /// Puts `grants` in the place of all that were there on `key`.
-    func replaceAll(on key: KeyARN, with grants: [Grant]) {
-        // Everybody else waits for the lock, and there may be tens of thousands: they are put in order before it, and those
-        // that were there end after it.
-        let new = grants.isEmpty ? nil : GrantsOnKey(grants)
-        let old = contents.withLock { contents in
+    /// Puts `grants` in the place of all that were there on `key`; nil for none.
+    ///
+    /// - Returns: What was there: whoever holds a lock lets go of it afterwards, for there may be tens of thousands.
+    func replaceAll(on key: KeyARN, with grants: GrantsOnKey?) -> GrantsOnKey? {
+        contents.withLock { contents in
             let old = contents.keys.removeValue(forKey: key)
-            contents.keys[key] = new
+            contents.keys[key] = grants.flatMap { $0.count == 0 ? nil : $0 }
             if contents.retirable != nil {
                 old?.all.forEach { contents.forgetRetirer(of: $0) }
-                new?.all.forEach { contents.noteRetirer(of: $0) }
+                grants?.all.forEach { contents.noteRetirer(of: $0) }
             }
             return old
         }
-        withExtendedLifetime(old) {}
     }
 }
 
-/// The grants on one key, at least one.
-private struct GrantsOnKey: Sendable {
+/// The grants on one key.
+struct GrantsOnKey: Sendable {
     private var grants: [GrantID: Grant]
     /// In which they are listed.
     private var order: SortedSet<GrantID>
@@ -127,13 +122,15 @@ private struct GrantsOnKey: Sendable {
         byGrantee[grant.record.grantee, default: []].append(grant)
     }
 
-    /// - Returns: The grant, if it was there.
-    mutating func remove(_ id: GrantID) -> Grant? {
-        guard let grant = grants.removeValue(forKey: id) else { return nil }
-        order.remove(id)
-        byGrantee[grant.record.grantee]?.removeAll { $0.record.id == id }
-        if byGrantee[grant.record.grantee]?.isEmpty == true { byGrantee[grant.record.grantee] = nil }
-        return grant
+    /// - Returns: The grants that were there.
+    mutating func remove(_ ids: Set<GrantID>) -> [Grant] {
+        let gone = ids.compactMap { grants.removeValue(forKey: $0) }
+        for grant in gone { order.remove(grant.record.id) }
+        for grantee in Set(gone.map(\.record.grantee)) {
+            byGrantee[grantee]?.removeAll { ids.contains($0.record.id) }
+            if byGrantee[grantee]?.isEmpty == true { byGrantee[grantee] = nil }
+        }
+        return gone
     }
 }
 
@@ -143,10 +140,9 @@ extension GrantDirectory.Contents {
         noteRetirer(of: grant)
     }
 
-    fileprivate mutating func remove(_ id: GrantID, on key: KeyARN) {
-        guard let grant = keys[key]?.remove(id) else { return }
+    fileprivate mutating func remove(_ ids: Set<GrantID>, on key: KeyARN) {
+        for grant in keys[key]?.remove(ids) ?? [] { forgetRetirer(of: grant) }
         if keys[key]?.count == 0 { keys[key] = nil }
-        forgetRetirer(of: grant)
     }
 
     fileprivate mutating func noteRetirer(of grant: Grant) {

@@ -181,13 +181,20 @@ package final class KeyDirectory: Sendable {
         contents.withLock { $0.publish(alias) }
     }
 
-    /// Forgets the key and the aliases that point to it.
-    package func withdraw(_ arn: KeyARN) {
+    /// Adds `grant` to those in memory, unless its key is not there.
+    func publish(_ grant: Grant) {
         contents.withLock { contents in
+            if contents.residents?.contains(grant.record.key.keyID) != false { grants.publish(grant) }
+        }
+    }
+
+    /// Forgets the key, the aliases that point to it, and the grants on it.
+    package func withdraw(_ arn: KeyARN) {
+        _ = contents.withLock { contents in
             contents.remove(arn)
             contents.removeResident(arn)
+            return grants.replaceAll(on: arn, with: nil)
         }
-        grants.withdrawAll(on: arn)
     }
 
     /// Forgets the alias.
@@ -212,45 +219,61 @@ package final class KeyDirectory: Sendable {
     ///   - stay: Since when those are in memory that come with a part of their grants; one that has left meanwhile stays
     ///     where it is.
     func install(_ keys: [KeyID: [ResidentKey]], updating stay: KeyStay = KeyStay()) {
+        // There may be tens of thousands on a key: they are put in order before the lock, and those of before end after it.
+        // But they change within it, or a key that comes while another leaves would lose what belongs to it.
+        var whole: [KeyARN: GrantsOnKey] = [:]
         for key in keys.values.joined() where key.changedGrants == nil {
-            grants.replaceAll(on: key.snapshot.arn, with: key.grants)
+            whole[key.snapshot.arn] = GrantsOnKey(key.grants)
         }
-        let gone = contents.withLock { contents in
-            var gone: [KeyARN] = []
+        _ = contents.withLock { [grants] contents in
+            var old: [GrantsOnKey?] = []
             let known = Dictionary(zip(stay.ids, stay.numbers)) { first, _ in first }
             for (id, keys) in keys {
                 if keys.contains(where: { $0.changedGrants != nil }) {
                     guard let number = known[id] ?? nil, contents.residents?.number(of: id) == number else { continue }
                 }
-                // Within the lock, so that a key that leaves leaves none of them behind.
                 for key in keys {
-                    guard let changed = key.changedGrants else { continue }
-                    grants.replace(changed, on: key.snapshot.arn, with: key.grants)
+                    let arn = key.snapshot.arn
+                    if let changed = key.changedGrants {
+                        grants.replace(changed, on: arn, with: key.grants)
+                    } else {
+                        old.append(grants.replaceAll(on: arn, with: whole[arn]))
+                    }
                 }
                 // The name that the keys themselves have, not that of a request, or memory has it twice.
                 let id = keys.first?.snapshot.arn.keyID ?? id
                 let present = contents.residents?.keys(of: id) ?? []
-                gone += present.filter { arn in !keys.contains { $0.snapshot.arn == arn } }
+                for arn in present where !keys.contains(where: { $0.snapshot.arn == arn }) {
+                    old.append(grants.replaceAll(on: arn, with: nil))
+                }
                 contents.install(keys, of: id, replacing: present)
             }
             let evicted = contents.residents?.makeRoom(for: keys) ?? []
-            evicted.forEach { contents.remove($0) }
-            return gone + evicted
+            for arn in evicted {
+                contents.remove(arn)
+                old.append(grants.replaceAll(on: arn, with: nil))
+            }
+            return old
         }
-        gone.forEach(grants.withdrawAll)
     }
 
+    /// How many identifiers leave at a time: everybody waits meanwhile.
+    private static let batch = 500
+
     /// Takes everything of these identifiers out of memory: the store has it.
-    func evict(_ ids: some Sequence<KeyID> & Sendable) {
-        let gone = contents.withLock { contents in
-            ids.flatMap { id in
-                let keys = contents.residents?.keys(of: id) ?? []
-                keys.forEach { contents.remove($0) }
-                contents.residents?.remove(id)
-                return keys
+    func evict(_ ids: some Collection<KeyID>) {
+        for batch in Array(ids).chunks(of: Self.batch) {
+            _ = contents.withLock { [grants] contents in
+                batch.flatMap { id in
+                    let keys = contents.residents?.keys(of: id) ?? []
+                    contents.residents?.remove(id)
+                    return keys.map { arn in
+                        contents.remove(arn)
+                        return grants.replaceAll(on: arn, with: nil)
+                    }
+                }
             }
         }
-        gone.forEach(grants.withdrawAll)
     }
 }
 
@@ -303,15 +326,18 @@ extension KeyDirectory.Contents {
             where !names.contains(alias) {
                 remove(AliasARN(realm: key.snapshot.arn.realm, name: alias))
             }
-            key.aliases.forEach { publish($0) }
+            key.aliases.forEach { replace($0) }
         }
     }
 
     fileprivate mutating func publish(_ alias: AliasRecord) {
-        if let present = aliases[alias.arn] {
-            if present.version > alias.version { return }
-            unlink(present)
-        }
+        if let present = aliases[alias.arn], present.version > alias.version { return }
+        replace(alias)
+    }
+
+    /// Whatever the version: one that was made anew begins with the first.
+    private mutating func replace(_ alias: AliasRecord) {
+        if let present = aliases[alias.arn] { unlink(present) }
         guard residents?.contains(alias.target) != false else {
             aliases[alias.arn] = nil
             return

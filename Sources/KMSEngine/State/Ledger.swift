@@ -154,8 +154,7 @@ package struct Ledger: Sendable {
             case .deleteKey(let arn, _): directory.withdraw(arn)
             case .insertAlias(let alias), .updateAlias(let alias, _): directory.publish(alias)
             case .deleteAlias(let arn, _): directory.withdraw(arn)
-            case .insertGrant(let grant):
-                if directory.isResident(grant.key.keyID) { directory.grants.publish(Grant(grant)) }
+            case .insertGrant(let grant): directory.publish(Grant(grant))
             case .deleteGrant(let arn, let id): directory.grants.withdraw(id, on: arn)
             default: continue
             }

@@ -18,6 +18,9 @@ package final class Residency: Sendable {
         var lastNumber = 0
         /// The identifiers that are being read, or nil for any; those that were disturbed are gone.
         var underWay: [Int: Set<KeyID>?] = [:]
+        /// The last reading of each key that brought it into memory, of those who may be waited for.
+        private(set) var done: [KeyID: Int] = [:]
+        private static let mostDone = 10_000
 
         /// Says that keys have changed, or that any may have: whoever is reading them has to begin anew.
         mutating func disturb(_ ids: Set<KeyID>?) {
@@ -25,9 +28,19 @@ package final class Residency: Sendable {
                 underWay = [:]
                 return
             }
+            guard !ids.isEmpty else { return }
             for (number, reading) in underWay where reading.map({ !$0.isDisjoint(with: ids) }) ?? true {
                 underWay[number] = nil
             }
+        }
+
+        /// - Returns: Whether the reading was not disturbed.
+        mutating func end(_ number: Int) -> Bool {
+            guard let ids = underWay.removeValue(forKey: number) else { return false }
+            // To forget them makes somebody read once more.
+            if done.count > Self.mostDone { done = [:] }
+            for id in ids ?? [] { done[id] = number }
+            return true
         }
     }
 
@@ -82,6 +95,13 @@ package final class Residency: Sendable {
             || missed.aliases.contains { directory.alias($0) != nil }
     }
 
+    /// Whether there is such a key in the store.
+    ///
+    /// - Throws: ``StoreError``.
+    func isStored(_ arn: KeyARN) async throws(StoreError) -> Bool {
+        try await store.keys([arn.keyID]).contains { $0.record.arn == arn }
+    }
+
     /// Brings keys into memory that are not there.
     ///
     /// - Throws: ``StoreError``.
@@ -95,13 +115,16 @@ package final class Residency: Sendable {
     ///
     /// - Throws: ``StoreError``; then they are as they were.
     func refresh(_ ids: some Collection<KeyID>) async throws(StoreError) {
+        let last = readings.withLock { $0.lastNumber }
         // A reading of one that is not there yet need not be waited for.
         try await inBatches(ids.filter(directory.isResident)) { batch throws(StoreError) in
+            // Of many who wait for their turn one has read for all of them.
+            let old = readings.withLock { readings in batch.filter { readings.done[$0].map { $0 <= last } ?? true } }
             do throws(StoreError) {
-                try await readChanges(of: batch)
+                try await readChanges(of: old)
             } catch .corrupt {
                 // Whoever asks for the damaged one finds out.
-                directory.evict(batch)
+                directory.evict(old)
             }
         }
     }
@@ -133,9 +156,20 @@ package final class Residency: Sendable {
 
     private func read(_ ids: [KeyID]) async throws(StoreError) {
         guard !ids.isEmpty else { return }
+        // What was read in vain is brought up to date: with many grants it takes longer than the time between two changes.
+        var held: (keys: [StoredKey], position: FeedPosition) = ([], feedPosition)
         for _ in 0..<Self.mostAttempts {
             let isRead = try await reading(ids) { () throws(StoreError) in
-                (try await store.keys(ids).map { KeyUpdate(key: $0) }, KeyStay(ids: ids))
+                let position = feedPosition
+                var keys: [StoredKey] = []
+                if !held.keys.isEmpty {
+                    let known = Set(held.keys.map(\.record.arn))
+                    keys = try await store.updates(of: known, since: held.position).map { $0.completed(by: held.keys) }
+                }
+                let rest = Set(ids).subtracting(held.keys.map(\.record.arn.keyID))
+                if !rest.isEmpty { keys += try await store.keys(Array(rest)) }
+                held = (keys, position)
+                return (keys.map { KeyUpdate(key: $0) }, KeyStay(ids: ids))
             }
             if isRead { return }
         }
@@ -143,6 +177,7 @@ package final class Residency: Sendable {
     }
 
     private func readChanges(of ids: [KeyID]) async throws(StoreError) {
+        guard !ids.isEmpty else { return }
         for _ in 0..<Self.mostAttempts {
             let isRead = try await reading(ids) { () throws(StoreError) in
                 // Where the feed is first: what is in memory afterwards is as new as that.
@@ -171,7 +206,7 @@ package final class Residency: Sendable {
             for id in stay.ids { keys[id] = [] }
             for update in stored { keys[update.key.record.arn.keyID]?.append(try residentKey(update)) }
         } catch {
-            _ = end(reading) {}
+            abandon(reading)
             throw error
         }
         return end(reading) { directory.install(keys, updating: stay) }
@@ -203,19 +238,17 @@ package final class Residency: Sendable {
             do {
                 stored = try await store.keys(after: last, limit: Self.batch * 5)
             } catch {
-                _ = end(reading) {}
+                abandon(reading)
                 throw error
             }
-            guard let end = stored.last else {
-                _ = self.end(reading) {}
-                return
-            }
+            guard let end = stored.last else { return abandon(reading) }
             var keys: [KeyID: [ResidentKey]] = [:]
             for key in stored where !key.record.isMultiRegion && !directory.isResident(key.record.arn.keyID) {
                 keys[key.record.arn.keyID, default: []].append(try residentKey(KeyUpdate(key: key)))
             }
-            guard self.end(reading, { directory.install(keys) }) else { continue }
-            try await load(stored.filter(\.record.isMultiRegion).map(\.record.arn.keyID))
+            let isRead = self.end(reading) { directory.install(keys) }
+            // Any change disturbs a reading of a page; to read it again and again might never end.
+            try await load(stored.filter { $0.record.isMultiRegion || !isRead }.map(\.record.arn.keyID))
             last = end.record.arn
         }
     }
@@ -248,7 +281,7 @@ package final class Residency: Sendable {
     }
 
     /// Ends a change that was not made.
-    func abandonChange(_ number: Int) { _ = end(number) {} }
+    func abandonChange(_ number: Int) { abandon(number) }
 
     /// Says that anything may have changed.
     func disturbAll() { readings.withLock { $0.disturb(nil) } }
@@ -264,41 +297,13 @@ package final class Residency: Sendable {
     /// Ends a reading; what it brought is put into memory by `install`, unless it was disturbed.
     private func end(_ number: Int, _ install: () -> Void) -> Bool {
         readings.withLock { readings in
-            guard readings.underWay.removeValue(forKey: number) != nil else { return false }
-            install()
-            return true
+            let isUndisturbed = readings.end(number)
+            if isUndisturbed { install() }
+            return isUndisturbed
         }
     }
-}
 
-/// What a request looked for and did not find in memory.
-package final class MissedNames: Sendable {
-    private struct Names {
-        var keys: Set<KeyID> = []
-        var aliases: Set<AliasARN> = []
-        /// Keys that are in memory but do not have what they should.
-        var old: Set<KeyID> = []
-    }
-
-    private let names = Mutex(Names())
-    /// Whether keys are noted that do not have what they should.
-    private let takesOld: Bool
-
-    init(takesOld: Bool = true) { self.takesOld = takesOld }
-
-    var keys: Set<KeyID> { names.withLock { $0.keys } }
-    var aliases: Set<AliasARN> { names.withLock { $0.aliases } }
-    var old: Set<KeyID> { names.withLock { $0.old } }
-    var isEmpty: Bool { names.withLock { $0.keys.isEmpty && $0.aliases.isEmpty && $0.old.isEmpty } }
-
-    func note(_ key: KeyID) { names.withLock { _ = $0.keys.insert(key) } }
-
-    func noteOld(_ key: KeyID) {
-        guard takesOld else { return }
-        names.withLock { _ = $0.old.insert(key) }
-    }
-
-    func note(_ alias: AliasARN) { names.withLock { _ = $0.aliases.insert(alias) } }
+    private func abandon(_ number: Int) { readings.withLock { _ = $0.underWay.removeValue(forKey: number) } }
 }
 
 extension [ChangedRecord] {

@@ -122,6 +122,11 @@ package actor Housekeeping: Service {
                 metrics.noteHousekeeping(at: now)
                 return
             }
+            guard due <= now else {
+                // It has been done, or put off, since the store was asked.
+                failed.insert(key.arn)
+                continue
+            }
             // What has no time of its own, like a replica that is being made, is due at once.
             let time = due == .distantPast ? now : due
             let isSettled = await turns.inTurn(at: [key.arn.turn]) {

@@ -9,6 +9,10 @@ final class SharedMemoryStore: SharedStore {
     private struct State {
         var feed: [[ChangedRecord]] = []
         var leases: [String: (holder: String, end: ContinuousClock.Instant)] = [:]
+
+        func records(after position: FeedPosition) -> [ChangedRecord] {
+            Array(feed.dropFirst(Int(position.parts[0])).joined())
+        }
     }
 
     private let store: SQLiteStore
@@ -33,6 +37,14 @@ final class SharedMemoryStore: SharedStore {
     let afterCommit = Mutex<(@Sendable (Change) async -> Void)?>(nil)
     /// How many pages of all keys were read.
     let pageCount = Atomic(0)
+    /// Whether the next reading of the feed is told that it no longer reaches so far back.
+    let forgetsFeed = Atomic(false)
+    /// How often keys were read of which somebody knew none.
+    let keyReadingCount = Atomic(0)
+    /// How often keys were read that somebody knew.
+    let updateCount = Atomic(0)
+    /// What happens when somebody has asked what is due.
+    let afterNext = Mutex<(@Sendable () async -> Void)?>(nil)
     /// How many keys that were known were read with all of their grants.
     let wholeReadingCount = Atomic(0)
     /// What happens between reading keys and answering with them.
@@ -76,6 +88,24 @@ final class SharedMemoryStore: SharedStore {
         if isUnsure.load(ordering: .relaxed) { throw .unavailable("it is not known whether the change was made") }
     }
 
+    /// Makes a change that the feed does not tell of.
+    func commitSilently(_ change: Change) async throws { try await store.commit(change) }
+
+    /// Adds a grant as another node does.
+    func addGrant(_ number: Int, toKey id: String) async -> Bool {
+        guard let key = try? await store.contents().keys.first(where: { $0.arn.keyID.description == id }),
+            let grant = GrantID(bytes: [UInt8](repeating: UInt8(number), count: GrantID.byteCount))
+        else { return false }
+        var next = key
+        next.version += 1
+        let record = GrantRecord(
+            key: key.arn, id: grant, name: nil, creationDate: Date(timeIntervalSince1970: 1),
+            grantee: "arn:aws:iam::111122223333:root",
+            retiring: nil, issuer: key.arn.account, operations: [.decrypt], constraints: .none)
+        let change = Change([.insertGrant(record), .updateKey(next, expecting: key.version)])
+        return (try? await commit(change)) != nil
+    }
+
     func copy(to path: String) async throws(StoreError) { try await store.copy(to: path) }
 
     func check() async throws(StoreError) { try await store.check() }
@@ -94,11 +124,12 @@ final class SharedMemoryStore: SharedStore {
 
     func changes(after position: FeedPosition) async throws(StoreError) -> FeedNews {
         try await reach()
+        let isAnything = forgetsFeed.exchange(false, ordering: .relaxed)
         return state.withLock { state in
             if position.parts == [Int64(state.feed.count)] { idleReadings.add(1, ordering: .relaxed) }
             return FeedNews(
                 position: FeedPosition(parts: [Int64(state.feed.count)]),
-                records: Array(state.feed.dropFirst(Int(position.parts[0])).joined()), date: date)
+                records: isAnything ? nil : state.records(after: position), date: date)
         }
     }
 
@@ -107,13 +138,18 @@ final class SharedMemoryStore: SharedStore {
     func keys(_ ids: [KeyID]) async throws(StoreError) -> [StoredKey] {
         try await reach()
         let found = try await store.contents().storedKeys.filter { ids.contains($0.record.arn.keyID) }
+        keyReadingCount.add(1, ordering: .relaxed)
         if let pause = pause.withLock({ $0 }) { await pause() }
         return found
     }
 
     func updates(of known: Set<KeyARN>, since position: FeedPosition) async throws(StoreError) -> [KeyUpdate] {
-        let changes = try await changes(after: position).records ?? []
-        let keys = try await keys(Array(Set(known.map(\.keyID))))
+        let changes = state.withLock { $0.records(after: position) }
+        let ids = Set(known.map(\.keyID))
+        try await reach()
+        let keys = try await store.contents().storedKeys.filter { ids.contains($0.record.arn.keyID) }
+        updateCount.add(1, ordering: .relaxed)
+        if let pause = pause.withLock({ $0 }) { await pause() }
         return keys.map { key in
             let arn = key.record.arn
             guard known.contains(arn), !changes.contains(.deletedKey(arn)) else {
@@ -182,6 +218,7 @@ final class SharedMemoryStore: SharedStore {
             default: nil
             }
         }
+        if event == .expiry, let after = afterNext.withLock({ $0 }) { await after() }
         return Array(due.sorted().prefix(limit))
     }
 

@@ -217,6 +217,36 @@ import Testing
         try await store.close()
     }
 
+    @Test func `entries that a failover has lost, and others in their place, are noticed`() async throws {
+        let stores = try SharedStores()
+        let store = try await stores.open("one")
+        let key = try samples.arn(1)
+        try await store.commit(Change([.insertKey(try samples.key(1)), .setSetting("a", [])]))
+        let before = try await store.position().position
+        try await store.commit(Change([.insertGrant(try samples.grant(1)), .setSetting("b", [])]))
+        let lost = try await store.position().position
+        // As on a standby that had not got the last change yet, and takes others in its place.
+        try stores.server.sql(
+            "DELETE FROM key_grant; DELETE FROM change WHERE tag IN (SELECT tag FROM feed)", in: stores.directory)
+        for (part, position) in before.parts.enumerated() where position != lost.parts[part] {
+            try stores.server.sql(
+                "UPDATE feed SET position = \(position), tag = \(before.tags[part]) WHERE part = \(part)",
+                in: stores.directory)
+        }
+        try await store.commit(Change([.insertGrant(try samples.grant(2)), .setSetting("c", [])]))
+        #expect(try await store.position().position.parts == lost.parts)
+        #expect(try await store.changes(after: lost).records == nil)
+        #expect(try await store.updates(of: [key], since: lost).map(\.changedGrants) == [nil])
+        // Also when more has come since.
+        try await store.commit(Change([.insertGrant(try samples.grant(3)), .setSetting("d", [])]))
+        #expect(try await store.changes(after: lost).records == nil)
+        #expect(try await store.updates(of: [key], since: lost).map(\.changedGrants) == [nil])
+        #expect(try await store.changes(after: before).records?.count == 4)
+        #expect(try await store.updates(of: [key], since: before).first?.changedGrants?.count == 2)
+        try await store.check()
+        try await store.close()
+    }
+
     @Test func `a position of another database is no position`() async throws {
         try await SharedStores.withTwo { one, _ in
             try await one.commit(Change([.setSetting("a", [])]))

@@ -59,9 +59,34 @@ import Testing
             // A position that is none, or from before all that the feed has.
             let now = try await two.position().position
             for parts in [[], now.parts.map { $0 - 20_000 }, now.parts.map { $0 + 1 }] {
-                let updates = try await two.updates(of: [key], since: FeedPosition(parts: parts))
+                let updates = try await two.updates(of: [key], since: FeedPosition(parts: parts, tags: now.tags))
                 #expect(updates.first?.changedGrants == nil && updates.first?.key.grants.count == 2)
             }
+        }
+    }
+
+    @Test func `an entry that cannot be understood, or very many of them, mean that any grant may have changed`()
+        async throws
+    {
+        for damage in [
+            "record = NULL", "record = '\\x61'", "record = '\\x612f62'", "account = NULL", "region = 'moon'",
+        ] {
+            let stores = try SharedStores()
+            let store = try await stores.open("one")
+            try await store.commit(Change([.insertKey(try samples.key(1))]))
+            let position = try await store.position().position
+            try await store.commit(Change(try grants(0..<2)))
+            try stores.server.sql("UPDATE change SET \(damage) WHERE kind = 'grant'", in: stores.directory)
+            let updates = try await store.updates(of: [try samples.arn(1)], since: position)
+            #expect(updates.map(\.changedGrants) == [nil] && updates.first?.key.grants.count == 2, "\(damage)")
+            try await store.close()
+        }
+        try await SharedStores.withTwo { one, two in
+            try await one.commit(Change([.insertKey(try samples.key(1))]))
+            let position = try await two.position().position
+            try await one.commit(Change(try grants(0..<201)))
+            let updates = try await two.updates(of: [try samples.arn(1)], since: position)
+            #expect(updates.map(\.changedGrants) == [nil] && updates.first?.key.grants.count == 201)
         }
     }
 

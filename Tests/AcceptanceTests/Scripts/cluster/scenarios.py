@@ -65,6 +65,7 @@ def _cut(cluster, checker, node, how, cut, heal):
             equal(node.probe("/health/ready"), 503, f"/health/ready of {node.name} while it refuses")
             equal(node.probe("/health/live"), 200, f"/health/live of {node.name} meanwhile")
             slowest, codes = control.result(timeout=60)
+            eventually(lambda: not _connections(cluster, node), f"the database gives {node.name} up", 30)
         finally:
             heal(cluster.databases.hosts)
         healed = time.monotonic()
@@ -77,6 +78,12 @@ def _cut(cluster, checker, node, how, cut, heal):
     holds(node.outage - 2 <= serves <= node.outage + 5, f"it served {serves:.1f} s without the store")
     holds(checker.open(sealed, node).done, f"{node.name} decrypts again")
     time.sleep(2)
+
+
+def _connections(cluster, node):
+    """How many connections the database takes the node to have."""
+    query = f"SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%{node.name}'"
+    return int(cluster.databases.sql(query))
 
 
 def _first_refusal(checker, node, sealed, deadline):
