@@ -12,6 +12,7 @@
 #   make deb       a Debian package, in artifacts/deb
 #   make test-deb  install that package on a Debian system of its own, with systemd, and try it there (root)
 #   make bench     what a decision costs, requests per second beside an echo server, latency while RSA keys are made
+#   make check-instructions  how many instructions a call takes, beside what is recorded
 #   make bench-audit   what it costs to have every audit record on the disk before its answer
 #   make build, lint, format, generate, install-dependencies
 #
@@ -21,9 +22,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
 .PHONY: serve build test soak soak-kills bench bench-audit bench-console deb test-deb lint format generate clean
-.PHONY: test-cluster soak-cluster bench-cluster bench-keys
+.PHONY: test-cluster soak-cluster bench-cluster bench-keys check-instructions
 .PHONY: install-cluster-tools install-dependencies install-system-libraries install-test-tools install-bench-tools
-.PHONY: install-packaging-tools install-packaging-test-tools
+.PHONY: install-packaging-tools install-packaging-test-tools install-valgrind
 
 # One configuration and one set of flags for every target, so that nothing is built twice: `swift test` would otherwise
 # make every module testable, and with that build all of them again.
@@ -89,6 +90,11 @@ bench: build install-bench-tools
 	$(BINARIES)/access-benchmark
 	$(PYTHON) Benchmarks/load.py
 	$(PYTHON) Benchmarks/slow_work.py
+
+# What a call costs in instructions, which nothing else on the machine changes; beside what is recorded.
+check-instructions: build install-valgrind
+	swift build $(SWIFT_FLAGS) --product hot-path
+	$(PYTHON) Benchmarks/instructions.py
 
 bench-audit: build install-bench-tools
 	$(PYTHON) Benchmarks/audit_sync.py
@@ -183,6 +189,12 @@ install-cluster-tools: install-test-tools
 
 install-bench-tools: install-test-tools
 	@$(APT_INSTALL); command -v wrk >/dev/null || install_packages wrk
+
+install-valgrind:
+	@$(APT_INSTALL); missing=(); \
+	command -v valgrind >/dev/null || missing+=(valgrind); \
+	command -v strip >/dev/null || missing+=(binutils); \
+	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi
 
 install-packaging-tools:
 	@$(APT_INSTALL); missing=(); \

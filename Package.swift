@@ -181,6 +181,21 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        // What a call costs without a socket, to count its instructions: `make bench`.
+        .executableTarget(
+            name: "hot-path",
+            dependencies: [
+                "KMSModel", "KMSAccess", "KMSCrypto", "KMSEngine", "KMSServer", "KMSStoreSQLite",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            path: "Benchmarks/HotPath",
+            swiftSettings: strict
+        ),
+
         // Fills a shared store with millions of genuine keys, and times what is asked of it: `make bench-keys`.
         .executableTarget(
             name: "many-keys",
@@ -241,8 +256,11 @@ let package = Package(
         .testTarget(
             name: "KMSServerTests",
             dependencies: [
-                "KMSAccess", "KMSEngine", "KMSServer", .product(name: "Logging", package: "swift-log"),
+                "KMSModel", "KMSAccess", "KMSCrypto", "KMSEngine", "KMSServer", "KMSStoreSQLite",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: strict
         ),

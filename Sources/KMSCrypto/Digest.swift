@@ -4,12 +4,19 @@ import Crypto
 /// Hashing and comparing for the other modules.
 package enum Digest {
     /// SHA-256 (FIPS 180-4) of `bytes`: 32 bytes.
-    package static func sha256(_ bytes: [UInt8]) -> [UInt8] {
-        Array(SHA256.hash(data: bytes))
+    package static func sha256(_ bytes: [UInt8]) -> [UInt8] { unsafe bytes.withUnsafeBytes { unsafe sha256($0) } }
+
+    /// SHA-256 (FIPS 180-4) of `bytes`: 32 bytes.
+    package static func sha256(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+        unsafe bytes.withUnsafeBytes { unsafe sha256($0) }
     }
 
     /// SHA-256 (FIPS 180-4) of the bytes that are lent: 32 bytes.
-    static func sha256(_ bytes: UnsafeRawBufferPointer) -> [UInt8] { unsafe Array(SHA256.hash(data: bytes)) }
+    static func sha256(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
+        var hash = SHA256()
+        unsafe hash.update(bufferPointer: bytes)
+        return unsafe hash.finalize().withUnsafeBytes { unsafe Array($0) }
+    }
 
     /// Whether both are the same bytes, in a time that depends on their lengths only.
     package static func areEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {

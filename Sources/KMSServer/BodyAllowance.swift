@@ -10,7 +10,7 @@ final class BodyAllowance: Sendable {
     /// The size up to which a body is always admitted, in bytes, because the number of connections bounds those already.
     ///
     /// Every call but a long policy or attestation document fits: they are served while others exhaust the allowance.
-    private static let always = 8 << 10
+    static let always = 8 << 10
 
     /// What a field of a head takes besides its bytes, about.
     private static let bytesBesideField = 64

@@ -20,15 +20,17 @@ struct ConnectionSetup: ServerChildChannel {
         case http2(HTTP2Connection.Streams, Peer)
     }
 
+    private let endpoint: Endpoint
     private let http1: HTTP1Channel
     private let http2: HTTP2Connection
     private let certificates: Certificates?
     private let metrics: TransportMetrics
 
     init(
-        _ responder: @escaping HTTPChannelHandler.Responder, configuration: HTTP1Channel.Configuration,
-        certificates: Certificates?, metrics: TransportMetrics
+        _ responder: @escaping HTTPChannelHandler.Responder, _ endpoint: Endpoint,
+        configuration: HTTP1Channel.Configuration, certificates: Certificates?, metrics: TransportMetrics
     ) {
+        self.endpoint = endpoint
         http1 = HTTP1Channel(responder: responder, configuration: configuration)
         http2 = HTTP2Connection(requests: http1, admission: StreamAdmission(), metrics: metrics)
         self.certificates = certificates
@@ -39,10 +41,9 @@ struct ConnectionSetup: ServerChildChannel {
         metrics.connectionOpened()
         channel.closeFuture.whenComplete { [metrics] _ in metrics.connectionClosed() }
         guard let certificates else {
-            return http1.setup(channel: channel, logger: logger).map { requests in
-                let peer = Peer(of: channel)
-                return Value(
-                    channel: channel, connection: channel.eventLoop.makeSucceededFuture(.http1(requests, peer)))
+            let connection = setUp(channel, Peer(of: channel), logger)
+            return connection.map { connection in
+                Value(channel: channel, connection: channel.eventLoop.makeSucceededFuture(connection))
             }
         }
         return channel.eventLoop.makeCompletedFuture {
@@ -78,10 +79,19 @@ struct ConnectionSetup: ServerChildChannel {
             if case .negotiated("h2") = protocolName {
                 return channel.eventLoop.makeSucceededFuture(.http2(try http2.setUp(channel), peer))
             }
-            return http1.setup(channel: channel, logger: logger).map { .http1($0, peer) }
+            return setUp(channel, peer, logger)
         } catch {
             channel.close(promise: nil)
             return channel.eventLoop.makeFailedFuture(error)
+        }
+    }
+
+    /// Sets a connection up for HTTP/1.1: the framework's requests, and before them calls, which are answered at once.
+    private func setUp(_ channel: any Channel, _ peer: Peer, _ logger: Logger) -> EventLoopFuture<Connection> {
+        http1.setup(channel: channel, logger: logger).flatMapThrowing { requests in
+            let rules = try channel.pipeline.syncOperations.handler(type: ConnectionRules.self)
+            try endpoint.answerCalls(on: channel, from: peer, behind: rules)
+            return .http1(requests, peer)
         }
     }
 

@@ -10,7 +10,7 @@ import NIOCore
 /// The HTTP side of the service: bytes in, bytes out.
 ///
 /// It decides which API a request is for and knows nothing of keys.
-package struct Endpoint: HTTPResponder {
+package final class Endpoint: HTTPResponder, Sendable {
     /// What is known of a request beside its bytes.
     package typealias Context = ConnectionContext
 
@@ -20,10 +20,16 @@ package struct Endpoint: HTTPResponder {
     package static let largestBody = 1 << 20
 
     /// The APIs of an engine, and the console over them.
-    private struct Services {
+    private final class Services: Sendable {
         let json: JSONProtocol
         let query: QueryProtocol
         let console: Console
+
+        init(_ engine: Engine) throws {
+            json = JSONProtocol(pipeline: engine.pipeline, clock: engine.clockService)
+            query = QueryProtocol(identity: engine.identity)
+            console = try Console(engine: engine)
+        }
     }
 
     /// Nil while the server is sealed.
@@ -32,6 +38,8 @@ package struct Endpoint: HTTPResponder {
     private let proxies: TrustedProxies
     private let metrics: TransportMetrics
     private let logger: Logger
+    /// The time of answers.
+    let date = HTTPDate()
 
     /// The endpoint of `engine`'s APIs, and of the console over them; of a server that is sealed when there is no engine.
     ///
@@ -43,11 +51,7 @@ package struct Endpoint: HTTPResponder {
         self.proxies = proxies
         self.metrics = metrics
         self.logger = logger
-        services = try engine.map { engine in
-            Services(
-                json: JSONProtocol(pipeline: engine.pipeline, clock: engine.clockService),
-                query: QueryProtocol(identity: engine.identity), console: try Console(engine: engine))
-        }
+        services = try engine.map { try Services($0) }
     }
 
     /// Answers one request; nothing that it does wrong is an error here.
@@ -77,14 +81,14 @@ package struct Endpoint: HTTPResponder {
             body = try await collect(request.body, behind: request.head, reserving: &reserved)
         } catch {
             return ConsoleEndpoint.isFor(request)
-                ? ConsoleEndpoint.refusal(error, by: console) : JSONProtocol.error(error, requestID)
+                ? ConsoleEndpoint.refusal(error, by: console) : JSONProtocol.error(error, requestID).response
         }
-        guard (request.head.path ?? "").isASCII else { return JSONProtocol.notACall(requestID) }
+        guard (request.head.path ?? "").isASCII else { return JSONProtocol.notACall(requestID).response }
         let signed = SignedRequest(request.head, body: body)
         let client = client(of: request, from: peer)
         let contentType = request.headers[.contentType]?.latin1
         if let target = request.headers[.amzTarget]?.latin1 {
-            return await json.answer(signed, target: target, contentType: contentType, client, requestID)
+            return await json.answer(signed, target: target, contentType: contentType, client, requestID).response
         }
         if request.method == .get, request.uri.path == "/ping" {
             return JSONProtocol.healthy(requestID)
@@ -95,7 +99,31 @@ package struct Endpoint: HTTPResponder {
         if let answer = await query.answer(signed, contentType: contentType, client, requestID) {
             return answer
         }
-        return JSONProtocol.notACall(requestID)
+        return JSONProtocol.notACall(requestID).response
+    }
+
+    /// Whether there is anything to answer calls with.
+    var isOpen: Bool { services != nil }
+
+    /// Answers one call that came by the way that is short, as ``respond(to:context:)`` does.
+    func answer(_ call: PlainCall, _ body: [UInt8], from peer: Peer) async -> CallAnswer {
+        let requestID = RequestID.make()
+        metrics.requestBegan()
+        let answer: CallAnswer
+        if let services {
+            let origin = proxies.origin(
+                peer: peer.address, isSecure: peer.tls != nil, forwardedFor: [], forwardedProto: [])
+            answer = await services.json.answer(
+                call.signed(body), target: call.target, contentType: call.contentType,
+                Client(
+                    address: origin.address, userAgent: call.userAgent, referer: call.referer,
+                    isSecure: origin.isSecure, tls: peer.tls?.to(call.host)), requestID)
+        } else {
+            answer = JSONProtocol.error(KMSError(.serviceUnavailable), requestID)
+        }
+        metrics.requestEnded(answer.status)
+        logger.debug("Answered", metadata: ["request-id": "\(requestID)", "status": "\(answer.status)"])
+        return answer
     }
 
     private func client(of request: Request, from peer: Peer) -> Client {

@@ -7,6 +7,8 @@ import ServiceLifecycle
 
 /// The HTTP server: an ``Endpoint`` on a socket.
 package struct HTTPServer: Service {
+    /// What answers say of who made them.
+    static let name = "Chatelaine"
     /// The most connections at a time, however many descriptors there are: what each costs in memory, about 20 KB, is
     /// then bounded too.
     private static let mostConnections = 16_384
@@ -59,12 +61,12 @@ package struct HTTPServer: Service {
             responder: endpoint,
             server: HTTPServerBuilder { responder in
                 ConnectionSetup(
-                    responder, configuration: Self.http1(metrics: metrics.transport),
+                    responder, endpoint, configuration: Self.http1(metrics: metrics.transport),
                     certificates: configuration.certificates,
                     metrics: metrics.transport)
             },
             configuration: .init(
-                address: .hostname(configuration.host, port: configuration.port), serverName: "Chatelaine",
+                address: .hostname(configuration.host, port: configuration.port), serverName: Self.name,
                 availableConnectionsDelegate: ConnectionLimit(
                     Self.connections(among: configuration.descriptors), logger: frameworkLogger)
             ),

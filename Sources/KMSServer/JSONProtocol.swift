@@ -6,7 +6,7 @@ import KMSModel
 import NIOCore
 
 /// AWS's JSON protocol 1.1: the operation in a header, the input and the output as one JSON object.
-struct JSONProtocol {
+final class JSONProtocol: Sendable {
     static let contentType = "application/x-amz-json-1.1"
     /// What stands before an operation's name in `X-Amz-Target`.
     private static let targetPrefix = "TrentService."
@@ -20,9 +20,14 @@ struct JSONProtocol {
     let pipeline: Pipeline
     let clock: ClockService?
 
+    init(pipeline: Pipeline, clock: ClockService?) {
+        self.pipeline = pipeline
+        self.clock = clock
+    }
+
     func answer(
         _ request: SignedRequest, target: String, contentType: String?, _ client: Client, _ requestID: String
-    ) async -> Response {
+    ) async -> CallAnswer {
         guard request.method == "POST", request.path == "/" else { return Self.notACall(requestID) }
         guard Self.isJSON(contentType) else {
             return Self.error(
@@ -36,24 +41,24 @@ struct JSONProtocol {
             let operation = OperationName.named(String(target.utf8.dropFirst(Self.targetPrefix.utf8.count)) ?? "")
         else { return Self.error(KMSError(.unknownOperation), requestID) }
         switch await pipeline.answer(request, for: operation, from: client, requestID: requestID) {
-        case .success(let body): return Self.response(.ok, body, requestID)
+        case .success(let body): return Self.response(200, body, requestID)
         case .failure(let error): return Self.error(error, requestID)
         }
     }
 
-    private func explain(_ request: SignedRequest, _ client: Client, _ requestID: String) async -> Response {
+    private func explain(_ request: SignedRequest, _ client: Client, _ requestID: String) async -> CallAnswer {
         do throws(KMSError) {
             let body = try await pipeline.explain(request, from: client, requestID: requestID)
-            return Self.response(.ok, body, requestID)
+            return Self.response(200, body, requestID)
         } catch {
             return Self.error(error, requestID)
         }
     }
 
-    private func lookUpEvents(_ request: SignedRequest, _ client: Client, _ requestID: String) async -> Response {
+    private func lookUpEvents(_ request: SignedRequest, _ client: Client, _ requestID: String) async -> CallAnswer {
         do throws(KMSError) {
             let body = try await pipeline.lookUpEvents(request, from: client, requestID: requestID)
-            return Self.response(.ok, body, requestID)
+            return Self.response(200, body, requestID)
         } catch {
             return Self.error(error, requestID)
         }
@@ -61,7 +66,7 @@ struct JSONProtocol {
 
     private func advance(
         _ clock: ClockService, _ request: SignedRequest, _ client: Client, _ requestID: String
-    ) async -> Response {
+    ) async -> CallAnswer {
         do throws(KMSError) {
             let now = try await clock.advance(request, from: client, requestID: requestID)
             var writer = JSONWriter()
@@ -69,7 +74,7 @@ struct JSONProtocol {
                 writer.name("Now")
                 writer.timestamp(now)
             }
-            return Self.response(.ok, writer.bytes, requestID)
+            return Self.response(200, writer.bytes, requestID)
         } catch {
             return Self.error(error, requestID)
         }
@@ -89,7 +94,7 @@ struct JSONProtocol {
     /// A refusal: `__type` and a message.
     ///
     /// AccessDeniedException alone spells the member with a capital.
-    static func error(_ error: KMSError, _ requestID: String) -> Response {
+    static func error(_ error: KMSError, _ requestID: String) -> CallAnswer {
         var writer = JSONWriter()
         writer.object { writer in
             writer.name("__type")
@@ -98,43 +103,27 @@ struct JSONProtocol {
             if error.code == .accessDenied { writer.name("Message") } else { writer.name("message") }
             writer.string(message)
         }
-        return response(HTTPResponse.Status(code: error.code.httpStatus), writer.bytes, requestID)
+        return response(error.code.httpStatus, writer.bytes, requestID)
     }
 
     /// The answer to whoever asks whether the service lives.
     static func healthy(_ requestID: String) -> Response {
-        Response(
-            status: .ok, headers: commonHeaders(requestID),
+        var headers = CallAnswer.uncached
+        headers[.amznRequestID] = requestID
+        return Response(
+            status: .ok, headers: headers,
             body: ResponseBody(byteBuffer: ByteBuffer(string: "healthy"))
         )
     }
 
     /// The answer to a request that is no call at all.
-    static func notACall(_ requestID: String) -> Response {
-        var headers = commonHeaders(requestID)
-        headers[.contentType] = "text/xml"
-        return Response(
-            status: .notFound, headers: headers,
-            body: ResponseBody(byteBuffer: ByteBuffer(string: "<UnknownOperationException/>\n"))
-        )
+    static func notACall(_ requestID: String) -> CallAnswer {
+        CallAnswer(
+            status: 404, contentType: "text/xml", body: Array("<UnknownOperationException/>\n".utf8),
+            requestID: requestID)
     }
 
-    private static func response(_ status: HTTPResponse.Status, _ body: [UInt8], _ requestID: String) -> Response {
-        var headers = commonHeaders(requestID)
-        headers.append(HTTPField(name: .contentType, value: contentType))
-        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+    private static func response(_ status: Int, _ body: [UInt8], _ requestID: String) -> CallAnswer {
+        CallAnswer(status: status, contentType: contentType, body: body, requestID: requestID)
     }
-
-    /// What every answer carries.
-    ///
-    /// Nothing that was answered may be kept by a cache.
-    static func commonHeaders(_ requestID: String) -> HTTPFields {
-        var headers = uncached
-        headers.append(HTTPField(name: .amznRequestID, value: requestID))
-        return headers
-    }
-
-    private static let uncached: HTTPFields = [
-        .cacheControl: "no-cache, no-store, must-revalidate, private", .expires: "0", .pragma: "no-cache",
-    ]
 }

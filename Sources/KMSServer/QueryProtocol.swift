@@ -127,7 +127,8 @@ struct QueryProtocol {
         _ value: QueryValue, root: String, _ status: HTTPResponse.Status, _ api: IdentityService.API,
         _ requestID: String
     ) -> Response {
-        var headers = JSONProtocol.commonHeaders(requestID)
+        var headers = CallAnswer.uncached
+        headers[.amznRequestID] = requestID
         headers[.contentType] = "text/xml"
         let encoder = XMLEncoder()
         // A bare carriage return reads as a line feed (XML 1.0, 2.11).

@@ -17,12 +17,13 @@ enum SealedAnswer {
         let error = KMSError(.serviceUnavailable, message)
         return isQuery
             ? QueryProtocol.error(error.code.rawValue, message, error.code.httpStatus, .sts, requestID)
-            : JSONProtocol.error(error, requestID)
+            : JSONProtocol.error(error, requestID).response
     }
 
     /// For people and for whoever asks whether the service lives.
     private static func text(_ requestID: String) -> Response {
-        var headers = JSONProtocol.commonHeaders(requestID)
+        var headers = CallAnswer.uncached
+        headers[.amznRequestID] = requestID
         headers[.contentType] = "text/plain; charset=utf-8"
         return Response(
             status: .serviceUnavailable, headers: headers,

@@ -173,7 +173,7 @@ private struct HeaderParameters {
         for piece in text.pieces(separatedBy: UInt8(ascii: ",")) {
             let part = piece.trimmed
             guard !part.isEmpty else { continue }
-            guard let equals = part.utf8.firstIndex(of: UInt8(ascii: "=")) else { return nil }
+            guard let equals = part.utf8.index(of: UInt8(ascii: "=")) else { return nil }
             let value = part[part.utf8.index(after: equals)...]
             let name = part[..<equals].utf8
             if name.elementsEqual("Credential".utf8) {
@@ -207,7 +207,7 @@ extension Substring {
         pieces.reserveCapacity(8)
         var start = startIndex
         var rest = utf8
-        while let end = rest.firstIndex(of: separator) {
+        while let end = rest.index(of: separator) {
             pieces.append(self[start..<end])
             start = utf8.index(after: end)
             rest = utf8[start...]

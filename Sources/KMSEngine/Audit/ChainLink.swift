@@ -94,7 +94,7 @@ struct UnchainedRecords {
 
     /// - Parameter lines: Objects of JSON, each with a line feed behind it.
     init(_ lines: [UInt8]) {
-        records = lines.split(separator: 0x0A).map { ($0.dropLast(), Digest.sha256(Array($0))) }
+        records = lines.pieces(separatedBy: 0x0A).map { ($0.dropLast(), Digest.sha256($0)) }
     }
 
     /// The lines of the file, each tied to the one before it, and where the chain is then.

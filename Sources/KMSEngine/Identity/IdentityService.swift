@@ -6,7 +6,7 @@ import KMSStore
 import Logging
 
 /// A request of the IAM or the STS API, from its signature to its audit record.
-package struct IdentityService: Sendable {
+package final class IdentityService: Sendable {
     /// How often a change is made anew when another one came first.
     private static let mostAttempts = 100
 
@@ -23,6 +23,25 @@ package struct IdentityService: Sendable {
     let clock: any Clock
     let metrics: Metrics
     let logger: Logger
+
+    init(
+        authenticator: Authenticator, identities: IdentityDirectory, ledger: Ledger, turns: ChangeTurns,
+        keyring: Keyring, audit: AuditLog, outbox: AuditOutbox, quotas: Quotas, shared: SharedState?,
+        clock: any Clock, metrics: Metrics, logger: Logger
+    ) {
+        self.authenticator = authenticator
+        self.identities = identities
+        self.ledger = ledger
+        self.turns = turns
+        self.keyring = keyring
+        self.audit = audit
+        self.outbox = outbox
+        self.quotas = quotas
+        self.shared = shared
+        self.clock = clock
+        self.metrics = metrics
+        self.logger = logger
+    }
 
     /// Which of the two APIs a request is for.
     package enum API: Sendable, Equatable {

@@ -11,7 +11,9 @@ import Logging
 /// This is where to start reading.
 ///
 /// The steps and their order are AWS's: the answer is the error of the first step that fails.
-package struct Pipeline: Sendable {
+///
+/// An object, and no value, because it has so many parts: to copy it would count a reference to each of them.
+package final class Pipeline: Sendable {
     /// How often a change is made anew when another one came first.
     ///
     /// Changes come in turn, so that takes one that is made in another thing's turn, such as that of the key which an alias
@@ -28,7 +30,7 @@ package struct Pipeline: Sendable {
     let shared: SharedState?
     private let turns: ChangeTurns
     let keyring: Keyring
-    private let policies: PolicyRules
+    let policies: PolicyRules
     let regions: HostedRegions
     let slowWork = SlowWork()
     /// What accounts may have, and how often they may ask.
@@ -138,11 +140,7 @@ package struct Pipeline: Sendable {
 
     /// What an operation may use for a request of `caller`.
     func context(of caller: Caller, from client: Client, at now: Date) -> RequestContext {
-        RequestContext(
-            caller: caller, client: client, now: now, directory: directory, catalog: catalog,
-            identities: identities, keyring: keyring, policies: policies, regions: regions, slowWork: slowWork,
-            quotas: quotas
-        )
+        RequestContext(caller: caller, client: client, now: now, pipeline: self)
     }
 
     private func run(_ name: OperationName, _ body: [UInt8], _ call: inout Call) async -> Result<[UInt8], KMSError> {

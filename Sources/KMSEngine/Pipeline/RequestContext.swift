@@ -15,22 +15,32 @@ package struct RequestContext: Sendable {
     package var body = JSONObject()
     /// When the request is answered; all that one request does happens at one time.
     package let now: Date
+    /// What the request goes through.
+    private let pipeline: Pipeline
+
+    init(caller: Caller, client: Client, now: Date, pipeline: Pipeline) {
+        self.caller = caller
+        self.client = client
+        self.now = now
+        self.pipeline = pipeline
+    }
+
     /// Keys and aliases, as of now.
-    package let directory: KeyDirectory
+    package var directory: KeyDirectory { pipeline.directory }
     /// Lists of all of them.
-    let catalog: any KeyCatalog
+    var catalog: any KeyCatalog { pipeline.catalog }
     /// Everybody of every account, as of now.
-    package let identities: IdentityDirectory
+    package var identities: IdentityDirectory { pipeline.identities }
     /// Does everything that needs key material.
-    package let keyring: Keyring
+    package var keyring: Keyring { pipeline.keyring }
     /// Compiles and judges policies for accounts of this server.
-    package let policies: PolicyRules
+    package var policies: PolicyRules { pipeline.policies }
     /// The regions in which a key can have a replica.
-    package let regions: HostedRegions
+    package var regions: HostedRegions { pipeline.regions }
     /// Where computations go that would hold up an event loop.
-    package let slowWork: SlowWork
+    package var slowWork: SlowWork { pipeline.slowWork }
     /// How many there may be of each resource.
-    package let quotas: Quotas
+    package var quotas: Quotas { pipeline.quotas }
 
     /// The account and region that the request works in.
     package var realm: Realm { Realm(account: caller.principal.account, region: caller.region) }

@@ -34,7 +34,8 @@ package struct Region: Hashable, Sendable, CustomStringConvertible {
 
     /// The partition that AWS puts regions of this name in; it is the second part of every ARN made here.
     package var partition: Partition {
-        Partition.allCases.first { $0.prefixes.contains(where: description.hasPrefix) } ?? .aws
+        let name = description.utf8
+        return Partition.prefixes.first { name.starts(with: $0.prefix) }?.partition ?? .aws
     }
 }
 
@@ -69,17 +70,9 @@ package enum Partition: String, Hashable, Sendable, CaseIterable {
         }
     }
 
-    /// What the names of its regions begin with; all other names belong to ``aws``.
-    fileprivate var prefixes: [String] {
-        switch self {
-        case .aws: []
-        case .china: ["cn-"]
-        case .usGovernment: ["us-gov-"]
-        case .europeanSovereign: ["eusc-"]
-        case .iso: ["us-iso-"]
-        case .isoB: ["us-isob-"]
-        case .isoE: ["eu-isoe-"]
-        case .isoF: ["us-isof-"]
-        }
-    }
+    /// What the names of their regions begin with; all other names belong to ``aws``.
+    fileprivate static let prefixes: [(prefix: [UInt8], partition: Partition)] = [
+        ("cn-", Partition.china), ("us-gov-", .usGovernment), ("eusc-", .europeanSovereign), ("us-iso-", .iso),
+        ("us-isob-", .isoB), ("eu-isoe-", .isoE), ("us-isof-", .isoF),
+    ].map { (Array($0.utf8), $1) }
 }

@@ -1,0 +1,215 @@
+package import NIOCore
+import NIOHTTP1
+
+/// Answers calls of HTTP/1.1 where they arrive, on the event loop of their connection.
+///
+/// What is answered from memory is answered before anything else happens on the connection, without a task that waits for
+/// parts of requests, which takes as long as the call itself. Every other request is handed on to the framework; so is one
+/// that comes while the framework has not answered an earlier one.
+final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private enum Turn {
+        case free
+        /// A call's body is coming.
+        case receiving(PlainCall, HTTPRequestHead, ByteBuffer?)
+        /// A call is being answered.
+        case answering
+        /// A request is coming that is handed on.
+        case handingOn
+    }
+
+    /// What came when it was not its turn.
+    private enum Held {
+        case part(HTTPServerRequestPart)
+        case event(Any)
+        case failure(any Error)
+    }
+
+    private let endpoint: Endpoint
+    private let peer: Peer
+    private var turn = Turn.free
+    /// Requests that were handed on and are not answered.
+    private var handedOn = 0
+    private var held = CircularBuffer<Held>(initialCapacity: 0)
+    private var readIsHeld = false
+    private var isTakingHeld = false
+    private var willFlush = false
+
+    init(_ endpoint: Endpoint, peer: Peer) {
+        self.endpoint = endpoint
+        self.peer = peer
+    }
+
+    // MARK: Requests
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let part = unwrapInboundIn(data)
+        if mustWait(context) { held.append(.part(part)) } else { take(part, context) }
+    }
+
+    /// Whether what comes has to wait for an answer to be ready, or for the client to take those that are.
+    private func mustWait(_ context: ChannelHandlerContext) -> Bool {
+        switch turn {
+        case .answering: true
+        case .free: !held.isEmpty || !context.channel.isWritable
+        case .receiving, .handingOn: !held.isEmpty
+        }
+    }
+
+    private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        switch (turn, part) {
+        case (.free, .head(let head)):
+            if handedOn == 0, let call = PlainCall(head) {
+                turn = .receiving(call, head, nil)
+            } else {
+                handOn(context, part)
+                turn = .handingOn
+                handedOn += 1
+            }
+        case (.receiving(let call, let head, var body), .body(let more)):
+            // Its count would be another as long as it is in two places.
+            turn = .free
+            if body == nil { body = more } else { body?.writeImmutableBuffer(more) }
+            turn = .receiving(call, head, body)
+        case (.receiving(let call, _, let body), .end): answer(call, body, context)
+        case (.handingOn, .end):
+            handOn(context, part)
+            turn = .free
+        default: handOn(context, part)
+        }
+    }
+
+    private func handOn(_ context: ChannelHandlerContext, _ part: HTTPServerRequestPart) {
+        context.fireChannelRead(wrapInboundOut(part))
+    }
+
+    /// Leaves a request to the framework of which a part has come: something happened in the middle of it.
+    private func letGo(_ context: ChannelHandlerContext) {
+        guard case .receiving(_, let head, let body) = turn else { return }
+        turn = .handingOn
+        handedOn += 1
+        handOn(context, .head(head))
+        if let body { handOn(context, .body(body)) }
+    }
+
+    // MARK: Answers
+
+    private func answer(_ call: PlainCall, _ body: ByteBuffer?, _ context: ChannelHandlerContext) {
+        turn = .answering
+        let bytes = body.map { Array($0.readableBytesView) } ?? []
+        let (loop, endpoint, peer) = (context.eventLoop, endpoint, peer)
+        let place = NIOLoopBound((handler: self, context: context), eventLoop: loop)
+        // Begins here and now, and ends here unless the call has to wait for something.
+        Task.immediate {
+            let answer = await endpoint.answer(call, bytes, from: peer)
+            loop.onceInside { place.value.handler.write(answer, place.value.context) }
+        }
+    }
+
+    private func write(_ answer: CallAnswer, _ context: ChannelHandlerContext) {
+        turn = .free
+        context.write(wrapOutboundOut(.head(answer.head(on: endpoint.date.text))), promise: nil)
+        let body = context.channel.allocator.buffer(bytes: answer.body)
+        context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        context.write(wrapOutboundOut(.end(nil)), promise: nil)
+        flushLater(context)
+        takeHeld(context)
+    }
+
+    /// Sends what was answered when all connections that have something to read have been read: who sends each answer by
+    /// itself wakes its client each time, who then takes the processor from the others.
+    private func flushLater(_ context: ChannelHandlerContext) {
+        guard !willFlush else { return }
+        willFlush = true
+        let place = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+        context.eventLoop.execute {
+            place.value.handler.willFlush = false
+            place.value.context.flush()
+        }
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if case .end = unwrapOutboundIn(data) { handedOn = max(0, handedOn - 1) }
+        context.write(data, promise: promise)
+    }
+
+    // MARK: Waiting
+
+    func read(context: ChannelHandlerContext) {
+        if held.isEmpty, !mustWait(context) { context.read() } else { readIsHeld = true }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        takeHeld(context)
+        context.fireChannelWritabilityChanged()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        pass(.event(event), context)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { pass(.failure(error), context) }
+
+    private func pass(_ what: Held, _ context: ChannelHandlerContext) {
+        if case .answering = turn { return held.append(what) }
+        guard held.isEmpty else { return held.append(what) }
+        takeOver(what, context)
+    }
+
+    private func takeOver(_ what: Held, _ context: ChannelHandlerContext) {
+        switch what {
+        case .part(let part): take(part, context)
+        case .event(let event):
+            letGo(context)
+            context.fireUserInboundEventTriggered(event)
+        case .failure(let error):
+            letGo(context)
+            context.fireErrorCaught(error)
+        }
+    }
+
+    private func takeHeld(_ context: ChannelHandlerContext) {
+        guard !isTakingHeld else { return }
+        isTakingHeld = true
+        while !isAnswering, canWrite(context), let next = held.popFirst() { takeOver(next, context) }
+        isTakingHeld = false
+        if readIsHeld, held.isEmpty, !mustWait(context) {
+            readIsHeld = false
+            context.read()
+        }
+    }
+
+    private var isAnswering: Bool { if case .answering = turn { true } else { false } }
+
+    /// Whether the next may be begun: a client that takes no answers gets no more of them.
+    private func canWrite(_ context: ChannelHandlerContext) -> Bool {
+        if case .free = turn { context.channel.isWritable || !context.channel.isActive } else { true }
+    }
+}
+
+extension Endpoint {
+    /// Answers the calls that come on a connection, where requests are the parts that NIO makes of HTTP/1.1.
+    ///
+    /// - Throws: When the connection is gone already.
+    package func answerCalls(on channel: any Channel) throws {
+        try answerCalls(on: channel, from: Peer(of: channel), behind: nil)
+    }
+
+    /// - Parameter rules: What comes first on the connection.
+    func answerCalls(on channel: any Channel, from peer: Peer, behind rules: ConnectionRules?) throws {
+        guard isOpen else { return }
+        try channel.pipeline.syncOperations.addHandler(
+            CallHandler(self, peer: peer), position: rules.map { .after($0) } ?? .last)
+    }
+}
+
+extension EventLoop {
+    /// Does something on this event loop: at once, where the caller is on it.
+    fileprivate func onceInside(_ work: @escaping @Sendable () -> Void) {
+        if inEventLoop { work() } else { execute(work) }
+    }
+}
