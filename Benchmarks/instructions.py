@@ -5,6 +5,8 @@ makes a call dearer shows. It fails when a call takes over 10 % more than Benchm
 much: then that is to be written anew, with `--record`. Valgrind's processor has no instructions for SHA-256, so hashing counts
 for more than it takes.
 
+What libraries choose by the processor is recorded with the figures: on another kind of processor nothing is compared.
+
 Environment: BENCH_CALLS (500).
 """
 
@@ -38,6 +40,13 @@ def count(program, operation, directory):
     return int(totals.group(1)) // CALLS
 
 
+def processor():
+    """What libraries look at of the processor, as far as Valgrind has it."""
+    flags = re.search(r"^flags\s*:(.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    present = set(flags.group(1).split()) if flags else set()
+    return f"{os.uname().machine} " + " ".join(sorted({"avx", "avx2", "bmi2"} & present))
+
+
 def main():
     for tool in ("valgrind", "strip"):
         if not shutil.which(tool):
@@ -49,13 +58,16 @@ def main():
         built = pathlib.Path(os.environ.get("HOT_PATH", REPOSITORY / ".build" / "release" / "hot-path"))
         subprocess.run(["strip", "--strip-debug", "-o", str(program), str(built)], check=True)
         counts = {operation: count(program, operation, pathlib.Path(directory)) for operation in OPERATIONS}
+    if known and known.pop("processor", None) != processor() and "--record" not in sys.argv:
+        print(f"recorded on another kind of processor than this, so nothing is compared: {counts}")
+        return
     changed = False
     for operation, found in counts.items():
         ratio = found / known[operation] if operation in known else float("inf")
         changed = changed or abs(ratio - 1) > TOLERANCE
         print(f"{operation:>16}: {found:,} instructions, {ratio:.3f} of what is recorded")
     if "--record" in sys.argv:
-        RECORD.write_text(json.dumps(counts, indent=2) + "\n")
+        RECORD.write_text(json.dumps({"processor": processor()} | counts, indent=2) + "\n")
     elif changed:
         sys.exit("That is another cost than is recorded: find out why, or record it with --record.")
 

@@ -87,6 +87,7 @@ final class World {
     @inline(never)
     func send(_ request: [UInt8]) throws -> Int {
         try channel.writeInbound(ByteBuffer(bytes: request))
+        channel.embeddedEventLoop.run()
         var count = 0
         while let part = try channel.readOutbound(as: ByteBuffer.self) {
             if count == 0, !part.readableBytesView.starts(with: "HTTP/1.1 200".utf8) {

@@ -74,6 +74,8 @@ final class CallConnection: Sendable {
 
     /// What was written so far.
     func written() async throws -> String {
+        // What is sent is sent at the end of a turn of the loop.
+        await channel.testingEventLoop.run()
         var text = ""
         while let part = try await channel.readOutbound(as: IOData.self) {
             if case .byteBuffer(let buffer) = part { text += String(buffer: buffer) }
