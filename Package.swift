@@ -56,7 +56,7 @@ let package = Package(
             name: "KMSLibcrypto", dependencies: ["KMSModel", "CLibcrypto"],
             swiftSettings: strict + [.strictMemorySafety()]
         ),
-        // ML-DSA, by the BoringSSL that swift-crypto carries: what swift-crypto itself offers has neither ML-DSA-44 nor
+        // ML-DSA, and AES-GCM and HMAC from memory to memory, by the BoringSSL that swift-crypto carries: what swift-crypto itself offers has neither ML-DSA-44 nor
         // signatures of a message representative.
         .target(
             name: "KMSBoringSSL", dependencies: ["KMSModel", .product(name: "Crypto", package: "swift-crypto")],

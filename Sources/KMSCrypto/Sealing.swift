@@ -1,12 +1,11 @@
 import CSodium
 import Crypto
-import Foundation
-import KMSModel
+import KMSBoringSSL
 
 /// AES-256-GCM (NIST SP 800-38D) with a 96-bit nonce and a 128-bit tag, as `nonce ‖ ciphertext ‖ tag`.
 enum Sealing {
-    static let nonceByteCount = 12
-    static let tagByteCount = 16
+    static let nonceByteCount = AES256GCM.nonceByteCount
+    static let tagByteCount = AES256GCM.tagByteCount
     /// What a sealed text is longer than its plaintext.
     static let overhead = nonceByteCount + tagByteCount
 
@@ -17,13 +16,21 @@ enum Sealing {
         _ plaintext: UnsafeRawBufferPointer, under key: SymmetricKey, nonce: ArraySlice<UInt8>,
         binding additionalData: [UInt8], to output: inout [UInt8]
     ) throws(CryptoFailure) {
-        do {
-            let box = try unsafe AES.GCM.seal(
-                plaintext, using: key, nonce: AES.GCM.Nonce(data: nonce), authenticating: additionalData
-            )
-            guard let sealed = box.combined else { throw CryptoFailure.unavailable }
-            unsafe sealed.withUnsafeBytes { unsafe output.append(contentsOf: $0) }
-        } catch {
+        let start = output.count
+        output.append(contentsOf: nonce)
+        output.append(contentsOf: repeatElement(0, count: plaintext.count + tagByteCount))
+        let isSealed = unsafe output.withUnsafeMutableBytes { output in
+            let sealed = unsafe UnsafeMutableRawBufferPointer(rebasing: output[(start + nonceByteCount)...])
+            return unsafe nonce.withUnsafeBytes { nonce in
+                unsafe additionalData.withUnsafeBytes { additionalData in
+                    unsafe key.withUnsafeBytes { key in
+                        unsafe AES256GCM.seal(plaintext, key: key, nonce: nonce, binding: additionalData, to: sealed)
+                    }
+                }
+            }
+        }
+        guard isSealed else {
+            output.removeLast(output.count - start)
             throw .unavailable
         }
     }
@@ -36,17 +43,22 @@ enum Sealing {
         _ body: (UnsafeRawBufferPointer) throws(CryptoFailure) -> Result
     ) throws(CryptoFailure) -> Result {
         guard sealed.count >= overhead else { throw .malformed }
-        var plaintext: Data
-        do {
-            // Copied by its pointer, because a `Data` takes a slice byte by byte.
-            let box = try AES.GCM.SealedBox(combined: unsafe sealed.withUnsafeBytes { unsafe Data($0) })
-            plaintext = try AES.GCM.open(box, using: key, authenticating: additionalData)
-        } catch {
-            throw .notAuthentic
-        }
-        defer { unsafe plaintext.withUnsafeMutableBytes { unsafe sodium_memzero($0.baseAddress, $0.count) } }
-        let result: Swift.Result<Result, CryptoFailure> = unsafe plaintext.withUnsafeBytes { bytes in
-            Swift.Result { () throws(CryptoFailure) in try unsafe body(bytes) }
+        let count = sealed.count - overhead
+        let result: Swift.Result<Result, CryptoFailure> = unsafe withUnsafeTemporaryAllocation(
+            byteCount: count, alignment: 16
+        ) { memory in
+            defer { unsafe sodium_memzero(memory.baseAddress, memory.count) }
+            let isGenuine = unsafe sealed.withUnsafeBytes { sealed in
+                let text = unsafe UnsafeRawBufferPointer(rebasing: sealed[nonceByteCount...])
+                let nonce = unsafe UnsafeRawBufferPointer(rebasing: sealed[..<nonceByteCount])
+                return unsafe additionalData.withUnsafeBytes { additionalData in
+                    unsafe key.withUnsafeBytes { key in
+                        unsafe AES256GCM.open(text, key: key, nonce: nonce, binding: additionalData, to: memory)
+                    }
+                }
+            }
+            guard isGenuine else { return .failure(.notAuthentic) }
+            return Swift.Result { () throws(CryptoFailure) in try unsafe body(UnsafeRawBufferPointer(memory)) }
         }
         return try result.get()
     }

@@ -13,7 +13,7 @@ final class BodyAllowance: Sendable {
     static let always = 8 << 10
 
     /// What a field of a head takes besides its bytes, about.
-    private static let bytesBesideField = 64
+    static let bytesBesideField = 64
 
     private let taken = Atomic<Int>(0)
 

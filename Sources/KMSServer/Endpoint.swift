@@ -6,6 +6,8 @@ package import KMSEngine
 import KMSModel
 package import Logging
 import NIOCore
+import NIOPosix
+import Synchronization
 
 /// The HTTP side of the service: bytes in, bytes out.
 ///
@@ -40,6 +42,8 @@ package final class Endpoint: HTTPResponder, Sendable {
     private let logger: Logger
     /// The time of answers.
     let date = HTTPDate()
+    /// How many calls are being answered that came by the short way.
+    private let running = Atomic(0)
 
     /// The endpoint of `engine`'s APIs, and of the console over them; of a server that is sealed when there is no engine.
     ///
@@ -102,11 +106,22 @@ package final class Endpoint: HTTPResponder, Sendable {
         return JSONProtocol.notACall(requestID).response
     }
 
+    /// Waits until no call is being answered any more, also of clients that are gone.
+    func finish() async {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        while running.load(ordering: .relaxed) > 0 {
+            // Also in a task that was cancelled.
+            try? await loop.scheduleTask(in: .milliseconds(5)) {}.futureResult.get()
+        }
+    }
+
     /// Whether there is anything to answer calls with.
     var isOpen: Bool { services != nil }
 
     /// Answers one call that came by the way that is short, as ``respond(to:context:)`` does.
     func answer(_ call: PlainCall, _ body: [UInt8], from peer: Peer) async -> CallAnswer {
+        running.add(1, ordering: .relaxed)
+        defer { running.subtract(1, ordering: .relaxed) }
         let requestID = RequestID.make()
         metrics.requestBegan()
         let answer: CallAnswer

@@ -45,6 +45,7 @@ package struct HTTPServer: Service {
     }
 
     private let application: Application<Endpoint>
+    private let endpoint: Endpoint
 
     /// - Parameters:
     ///   - engine: What answers; nil while there is no root key to answer with, and everything is answered so.
@@ -56,6 +57,7 @@ package struct HTTPServer: Service {
     ) throws {
         let endpoint = try Endpoint(
             engine: engine, metrics: metrics.transport, proxies: configuration.proxies, logger: logger)
+        self.endpoint = endpoint
         let frameworkLogger = Self.frameworkLogger(logger)
         application = Application(
             responder: endpoint,
@@ -124,6 +126,12 @@ package struct HTTPServer: Service {
     ///
     /// Clients get ``Conversation/patienceAtTheEnd`` for their part.
     package func run() async throws {
-        try await application.run()
+        do {
+            try await application.run()
+        } catch {
+            await endpoint.finish()
+            throw error
+        }
+        await endpoint.finish()
     }
 }

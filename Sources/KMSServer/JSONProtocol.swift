@@ -9,7 +9,7 @@ import NIOCore
 final class JSONProtocol: Sendable {
     static let contentType = "application/x-amz-json-1.1"
     /// What stands before an operation's name in `X-Amz-Target`.
-    private static let targetPrefix = "TrentService."
+    static let targetPrefix = "TrentService."
     private static let clockTarget = "Chatelaine.AdvanceClock"
     private static let explanationTarget = "Chatelaine.ExplainAccess"
     /// As CloudTrail's model has it, and as some clients shorten it.

@@ -135,13 +135,16 @@ package enum CanonicalRequest {
     private static func appendTrimmed(_ value: String, to bytes: inout [UInt8]) {
         let start = bytes.count
         var pendingSpace = false
-        for byte in value.utf8 {
-            switch byte {
-            case 0x20, 0x09, 0x0A, 0x0D: pendingSpace = bytes.count > start
-            default:
-                if pendingSpace { bytes.append(0x20) }
-                pendingSpace = false
-                bytes.append(byte)
+        var value = value
+        value.withUTF8 { value in
+            for byte in value {
+                switch byte {
+                case 0x20, 0x09, 0x0A, 0x0D: pendingSpace = bytes.count > start
+                default:
+                    if pendingSpace { bytes.append(0x20) }
+                    pendingSpace = false
+                    bytes.append(byte)
+                }
             }
         }
     }

@@ -175,14 +175,14 @@ private struct HeaderParameters {
             guard !part.isEmpty else { continue }
             guard let equals = part.utf8.index(of: UInt8(ascii: "=")) else { return nil }
             let value = part[part.utf8.index(after: equals)...]
-            let name = part[..<equals].utf8
-            if name.elementsEqual("Credential".utf8) {
+            let name = part[..<equals]
+            if name.isSame(as: "Credential") {
                 guard credential == nil else { return nil }
                 credential = value
-            } else if name.elementsEqual("SignedHeaders".utf8) {
+            } else if name.isSame(as: "SignedHeaders") {
                 guard signedHeaders == nil else { return nil }
                 signedHeaders = value
-            } else if name.elementsEqual("Signature".utf8) {
+            } else if name.isSame(as: "Signature") {
                 guard signature == nil else { return nil }
                 signature = value
             }

@@ -20,24 +20,28 @@ package enum Base64 {
 
     /// Appends the base64 of `bytes` to `output`.
     package static func encode(_ bytes: UnsafeRawBufferPointer, to output: inout [UInt8]) {
-        output.reserveCapacity(output.count + encodedCount(of: bytes.count))
-        alphabet.withUnsafeBufferPointer { alphabet in
-            var index = 0
-            while index + 2 < bytes.count {
-                let bits = UInt32(bytes[index]) << 16 | UInt32(bytes[index + 1]) << 8 | UInt32(bytes[index + 2])
-                output.append(alphabet[Int(bits >> 18 & 63)])
-                output.append(alphabet[Int(bits >> 12 & 63)])
-                output.append(alphabet[Int(bits >> 6 & 63)])
-                output.append(alphabet[Int(bits & 63)])
-                index += 3
+        var position = output.count
+        output.reserveCapacity(position + encodedCount(of: bytes.count))
+        output.append(contentsOf: repeatElement(padding, count: encodedCount(of: bytes.count)))
+        output.withUnsafeMutableBufferPointer { output in
+            alphabet.withUnsafeBufferPointer { alphabet in
+                var index = 0
+                while index + 2 < bytes.count {
+                    let bits = UInt32(bytes[index]) << 16 | UInt32(bytes[index + 1]) << 8 | UInt32(bytes[index + 2])
+                    output[position] = alphabet[Int(bits >> 18 & 63)]
+                    output[position + 1] = alphabet[Int(bits >> 12 & 63)]
+                    output[position + 2] = alphabet[Int(bits >> 6 & 63)]
+                    output[position + 3] = alphabet[Int(bits & 63)]
+                    index += 3
+                    position += 4
+                }
+                guard index < bytes.count else { return }
+                let hasTwo = index + 1 < bytes.count
+                let bits = UInt32(bytes[index]) << 16 | (hasTwo ? UInt32(bytes[index + 1]) << 8 : 0)
+                output[position] = alphabet[Int(bits >> 18 & 63)]
+                output[position + 1] = alphabet[Int(bits >> 12 & 63)]
+                if hasTwo { output[position + 2] = alphabet[Int(bits >> 6 & 63)] }
             }
-            guard index < bytes.count else { return }
-            let hasTwo = index + 1 < bytes.count
-            let bits = UInt32(bytes[index]) << 16 | (hasTwo ? UInt32(bytes[index + 1]) << 8 : 0)
-            output.append(alphabet[Int(bits >> 18 & 63)])
-            output.append(alphabet[Int(bits >> 12 & 63)])
-            output.append(hasTwo ? alphabet[Int(bits >> 6 & 63)] : padding)
-            output.append(padding)
         }
     }
 

@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
 // Texts that a client chose are compared by their bytes. Swift's own comparison takes two spellings of one accented letter for
 // the same, which they are not for AWS; and to find out it sorts the accents, which takes a time that grows with the square of
 // their number.
@@ -7,27 +13,70 @@ extension String {
     ///
     /// Of texts of different lengths nothing is read.
     package func isSame(as other: String) -> Bool {
-        utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
+        utf8.count == other.utf8.count && utf8.begins(with: other.utf8)
     }
-}
 
-extension Substring {
-    /// Whether both are the same bytes.
-    package func isSame(as other: Substring) -> Bool {
-        utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
-    }
-}
-
-extension StringProtocol {
     /// Whether all characters are ASCII, so that it makes no difference how the text is compared.
-    @inlinable package var isASCII: Bool { utf8.allSatisfy { $0 < 0x80 } }
+    package var isASCII: Bool {
+        utf8.withContiguousStorageIfAvailable(\.isASCII) ?? utf8.allSatisfy { $0 < 0x80 }
+    }
 
     /// Whether the text begins with the bytes of `prefix`.
     ///
     /// `hasPrefix` compares what a reader sees as characters: for it, a colon with an accent on it is no colon, so an accent
     /// would lead past a rule about prefixes.
-    package func hasBytePrefix(_ prefix: String) -> Bool { utf8.starts(with: prefix.utf8) }
+    package func hasBytePrefix(_ prefix: String) -> Bool { utf8.begins(with: prefix.utf8) }
+}
 
+extension Substring {
+    /// Whether both are the same bytes.
+    package func isSame(as other: Substring) -> Bool {
+        utf8.count == other.utf8.count && utf8.begins(with: other.utf8)
+    }
+
+    /// Whether all characters are ASCII, so that it makes no difference how the text is compared.
+    package var isASCII: Bool {
+        utf8.withContiguousStorageIfAvailable(\.isASCII) ?? utf8.allSatisfy { $0 < 0x80 }
+    }
+
+    /// Whether the text begins with the bytes of `prefix`, as of a `String`.
+    package func hasBytePrefix(_ prefix: String) -> Bool { utf8.begins(with: prefix.utf8) }
+}
+
+extension Collection<UInt8> {
+    /// Whether these bytes begin with the others: where both are in one piece, as the system compares memory.
+    fileprivate func begins(with prefix: some Collection<UInt8>) -> Bool {
+        let answer = withContiguousStorageIfAvailable { bytes in
+            prefix.withContiguousStorageIfAvailable { prefix in
+                guard bytes.count >= prefix.count else { return false }
+                guard let start = bytes.baseAddress, let other = prefix.baseAddress else { return prefix.isEmpty }
+                return memcmp(start, other, prefix.count) == 0
+            }
+        }
+        return (answer ?? nil) ?? starts(with: prefix)
+    }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    fileprivate var isASCII: Bool {
+        let bytes = UnsafeRawBufferPointer(self)
+        let length = MemoryLayout<UInt64>.size
+        var index = 0
+        while index + length <= bytes.count {
+            guard bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self) & 0x8080_8080_8080_8080 == 0 else {
+                return false
+            }
+            index += length
+        }
+        while index < bytes.count {
+            guard bytes[index] < 0x80 else { return false }
+            index += 1
+        }
+        return true
+    }
+}
+
+extension StringProtocol {
     /// Whether the text begins with the bytes of `prefix`, whatever the case of its ASCII letters.
     ///
     /// - Parameter prefix: In lower case.

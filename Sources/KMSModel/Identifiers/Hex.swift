@@ -1,7 +1,5 @@
 /// Lower-case hexadecimal, the only form in which this program writes or reads hex.
 package enum Hex {
-    private static let digits: [UInt8] = Array("0123456789abcdef".utf8)
-
     /// Whether `byte` is an ASCII digit or one of `a` to `f`.
     package static func isLowerDigit(_ byte: UInt8) -> Bool { value(of: byte) != nil }
 
@@ -14,13 +12,23 @@ package enum Hex {
         }
     }
 
+    /// The digit of a value below sixteen.
+    private static func digit(of value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value
+    }
+
+    /// Writes the two digits of a byte.
+    static func write(_ byte: UInt8, to buffer: UnsafeMutableBufferPointer<UInt8>, at position: Int) {
+        buffer[position] = digit(of: byte >> 4)
+        buffer[position + 1] = digit(of: byte & 15)
+    }
+
     /// Two digits for each byte.
     package static func encode(_ bytes: [UInt8]) -> String {
         String(unsafeUninitializedCapacity: 2 * bytes.count) { buffer in
             var position = 0
             for byte in bytes {
-                buffer[position] = digits[Int(byte >> 4)]
-                buffer[position + 1] = digits[Int(byte & 15)]
+                write(byte, to: buffer, at: position)
                 position += 2
             }
             return position

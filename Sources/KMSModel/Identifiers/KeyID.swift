@@ -27,20 +27,21 @@ package struct KeyID: Hashable, Sendable, CustomStringConvertible {
     /// Returns nil unless there are exactly sixteen.
     package init?(bytes: [UInt8], isMultiRegion: Bool) {
         guard bytes.count == 16 else { return nil }
-        let hex = Hex.encode(bytes)
         guard !isMultiRegion else {
-            description = Self.multiRegionPrefix + hex
+            description = Self.multiRegionPrefix + Hex.encode(bytes)
             return
         }
         description = String(unsafeUninitializedCapacity: 36) { buffer in
             var position = 0
-            for (index, digit) in hex.utf8.enumerated() {
-                if index == 8 || index == 12 || index == 16 || index == 20 {
+            var index = 0
+            for byte in bytes {
+                if index == 4 || index == 6 || index == 8 || index == 10 {
                     buffer[position] = UInt8(ascii: "-")
                     position += 1
                 }
-                buffer[position] = digit
-                position += 1
+                Hex.write(byte, to: buffer, at: position)
+                position += 2
+                index += 1
             }
             return position
         }

@@ -1,11 +1,11 @@
 package import NIOCore
 import NIOHTTP1
 
-/// Answers calls of HTTP/1.1 where they arrive, on the event loop of their connection.
+/// Answers calls of HTTP/1.1 that memory answers where they arrive, on the event loop of their connection.
 ///
-/// What is answered from memory is answered before anything else happens on the connection, without a task that waits for
-/// parts of requests, which takes as long as the call itself. Every other request is handed on to the framework; so is one
-/// that comes while the framework has not answered an earlier one.
+/// That needs no task that waits for the parts of requests. Every other request is handed on to the framework; so is one that
+/// comes while the framework has not answered an earlier one. Now and then a call has to wait all the same, as for a disk or
+/// for a key that is not in memory: then everything behind it on the connection does.
 final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -38,6 +38,17 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var readIsHeld = false
     private var isTakingHeld = false
     private var willFlush = false
+    /// How much was written and not sent, in bytes.
+    private var unsent = 0
+    /// Whether something was handed on of which the framework has not been told that it was all.
+    private var hasHandedOn = false
+    /// Whether the connection ends with what was handed on: nothing that comes after that is a request (RFC 9112, section 9.6).
+    private var isEnding = false
+
+    /// How much is written before it is sent in any case, in bytes: behind TLS the connection does not know of it before.
+    private static let mostUnsent = 16 << 10
+    /// What the head of an answer takes, about.
+    private static let headByteCount = 400
 
     init(_ endpoint: Endpoint, peer: Peer) {
         self.endpoint = endpoint
@@ -63,9 +74,10 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
         switch (turn, part) {
         case (.free, .head(let head)):
-            if handedOn == 0, let call = PlainCall(head) {
+            if handedOn == 0, !isEnding, let call = PlainCall(head) {
                 turn = .receiving(call, head, nil)
             } else {
+                if !head.isKeepAlive { isEnding = true }
                 handOn(context, part)
                 turn = .handingOn
                 handedOn += 1
@@ -73,8 +85,10 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case (.receiving(let call, let head, var body), .body(let more)):
             // Its count would be another as long as it is in two places.
             turn = .free
-            if body == nil { body = more } else { body?.writeImmutableBuffer(more) }
-            turn = .receiving(call, head, body)
+            // Copied, because a part is a piece of all that was read together.
+            var whole = body.take() ?? context.channel.allocator.buffer(capacity: call.bodyLength)
+            whole.writeImmutableBuffer(more)
+            turn = .receiving(call, head, whole)
         case (.receiving(let call, _, let body), .end): answer(call, body, context)
         case (.handingOn, .end):
             handOn(context, part)
@@ -84,7 +98,28 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func handOn(_ context: ChannelHandlerContext, _ part: HTTPServerRequestPart) {
+        hasHandedOn = true
         context.fireChannelRead(wrapInboundOut(part))
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        hasHandedOn = false
+        context.fireChannelReadComplete()
+    }
+
+    /// Tells the framework, which waits for that, that all was handed on which is there.
+    private func completeHandingOn(_ context: ChannelHandlerContext) {
+        if hasHandedOn { channelReadComplete(context: context) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        held.removeAll()
+        context.fireChannelInactive()
+    }
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        isEnding = true
+        context.close(mode: mode, promise: promise)
     }
 
     /// Leaves a request to the framework of which a part has come: something happened in the middle of it.
@@ -116,7 +151,8 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
         let body = context.channel.allocator.buffer(bytes: answer.body)
         context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
         context.write(wrapOutboundOut(.end(nil)), promise: nil)
-        flushLater(context)
+        unsent += Self.headByteCount + answer.body.count
+        if unsent < Self.mostUnsent { flushLater(context) } else { flush(context) }
         takeHeld(context)
     }
 
@@ -128,8 +164,14 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
         let place = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         context.eventLoop.execute {
             place.value.handler.willFlush = false
-            place.value.context.flush()
+            place.value.handler.flush(place.value.context)
         }
+    }
+
+    private func flush(_ context: ChannelHandlerContext) {
+        guard unsent > 0 else { return }
+        unsent = 0
+        context.flush()
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -164,12 +206,19 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
         switch what {
         case .part(let part): take(part, context)
         case .event(let event):
-            letGo(context)
+            prepare(context)
             context.fireUserInboundEventTriggered(event)
         case .failure(let error):
-            letGo(context)
+            prepare(context)
             context.fireErrorCaught(error)
         }
+    }
+
+    /// What happens may make the framework close the connection: what was answered goes first.
+    private func prepare(_ context: ChannelHandlerContext) {
+        flush(context)
+        letGo(context)
+        completeHandingOn(context)
     }
 
     private func takeHeld(_ context: ChannelHandlerContext) {
@@ -177,6 +226,7 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
         isTakingHeld = true
         while !isAnswering, canWrite(context), let next = held.popFirst() { takeOver(next, context) }
         isTakingHeld = false
+        completeHandingOn(context)
         if readIsHeld, held.isEmpty, !mustWait(context) {
             readIsHeld = false
             context.read()
@@ -187,7 +237,7 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Whether the next may be begun: a client that takes no answers gets no more of them.
     private func canWrite(_ context: ChannelHandlerContext) -> Bool {
-        if case .free = turn { context.channel.isWritable || !context.channel.isActive } else { true }
+        if case .free = turn { context.channel.isWritable } else { true }
     }
 }
 

@@ -3,13 +3,20 @@ import KMSModel
 import NIOCore
 import NIOHTTP1
 
-/// The head of a request as SDKs send calls of the JSON protocol: small, and with nothing in it that more than one reading
-/// of HTTP is possible of.
+/// The head of a request as SDKs send calls that memory answers: small, and with nothing in it that more than one reading of
+/// HTTP is possible of.
 struct PlainCall {
     /// The longest body, in bytes: one that is always admitted.
     private static let largestBody = BodyAllowance.always
     /// The longest head, in bytes, by the same rule.
     private static let largestHead = BodyAllowance.always
+
+    /// What is done in microseconds as a rule: what changes something, or searches, wants to hear when the server ends.
+    private static let targets = Set(
+        [
+            "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateRandom",
+            "GenerateMac", "VerifyMac", "Sign", "Verify", "DescribeKey", "GetPublicKey",
+        ].map { JSONProtocol.targetPrefix + $0 })
 
     /// Names in lower case, values as received.
     private(set) var headers: [(name: String, value: String)] = []
@@ -27,7 +34,7 @@ struct PlainCall {
         var target: String?
         headers.reserveCapacity(head.headers.count)
         for (name, value) in head.headers {
-            size += name.utf8.count + value.utf8.count
+            size += name.utf8.count + value.utf8.count + BodyAllowance.bytesBesideField
             guard size <= Self.largestHead, Self.isPlain(value) else { return nil }
             let name = name.asciiLowercased
             headers.append((name, value))
@@ -48,7 +55,7 @@ struct PlainCall {
             default: continue
             }
         }
-        guard let length, let target else { return nil }
+        guard let length, let target, Self.targets.contains(target) else { return nil }
         (bodyLength, self.target) = (length, target)
     }
 

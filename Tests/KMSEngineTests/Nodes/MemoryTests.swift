@@ -25,12 +25,12 @@ import Testing
     @Test func `a node that fell behind has forgotten nothing that belongs to its keys`() async throws {
         try await withNodes { nodes in
             let keys = try await withThrowingTaskGroup(of: String.self) { group in
-                for _ in 0..<40 { group.addTask { try await nodes[0].makeKey() } }
+                for _ in 0..<15 { group.addTask { try await nodes[0].makeKey() } }
                 return try await group.reduce(into: []) { $0.append($1) }
             }
             for key in keys { #expect(await nodes[0].call(.createGrant, createGrant(on: key)).code == nil) }
             let store = nodes[0].store
-            for _ in 0..<20 {
+            for _ in 0..<8 {
                 store.forgetsFeed.store(true, ordering: .relaxed)
                 // While everything leaves memory, it comes back again.
                 while store.forgetsFeed.load(ordering: .relaxed) {
@@ -45,11 +45,6 @@ import Testing
             let key = record.arn.keyID.description
             _ = try await nodes[1].encrypt(with: key)
             try await store.commitSilently(Change([.updateKey(record, expecting: record.version - 1)]))
-            #expect(await nodes[1].call(.generateDataKey, #"{"KeyId":"\#(key)","KeySpec":"AES_256"}"#).code == nil)
-            for _ in nodes {
-                store.forgetsFeed.store(true, ordering: .relaxed)
-                try await eventually("it is told") { !store.forgetsFeed.load(ordering: .relaxed) }
-            }
             try await eventually("disabled") {
                 store.forgetsFeed.store(true, ordering: .relaxed)
                 return await nodes[1].call(.generateDataKey, #"{"KeyId":"\#(key)","KeySpec":"AES_256"}"#).code

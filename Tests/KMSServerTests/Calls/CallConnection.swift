@@ -17,6 +17,7 @@ final class CallConnection: Sendable {
 
     let channel: NIOAsyncTestingChannel
     let framework: Framework
+    let outbound = Outbound()
     private let engine: Engine
     private let store: SQLiteStore
     private let directory: URL
@@ -41,8 +42,9 @@ final class CallConnection: Sendable {
                 secret: SecretBytes(copying: Self.secret.utf8)))
         let endpoint = try Endpoint(engine: engine, metrics: engine.metrics.transport, logger: logger)
         framework = Framework()
-        channel = try await NIOAsyncTestingChannel { [framework] channel in
+        channel = try await NIOAsyncTestingChannel { [framework, outbound] channel in
             let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(outbound)
             try pipeline.configureHTTPServerPipeline(
                 withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false)
             try endpoint.answerCalls(on: channel)
@@ -106,6 +108,10 @@ final class Framework: ChannelInboundHandler, Sendable {
     typealias OutboundOut = HTTPServerResponsePart
 
     private let notes = Mutex<[String]>([])
+    /// How often it was told that all was handed on which is there.
+    let completeCount = Atomic(0)
+    /// Whether it closes the connection when the server ends, as the framework does when it knows of no request.
+    let closesAtTheEnd = Atomic(false)
 
     /// What came, one word for each.
     var log: [String] { notes.withLock { $0 } }
@@ -122,8 +128,11 @@ final class Framework: ChannelInboundHandler, Sendable {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { note("error") }
 
+    func channelReadComplete(context: ChannelHandlerContext) { completeCount.add(1, ordering: .relaxed) }
+
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         note(event is ChannelShouldQuiesceEvent ? "quiesce" : "event")
+        if closesAtTheEnd.load(ordering: .relaxed), event is ChannelShouldQuiesceEvent { context.close(promise: nil) }
     }
 
     /// Answers one request.
@@ -131,5 +140,16 @@ final class Framework: ChannelInboundHandler, Sendable {
         let head = HTTPResponseHead(version: .http1_1, status: .accepted, headers: ["Content-Length": "0"])
         channel.write(HTTPServerResponsePart.head(head), promise: nil)
         channel.writeAndFlush(HTTPServerResponsePart.end(nil), promise: nil)
+    }
+}
+
+/// Counts how often something is sent.
+final class Outbound: ChannelOutboundHandler, Sendable {
+    typealias OutboundIn = IOData
+    let flushCount = Atomic(0)
+
+    func flush(context: ChannelHandlerContext) {
+        flushCount.add(1, ordering: .relaxed)
+        context.flush()
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import NIOEmbedded
+import Synchronization
 import Testing
 
 /// Calls that are answered where they arrive, and what is handed on.
@@ -15,7 +16,7 @@ import Testing
 
     /// A call without a signature, which is refused at once.
     private static func call(_ headers: [String] = [], body: String = "{}", length: Int? = nil) -> String {
-        let lines = ["Host: kms", "X-Amz-Target: TrentService.ListKeys", "Content-Type: \(json)"] + headers
+        let lines = ["Host: kms", "X-Amz-Target: TrentService.DescribeKey", "Content-Type: \(json)"] + headers
         return "POST / HTTP/1.1\r\n" + lines.map { "\($0)\r\n" }.joined()
             + "Content-Length: \(length ?? body.utf8.count)\r\n\r\n\(body)"
     }
@@ -50,13 +51,15 @@ import Testing
 
     @Test(arguments: [
         "GET /ping HTTP/1.1\r\nHost: kms\r\n\r\n", "POST /x HTTP/1.1\r\nHost: kms\r\nContent-Length: 0\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: kms\r\nContent-Length: 0\r\n\r\n", call(["Expect: 100-continue"]),
+        "POST / HTTP/1.1\r\nHost: kms\r\nContent-Length: 0\r\n\r\n",
+        call().replacing("DescribeKey", with: "CreateKey"), call().replacing("DescribeKey", with: "ListKeys"),
+        call(["Expect: 100-continue"]),
         call(["Connection: close"]), call(["X-Amz-Target: TrentService.Encrypt"]), call(["Cookie: a=b"]),
         call(["X-Forwarded-For: 10.0.0.1"]), call(["User-Agent: für"]), call(["Content-Type: text/plain"]),
         call(["Host: other"]), call(["A: " + String(repeating: "a", count: 9000)]),
         call(body: String(repeating: " ", count: 8193)),
         call().replacing("HTTP/1.1", with: "HTTP/1.0"),
-        "POST / HTTP/1.1\r\nHost: kms\r\nX-Amz-Target: TrentService.ListKeys\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: kms\r\nX-Amz-Target: TrentService.DescribeKey\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     ])
     func `whatever is not plain is handed on`(request: String) async throws {
         try await withConnection { connection in
@@ -96,6 +99,61 @@ import Testing
             let answers = try await connection.written(2).components(separatedBy: "HTTP/1.1 ").map { $0.prefix(3) }
             #expect(answers == ["", "200", "400"])
             #expect(connection.framework.log == ["GET /ping", "end", "quiesce"])
+        }
+    }
+
+    @Test func `what was handed on late is said to be all, and an answer is sent before the server's end is told`()
+        async throws
+    {
+        try await withConnection(waits: true) { connection in
+            let channel = connection.channel
+            let genuine = connection.genuine(#"{"NumberOfBytes":32}"#)
+            connection.framework.closesAtTheEnd.store(true, ordering: .relaxed)
+            try await connection.onLoop {
+                channel.pipeline.fireChannelRead(
+                    ByteBuffer(string: genuine + "GET /ping HTTP/1.1\r\nHost: kms\r\n\r\n"))
+                channel.pipeline.fireChannelReadComplete()
+            }
+            #expect(try await connection.written(1).hasPrefix("HTTP/1.1 200"))
+            #expect(connection.framework.log == ["GET /ping", "end"])
+            #expect(connection.framework.completeCount.load(ordering: .relaxed) > 1)
+        }
+        try await withConnection(waits: true) { connection in
+            let channel = connection.channel
+            let genuine = connection.genuine(#"{"NumberOfBytes":32}"#)
+            connection.framework.closesAtTheEnd.store(true, ordering: .relaxed)
+            try await connection.onLoop {
+                channel.pipeline.fireChannelRead(ByteBuffer(string: genuine))
+                channel.pipeline.fireChannelReadComplete()
+                channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+            }
+            #expect(try await connection.written(1).hasPrefix("HTTP/1.1 200"))
+            #expect(connection.framework.log == ["quiesce"])
+        }
+    }
+
+    @Test func `nothing is a call that comes after the last request of a connection`() async throws {
+        try await withConnection { connection in
+            let channel = connection.channel
+            try await connection.send("GET /ping HTTP/1.1\r\nHost: kms\r\nConnection: close\r\n\r\n")
+            try await connection.onLoop { Framework.answer(on: channel) }
+            try await connection.send(Self.call())
+            #expect(try await connection.written().components(separatedBy: "HTTP/1.1 ").count == 2)
+            // The parser takes nothing for a request that stands there.
+            #expect(connection.framework.log == ["GET /ping", "end", "error"])
+        }
+    }
+
+    @Test func `many answers are sent before all of them are there`() async throws {
+        try await withConnection { connection in
+            let channel = connection.channel
+            let calls = String(repeating: Self.call(), count: 200)
+            let sent = try await channel.eventLoop.submit {
+                channel.pipeline.fireChannelRead(ByteBuffer(string: calls))
+                return connection.outbound.flushCount.load(ordering: .relaxed)
+            }.get()
+            #expect(sent > 2)
+            #expect(try await connection.written(200).components(separatedBy: "HTTP/1.1 400").count == 201)
         }
     }
 
