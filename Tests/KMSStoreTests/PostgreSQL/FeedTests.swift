@@ -182,6 +182,13 @@ import Testing
     }
 
     @Test func `calls that wait for each other keep nobody from the feed and from leases`() async throws {
+        // They wait for seconds, which on a busy machine may be over too soon.
+        for _ in 0..<5 where try await asksWhileOthersWait() { return }
+        Issue.record("the waiting was over each time")
+    }
+
+    /// - Returns: Whether it was answered before any of those who wait gave up.
+    private func asksWhileOthersWait() async throws -> Bool {
         let stores = try SharedStores()
         let store = try await stores.open("one")
         let name = "lock \(PostgreSQLServer.schema(of: stores.directory).suffix(12))"
@@ -194,7 +201,7 @@ import Testing
             """
         while try stores.server.sql(sleeping) != "1" { try await Task.sleep(for: .milliseconds(10)) }
         let progress = Progress()
-        try await withThrowingTaskGroup { group in
+        let isInTime = try await withThrowingTaskGroup { group in
             for number in 0..<32 {
                 group.addTask {
                     // In the end they wait for too long.
@@ -209,12 +216,13 @@ import Testing
             #expect(try await store.claim("node/one", for: "one", lasting: .seconds(600)))
             #expect(try await store.heldLeases(beginning: "node/") == ["node/one"])
             let isOver = progress.isDone.load(ordering: .sequentiallyConsistent)
-            #expect(!isOver)
             try stores.server.sql(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '\(name)'")
             try await group.waitForAll()
+            return !isOver
         }
         try await store.close()
+        return isInTime
     }
 
     @Test func `entries that a failover has lost, and others in their place, are noticed`() async throws {
