@@ -56,8 +56,8 @@ let package = Package(
             name: "KMSLibcrypto", dependencies: ["KMSModel", "CLibcrypto"],
             swiftSettings: strict + [.strictMemorySafety()]
         ),
-        // ML-DSA, and AES-GCM and HMAC from memory to memory, by the BoringSSL that swift-crypto carries: what swift-crypto itself offers has neither ML-DSA-44 nor
-        // signatures of a message representative.
+        // By the BoringSSL that swift-crypto carries: ML-DSA, for swift-crypto itself has neither ML-DSA-44 nor signatures of a
+        // message representative; AES-GCM and HMAC from memory to memory.
         .target(
             name: "KMSBoringSSL", dependencies: ["KMSModel", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: strict + [.strictMemorySafety()]
@@ -181,7 +181,7 @@ let package = Package(
             swiftSettings: strict
         ),
 
-        // What a call costs without a socket, to count its instructions: `make bench`.
+        // What a call costs without a socket, to count its instructions: `make check-instructions`.
         .executableTarget(
             name: "hot-path",
             dependencies: [

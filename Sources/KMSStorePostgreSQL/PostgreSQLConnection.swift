@@ -79,10 +79,11 @@ import Synchronization
     /// What every connection begins with, whatever the server's own settings are.
     ///
     /// A time limit for statements would also end the wait for a standby that is to have the change too, after which the
-    /// server calls the change done: so there is none. Locks have one, and so has a transaction whose node says no more. What
-    /// is answered is to be durable, and a warning to be heard. The server looks whether the node is still there, or what a
-    /// node that was cut off has left would take its connections for hours. Functions and operators are the server's own: in a path that
-    /// names `pg_catalog` those of a schema before it would take their place, and it is the first of all when none names it.
+    /// server calls the change done: so there is none. Locks have one, and so has a transaction whose node says no more.
+    /// What is answered is to be durable, and a warning to be heard. The server looks whether the node is still there, or
+    /// what a node that was cut off has left would take its connections for hours. Functions and operators are the
+    /// server's own: in a path that names `pg_catalog` those of a schema before it would take their place, and it is the
+    /// first of all when none names it.
     private static let preparations = [
         Statement.once(
             """
