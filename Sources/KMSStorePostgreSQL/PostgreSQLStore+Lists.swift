@@ -10,7 +10,7 @@ extension PostgreSQLStore {
         var keys: [StoredKey] = []
         var rest = Set(ids).sorted()[...]
         while !rest.isEmpty {
-            let part = Self.padded(Array(rest.prefix(Self.longestList)))
+            let part = Array(rest.prefix(Self.longestList))
             keys += try await snapshot { connection in try connection.readKeys(part) }
             rest = rest.dropFirst(Self.longestList)
         }

@@ -21,7 +21,6 @@ extension PostgreSQLStore {
     private func updates(
         ofIDs ids: [KeyID], knownAs known: Set<KeyARN>, since position: FeedPosition
     ) async throws(StoreError) -> [KeyUpdate] {
-        let ids = Self.padded(ids)
         let (keys, changed) = try await snapshot { connection in
             (
                 try connection.readKeys(ids, withGrants: false),
