@@ -12,21 +12,21 @@ package struct KeyResolver: Sendable {
     private let caller: Caller
     private let now: Date
     private let drafts: [AliasARN: KeySnapshot]
-    private let missed: MissedNames?
+    private let sought: SoughtNames?
 
     /// - Parameters:
     ///   - drafts: Keys that do not exist, to be found by these names where there are no others.
-    ///   - missed: Where it is put down what is not in memory.
+    ///   - sought: Where it is put down what is in memory, and what is not.
     package init(
         directory: KeyDirectory, keyring: Keyring, caller: Caller, now: Date, drafts: [AliasARN: KeySnapshot] = [:],
-        missed: MissedNames? = nil
+        sought: SoughtNames? = nil
     ) {
         self.directory = directory
         self.keyring = keyring
         self.caller = caller
         self.now = now
         self.drafts = drafts
-        self.missed = missed
+        self.sought = sought
     }
 
     private var realm: Realm { Realm(account: caller.principal.account, region: caller.region) }
@@ -77,8 +77,8 @@ package struct KeyResolver: Sendable {
     /// Notes that the key in memory may be old, when a ciphertext names material that it does not have: another node may have
     /// rotated it.
     func expect(_ header: SymmetricCiphertext.Header, of key: KeySnapshot) {
-        guard let missed, header.keyID == key.arn.keyID, key.material(header.materialID) == nil else { return }
-        missed.noteOld(key.arn.keyID)
+        guard let sought, header.keyID == key.arn.keyID, key.material(header.materialID) == nil else { return }
+        sought.noteOld(key.arn.keyID)
     }
 
     /// The alias of the caller's realm that has this name.
@@ -120,14 +120,17 @@ package struct KeyResolver: Sendable {
     /// The alias of this ARN, if it is in memory.
     func find(_ arn: AliasARN) -> AliasRecord? {
         if let alias = directory.alias(arn) { return alias }
-        missed?.note(arn)
+        sought?.noteMissed(arn)
         return nil
     }
 
     private func find(_ keyID: KeyID, in region: Region) -> KeySnapshot? {
-        if let key = directory.key(keyID, in: region) { return key }
-        missed?.note(keyID)
-        return nil
+        guard let key = directory.key(keyID, in: region) else {
+            sought?.noteMissed(KeyPlace(region, keyID))
+            return nil
+        }
+        sought?.noteFound(keyID)
+        return key
     }
 
     private func find(_ arn: KeyARN) -> KeySnapshot? {

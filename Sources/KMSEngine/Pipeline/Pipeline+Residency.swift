@@ -10,21 +10,28 @@ extension Pipeline {
     func resolving<Found>(
         _ body: JSONObject, for context: RequestContext, _ resolve: (KeyResolver) throws(KMSError) -> Found
     ) async throws(KMSError) -> Found {
-        func resolver(_ missed: MissedNames?) -> KeyResolver {
+        func resolver(_ sought: SoughtNames?) -> KeyResolver {
             KeyResolver(
-                directory: directory, keyring: keyring, caller: context.caller, now: context.now, missed: missed)
+                directory: directory, keyring: keyring, caller: context.caller, now: context.now, sought: sought)
         }
         guard let residency = shared?.residency else { return try resolve(resolver(nil)) }
         try await residency.loadGrants(ofTokensIn: body, keyring, context.caller.region)
+        var stay = KeyStay()
         for round in 0..<Self.mostReadings {
             // Material that a key which was just read does not have is nowhere.
-            let missed = MissedNames(takesOld: round == 0)
-            let found = Result { () throws(KMSError) in try resolve(resolver(missed)) }
-            guard !missed.isEmpty else { return try found.get() }
-            let isThere: Bool
-            do throws(StoreError) { isThere = try await residency.load(missed) } catch { throw KMSError(error) }
-            // What is looked for first may lead to more.
-            guard isThere else { return try found.get() }
+            let sought = SoughtNames(takesOld: round == 0)
+            let found = Result { () throws(KMSError) in try resolve(resolver(sought)) }
+            if sought.isAllThere {
+                if case .success(let found) = found { return found }
+                // What belongs to a key may be missing because the key left memory meanwhile.
+                if sought.found.isSubset(of: stay.ids), directory.holds(stay) { return try found.get() }
+                stay = directory.stay(of: Array(sought.found))
+            } else {
+                let isAnyThere: Bool
+                do throws(StoreError) { isAnyThere = try await residency.load(sought) } catch { throw KMSError(error) }
+                // What is looked for first may lead to more.
+                guard isAnyThere else { return try found.get() }
+            }
         }
         throw .keysLeaveTooSoon
     }

@@ -10,23 +10,13 @@ import Synchronization
 ///
 /// Readers take an immutable snapshot under a lock that is held for one look-up; a committed change replaces snapshots.
 package final class KeyDirectory: Sendable {
-    /// A key's place within one server: its identifier is unique in its region, whatever the account.
-    fileprivate struct Place: Hashable {
-        let region: Region
-        let keyID: KeyID
-
-        init(_ region: Region, _ keyID: KeyID) { (self.region, self.keyID) = (region, keyID) }
-
-        init(_ arn: KeyARN) { self.init(arn.region, arn.keyID) }
-    }
-
     fileprivate struct Entry {
         let key: KeySnapshot
         let mark: KeyResidents.Mark?
     }
 
     fileprivate struct Contents {
-        var keys: [Place: Entry] = [:]
+        var keys: [KeyPlace: Entry] = [:]
         var aliases: [AliasARN: AliasRecord] = [:]
         var aliasesOfKey: [KeyARN: SortedSet<AliasName>] = [:]
         /// The regions in which there is a multi-Region key of this identifier.
@@ -62,7 +52,7 @@ package final class KeyDirectory: Sendable {
     /// The key called `keyID` in `region`, whoever owns it.
     package func key(_ keyID: KeyID, in region: Region) -> KeySnapshot? {
         contents.withLock { contents in
-            guard let entry = contents.keys[Place(region, keyID)] else { return nil }
+            guard let entry = contents.keys[KeyPlace(region, keyID)] else { return nil }
             entry.mark?.note()
             return entry.key
         }
@@ -76,7 +66,7 @@ package final class KeyDirectory: Sendable {
 
     /// The key of this ARN, looked at without being used.
     func peek(_ arn: KeyARN) -> KeySnapshot? {
-        contents.withLock { $0.keys[Place(arn)]?.key }
+        contents.withLock { $0.keys[KeyPlace(arn)]?.key }
     }
 
     /// The alias of this ARN.
@@ -108,7 +98,7 @@ package final class KeyDirectory: Sendable {
         guard key.record.isMultiRegion else { return KeyFamily([key]) }
         return contents.withLock { contents in
             let regions = contents.families[key.arn.keyID]?.elements(after: nil, limit: .max) ?? []
-            return KeyFamily(regions.compactMap { contents.keys[Place($0, key.arn.keyID)]?.key })
+            return KeyFamily(regions.compactMap { contents.keys[KeyPlace($0, key.arn.keyID)]?.key })
         }
     }
 
@@ -277,6 +267,16 @@ package final class KeyDirectory: Sendable {
     }
 }
 
+/// A key's place within one server: its identifier is unique in its region, whatever the account.
+struct KeyPlace: Hashable, Sendable {
+    let region: Region
+    let keyID: KeyID
+
+    init(_ region: Region, _ keyID: KeyID) { (self.region, self.keyID) = (region, keyID) }
+
+    init(_ arn: KeyARN) { self.init(arn.region, arn.keyID) }
+}
+
 /// Since when keys have been in memory without a break.
 struct KeyStay: Equatable, Sendable {
     var ids: [KeyID] = []
@@ -295,7 +295,7 @@ struct ResidentKey: Sendable {
 
 extension KeyDirectory.Contents {
     fileprivate mutating func publish(_ key: KeySnapshot) {
-        let place = KeyDirectory.Place(key.arn)
+        let place = KeyPlace(key.arn)
         let present = keys[place]
         if let present, present.key.record.version > key.record.version { return }
         let relatives = residents?.keys(of: key.arn.keyID) ?? []
@@ -303,7 +303,7 @@ extension KeyDirectory.Contents {
     }
 
     fileprivate mutating func put(_ key: KeySnapshot, _ mark: KeyResidents.Mark?) {
-        let present = keys.updateValue(KeyDirectory.Entry(key: key, mark: mark), forKey: KeyDirectory.Place(key.arn))
+        let present = keys.updateValue(KeyDirectory.Entry(key: key, mark: mark), forKey: KeyPlace(key.arn))
         index?.replace(present?.key, with: key)
         guard present == nil else { return }
         if index == nil { seenRealms.insert(key.arn.realm) }
@@ -348,7 +348,7 @@ extension KeyDirectory.Contents {
     }
 
     fileprivate mutating func remove(_ arn: KeyARN) {
-        if let present = keys.removeValue(forKey: KeyDirectory.Place(arn)) {
+        if let present = keys.removeValue(forKey: KeyPlace(arn)) {
             index?.replace(present.key, with: nil)
             families[arn.keyID]?.remove(arn.region)
             if families[arn.keyID]?.count == 0 { families[arn.keyID] = nil }

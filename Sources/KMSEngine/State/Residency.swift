@@ -75,13 +75,16 @@ package final class Residency: Sendable {
 
     /// Brings what a request looked for in vain into memory.
     ///
-    /// - Returns: Whether any of it is there now.
+    /// - Returns: Whether any of it is in the store: it may have left memory again already.
     /// - Throws: ``StoreError``.
-    func load(_ missed: MissedNames) async throws(StoreError) -> Bool {
+    func load(_ sought: SoughtNames) async throws(StoreError) -> Bool {
         misses.add(1, ordering: .relaxed)
-        var wanted = missed.keys
-        for alias in missed.aliases {
+        let places = sought.missedKeys
+        var wanted = Set(places.map(\.keyID))
+        var isAnyThere = !sought.old.isEmpty
+        for alias in sought.missedAliases {
             guard let stored = try await store.alias(alias) else { continue }
+            isAnyThere = true
             // The key may be in memory from before it had this alias.
             if directory.isResident(stored.target) {
                 try await refresh([stored.target])
@@ -89,10 +92,12 @@ package final class Residency: Sendable {
                 wanted.insert(stored.target)
             }
         }
-        try await load(wanted)
-        try await refresh(missed.old)
-        return !missed.old.isEmpty || wanted.contains(where: directory.isResident)
-            || missed.aliases.contains { directory.alias($0) != nil }
+        let keys = Set(try await load(wanted).map(KeyPlace.init))
+        // The key may be in memory from before it had a replica there.
+        let absent = places.subtracting(keys).map(\.keyID).filter(directory.isResident)
+        try await refresh(sought.old.union(absent))
+        return isAnyThere || !places.isDisjoint(with: keys)
+            || directory.residents(of: absent).keys.contains { places.contains(KeyPlace($0)) }
     }
 
     /// Whether there is such a key in the store.
@@ -104,11 +109,16 @@ package final class Residency: Sendable {
 
     /// Brings keys into memory that are not there.
     ///
+    /// - Returns: Those that there are of these identifiers. They were all in memory, but not at the same time where there is
+    ///   little room.
     /// - Throws: ``StoreError``.
-    func load(_ ids: some Collection<KeyID>) async throws(StoreError) {
+    @discardableResult
+    func load(_ ids: some Collection<KeyID>) async throws(StoreError) -> [KeyARN] {
         try await inBatches(ids) { batch throws(StoreError) in
-            try await read(batch.filter { !directory.isResident($0) })
-        }
+            let (known, stay) = directory.residents(of: batch)
+            let present = Set(stay.ids)
+            return try await known + read(batch.filter { !present.contains($0) })
+        }.flatMap(\.self)
     }
 
     /// Reads keys again that are in memory, but of their grants only what has changed: there may be very many.
@@ -130,14 +140,18 @@ package final class Residency: Sendable {
     }
 
     /// Does `work` with some keys after others, each while nobody else reads them.
-    private func inBatches(
-        _ ids: some Collection<KeyID>, _ work: ([KeyID]) async throws(StoreError) -> Void
-    ) async throws(StoreError) {
+    @discardableResult
+    private func inBatches<Value>(
+        _ ids: some Collection<KeyID>, _ work: ([KeyID]) async throws(StoreError) -> Value
+    ) async throws(StoreError) -> [Value] {
+        var values: [Value] = []
         for batch in Array(ids).chunks(of: Self.batch).map(Array.init) {
-            try await turns.inTurn(at: Set(batch.map(\.description))) { () async throws(StoreError) in
-                try await work(batch)
-            }
+            values.append(
+                try await turns.inTurn(at: Set(batch.map(\.description))) { () async throws(StoreError) in
+                    try await work(batch)
+                })
         }
+        return values
     }
 
     /// Reads what a change was made from once more, because it is not what is stored.
@@ -147,15 +161,16 @@ package final class Residency: Sendable {
         let change = change.changedRecords
         try await refresh(change.keyIDs)
         for case .alias(let arn) in change {
-            let missed = MissedNames()
+            let sought = SoughtNames()
             if let known = directory.alias(arn) { try await refresh([known.target]) }
-            missed.note(arn)
-            _ = try await load(missed)
+            sought.noteMissed(arn)
+            _ = try await load(sought)
         }
     }
 
-    private func read(_ ids: [KeyID]) async throws(StoreError) {
-        guard !ids.isEmpty else { return }
+    /// - Returns: What there is of these identifiers.
+    private func read(_ ids: [KeyID]) async throws(StoreError) -> [KeyARN] {
+        guard !ids.isEmpty else { return [] }
         // What was read in vain is brought up to date: with many grants it takes longer than the time between two changes.
         var held: (keys: [StoredKey], position: FeedPosition) = ([], feedPosition)
         for _ in 0..<Self.mostAttempts {
@@ -171,7 +186,7 @@ package final class Residency: Sendable {
                 held = (keys, position)
                 return (keys.map { KeyUpdate(key: $0) }, KeyStay(ids: ids))
             }
-            if isRead { return }
+            if isRead { return held.keys.map(\.record.arn) }
         }
         throw .unavailable("keys change faster than they can be read")
     }

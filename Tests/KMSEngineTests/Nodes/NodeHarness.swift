@@ -49,14 +49,16 @@ final class NodeHarness: Sendable {
     }
 
     /// Sends a signed request.
-    func call(_ operation: OperationName, _ body: String) async -> Answer {
+    func call(
+        _ operation: OperationName, _ body: String, in region: String = EngineHarness.region
+    ) async -> Answer {
         let request = SignedRequest(
             method: "POST", path: "/", query: "",
             headers: [("host", "localhost"), ("x-amz-target", "TrentService.\(operation.rawValue)")],
             body: Array(body.utf8))
         let signed = Signer(
             accessKeyID: EngineHarness.accessKeyID, secret: SecretBytes(copying: EngineHarness.secret.utf8)
-        ).sign(request, region: EngineHarness.region, service: .kms, at: Date())
+        ).sign(request, region: region, service: .kms, at: Date())
         let client = Client(address: "127.0.0.1", userAgent: "test", referer: nil)
         let result = await engine.pipeline.answer(signed, for: operation, from: client, requestID: RequestID.make())
         return Answer(result: result)

@@ -69,6 +69,73 @@ import Testing
         }
     }
 
+    @Test func `a key that has to leave at once is not said to be nowhere`() async throws {
+        try await withNodes(1, follow: false, capacity: 1) { nodes in
+            let node = nodes[0]
+            let keys = try await makeKeys(16, on: node)
+            try await withThrowingTaskGroup { group in
+                for key in keys {
+                    group.addTask {
+                        for _ in 0..<20 {
+                            let code = await node.decrypt(key.text).code
+                            #expect(code == nil || code == .dependencyTimeout)
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    @Test func `a grant whose key leaves memory is not said to be nowhere`() async throws {
+        try await withNodes(1, follow: false, capacity: 1) { nodes in
+            let node = nodes[0]
+            let keys = try await makeKeys(8, on: node)
+            var granted: [(key: String, grant: String)] = []
+            for (key, _) in keys {
+                let grantee = "arn:aws:iam::111122223333:root"
+                let made = await node.call(
+                    .createGrant,
+                    #"{"KeyId":"\#(key)","GranteePrincipal":"\#(grantee)","Operations":["Decrypt"]}"#)
+                granted.append((key, try made.string("GrantId")))
+            }
+            try await withThrowingTaskGroup { group in
+                for (key, grant) in granted {
+                    group.addTask {
+                        let arn = "arn:aws:kms:\(EngineHarness.region):111122223333:key/\(key)"
+                        for _ in 0..<20 {
+                            let code = await node.call(
+                                .retireGrant, #"{"KeyId":"\#(arn)","GrantId":"\#(grant)","DryRun":true}"#
+                            ).code
+                            #expect(code == .dryRunOperation || code == .dependencyTimeout)
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    @Test func `a key of another region is not found, whether it is in memory or not`() async throws {
+        try await withNodes { nodes in
+            let key = try await nodes[0].makeKey()
+            for node in nodes {
+                let answer = await node.call(.describeKey, #"{"KeyId":"\#(key)"}"#, in: "eu-west-1")
+                #expect(answer.code == .notFound)
+            }
+        }
+    }
+
+    @Test func `a replica is found where the key is in memory from before`() async throws {
+        try await withNodes(follow: false) { nodes in
+            let key = try await nodes[0].makeKey(#"{"MultiRegion":true}"#)
+            #expect(await nodes[1].call(.describeKey, #"{"KeyId":"\#(key)"}"#).code == nil)
+            let replicated = await nodes[0].call(.replicateKey, #"{"KeyId":"\#(key)","ReplicaRegion":"eu-west-1"}"#)
+            #expect(replicated.code == nil)
+            #expect(await nodes[1].call(.describeKey, #"{"KeyId":"\#(key)"}"#, in: "eu-west-1").code == nil)
+        }
+    }
+
     @Test func `a change that is late in memory does not bring back what others took away meanwhile`() async throws {
         try await withNodes { nodes in
             let key = try await nodes[0].makeKey()
