@@ -88,7 +88,7 @@ package final class AuditChain: Sendable {
         var encoding = CanonicalEncoding(label: "chatelaine audit record")
         encoding.append([1])
         encoding.append(previous)
-        encoding.append(sequence.bigEndianBytes)
+        encoding.append(sequence)
         encoding.append(digest)
         return code(of: encoding.bytes)
     }
@@ -110,7 +110,7 @@ package final class AuditChain: Sendable {
     private func code(of label: CanonicalEncoding, _ sequence: UInt64, _ code: [UInt8]) -> [UInt8] {
         var encoding = label
         encoding.append([1])
-        encoding.append(sequence.bigEndianBytes)
+        encoding.append(sequence)
         encoding.append(code)
         return self.code(of: encoding.bytes)
     }
@@ -124,12 +124,5 @@ package final class AuditChain: Sendable {
             }
             count = HMACSHA256.byteCount
         }
-    }
-}
-
-extension UInt64 {
-    /// Eight bytes, most significant first.
-    fileprivate var bigEndianBytes: [UInt8] {
-        stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: self >> UInt64($0)) }
     }
 }

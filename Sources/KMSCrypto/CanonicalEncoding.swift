@@ -24,6 +24,12 @@ struct CanonicalEncoding {
 
     mutating func append(_ field: String) { append(field.utf8) }
 
+    /// Appends a number as a field of eight bytes, most significant first.
+    mutating func append(_ field: UInt64) {
+        append(count: MemoryLayout<UInt64>.size)
+        append(plain: field)
+    }
+
     /// Appends how many pairs there are, and each key and value as a field.
     mutating func append(_ context: EncryptionContext) {
         append(count: context.pairs.count)
@@ -37,9 +43,10 @@ struct CanonicalEncoding {
     mutating func wipe() { bytes.wipe() }
 
     private mutating func append(count: Int) {
-        let count = UInt32(truncatingIfNeeded: count)
-        for shift: UInt32 in stride(from: 24, through: 0, by: -8) {
-            bytes.append(UInt8(truncatingIfNeeded: count >> shift))
-        }
+        append(plain: UInt32(truncatingIfNeeded: count))
+    }
+
+    private mutating func append(plain number: some FixedWidthInteger) {
+        unsafe withUnsafeBytes(of: number.bigEndian) { unsafe bytes.append(contentsOf: $0) }
     }
 }

@@ -1,5 +1,6 @@
 import CSodium
 import Crypto
+import KMSBoringSSL
 
 /// Hashing and comparing for the other modules.
 package enum Digest {
@@ -12,11 +13,7 @@ package enum Digest {
     }
 
     /// SHA-256 (FIPS 180-4) of the bytes that are lent: 32 bytes.
-    static func sha256(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
-        var hash = SHA256()
-        unsafe hash.update(bufferPointer: bytes)
-        return unsafe hash.finalize().withUnsafeBytes { unsafe Array($0) }
-    }
+    static func sha256(_ bytes: UnsafeRawBufferPointer) -> [UInt8] { unsafe PlainHash.hash(bytes) }
 
     /// Whether both are the same bytes, in a time that depends on their lengths only.
     package static func areEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {

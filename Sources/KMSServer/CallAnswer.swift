@@ -26,17 +26,28 @@ struct CallAnswer: Sendable {
 }
 
 extension CallAnswer {
-    private static let base = HTTPHeaders(
-        [("Server", HTTPServer.name)] + uncached.map { ($0.name.rawName, $0.value) })
+    /// What stands in front of the identifier in an answer of this status.
+    private static func beginning(_ status: Int) -> [UInt8] {
+        let status = HTTPResponseStatus(statusCode: status)
+        let headers = [("Server", HTTPServer.name)] + uncached.map { ($0.name.rawName, $0.value) }
+        return Array(
+            ("HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n"
+                + headers.map { "\($0): \($1)\r\n" }.joined() + "x-amzn-RequestId: ").utf8)
+    }
 
-    /// The head of the answer where the framework is not asked, with the same headers.
-    func head(on date: String) -> HTTPResponseHead {
-        var headers = Self.base
-        headers.reserveCapacity(Self.base.count + 4)
-        headers.add(name: "x-amzn-RequestId", value: requestID)
-        headers.add(name: "Content-Type", value: contentType)
-        headers.add(name: "Content-Length", value: String(body.count))
-        headers.add(name: "Date", value: date)
-        return HTTPResponseHead(version: .http1_1, status: .init(statusCode: status), headers: headers)
+    private static let beginningOfSuccess = beginning(200)
+
+    /// The answer as HTTP/1.1 has it (RFC 9112), where the framework is not asked; with the same headers.
+    ///
+    /// - Parameter date: The present time.
+    func message(on date: String, _ allocator: ByteBufferAllocator) -> ByteBuffer {
+        let beginning = status == 200 ? Self.beginningOfSuccess : Self.beginning(status)
+        let rest =
+            "\(requestID)\r\nContent-Type: \(contentType)\r\nContent-Length: \(body.count)\r\nDate: \(date)\r\n\r\n"
+        var message = allocator.buffer(capacity: beginning.count + rest.utf8.count + body.count)
+        message.writeBytes(beginning)
+        message.writeString(rest)
+        message.writeBytes(body)
+        return message
     }
 }

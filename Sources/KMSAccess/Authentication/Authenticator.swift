@@ -31,11 +31,11 @@ package struct Authenticator: Sendable {
         _ request: SignedRequest, expecting service: SigningService, at now: Date, serverTime: Date? = nil
     ) throws(AuthenticationFailure) -> Caller {
         let serverTime = serverTime ?? now
-        let claim = try SignatureClaim(of: request)
+        let claim = try SignatureClaim(of: request, knowing: cache)
         let region = try checkScope(of: claim, service)
         try checkTime(of: claim, service, now)
         let credential = try credential(
-            String(claim.accessKeyID), withToken: claim.securityToken, at: serverTime)
+            claim.terms.accessKeyID, withToken: claim.securityToken, at: serverTime)
         // Elsewhere the same names would be other ARNs, and policies that name ARNs would say nothing of them.
         guard credentials.partition(of: credential.principal.account) == region.partition else {
             throw .unrecognizedClient
@@ -103,16 +103,17 @@ package struct Authenticator: Sendable {
     private func checkScope(
         of claim: SignatureClaim, _ service: SigningService
     ) throws(AuthenticationFailure) -> Region {
-        guard claim.terminator.isSame(as: Self.terminator[...]) else { throw .wrongTerminator }
-        guard claim.service.isSame(as: service.name[...]) else { throw .wrongService(expected: service.name) }
-        guard let region = Region(String(claim.region)),
+        let terms = claim.terms
+        guard terms.terminator.isSame(as: Self.terminator) else { throw .wrongTerminator }
+        guard terms.service.isSame(as: service.name) else { throw .wrongService(expected: service.name) }
+        guard let region = Region(terms.region),
             regions.contains(region)
                 || service.isGlobal && region.description == region.partition.globalRegion
         else { throw .wrongRegion }
-        guard claim.scopeDate.isSame(as: claim.time.day) else {
-            throw .wrongScopeDate(scope: String(claim.scopeDate), day: String(claim.time.day), date: claim.time.text)
+        guard terms.scopeDate[...].isSame(as: claim.time.day) else {
+            throw .wrongScopeDate(scope: terms.scopeDate, day: String(claim.time.day), date: claim.time.text)
         }
-        guard claim.signs("host") else { throw .hostNotSigned }
+        guard terms.signs("host") else { throw .hostNotSigned }
         return region
     }
 
@@ -157,23 +158,22 @@ package struct Authenticator: Sendable {
     private func checkSignature(
         of claim: SignatureClaim, on request: SignedRequest, _ service: SigningService, _ owner: Credential
     ) throws(AuthenticationFailure) {
-        guard claim.hasOrderlyHeaders, Self.signsWhatMatters(claim, request, service) else { throw .signatureMismatch }
+        let terms = claim.terms
+        guard terms.hasOrderlyHeaders, Self.signsWhatMatters(claim, request, service) else { throw .signatureMismatch }
         let payloadHash = Hex.encode(Digest.sha256(request.body))
         if let declared = request.header("x-amz-content-sha256"), !declared.isSame(as: payloadHash) {
             throw .signatureMismatch
         }
         func text(excluding parameters: [String]) -> [UInt8] {
             let canonical = CanonicalRequest.bytes(
-                of: request, signedHeaders: claim.signedHeaders, payloadHash: payloadHash, excluding: parameters
+                of: request, signedHeaders: terms.signedHeaders, payloadHash: payloadHash, excluding: parameters
             )
-            return CanonicalRequest.stringToSign(canonical, time: claim.time.text, scope: claim.scope)
+            return CanonicalRequest.stringToSign(canonical, time: claim.time.text, scope: terms.scope)
         }
-        let name = String(claim.credential)
-        let known = cache.key(for: name, of: owner)
+        let known = claim.known?.key(of: owner)
         let key =
             if let known { known } else {
-                try derive(
-                    owner, date: String(claim.scopeDate), region: String(claim.region), service: String(claim.service))
+                try derive(owner, date: terms.scopeDate, region: terms.region, service: terms.service)
             }
         let isPresigned = claim.form != .header
         var isValid = key.isValid(claim.signature, for: text(excluding: isPresigned ? ["X-Amz-Signature"] : []))
@@ -182,7 +182,7 @@ package struct Authenticator: Sendable {
             isValid = key.isValid(claim.signature, for: text(excluding: ["X-Amz-Signature", "X-Amz-Security-Token"]))
         }
         guard isValid else { throw .signatureMismatch }
-        if known == nil { cache.insert(key, for: name, of: owner) }
+        if known == nil { cache.insert(SigningKeyCache.Entry(terms, key, of: owner), for: claim.name) }
     }
 
     /// Whether the headers that change what a request means are signed.
@@ -190,10 +190,10 @@ package struct Authenticator: Sendable {
         _ claim: SignatureClaim, _ request: SignedRequest, _ service: SigningService
     ) -> Bool {
         if service.namesOperationInHeader {
-            guard claim.signs("x-amz-target"), !request.repeats("x-amz-target") else { return false }
+            guard claim.terms.signs("x-amz-target"), !request.repeats("x-amz-target") else { return false }
         }
         guard claim.form == .header else { return true }
-        return claim.signs(request.header("x-amz-date") != nil ? "x-amz-date" : "date")
+        return claim.terms.signs(request.header("x-amz-date") != nil ? "x-amz-date" : "date")
     }
 
     private func derive(

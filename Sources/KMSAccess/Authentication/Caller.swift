@@ -3,7 +3,9 @@ package import KMSCrypto
 package import KMSModel
 
 /// Who signed a request, with which key, for which region.
-package struct Caller: Sendable {
+///
+/// An object, because everything that belongs to a request carries it on.
+package final class Caller: Sendable {
     /// Whose access key signed.
     package let principal: Principal
     /// The access key that signed.
@@ -20,7 +22,7 @@ package struct Caller: Sendable {
         self.session = session
     }
 
-    init(_ credential: Credential, in region: Region) {
+    convenience init(_ credential: Credential, in region: Region) {
         self.init(
             principal: credential.principal, accessKeyID: credential.accessKeyID, region: region,
             session: credential.session)

@@ -13,7 +13,7 @@ package enum CanonicalRequest {
     ///
     /// - Parameter excludedParameters: Query parameters that the signature does not cover: the signature itself.
     package static func bytes(
-        of request: SignedRequest, signedHeaders: [Substring], payloadHash: String,
+        of request: SignedRequest, signedHeaders: [String], payloadHash: String,
         excluding excludedParameters: [String]
     ) -> [UInt8] {
         var bytes: [UInt8] = []
@@ -36,14 +36,16 @@ package enum CanonicalRequest {
     }
 
     /// What is signed: algorithm, time, scope and the hash of the canonical request.
-    package static func stringToSign(_ canonicalRequest: [UInt8], time: String, scope: Substring) -> [UInt8] {
+    package static func stringToSign(_ canonicalRequest: [UInt8], time: String, scope: String) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(192)
-        for line in [algorithm[...], time[...], scope] {
-            bytes.append(contentsOf: line.utf8)
-            bytes.append(lineFeed)
-        }
-        bytes.append(contentsOf: Hex.encode(Digest.sha256(canonicalRequest)).utf8)
+        bytes.append(contentsOf: algorithm.utf8)
+        bytes.append(lineFeed)
+        bytes.append(contentsOf: time.utf8)
+        bytes.append(lineFeed)
+        bytes.append(contentsOf: scope.utf8)
+        bytes.append(lineFeed)
+        Hex.append(Digest.sha256(canonicalRequest), to: &bytes)
         return bytes
     }
 
@@ -118,8 +120,7 @@ package enum CanonicalRequest {
     // MARK: Headers
 
     /// A name that was signed but is not there gets an empty value: leaving it out would change what is signed.
-    private static func appendCanonicalHeader(_ name: Substring, of request: SignedRequest, to bytes: inout [UInt8]) {
-        let name = String(name)
+    private static func appendCanonicalHeader(_ name: String, of request: SignedRequest, to bytes: inout [UInt8]) {
         bytes.append(contentsOf: name.utf8)
         bytes.append(UInt8(ascii: ":"))
         var isFirst = true
@@ -133,14 +134,15 @@ package enum CanonicalRequest {
 
     /// Appends a value without white space around it, and with one space for each run inside.
     private static func appendTrimmed(_ value: String, to bytes: inout [UInt8]) {
-        let start = bytes.count
-        var pendingSpace = false
         var value = value
         value.withUTF8 { value in
+            guard value.contains(where: isSpace) else { return bytes.append(contentsOf: value) }
+            let start = bytes.count
+            var pendingSpace = false
             for byte in value {
-                switch byte {
-                case 0x20, 0x09, 0x0A, 0x0D: pendingSpace = bytes.count > start
-                default:
+                if isSpace(byte) {
+                    pendingSpace = bytes.count > start
+                } else {
                     if pendingSpace { bytes.append(0x20) }
                     pendingSpace = false
                     bytes.append(byte)
@@ -148,6 +150,8 @@ package enum CanonicalRequest {
             }
         }
     }
+
+    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D }
 }
 
 /// Percent-encoding (RFC 3986, section 2.1).

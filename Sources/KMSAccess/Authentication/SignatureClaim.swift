@@ -11,47 +11,51 @@ struct SignatureClaim {
     }
 
     let form: Form
-    /// The whole credential: access key, date, region, service and terminator, separated by slashes.
-    let credential: Substring
-    let accessKeyID: Substring
-    /// What stands behind the access key: the scope, as it is signed.
-    let scope: Substring
-    /// `yyyyMMdd`, as the scope says it.
-    let scopeDate: Substring
-    let region: Substring
-    let service: Substring
-    let terminator: Substring
+    let terms: SignatureTerms
     let time: SigningTime
-    let signedHeaders: [Substring]
     let signature: [UInt8]
     let securityToken: String?
+    /// What the terms, and the key that goes with them, are remembered by once the signature has proven to be genuine.
+    let name: String
+    /// What is remembered of earlier requests with the same terms.
+    let known: SigningKeyCache.Entry?
 
     /// The longest that a presigned request can be good for, in seconds: seven days.
     static let longestExpiry = 604_800
     /// How long it is good for when it does not say.
     static let defaultExpiry = 900
 
+    /// - Parameter cache: What is known of earlier requests.
     /// - Throws: ``AuthenticationFailure``, the first that applies.
-    init(of request: SignedRequest) throws(AuthenticationFailure) {
+    init(of request: SignedRequest, knowing cache: SigningKeyCache) throws(AuthenticationFailure) {
         let query = PresignedQuery(request.query)
         guard let header = request.header("authorization") else {
             guard query.isPresigned else { throw .missingToken }
-            try self.init(presigned: query, of: request)
+            try self.init(presigned: query, of: request, cache)
             return
         }
         guard !query.isPresigned else { throw .signedTwice }
         guard !request.repeats("authorization") else { throw .malformedHeader(hash: Self.hash(of: header)) }
-        try self.init(header: header, of: request)
+        try self.init(header: header, of: request, cache)
     }
 
     // MARK: Header form
 
-    private init(header: String, of request: SignedRequest) throws(AuthenticationFailure) {
+    private init(
+        header: String, of request: SignedRequest, _ cache: SigningKeyCache
+    ) throws(AuthenticationFailure) {
+        let parts = HeaderParts(header)
+        let timeText = request.header("x-amz-date")
+        if let parts, let known = cache.entry(for: parts.front), let date = timeText ?? request.header("date") {
+            try self.init(
+                .header, known.terms, at: Self.time(date, isBasic: timeText != nil), signature: parts.signature,
+                of: request, name: parts.front, known)
+            return
+        }
         let end = header.utf8.firstIndex(of: UInt8(ascii: " ")) ?? header.endIndex
         guard let parameters = HeaderParameters(header[end...]) else {
             throw .malformedHeader(hash: Self.hash(of: header))
         }
-        let timeText = request.header("x-amz-date")
         guard let credential = parameters.credential, let signature = parameters.signature,
             let signedHeaders = parameters.signedHeaders, let date = timeText ?? request.header("date")
         else {
@@ -60,21 +64,31 @@ struct SignatureClaim {
                 sentences: parameters.missing(hasDate: hasDate), hash: Self.hash(of: header)
             )
         }
-        guard let time = timeText == nil ? SigningTime(httpDate: date) : SigningTime(basic: date) else {
-            throw .malformedDate(date)
-        }
+        let time = try Self.time(date, isBasic: timeText != nil)
+        let terms = try SignatureTerms(algorithm: header[..<end], credential: credential, signedHeaders: signedHeaders)
+        let name = parts?.front ?? Self.name(terms)
         try self.init(
-            form: .header, algorithm: header[..<end], credential: credential, time: time,
-            signedHeaders: signedHeaders, signature: signature, token: request.header("x-amz-security-token")
-        )
+            .header, terms, at: time, signature: signature, of: request, name: name, cache.entry(for: name))
     }
+
+    private static func time(_ text: String, isBasic: Bool) throws(AuthenticationFailure) -> SigningTime {
+        guard let time = isBasic ? SigningTime(basic: text) : SigningTime(httpDate: text) else {
+            throw .malformedDate(text)
+        }
+        return time
+    }
+
+    /// What terms are remembered by that do not stand in front of a signature: no header is like that.
+    private static func name(_ terms: SignatureTerms) -> String { "credential \(terms.credential)" }
 
     /// What error texts show of a header in its place.
     private static func hash(of header: String) -> String { Base64.encode(Digest.sha256(Array(header.utf8))) }
 
     // MARK: Query form
 
-    private init(presigned query: PresignedQuery, of request: SignedRequest) throws(AuthenticationFailure) {
+    private init(
+        presigned query: PresignedQuery, of request: SignedRequest, _ cache: SigningKeyCache
+    ) throws(AuthenticationFailure) {
         let algorithm = try query.required("X-Amz-Algorithm")
         let credential = try query.required("X-Amz-Credential")
         let signature = try query.required("X-Amz-Signature")
@@ -88,53 +102,50 @@ struct SignatureClaim {
             }
             expires = seconds
         }
+        let terms = try SignatureTerms(
+            algorithm: algorithm[...], credential: credential[...], signedHeaders: signedHeaders[...])
+        let name = Self.name(terms)
         try self.init(
-            form: .query(expires: expires), algorithm: algorithm[...], credential: credential[...], time: time,
-            signedHeaders: signedHeaders[...], signature: signature[...],
-            token: query["X-Amz-Security-Token"] ?? request.header("x-amz-security-token")
-        )
+            .query(expires: expires), terms, at: time, signature: signature[...], of: request, name: name,
+            cache.entry(for: name), token: query["X-Amz-Security-Token"])
     }
 
     // MARK: Both
 
     private init(
-        form: Form, algorithm: Substring, credential: Substring, time: SigningTime, signedHeaders: Substring,
-        signature: Substring, token: String?
+        _ form: Form, _ terms: SignatureTerms, at time: SigningTime, signature: Substring, of request: SignedRequest,
+        name: String, _ known: SigningKeyCache.Entry?, token: String? = nil
     ) throws(AuthenticationFailure) {
-        let elements = credential.pieces(separatedBy: UInt8(ascii: "/"))
-        guard elements.count == 5 else { throw .malformedCredential(String(credential)) }
-        guard algorithm.isSame(as: CanonicalRequest.algorithm[...]) else {
-            throw .unsupportedAlgorithm(String(algorithm))
-        }
         self.form = form
-        self.credential = credential
-        accessKeyID = elements[0]
-        scope = credential[elements[1].startIndex...]
-        scopeDate = elements[1]
-        region = elements[2]
-        service = elements[3]
-        terminator = elements[4]
+        self.terms = terms
         self.time = time
-        self.signedHeaders = signedHeaders.pieces(separatedBy: UInt8(ascii: ";"))
         // What is not 64 hex digits is no signature of anything; an empty one never matches.
         self.signature = Hex.decode(String(signature)) ?? []
-        securityToken = token
+        self.name = name
+        self.known = known
+        securityToken = token ?? request.header("x-amz-security-token")
     }
+}
 
-    /// Whether the names of the signed headers are ASCII in lower case, in order, none twice and none empty.
-    var hasOrderlyHeaders: Bool {
-        guard
-            signedHeaders.allSatisfy({ name in
-                !name.isEmpty && name.isASCII
-                    && !name.utf8.contains { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
-            })
-        else { return false }
-        return zip(signedHeaders, signedHeaders.dropFirst()).allSatisfy { left, right in
-            left.utf8.lexicographicallyPrecedes(right.utf8)
+/// A header of signature as SDKs write it: the signature stands at its end.
+private struct HeaderParts {
+    private static let digitCount = 64
+    private static let equals = "Signature="
+
+    /// All in front of the signature.
+    let front: String
+    let signature: Substring
+
+    /// Nil for any other header.
+    init?(_ header: String) {
+        guard header.isASCII, header.utf8.count > Self.digitCount else { return nil }
+        let start = header.utf8.index(header.endIndex, offsetBy: -Self.digitCount)
+        guard header.utf8[start...].allSatisfy(Hex.isLowerDigit), header[..<start].hasByteSuffix(Self.equals) else {
+            return nil
         }
+        front = String(header[..<start])
+        signature = header[start...]
     }
-
-    func signs(_ name: String) -> Bool { signedHeaders.contains { $0.isSame(as: name[...]) } }
 }
 
 /// The parameters of a query, as far as they are a signature's.
@@ -200,22 +211,7 @@ private struct HeaderParameters {
     }
 }
 
-// Bytes, not characters: finding where a character ends costs more than the rest of the parsing.
 extension Substring {
-    fileprivate func pieces(separatedBy separator: UInt8) -> [Substring] {
-        var pieces: [Substring] = []
-        pieces.reserveCapacity(8)
-        var start = startIndex
-        var rest = utf8
-        while let end = rest.index(of: separator) {
-            pieces.append(self[start..<end])
-            start = utf8.index(after: end)
-            rest = utf8[start...]
-        }
-        pieces.append(self[start...])
-        return pieces
-    }
-
     fileprivate var trimmed: Substring {
         var bytes = utf8
         while let first = bytes.first, first == 0x20 || first == 0x09 { bytes.removeFirst() }

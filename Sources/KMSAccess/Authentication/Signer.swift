@@ -20,11 +20,11 @@ package struct Signer: Sendable {
         request.headers.append(("x-amz-date", time.text))
         let names = Set(request.headers.map(\.name)).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
         let canonical = CanonicalRequest.bytes(
-            of: request, signedHeaders: names.map { $0[...] }, payloadHash: Hex.encode(Digest.sha256(request.body)),
+            of: request, signedHeaders: names, payloadHash: Hex.encode(Digest.sha256(request.body)),
             excluding: []
         )
         let scope = "\(time.day)/\(region)/\(service.name)/aws4_request"
-        let text = CanonicalRequest.stringToSign(canonical, time: time.text, scope: scope[...])
+        let text = CanonicalRequest.stringToSign(canonical, time: time.text, scope: scope)
         let key = SigningKey(secret: secret, date: String(time.day), region: region, service: service.name)
         let signature = Hex.encode(key.signature(of: text))
         request.headers.append(

@@ -2,14 +2,26 @@ import KMSCrypto
 import KMSModel
 import Synchronization
 
-/// The signing keys that were derived last, so that a request costs one HMAC instead of five.
+/// The signing keys that were derived last, with the terms that they were derived for, so that a request costs one HMAC
+/// instead of five, and one look instead of taking its header apart.
 ///
-/// Only keys that have verified a signature get in, so nobody without a secret can fill it. Whether the access key is
-/// still active and its secret still the same is asked with every request.
+/// Only what has verified a signature gets in, so nobody without a secret can fill it. Whether the access key is still active
+/// and its secret still the same is asked with every request.
 final class SigningKeyCache: Sendable {
-    private struct Entry {
-        let secret: Credential.Secret
-        let key: SigningKey
+    /// What is remembered of requests with the same terms.
+    final class Entry: Sendable {
+        let terms: SignatureTerms
+        private let secret: Credential.Secret
+        private let key: SigningKey
+
+        init(_ terms: SignatureTerms, _ key: SigningKey, of owner: Credential) {
+            self.terms = terms
+            self.key = key
+            secret = owner.secret
+        }
+
+        /// The signing key, if it was derived from this very secret.
+        func key(of owner: Credential) -> SigningKey? { secret == owner.secret ? key : nil }
     }
 
     private let capacity: Int
@@ -17,19 +29,14 @@ final class SigningKeyCache: Sendable {
 
     init(capacity: Int = 4096) { self.capacity = capacity }
 
-    /// The key of this credential, access key and scope in one text, that was derived from this very secret.
-    func key(for credential: String, of owner: Credential) -> SigningKey? {
-        entries.withLock { entries in
-            guard let entry = entries[credential], entry.secret == owner.secret else { return nil }
-            return entry.key
-        }
-    }
+    /// What is remembered by this name: that of ``SignatureClaim``.
+    func entry(for name: String) -> Entry? { entries.withLock { $0[name] } }
 
-    func insert(_ key: SigningKey, for credential: String, of owner: Credential) {
+    func insert(_ entry: Entry, for name: String) {
         entries.withLock { entries in
             // Yesterday's keys are of no use any more; after a full cache the ones in use come back at once.
             if entries.count >= capacity { entries.removeAll(keepingCapacity: true) }
-            entries[credential] = Entry(secret: owner.secret, key: key)
+            entries[name] = entry
         }
     }
 

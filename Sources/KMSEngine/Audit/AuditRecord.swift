@@ -131,13 +131,16 @@ package struct AuditRecord: Sendable {
         return known
     }
 
+    /// Whether all that the call was about is of the caller's account, so that there is one copy of the record.
+    var isOfOneAccount: Bool { !resources.contains { $0.account != account } }
+
     /// The copies of the record: one for the caller's account and, after a call on a key of another account, one for that
     /// account too, unless the caller was denied.
     ///
     /// The owner learns which account it was, not who in it. The caller's copy names no key of another account that the
     /// answer hides: it would tell a key that is not shared from one that is not there, and what an alias points to.
     package func copies() -> [AuditRecord] {
-        guard resources.contains(where: { $0.account != account }) else { return [self] }
+        guard !isOfOneAccount else { return [self] }
         var own = self
         if outcome?.hidesForeignKeys == true { own.resources.removeAll { $0.account != account } }
         guard outcome?.isDenial != true else { return [own] }

@@ -1,7 +1,9 @@
 import KMSModel
 
 /// Who is at the other end of the connection.
-package struct Client: Sendable {
+///
+/// An object, because everything that belongs to a request carries it on.
+package final class Client: Sendable {
     /// The client's IP address.
     package let address: String
     /// The header of that name, or nil.

@@ -37,6 +37,19 @@ extension RecordedCall {
     }
 }
 
+extension AuditRecord {
+    /// Puts down what is shown of an answer.
+    mutating func show(_ response: RecordedResponse, of answer: [UInt8]) {
+        var key: String? { resources.first { $0.arn.contains(":key/") }?.arn }
+        switch response {
+        case .nothing: break
+        case .keyARN: if let key { responseElements = .keyID(key) }
+        case .keyARNAnd(let member): if let key { responseElements = .keyID(key, with: member, of: answer) }
+        case .everything: responseElements = .recording(answer)
+        }
+    }
+}
+
 extension AuditRecord.ResponseElements {
     /// An answer as `responseElements` shows it.
     static func recording(_ answer: [UInt8]) -> Self {

@@ -82,4 +82,9 @@ struct Call: Sendable {
 
     /// All that will be recorded.
     var records: [AuditRecord] { record.copies() + furtherRecords }
+
+    /// All that will be recorded, as lines of the log.
+    var lines: [UInt8] {
+        furtherRecords.isEmpty && record.isOfOneAccount ? record.line() : records.flatMap { $0.line() }
+    }
 }

@@ -128,8 +128,7 @@ package final class Pipeline: Sendable {
             if let kept = call.kept {
                 try await outbox.write([kept])
             } else {
-                try await audit.append(
-                    call.records.flatMap { $0.line() }, call.record.isReadOnly ? .byPolicy : .now)
+                try await audit.append(call.lines, call.record.isReadOnly ? .byPolicy : .now)
             }
         } catch {
             audit.report(error, of: requestID)
@@ -337,28 +336,13 @@ package final class Pipeline: Sendable {
     private func finish<Op: Operation>(
         _ operation: Op.Type, _ outcome: Outcome<Op.Output>, _ call: inout Call
     ) -> [UInt8] {
-        var record = call.record
-        record.additionalEventData = outcome.additionalEventData
-        record.resources += outcome.created.map { (record.account, $0) }
-        defer {
-            call.furtherRecords = outcome.events.map { AuditRecord(of: $0, at: record.time) }
-            if let elsewhere = outcome.elsewhere { call.furtherRecords.append(record.elsewhere(elsewhere)) }
-            call.record = record
-        }
+        call.record.additionalEventData = outcome.additionalEventData
+        for created in outcome.created { call.record.resources.append((call.record.account, created)) }
         var writer = JSONWriter()
         outcome.output.write(to: &writer)
-        switch Op.description.recorded.response {
-        case .nothing: break
-        case .keyARN:
-            if let key = record.resources.first(where: { $0.arn.contains(":key/") }) {
-                record.responseElements = .keyID(key.arn)
-            }
-        case .keyARNAnd(let member):
-            if let key = record.resources.first(where: { $0.arn.contains(":key/") }) {
-                record.responseElements = .keyID(key.arn, with: member, of: writer.bytes)
-            }
-        case .everything: record.responseElements = .recording(writer.bytes)
-        }
+        call.record.show(Op.description.recorded.response, of: writer.bytes)
+        call.furtherRecords = outcome.events.map { AuditRecord(of: $0, at: call.record.time) }
+        if let elsewhere = outcome.elsewhere { call.furtherRecords.append(call.record.elsewhere(elsewhere)) }
         return writer.bytes
     }
 

@@ -37,19 +37,31 @@ package enum Hex {
 
     /// The bytes that `text` stands for, or nil when it is anything but an even number of lower-case hex digits.
     package static func decode(_ text: String) -> [UInt8]? {
-        guard text.utf8.count.isMultiple(of: 2) else { return nil }
-        var result: [UInt8] = []
-        result.reserveCapacity(text.utf8.count / 2)
-        var high: UInt8?
-        for byte in text.utf8 {
-            guard let digit = value(of: byte) else { return nil }
-            if let first = high {
-                result.append(first << 4 | digit)
-                high = nil
-            } else {
-                high = digit
+        var text = text
+        return text.withUTF8 { text -> [UInt8]? in
+            guard text.count.isMultiple(of: 2) else { return nil }
+            var isValid = true
+            let bytes = [UInt8](unsafeUninitializedCapacity: text.count / 2) { bytes, count in
+                while count < text.count / 2 {
+                    guard let high = value(of: text[2 * count]), let low = value(of: text[2 * count + 1]) else {
+                        isValid = false
+                        return
+                    }
+                    bytes[count] = high << 4 | low
+                    count += 1
+                }
+            }
+            return isValid ? bytes : nil
+        }
+    }
+
+    /// Appends two digits for each byte.
+    package static func append(_ bytes: [UInt8], to output: inout [UInt8]) {
+        output.append(addingCapacity: 2 * bytes.count) { span in
+            for byte in bytes {
+                span.append(digit(of: byte >> 4))
+                span.append(digit(of: byte & 15))
             }
         }
-        return result
     }
 }

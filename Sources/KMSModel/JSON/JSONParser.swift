@@ -255,9 +255,10 @@ package struct JSONParser {
     }
 
     private func text(_ slice: Slice<UnsafeBufferPointer<UInt8>>, at offset: Int) throws(JSONFailure) -> String {
-        guard let text = String(validating: UnsafeBufferPointer(rebasing: slice), as: UTF8.self) else {
-            throw .invalidUnicode(offset: offset)
-        }
+        let bytes = UnsafeBufferPointer(rebasing: slice)
+        // To validate is slow for short texts, and most are ASCII.
+        if bytes.isASCII { return String(decoding: bytes, as: UTF8.self) }
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw .invalidUnicode(offset: offset) }
         return text
     }
 

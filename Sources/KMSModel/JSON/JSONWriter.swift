@@ -26,11 +26,7 @@ package struct JSONWriter {
     ///
     /// Names are the API's own and need no escapes.
     package mutating func name(_ name: StaticString) {
-        separate()
-        bytes.append(UInt8(ascii: "\""))
-        bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
-        bytes.append(UInt8(ascii: "\""))
-        bytes.append(UInt8(ascii: ":"))
+        append(quoted: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount), isName: true)
         needsComma = false
     }
 
@@ -43,11 +39,14 @@ package struct JSONWriter {
 
     /// Writes a string, escaped.
     package mutating func string(_ value: String) {
-        separate()
-        bytes.append(UInt8(ascii: "\""))
         var value = value
-        value.withUTF8 { appendEscaped($0) }
-        bytes.append(UInt8(ascii: "\""))
+        value.withUTF8 { text in
+            if !text.hasEscapes { return append(quoted: text) }
+            separate()
+            bytes.append(UInt8(ascii: "\""))
+            appendEscaped(text)
+            bytes.append(UInt8(ascii: "\""))
+        }
         needsComma = true
     }
 
@@ -104,6 +103,17 @@ package struct JSONWriter {
 
     // MARK: Punctuation
 
+    /// Appends a text that needs no escapes, with what stands around it, at once.
+    private mutating func append(quoted text: UnsafeBufferPointer<UInt8>, isName: Bool = false) {
+        bytes.append(addingCapacity: text.count + 4) { span in
+            if needsComma { span.append(UInt8(ascii: ",")) }
+            span.append(UInt8(ascii: "\""))
+            span.append(copying: text)
+            span.append(UInt8(ascii: "\""))
+            if isName { span.append(UInt8(ascii: ":")) }
+        }
+    }
+
     private mutating func separate() {
         if needsComma { bytes.append(UInt8(ascii: ",")) }
     }
@@ -148,5 +158,47 @@ package struct JSONWriter {
         case 0x09: bytes.append(UInt8(ascii: "t"))
         default: bytes.append(contentsOf: "u00\(Hex.encode([byte]))".utf8)
         }
+    }
+}
+
+extension OutputSpan<UInt8> {
+    /// Appends bytes for which there has to be room.
+    fileprivate mutating func append(copying bytes: UnsafeBufferPointer<UInt8>) {
+        withUnsafeMutableBufferPointer { buffer, count in
+            let room = UnsafeMutableBufferPointer(rebasing: buffer[count...])
+            count += room.update(fromContentsOf: bytes)
+        }
+    }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    /// Whether anything in the text cannot stand in a string as it is: eight bytes are looked at together.
+    fileprivate var hasEscapes: Bool {
+        let bytes = UnsafeRawBufferPointer(self)
+        let length = MemoryLayout<UInt64>.size
+        var index = 0
+        while index + length <= bytes.count {
+            if bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self).hasEscapes { return true }
+            index += length
+        }
+        while index < bytes.count {
+            if (UInt64(bytes[index]) | ~0xFF).hasEscapes { return true }
+            index += 1
+        }
+        return false
+    }
+}
+
+extension UInt64 {
+    private static let ones: UInt64 = 0x0101_0101_0101_0101
+    private static let tops: UInt64 = 0x8080_8080_8080_8080
+
+    /// Whether one of the eight bytes is a control character, a quotation mark or a backslash.
+    fileprivate var hasEscapes: Bool {
+        let quotation = self ^ Self.ones &* UInt64(UInt8(ascii: "\""))
+        let backslash = self ^ Self.ones &* UInt64(UInt8(ascii: "\\"))
+        let below = (self &- Self.ones &* 0x20) & ~self
+        let marks = (quotation &- Self.ones) & ~quotation | (backslash &- Self.ones) & ~backslash
+        return (below | marks) & Self.tops != 0
     }
 }

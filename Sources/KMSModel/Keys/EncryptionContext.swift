@@ -22,6 +22,12 @@ package struct EncryptionContext: Sendable, Equatable {
     /// Takes pairs in any order; of two with the same key the later one counts, as in JSON.
     package init(_ members: some Sequence<(String, String)>) {
         let given = members.map { Pair(key: Array($0.0.utf8), value: Array($0.1.utf8)) }
+        // As clients send few pairs, most come in order.
+        let isInOrder = zip(given, given.dropFirst()).allSatisfy { $0.key.lexicographicallyPrecedes($1.key) }
+        guard !isInOrder else {
+            pairs = given
+            return
+        }
         // A stable order of equal keys, so that the last of them is the one given last.
         let order = given.indices.sorted { left, right in
             if given[left].key == given[right].key { return left < right }

@@ -12,10 +12,22 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
+    /// A call of which not all is there.
+    private final class Received {
+        let call: PlainCall
+        let head: HTTPRequestHead
+        var body: ByteBuffer?
+
+        init(_ call: PlainCall, _ head: HTTPRequestHead) {
+            self.call = call
+            self.head = head
+        }
+    }
+
     private enum Turn {
         case free
         /// A call's body is coming.
-        case receiving(PlainCall, HTTPRequestHead, ByteBuffer?)
+        case receiving(Received)
         /// A call is being answered.
         case answering
         /// A request is coming that is handed on.
@@ -31,6 +43,7 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let endpoint: Endpoint
     private let peer: Peer
+    private let way: AnswerWay
     private var turn = Turn.free
     /// Requests that were handed on and are not answered.
     private var handedOn = 0
@@ -47,12 +60,11 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// How much is written before it is sent in any case, in bytes: behind TLS the connection does not know of it before.
     private static let mostUnsent = 16 << 10
-    /// What the head of an answer takes, about.
-    private static let headByteCount = 400
 
-    init(_ endpoint: Endpoint, peer: Peer) {
+    init(_ endpoint: Endpoint, peer: Peer, way: AnswerWay) {
         self.endpoint = endpoint
         self.peer = peer
+        self.way = way
     }
 
     // MARK: Requests
@@ -75,21 +87,19 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
         switch (turn, part) {
         case (.free, .head(let head)):
             if handedOn == 0, !isEnding, let call = PlainCall(head) {
-                turn = .receiving(call, head, nil)
+                turn = .receiving(Received(call, head))
             } else {
                 if !head.isKeepAlive { isEnding = true }
                 handOn(context, part)
                 turn = .handingOn
                 handedOn += 1
             }
-        case (.receiving(let call, let head, var body), .body(let more)):
-            // Its count would be another as long as it is in two places.
-            turn = .free
+        case (.receiving(let received), .body(let more)):
             // Copied, because a part is a piece of all that was read together.
-            var whole = body.take() ?? context.channel.allocator.buffer(capacity: call.bodyLength)
+            var whole = received.body.take() ?? context.channel.allocator.buffer(capacity: received.call.bodyLength)
             whole.writeImmutableBuffer(more)
-            turn = .receiving(call, head, whole)
-        case (.receiving(let call, _, let body), .end): answer(call, body, context)
+            received.body = whole
+        case (.receiving(let received), .end): answer(received.call, received.body, context)
         case (.handingOn, .end):
             handOn(context, part)
             turn = .free
@@ -124,11 +134,11 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Leaves a request to the framework of which a part has come: something happened in the middle of it.
     private func letGo(_ context: ChannelHandlerContext) {
-        guard case .receiving(_, let head, let body) = turn else { return }
+        guard case .receiving(let received) = turn else { return }
         turn = .handingOn
         handedOn += 1
-        handOn(context, .head(head))
-        if let body { handOn(context, .body(body)) }
+        handOn(context, .head(received.head))
+        if let body = received.body { handOn(context, .body(body)) }
     }
 
     // MARK: Answers
@@ -147,11 +157,9 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func write(_ answer: CallAnswer, _ context: ChannelHandlerContext) {
         turn = .free
-        context.write(wrapOutboundOut(.head(answer.head(on: endpoint.date.text))), promise: nil)
-        let body = context.channel.allocator.buffer(bytes: answer.body)
-        context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
-        context.write(wrapOutboundOut(.end(nil)), promise: nil)
-        unsent += Self.headByteCount + answer.body.count
+        let bytes = answer.message(on: endpoint.date.text, context.channel.allocator)
+        unsent += bytes.readableBytes
+        way.write(bytes)
         if unsent < Self.mostUnsent { flushLater(context) } else { flush(context) }
         takeHeld(context)
     }
@@ -252,8 +260,9 @@ extension Endpoint {
     /// - Parameter rules: What comes first on the connection.
     func answerCalls(on channel: any Channel, from peer: Peer, behind rules: ConnectionRules?) throws {
         guard isOpen else { return }
+        let way = try AnswerWay(of: channel, behind: rules)
         try channel.pipeline.syncOperations.addHandler(
-            CallHandler(self, peer: peer), position: rules.map { .after($0) } ?? .last)
+            CallHandler(self, peer: peer, way: way), position: rules.map { .after($0) } ?? .last)
     }
 }
 

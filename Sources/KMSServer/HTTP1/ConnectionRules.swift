@@ -92,10 +92,15 @@ final class ConnectionRules: ChannelDuplexHandler, RemovableChannelHandler {
             context.write(data, promise: promise)
         case .end:
             context.write(data, promise: promise)
-            timer.conversation.answer()
-            timer.settle()
-            giveLeave(context)
+            answered(context)
         }
+    }
+
+    /// Takes note that all of an answer was written.
+    func answered(_ context: ChannelHandlerContext) {
+        timer.conversation.answer()
+        timer.settle()
+        giveLeave(context)
     }
 
     /// Sends the interim answer, but never into the middle of the answer to an earlier request.

@@ -34,7 +34,7 @@ struct SignatureVector: Decodable, Sendable, CustomTestStringConvertible {
 struct SignatureVectorTests {
     @Test(arguments: try SignatureVector.all("aws-suite"))
     func `the stages give the published signature`(vector: SignatureVector) throws {
-        let signedHeaders = try #require(vector.signedHeaders).split(separator: ";").map { $0 }
+        let signedHeaders = try #require(vector.signedHeaders).split(separator: ";").map(String.init)
         let canonical = CanonicalRequest.bytes(
             of: vector.request, signedHeaders: signedHeaders,
             payloadHash: Hex.encode(Digest.sha256(vector.request.body)), excluding: ["X-Amz-Signature"]

@@ -42,10 +42,10 @@ struct TemporaryCredentials {
                 method: request.method, path: request.path, query: query, headers: request.headers, body: request.body)
         }
         let canonical = CanonicalRequest.bytes(
-            of: with(parameters), signedHeaders: headers.map { $0[...] },
+            of: with(parameters), signedHeaders: headers,
             payloadHash: Hex.encode(Digest.sha256(request.body)), excluding: [])
         let key = SigningKey(secret: secret, date: day, region: Access.region, service: "kms")
-        let text = CanonicalRequest.stringToSign(canonical, time: time, scope: scope[...])
+        let text = CanonicalRequest.stringToSign(canonical, time: time, scope: scope)
         let signature = ("X-Amz-Signature", Hex.encode(key.signature(of: text)))
         return with(parameters + (isTokenSigned ? [] : tokenParameter) + [signature])
     }
