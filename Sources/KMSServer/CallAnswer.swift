@@ -36,17 +36,24 @@ extension CallAnswer {
     }
 
     private static let beginningOfSuccess = beginning(200)
+    /// What stands between that and the body, at the most, in bytes.
+    private static let mostOfRest = 240
 
     /// The answer as HTTP/1.1 has it (RFC 9112), where the framework is not asked; with the same headers.
     ///
     /// - Parameter date: The present time.
     func message(on date: String, _ allocator: ByteBufferAllocator) -> ByteBuffer {
         let beginning = status == 200 ? Self.beginningOfSuccess : Self.beginning(status)
-        let rest =
-            "\(requestID)\r\nContent-Type: \(contentType)\r\nContent-Length: \(body.count)\r\nDate: \(date)\r\n\r\n"
-        var message = allocator.buffer(capacity: beginning.count + rest.utf8.count + body.count)
+        var message = allocator.buffer(capacity: beginning.count + Self.mostOfRest + body.count)
         message.writeBytes(beginning)
-        message.writeString(rest)
+        message.writeString(requestID)
+        message.writeStaticString("\r\nContent-Type: ")
+        message.writeString(contentType)
+        message.writeStaticString("\r\nContent-Length: ")
+        message.writeString(String(body.count))
+        message.writeStaticString("\r\nDate: ")
+        message.writeString(date)
+        message.writeStaticString("\r\n\r\n")
         message.writeBytes(body)
         return message
     }

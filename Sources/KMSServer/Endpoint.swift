@@ -6,8 +6,6 @@ package import KMSEngine
 import KMSModel
 package import Logging
 import NIOCore
-import NIOPosix
-import Synchronization
 
 /// The HTTP side of the service: bytes in, bytes out.
 ///
@@ -40,10 +38,8 @@ package final class Endpoint: HTTPResponder, Sendable {
     private let proxies: TrustedProxies
     private let metrics: TransportMetrics
     private let logger: Logger
-    /// The time of answers.
-    let date = HTTPDate()
-    /// How many calls are being answered that came by the short way.
-    private let running = Atomic(0)
+    /// Where calls are answered that come by the short way; nil while the server is sealed.
+    let calls: CallEndpoint?
 
     /// The endpoint of `engine`'s APIs, and of the console over them; of a server that is sealed when there is no engine.
     ///
@@ -56,6 +52,7 @@ package final class Endpoint: HTTPResponder, Sendable {
         self.metrics = metrics
         self.logger = logger
         services = try engine.map { try Services($0) }
+        calls = services.map { CallEndpoint($0.json, metrics: metrics, proxies: proxies, logger: logger) }
     }
 
     /// Answers one request; nothing that it does wrong is an error here.
@@ -107,39 +104,7 @@ package final class Endpoint: HTTPResponder, Sendable {
     }
 
     /// Waits until no call is being answered any more, also of clients that are gone.
-    func finish() async {
-        let loop = MultiThreadedEventLoopGroup.singleton.next()
-        while running.load(ordering: .relaxed) > 0 {
-            // Also in a task that was cancelled.
-            try? await loop.scheduleTask(in: .milliseconds(5)) {}.futureResult.get()
-        }
-    }
-
-    /// Whether there is anything to answer calls with.
-    var isOpen: Bool { services != nil }
-
-    /// Answers one call that came by the way that is short, as ``respond(to:context:)`` does.
-    func answer(_ call: PlainCall, _ body: [UInt8], from peer: Peer) async -> CallAnswer {
-        running.add(1, ordering: .relaxed)
-        defer { running.subtract(1, ordering: .relaxed) }
-        let requestID = RequestID.make()
-        metrics.requestBegan()
-        let answer: CallAnswer
-        if let services {
-            let origin = proxies.origin(
-                peer: peer.address, isSecure: peer.tls != nil, forwardedFor: [], forwardedProto: [])
-            answer = await services.json.answer(
-                call.signed(body), target: call.target, contentType: call.contentType,
-                Client(
-                    address: origin.address, userAgent: call.userAgent, referer: call.referer,
-                    isSecure: origin.isSecure, tls: peer.tls?.to(call.host)), requestID)
-        } else {
-            answer = JSONProtocol.error(KMSError(.serviceUnavailable), requestID)
-        }
-        metrics.requestEnded(answer.status)
-        logger.debug("Answered", metadata: ["request-id": "\(requestID)", "status": "\(answer.status)"])
-        return answer
-    }
+    func finish() async { await calls?.finish() }
 
     private func client(of request: Request, from peer: Peer) -> Client {
         let origin = proxies.origin(

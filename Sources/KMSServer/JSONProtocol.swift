@@ -29,21 +29,27 @@ final class JSONProtocol: Sendable {
         _ request: SignedRequest, target: String, contentType: String?, _ client: Client, _ requestID: String
     ) async -> CallAnswer {
         guard request.method == "POST", request.path == "/" else { return Self.notACall(requestID) }
-        guard Self.isJSON(contentType) else {
-            return Self.error(
-                KMSError(.serialization, "The Content-Type must be \(Self.contentType)."), requestID
-            )
+        if Self.isJSON(contentType) {
+            if target == Self.clockTarget, let clock { return await advance(clock, request, client, requestID) }
+            if target == Self.explanationTarget { return await explain(request, client, requestID) }
+            if Self.lookupTargets.contains(target) { return await lookUpEvents(request, client, requestID) }
         }
-        if target == Self.clockTarget, let clock { return await advance(clock, request, client, requestID) }
-        if target == Self.explanationTarget { return await explain(request, client, requestID) }
-        if Self.lookupTargets.contains(target) { return await lookUpEvents(request, client, requestID) }
+        let answer = await unkeptAnswer(request, target: target, contentType: contentType, client, requestID)
+        return Self.answer(await pipeline.kept([answer])[0], requestID)
+    }
+
+    /// Answers a call of an operation of KMS, for who keeps the records of several calls together.
+    func unkeptAnswer(
+        _ request: SignedRequest, target: String, contentType: String?, _ client: Client, _ requestID: String
+    ) async -> UnkeptAnswer {
+        guard Self.isJSON(contentType) else {
+            return UnkeptAnswer(
+                refused: KMSError(.serialization, "The Content-Type must be \(Self.contentType)."))
+        }
         guard target.hasPrefix(Self.targetPrefix),
             let operation = OperationName.named(String(target.utf8.dropFirst(Self.targetPrefix.utf8.count)) ?? "")
-        else { return Self.error(KMSError(.unknownOperation), requestID) }
-        switch await pipeline.answer(request, for: operation, from: client, requestID: requestID) {
-        case .success(let body): return Self.response(200, body, requestID)
-        case .failure(let error): return Self.error(error, requestID)
-        }
+        else { return UnkeptAnswer(refused: KMSError(.unknownOperation)) }
+        return await pipeline.unkeptAnswer(to: request, for: operation, from: client, requestID: requestID)
     }
 
     private func explain(_ request: SignedRequest, _ client: Client, _ requestID: String) async -> CallAnswer {
@@ -90,6 +96,14 @@ final class JSONProtocol: Sendable {
     }
 
     // MARK: Answers
+
+    /// What came of an operation, as the protocol has it.
+    static func answer(_ result: Result<[UInt8], KMSError>, _ requestID: String) -> CallAnswer {
+        switch result {
+        case .success(let body): response(200, body, requestID)
+        case .failure(let error): Self.error(error, requestID)
+        }
+    }
 
     /// A refusal: `__type` and a message.
     ///

@@ -70,6 +70,14 @@ final class EngineHarness: Sendable {
         return Answer(result: result)
     }
 
+    /// Answers a signed request, and leaves it to the caller to keep its record.
+    func unkept(_ operation: OperationName, _ body: String) async -> UnkeptAnswer {
+        let request = sign(body, target: "TrentService.\(operation.rawValue)", .kms, Self.region)
+        let client = Client(address: "127.0.0.1", userAgent: "test", referer: nil)
+        return await engine.pipeline.unkeptAnswer(
+            to: request, for: operation, from: client, requestID: RequestID.make())
+    }
+
     /// Moves the clock; what is due by then has happened when this returns.
     func advance(days: Int) async throws {
         let service = try #require(engine.clockService)

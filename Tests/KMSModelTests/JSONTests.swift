@@ -91,6 +91,22 @@ struct JSONWriterTests {
         #expect(String(decoding: writer.bytes, as: UTF8.self) == text)
     }
 
+    @Test(arguments: ["\u{0}", "\u{1F}", " ", "!", "\"", "#", "[", "\\", "]", "\u{7F}", "\u{80}", "é", "\u{10FFFF}"])
+    func `what needs an escape is found wherever it stands`(letter: String) throws {
+        for place in 0..<20 {
+            for count in 0..<20 {
+                let text = String(repeating: "a", count: place) + letter + String(repeating: "z", count: count)
+                var writer = JSONWriter()
+                writer.object {
+                    $0.name(escaping: text); $0.string(text)
+                }
+                let value = try JSONParser.parse(writer.bytes)
+                #expect(value == .object(JSONObject([text: .string(text)])))
+                #expect(!writer.bytes.contains { $0 < 0x20 })
+            }
+        }
+    }
+
     @Test func `control characters and quotes are escaped`() {
         var writer = JSONWriter()
         writer.string("\"\\\n\r\t\u{0}\u{1F}é")

@@ -68,7 +68,7 @@ struct SignatureClaim {
         let terms = try SignatureTerms(algorithm: header[..<end], credential: credential, signedHeaders: signedHeaders)
         let name = parts?.front ?? Self.name(terms)
         try self.init(
-            .header, terms, at: time, signature: signature, of: request, name: name, cache.entry(for: name))
+            .header, terms, at: time, signature: Self.bytes(signature), of: request, name: name, cache.entry(for: name))
     }
 
     private static func time(_ text: String, isBasic: Bool) throws(AuthenticationFailure) -> SigningTime {
@@ -106,21 +106,23 @@ struct SignatureClaim {
             algorithm: algorithm[...], credential: credential[...], signedHeaders: signedHeaders[...])
         let name = Self.name(terms)
         try self.init(
-            .query(expires: expires), terms, at: time, signature: signature[...], of: request, name: name,
+            .query(expires: expires), terms, at: time, signature: Self.bytes(signature[...]), of: request, name: name,
             cache.entry(for: name), token: query["X-Amz-Security-Token"])
     }
 
     // MARK: Both
 
+    /// What is not 64 hex digits is no signature of anything; an empty one never matches.
+    private static func bytes(_ signature: Substring) -> [UInt8] { Hex.decode(String(signature)) ?? [] }
+
     private init(
-        _ form: Form, _ terms: SignatureTerms, at time: SigningTime, signature: Substring, of request: SignedRequest,
+        _ form: Form, _ terms: SignatureTerms, at time: SigningTime, signature: [UInt8], of request: SignedRequest,
         name: String, _ known: SigningKeyCache.Entry?, token: String? = nil
     ) throws(AuthenticationFailure) {
         self.form = form
         self.terms = terms
         self.time = time
-        // What is not 64 hex digits is no signature of anything; an empty one never matches.
-        self.signature = Hex.decode(String(signature)) ?? []
+        self.signature = signature
         self.name = name
         self.known = known
         securityToken = token ?? request.header("x-amz-security-token")
@@ -130,21 +132,25 @@ struct SignatureClaim {
 /// A header of signature as SDKs write it: the signature stands at its end.
 private struct HeaderParts {
     private static let digitCount = 64
-    private static let equals = "Signature="
+    private static let equals = Array("Signature=".utf8)
 
     /// All in front of the signature.
     let front: String
-    let signature: Substring
+    let signature: [UInt8]
 
     /// Nil for any other header.
     init?(_ header: String) {
-        guard header.isASCII, header.utf8.count > Self.digitCount else { return nil }
-        let start = header.utf8.index(header.endIndex, offsetBy: -Self.digitCount)
-        guard header.utf8[start...].allSatisfy(Hex.isLowerDigit), header[..<start].hasByteSuffix(Self.equals) else {
-            return nil
+        guard header.isASCII else { return nil }
+        var header = header
+        let parts = header.withUTF8 { bytes -> (String, [UInt8])? in
+            let front = UnsafeBufferPointer(rebasing: bytes.dropLast(Self.digitCount))
+            guard front.suffix(Self.equals.count).elementsEqual(Self.equals),
+                let signature = Hex.decode(UnsafeBufferPointer(rebasing: bytes.suffix(Self.digitCount)))
+            else { return nil }
+            return (String(decoding: front, as: UTF8.self), signature)
         }
-        front = String(header[..<start])
-        signature = header[start...]
+        guard let parts, parts.1.count == Self.digitCount / 2 else { return nil }
+        (front, signature) = parts
     }
 }
 

@@ -97,23 +97,31 @@ package final class AuditLog: Sendable {
     package func append(_ lines: [UInt8], _ durability: Durability = .byPolicy) async throws(AuditFailure) {
         // Hashed before the lock is taken, where others would wait for it.
         let records = UnchainedRecords(lines)
-        while true {
-            let today = UTCTime.day(of: clock.now)
-            let isWritten = try metrics.auditAppends.measure { () throws(AuditFailure) in
-                try tail.withLock { tail throws(AuditFailure) in
-                    try tail.append(records, on: today, with: chain)
-                }
-            }
-            if isWritten { break }
-            await anotherFile()
-        }
-        noteSuccess()
+        while try !write(records) { await anotherFile() }
         switch durability {
         case .now: try await sync()
-        case .byPolicy: if configuration.sync == .everyGroup { try await sync() }
+        case .byPolicy: if syncsEachGroup { try await sync() }
         case .later: break
         }
     }
+
+    /// Writes records to the file, now.
+    ///
+    /// - Returns: False, with nothing written, when that has to wait for ``anotherFile()``.
+    /// - Throws: ``AuditFailure`` when they could not be written.
+    func write(_ records: UnchainedRecords) throws(AuditFailure) -> Bool {
+        let today = UTCTime.day(of: clock.now)
+        let isWritten = try metrics.auditAppends.measure { () throws(AuditFailure) in
+            try tail.withLock { tail throws(AuditFailure) in
+                try tail.append(records, on: today, with: chain)
+            }
+        }
+        if isWritten { noteSuccess() }
+        return isWritten
+    }
+
+    /// Whether every record has to be on the disk before its call is answered.
+    var syncsEachGroup: Bool { configuration.sync == .everyGroup }
 
     /// Returns once everything that was written before is on the disk.
     ///
@@ -129,7 +137,8 @@ package final class AuditLog: Sendable {
         try result.get()
     }
 
-    private func anotherFile() async {
+    /// Returns once there may be room in another file.
+    func anotherFile() async {
         await withCheckedContinuation { writer in
             let isClosed = pending.withLock { pending in
                 if !pending.isClosed { pending.writers.append(writer) }

@@ -97,6 +97,13 @@ struct UnchainedRecords {
         records = lines.pieces(separatedBy: 0x0A).map { ($0.dropLast(), Digest.sha256($0)) }
     }
 
+    /// All of several, one behind the other.
+    init(joining several: [UnchainedRecords]) {
+        records = several.flatMap(\.records)
+    }
+
+    var isEmpty: Bool { records.isEmpty }
+
     /// The lines of the file, each tied to the one before it, and where the chain is then.
     func lines(after head: ChainLink, with chain: AuditChain) -> (bytes: [UInt8], head: ChainLink) {
         var bytes: [UInt8] = []

@@ -79,6 +79,16 @@ package final class Pipeline: Sendable {
     package func answer(
         _ request: SignedRequest, for operation: OperationName, from client: Client, requestID: String
     ) async -> Result<[UInt8], KMSError> {
+        let answer = await unkeptAnswer(to: request, for: operation, from: client, requestID: requestID)
+        return await kept([answer])[0]
+    }
+
+    /// Answers a signed request for `operation`, for who keeps the records of several calls together.
+    ///
+    /// - Parameter requestID: The identifier that the answer carries.
+    package func unkeptAnswer(
+        to request: SignedRequest, for operation: OperationName, from client: Client, requestID: String
+    ) async -> UnkeptAnswer {
         let watch = Stopwatch()
         let caller: Caller
         do throws(AuthenticationFailure) {
@@ -86,11 +96,11 @@ package final class Pipeline: Sendable {
                 request, expecting: .kms, at: clock.signingTime, serverTime: clock.now)
         } catch {
             // Nobody is known to have called, so there is no account whose record this could be.
-            let refusal = KMSError(error)
-            metrics.requests.record(operation, refusal.code, watch)
-            return .failure(refusal)
+            return UnkeptAnswer(
+                .failure(KMSError(error)), UnchainedRecords([]), requestID: requestID, to: operation, watch)
         }
-        return await answer(request.body, for: operation, by: caller, from: client, requestID: requestID, watch)
+        return await unkeptAnswer(
+            to: request.body, for: operation, by: caller, from: client, requestID: requestID, watch)
     }
 
     /// Answers a request for `operation` of a caller who is known, and keeps its record before the answer leaves.
@@ -98,43 +108,44 @@ package final class Pipeline: Sendable {
     /// - Parameters:
     ///   - body: The operation's input as JSON.
     ///   - requestID: The identifier that the record and the answer carry.
-    ///   - watch: Begun when the request was there.
     package func answer(
-        _ body: [UInt8], for operation: OperationName, by caller: Caller, from client: Client, requestID: String,
-        _ watch: Stopwatch = Stopwatch()
-    ) async -> Result<[UInt8], KMSError> {
-        let result = await record(body, for: operation, by: caller, from: client, requestID: requestID)
-        if case .failure(let error) = result {
-            metrics.requests.record(operation, error.code, watch)
-        } else {
-            metrics.requests.record(operation, nil, watch)
-        }
-        return result
-    }
-
-    /// Answers a request, and keeps its record.
-    private func record(
         _ body: [UInt8], for operation: OperationName, by caller: Caller, from client: Client, requestID: String
     ) async -> Result<[UInt8], KMSError> {
+        let answer = await unkeptAnswer(
+            to: body, for: operation, by: caller, from: client, requestID: requestID, Stopwatch())
+        return await kept([answer])[0]
+    }
+
+    /// - Parameter watch: Begun when the request was there.
+    private func unkeptAnswer(
+        to body: [UInt8], for operation: OperationName, by caller: Caller, from client: Client, requestID: String,
+        _ watch: Stopwatch
+    ) async -> UnkeptAnswer {
         let now = clock.now
         let record = AuditRecord(
             time: now, eventName: operation.rawValue, eventID: RequestID.make(), region: caller.region,
             account: caller.principal.account, origin: .call(caller, client: client, requestID: requestID)
         )
         var call = Call(context: context(of: caller, from: client, at: now), record: record)
-        let result = await run(operation, body, &call)
+        var result = await run(operation, body, &call)
         if case .failure(let error) = result { call.record.outcome = AuditRecord.Failure(error) }
+        var unkept = UnchainedRecords([])
         do throws(AuditFailure) {
             if let kept = call.kept {
                 try await outbox.write([kept])
+            } else if !call.record.isReadOnly {
+                try await audit.append(call.lines, .now)
+            } else if audit.syncsEachGroup {
+                try await audit.append(call.lines)
             } else {
-                try await audit.append(call.lines, call.record.isReadOnly ? .byPolicy : .now)
+                // Hashed here, and not when it is written, where others would wait for it.
+                unkept = UnchainedRecords(call.lines)
             }
         } catch {
             audit.report(error, of: requestID)
-            return .failure(KMSError(error))
+            result = .failure(KMSError(error))
         }
-        return result
+        return UnkeptAnswer(result, unkept, requestID: requestID, to: operation, watch)
     }
 
     /// What an operation may use for a request of `caller`.

@@ -41,11 +41,6 @@ extension Substring {
 
     /// Whether the text begins with the bytes of `prefix`, as of a `String`.
     package func hasBytePrefix(_ prefix: String) -> Bool { utf8.begins(with: prefix.utf8) }
-
-    /// Whether the text ends with the bytes of `suffix`.
-    package func hasByteSuffix(_ suffix: String) -> Bool {
-        utf8.count >= suffix.utf8.count && utf8.suffix(suffix.utf8.count).begins(with: suffix.utf8)
-    }
 }
 
 extension Collection<UInt8> {

@@ -38,21 +38,24 @@ package enum Hex {
     /// The bytes that `text` stands for, or nil when it is anything but an even number of lower-case hex digits.
     package static func decode(_ text: String) -> [UInt8]? {
         var text = text
-        return text.withUTF8 { text -> [UInt8]? in
-            guard text.count.isMultiple(of: 2) else { return nil }
-            var isValid = true
-            let bytes = [UInt8](unsafeUninitializedCapacity: text.count / 2) { bytes, count in
-                while count < text.count / 2 {
-                    guard let high = value(of: text[2 * count]), let low = value(of: text[2 * count + 1]) else {
-                        isValid = false
-                        return
-                    }
-                    bytes[count] = high << 4 | low
-                    count += 1
+        return text.withUTF8 { decode($0) }
+    }
+
+    /// The bytes that `text` stands for, or nil when it is anything but an even number of lower-case hex digits.
+    package static func decode(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+        guard text.count.isMultiple(of: 2) else { return nil }
+        var isValid = true
+        let bytes = [UInt8](unsafeUninitializedCapacity: text.count / 2) { bytes, count in
+            while count < text.count / 2 {
+                guard let high = value(of: text[2 * count]), let low = value(of: text[2 * count + 1]) else {
+                    isValid = false
+                    return
                 }
+                bytes[count] = high << 4 | low
+                count += 1
             }
-            return isValid ? bytes : nil
         }
+        return isValid ? bytes : nil
     }
 
     /// Appends two digits for each byte.

@@ -41,7 +41,8 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case failure(any Error)
     }
 
-    private let endpoint: Endpoint
+    private let endpoint: CallEndpoint
+    private let group: AnswerGroup
     private let peer: Peer
     private let way: AnswerWay
     private var turn = Turn.free
@@ -50,19 +51,15 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var held = CircularBuffer<Held>(initialCapacity: 0)
     private var readIsHeld = false
     private var isTakingHeld = false
-    private var willFlush = false
-    /// How much was written and not sent, in bytes.
-    private var unsent = 0
     /// Whether something was handed on of which the framework has not been told that it was all.
     private var hasHandedOn = false
     /// Whether the connection ends with what was handed on: nothing that comes after that is a request (RFC 9112, section 9.6).
     private var isEnding = false
 
-    /// How much is written before it is sent in any case, in bytes: behind TLS the connection does not know of it before.
-    private static let mostUnsent = 16 << 10
-
-    init(_ endpoint: Endpoint, peer: Peer, way: AnswerWay) {
+    /// - Parameter group: That of the connection's event loop.
+    init(_ endpoint: CallEndpoint, _ group: AnswerGroup, peer: Peer, way: AnswerWay) {
         self.endpoint = endpoint
+        self.group = group
         self.peer = peer
         self.way = way
     }
@@ -150,36 +147,18 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
         let place = NIOLoopBound((handler: self, context: context), eventLoop: loop)
         // Begins here and now, and ends here unless the call has to wait for something.
         Task.immediate {
-            let answer = await endpoint.answer(call, bytes, from: peer)
-            loop.onceInside { place.value.handler.write(answer, place.value.context) }
+            let answer = await endpoint.begin(call, bytes, from: peer)
+            loop.onceInside { place.value.handler.send(answer, place.value.context) }
         }
     }
 
-    private func write(_ answer: CallAnswer, _ context: ChannelHandlerContext) {
-        turn = .free
-        let bytes = answer.message(on: endpoint.date.text, context.channel.allocator)
-        unsent += bytes.readableBytes
-        way.write(bytes)
-        if unsent < Self.mostUnsent { flushLater(context) } else { flush(context) }
-        takeHeld(context)
-    }
-
-    /// Sends what was answered when all connections that have something to read have been read: who sends each answer by
-    /// itself wakes its client each time, who then takes the processor from the others.
-    private func flushLater(_ context: ChannelHandlerContext) {
-        guard !willFlush else { return }
-        willFlush = true
-        let place = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
-        context.eventLoop.execute {
-            place.value.handler.willFlush = false
-            place.value.handler.flush(place.value.context)
+    private func send(_ answer: AnswerGroup.Waiting, _ context: ChannelHandlerContext) {
+        group.add(answer) { [self] answer in
+            turn = .free
+            way.write(answer.message(on: endpoint.date.text, context.channel.allocator))
+            context.flush()
+            takeHeld(context)
         }
-    }
-
-    private func flush(_ context: ChannelHandlerContext) {
-        guard unsent > 0 else { return }
-        unsent = 0
-        context.flush()
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -222,9 +201,7 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// What happens may make the framework close the connection: what was answered goes first.
     private func prepare(_ context: ChannelHandlerContext) {
-        flush(context)
         letGo(context)
         completeHandingOn(context)
     }
@@ -259,10 +236,11 @@ extension Endpoint {
 
     /// - Parameter rules: What comes first on the connection.
     func answerCalls(on channel: any Channel, from peer: Peer, behind rules: ConnectionRules?) throws {
-        guard isOpen else { return }
+        guard let calls else { return }
         let way = try AnswerWay(of: channel, behind: rules)
         try channel.pipeline.syncOperations.addHandler(
-            CallHandler(self, peer: peer, way: way), position: rules.map { .after($0) } ?? .last)
+            CallHandler(calls, calls.group(on: channel.eventLoop), peer: peer, way: way),
+            position: rules.map { .after($0) } ?? .last)
     }
 }
 

@@ -1,0 +1,81 @@
+import KMSEngine
+import KMSModel
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// Answers calls that memory answers, on the event loops of their connections (``CallHandler``).
+final class CallEndpoint: Sendable {
+    private let json: JSONProtocol
+    private let metrics: TransportMetrics
+    private let proxies: TrustedProxies
+    private let logger: Logger
+    /// The time of answers.
+    let date = HTTPDate()
+    /// How many calls are being answered.
+    private let running = Atomic(0)
+    private let groups = Mutex<[ObjectIdentifier: NIOLoopBound<AnswerGroup>]>([:])
+
+    init(_ json: JSONProtocol, metrics: TransportMetrics, proxies: TrustedProxies, logger: Logger) {
+        self.json = json
+        self.metrics = metrics
+        self.proxies = proxies
+        self.logger = logger
+    }
+
+    /// The answers of all connections of this event loop, which has to be the caller's.
+    func group(on loop: any EventLoop) -> AnswerGroup {
+        groups.withLock { groups in
+            let place = ObjectIdentifier(loop)
+            if let group = groups[place] { return group }
+            let group = NIOLoopBound(AnswerGroup(self, loop), eventLoop: loop)
+            groups[place] = group
+            return group
+        }.value
+    }
+
+    /// Waits until no call is being answered any more, also of clients that are gone.
+    func finish() async {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        while running.load(ordering: .relaxed) > 0 {
+            // Also in a task that was cancelled.
+            try? await loop.scheduleTask(in: .milliseconds(5)) {}.futureResult.get()
+        }
+    }
+
+    /// Begins to answer a call.
+    func begin(_ call: PlainCall, _ body: [UInt8], from peer: Peer) async -> AnswerGroup.Waiting {
+        running.add(1, ordering: .relaxed)
+        metrics.requestBegan()
+        let requestID = RequestID.make()
+        let origin = proxies.origin(
+            peer: peer.address, isSecure: peer.tls != nil, forwardedFor: [], forwardedProto: [])
+        let client = Client(
+            address: origin.address, userAgent: call.userAgent, referer: call.referer, isSecure: origin.isSecure,
+            tls: peer.tls?.to(call.host))
+        let answer = await json.unkeptAnswer(
+            call.signed(body), target: call.target, contentType: call.contentType, client, requestID)
+        return AnswerGroup.Waiting(answer: answer, requestID: requestID)
+    }
+
+    /// The answers to calls, once what is recorded of them is kept; nil when that has to wait.
+    func keep(_ waiting: [AnswerGroup.Waiting]) -> [CallAnswer]? {
+        json.pipeline.keep(waiting.map(\.answer)).map { end(waiting, $0) }
+    }
+
+    /// As ``keep(_:)``, however long it takes.
+    func kept(_ waiting: [AnswerGroup.Waiting]) async -> [CallAnswer] {
+        end(waiting, await json.pipeline.kept(waiting.map(\.answer)))
+    }
+
+    private func end(_ waiting: [AnswerGroup.Waiting], _ results: [Result<[UInt8], KMSError>]) -> [CallAnswer] {
+        running.subtract(waiting.count, ordering: .relaxed)
+        return zip(waiting, results).map { waiting, result in
+            let answer = JSONProtocol.answer(result, waiting.requestID)
+            metrics.requestEnded(answer.status)
+            logger.debug("Answered", metadata: ["request-id": "\(waiting.requestID)", "status": "\(answer.status)"])
+            return answer
+        }
+    }
+}
