@@ -182,12 +182,14 @@ let package = Package(
             swiftSettings: strict
         ),
 
-        // What a call costs without a socket, to count its instructions: `make check-instructions`.
+        // What a call and its parts cost without a socket: `make check-instructions`, `make bench`.
         .executableTarget(
             name: "hot-path",
             dependencies: [
-                "KMSModel", "KMSAccess", "KMSCrypto", "KMSEngine", "KMSServer", "KMSStoreSQLite",
+                "KMSModel", "KMSAccess", "KMSCrypto", "KMSEngine", "KMSLibcrypto", "KMSServer", "KMSStore",
+                "KMSStoreSQLite",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -197,11 +199,12 @@ let package = Package(
             swiftSettings: strict
         ),
 
-        // Fills a shared store with millions of genuine keys, and times what is asked of it: `make bench-keys`.
+        // Fills stores with millions of genuine keys, and times what is asked of them: `make bench-keys`, `make bench`.
         .executableTarget(
             name: "many-keys",
             dependencies: [
-                "KMSModel", "KMSAccess", "KMSCrypto", "KMSEngine", "KMSStore", "KMSStoreSQL", "KMSStorePostgreSQL",
+                "KMSModel", "KMSAccess", "KMSCrypto", "KMSEngine", "KMSStore", "KMSStoreSQL", "KMSStoreSQLite",
+                "KMSStorePostgreSQL",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
