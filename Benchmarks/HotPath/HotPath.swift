@@ -9,6 +9,7 @@ struct HotPath: ParsableCommand {
         abstract: "What a call costs from the bytes of its request to those of its answer, without a socket.",
         subcommands: [
             CallCommand.self, LayersCommand.self, ScalingCommand.self, PrimitivesCommand.self, CommitsCommand.self,
+            RowsCommand.self,
         ],
         defaultSubcommand: CallCommand.self)
 

@@ -46,11 +46,14 @@ struct LayersCommand: ParsableCommand {
         let statements = Self.takeStatements(from: &medians)
         try layers.close()
         try world.close()
-        if json {
-            try HotPath.say(["layers": medians, "statements": statements])
-        } else {
-            show(medians, statements)
-        }
+        let figures = Self.figures(medians) + statements
+        if json { try HotPath.say(figures) } else { show(figures, medians[Self.seal] ?? 0) }
+    }
+
+    /// One line of the table.
+    private struct Figure: Encodable {
+        let name: String
+        let microseconds: Double
     }
 
     private func addSeal(to harness: inout Harness) {
@@ -60,28 +63,30 @@ struct LayersCommand: ParsableCommand {
     }
 
     /// Takes out what policies of two sizes take, and answers what one more statement does, by why it does not match.
-    private static func takeStatements(from medians: inout [String: Double]) -> [String: Double] {
-        var statements: [String: Double] = [:]
-        for mismatch in BenchmarkPolicy.Mismatch.allCases {
+    private static func takeStatements(from medians: inout [String: Double]) -> [Figure] {
+        BenchmarkPolicy.Mismatch.allCases.compactMap { mismatch in
             let name = mismatch.rawValue
             guard let few = medians.removeValue(forKey: "\(name) 10"),
                 let many = medians.removeValue(forKey: "\(name) \(10 + statementsOfSlope)")
-            else { continue }
-            statements[name] = (many - few) / Double(statementsOfSlope)
+            else { return nil }
+            return Figure(
+                name: "one more statement that does not match because of its \(name)",
+                microseconds: (many - few) / Double(statementsOfSlope))
         }
-        return statements
     }
 
-    private func show(_ medians: [String: Double], _ statements: [String: Double]) {
-        let seal = medians[Self.seal] ?? 0
-        func row(_ name: String, _ time: Double) {
-            print(String(format: "| %@ | %.3f | %.2f |", name, time, time / seal))
-        }
+    /// In the order of a request, then what it is compared with.
+    private static func figures(_ medians: [String: Double]) -> [Figure] {
+        let names = Layers.names + [between, pipeline, http, call, seal]
+        let others = medians.keys.filter { !names.contains($0) }.sorted()
+        return (names + others).map { Figure(name: $0, microseconds: medians[$0] ?? 0) }
+    }
+
+    private func show(_ figures: [Figure], _ seal: Double) {
         print("| layer | µs | seals |\n| --- | ---: | ---: |")
-        let names = Layers.names + [Self.between, Self.pipeline, Self.http, Self.call, Self.seal]
-        for name in names + medians.keys.filter({ !names.contains($0) }).sorted() { row(name, medians[name] ?? 0) }
-        for (name, time) in statements.sorted(by: { $0.key < $1.key }) {
-            row("one more statement that does not match because of its \(name)", time)
+        for figure in figures {
+            let cells = [figure.microseconds, figure.microseconds / seal].map { String(format: "%.2f", $0) }
+            print("| \(figure.name) | \(cells.joined(separator: " | ")) |")
         }
     }
 }
