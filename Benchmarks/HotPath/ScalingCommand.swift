@@ -24,6 +24,8 @@ struct ScalingCommand: ParsableCommand {
         let keys: [String: Double]
         let grants: [String: Double]
         let statements: [String: Double]
+        /// Those of a policy alone.
+        let decisions: [String: Double]
     }
 
     func run() throws {
@@ -36,7 +38,7 @@ struct ScalingCommand: ParsableCommand {
         }
         let figures = Figures(
             keys: try ofKeys(in: [(String(Self.usedKeys), small)] + others), grants: try ofGrants(in: small),
-            statements: try ofStatements(in: small))
+            statements: try ofStatements(in: small), decisions: try ofDecisions())
         try small.close()
         for (_, world) in others { try world.close() }
         try HotPath.say(figures)
@@ -55,9 +57,20 @@ struct ScalingCommand: ParsableCommand {
         return try harness.medians()
     }
 
+    private static let statementCounts = [1, 10, 100]
+
+    private func ofDecisions() throws -> [String: Double] {
+        var harness = Harness(rounds: rounds)
+        for count in Self.statementCounts {
+            let policy = try DecidedPolicy(statements: count, mismatch: .condition)
+            harness.add(String(count)) { policy.decide() }
+        }
+        return try harness.medians()
+    }
+
     private func ofStatements(in world: World) throws -> [String: Double] {
         var harness = Harness(rounds: rounds)
-        for count in [1, 10, 100] {
+        for count in Self.statementCounts {
             let key = try world.makeKey(policy: BenchmarkPolicy.text(statements: count))
             let request = world.request(.encrypt, World.encryptBody(key: key))
             harness.add(String(count)) { _ = try world.send(request) }
