@@ -75,7 +75,7 @@ def starts(directory, data, keys):
         per_key.append((resident - base) / keys)
         print(f"round {number + 1}: start {took:.2f} s, reading alone {alone:.2f} s, {resident / 1e6:.0f} MB", flush=True)
     return [
-        table.at_most(f"start with {keys:,} keys to the first answer", statistics.median(ratios), 3, "times SQLite alone"),
-        table.under(f"resident memory with {keys:,} keys", statistics.median(memory) / 1e6, 200, "MB", 0),
+        table.at_most(f"start with {keys:,} keys to the first answer", statistics.median(ratios), 3, "times", "SQLite alone"),
+        table.under(f"resident memory with {keys:,} keys", statistics.median(memory) / 1e6, 200, "MB", digits=0),
         table.under("memory per cached key", statistics.median(per_key) / 1000, 1.5, "KB"),
     ]

@@ -19,6 +19,6 @@ def rows(layers, directories, rounds):
         table.flat("cost per request against keys", sorted_by_count["keys"]),
         table.flat("cost per request against grants of its key", sorted_by_count["grants"]),
         table.at_most(
-            "cost of a decision, 100 statements beside 10", decisions["100"] / decisions["10"], 10, "times: linear"),
-        table.under("a statement that does not match, the dearest kind", mismatch / seal, 0.1, "of a seal of 32 bytes"),
+            "cost of a decision, 100 statements beside 10", decisions["100"] / decisions["10"], 10, "times", "(linear)"),
+        table.under("a statement that does not match, the dearest kind", mismatch / seal, 0.1, "seals", "of 32 bytes"),
     ], found  # fmt: skip

@@ -121,4 +121,4 @@ def at_half_load(rates):
             p99[contestant.name].append(found.p99)
         print(f"round {number + 1}: at {rate:,.0f}/s p99 {p99[OURS][-1]:,} us, of the echo {p99[FRAMEWORK][-1]:,} us", flush=True)
     ratio = statistics.median(ours / echo for ours, echo in zip(p99[OURS], p99[FRAMEWORK], strict=True))
-    return [table.under("p99 of Encrypt at half its most", ratio, 3, "times the echo's at the same rate")]
+    return [table.under("p99 of Encrypt at half its most", ratio, 3, "times", "the echo's at the same rate")]

@@ -17,19 +17,20 @@ def at_least(what, value, least, of):
     return Row(what, f"at least {least} of {of}", f"{value:.2f}", value, value >= least)
 
 
-def under(what, value, most, unit, digits=2):
-    return Row(what, f"under {most:g} {unit}", f"{value:.{digits}f} {unit}", value, value < most)
+def under(what, value, most, unit, of="", digits=2):
+    return Row(what, f"under {most:g} {unit} {of}".strip(), f"{value:.{digits}f} {unit}", value, value < most)
 
 
-def at_most(what, value, most, unit):
-    return Row(what, f"at most {most:g} {unit}", f"{value:.2f}", value, value <= most)
+def at_most(what, value, most, unit, of=""):
+    return Row(what, f"at most {most:g} {unit} {of}".strip(), f"{value:.2f} {unit}", value, value <= most)
 
 
 def flat(what, times, within=0.1):
     """`times`: what one call takes by how many there are; the first is what the others are compared with."""
     base, *others = times.values()
     growth = max(time / base - 1 for time in others)
-    return Row(f"{what} ({', '.join(times)})", f"flat within {within:.0%}", f"{growth:+.1%}", growth, growth <= within)
+    counts = ", ".join(f"{int(count):,}" for count in times)
+    return Row(f"{what} ({counts})", f"flat within {within:.0%}", f"{growth:+.1%}", growth, growth <= within)
 
 
 def markdown(head, rows, align):
