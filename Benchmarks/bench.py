@@ -1,10 +1,11 @@
 """Holds a server against its targets, all in one run on one machine: the table, a plot and a JSON of it.
 
-SigV4, a policy of ten statements, quotas and the audit log are on, and there are 10,000 keys. A target that is missed is said to
-be missed; the run does not fail for it. With `--keep` the result replaces the one in docs/.
+SigV4, a policy of ten statements, quotas and the audit log are on, and there are 10,000 keys. A target that is missed
+is said to be missed; the run does not fail for it. With `--keep` the result replaces the one in docs/, which others
+are compared with.
 
-Environment: as load.py; BENCH_KEYS (10000), BENCH_START_KEYS (100000), BENCH_MOST_KEYS (1000000), OTHERS (1 to compare with
-OpenBao and moto).
+Environment: as load.py; BENCH_KEYS (10000), BENCH_START_KEYS (100000), BENCH_MOST_KEYS (1000000), OTHERS (1 to compare
+with OpenBao and moto).
 """
 
 import argparse
@@ -71,13 +72,17 @@ def run(directory):
     }
 
 
+def targets(result):
+    return [table.Row(**row) for row in result["targets"]]
+
+
 def tables(result):
     """What the documentation says of a run."""
     settings = result["settings"]
     return "\n\n".join([
         f"{result['machine']}, which servers and wrk share; {settings['connections']} connections, medians of "
         f"{settings['rounds']} rounds of {settings['seconds']} s; {result['time'][:10]}.",
-        table.of_targets([table.Row(**row) for row in result["targets"]]),
+        table.of_targets(targets(result)),
         table.of_rates(result["rates"]),
         table.of_layers(result["layers"]),
     ])  # fmt: skip
@@ -106,9 +111,13 @@ def main():
     with load.work_directory() as directory:
         result = run(directory)
     save(result, load.REPOSITORY / "artifacts", f"bench-{result['time'].replace(':', '')}")
+    print("\n" + tables(result))
+    kept = DOCS / "performance.json"
+    if kept.exists():
+        before = json.loads(kept.read_text())
+        print(f"\nbeside the run of {before['time']}:\n{table.changes(targets(result), targets(before))}")
     if arguments.keep:
         keep(result)
-    print("\n" + tables(result))
 
 
 if __name__ == "__main__":

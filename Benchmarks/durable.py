@@ -38,17 +38,13 @@ def creation(directory, keys):
     return [table.at_least(what, statistics.median(ratios), 0.7, "the store's own durable commits")]
 
 
-def start(data, body=None):
+def start(data, *call):
     """Seconds until the first answer, and the bytes that are resident then."""
     server = worlds.server(data)
     begun = time.monotonic()
     try:
         server.start(deadline=300)
-        wire = Wire(server.endpoint)
-        if body:
-            load.answered(wire.call("Encrypt", body))
-        else:
-            load.answered(wire.call("ListKeys", {}))
+        load.answered(Wire(server.endpoint).call(*call))
         took = time.monotonic() - begun
         status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
         resident = int(re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)[1]) * 1024
@@ -63,19 +59,22 @@ def start(data, body=None):
 def starts(directory, data, keys):
     """Starts with many keys and with none, beside SQLite reading the rows of the many."""
     empty = directory / "empty"
-    body = {"KeyId": worlds.numbered_key(), "Plaintext": base64.b64encode(bytes(32)).decode()}
+    encrypt = "Encrypt", {"KeyId": worlds.numbered_key(), "Plaintext": base64.b64encode(bytes(32)).decode()}
+    listing = "ListKeys", {}
     ratios, memory, per_key = [], [], []
-    start(empty)
+    start(empty, *listing)
     for number in range(load.ROUNDS):
-        took, resident = start(data, body)
+        took, resident = start(data, *encrypt)
         alone = worlds.figures("rows", "--data-dir", data)["seconds"]
-        _, base = start(empty)
+        _, base = start(empty, *listing)
         ratios.append(took / alone)
         memory.append(resident)
         per_key.append((resident - base) / keys)
-        print(f"round {number + 1}: start {took:.2f} s, reading alone {alone:.2f} s, {resident / 1e6:.0f} MB", flush=True)
+        said = f"start {took:.2f} s, reading alone {alone:.2f} s, {resident / 1e6:.0f} MB"
+        print(f"round {number + 1}: {said}", flush=True)
+    many = f"with {keys:,} keys"
     return [
-        table.at_most(f"start with {keys:,} keys to the first answer", statistics.median(ratios), 3, "times", "SQLite alone"),
-        table.under(f"resident memory with {keys:,} keys", statistics.median(memory) / 1e6, 200, "MB", digits=0),
+        table.at_most(f"start {many} to the first answer", statistics.median(ratios), 3, "times", "SQLite alone"),
+        table.under(f"resident memory {many}", statistics.median(memory) / 1e6, 200, "MB", digits=0),
         table.under("memory per cached key", statistics.median(per_key) / 1000, 1.5, "KB"),
     ]

@@ -1,8 +1,8 @@
 """Drives servers with wrk, for the benchmarks beside this file: `bench.py` is the one that compares.
 
 Each request is signed beforehand, so that wrk only sends. What is compared takes turns, in many short rounds, so that
-whatever else the machine does falls on all of it: a shared machine changes its pace within seconds. Every answer has to be a
-200.
+whatever else the machine does falls on all of it: a shared machine changes its pace within seconds. Every answer has
+to be a 200.
 
 Environment: BENCH_ROUNDS (9), BENCH_SECONDS (2), BENCH_REQUESTS (200), BENCH_CONNECTIONS (16).
 """

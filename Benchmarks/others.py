@@ -1,7 +1,7 @@
-"""Other services that encrypt: OpenBao's transit engine and moto's server, started with nothing that would slow them down.
+"""Other services that encrypt: OpenBao's transit engine and moto's server.
 
-Neither does all of it: OpenBao has a token in place of a signature, and here no audit device; moto checks no signature, keeps no
-record and encrypts with what its process holds.
+Neither does all that is measured here: OpenBao has a token in place of a signature, and here no audit device; moto
+checks no signature and keeps no record.
 """
 
 import base64

@@ -25,18 +25,15 @@ def of_rates(rates):
         marks.append(f'<text x="{LEFT - 10}" y="{middle:.0f}" text-anchor="end">{escape(operation)}</text>')
         for name, rate in found.items():
             width = max(1, rate * scale)
-            title = f"<title>{escape(f'{name}: {rate:,.0f} requests a second')}</title>"
-            marks.append(
-                f'<rect x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR}" rx="2" fill="{colours[name]}">{title}</rect>')
+            place = f'x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR}"'
+            marks.append(f'<rect {place} rx="2" fill="{colours[name]}"><title>{escape(name)}</title></rect>')
             marks.append(f'<text class="small" x="{LEFT + width + 6:.1f}" y="{y + BAR - 3}">{rate:,.0f}</text>')
             y += BAR + GAP
         y += GROUP
     marks.append(f'<line x1="{LEFT}" x2="{LEFT}" y1="{TOP - 6}" y2="{y - GROUP + 4}"/>')
     body = "\n  ".join(marks)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" role="img" aria-label="Requests a second">\n'
-        f"  <style>{STYLE}  </style>\n  {body}\n</svg>\n"
-    )
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" role="img"'
+    return f'{head} aria-label="Requests a second">\n  <style>{STYLE}  </style>\n  {body}\n</svg>\n'
 
 
 def legend(names, colours):

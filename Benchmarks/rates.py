@@ -74,7 +74,8 @@ class Rates:
                         continue
                     found = load.measure(operation, contestant.endpoint, requests, self.directory)
                     self.rounds[operation][contestant.name].append(found)
-                    print(f"round {number + 1}: {operation:>20} {contestant.name:<17} {found.requests_per_second:10,.0f}/s", flush=True)
+                    what = f"{operation:>20} {contestant.name:<17}"
+                    print(f"round {number + 1}: {what} {found.requests_per_second:10,.0f}/s", flush=True)
 
     def of(self, operation, name):
         return [found.requests_per_second for found in self.rounds[operation][name]]
@@ -117,8 +118,9 @@ def at_half_load(rates):
             requests = contestant.wants("Encrypt")
             found = load.measure("half load", contestant.endpoint, requests, rates.directory, rate)
             if found.requests_per_second < rate * 0.95:
-                print(f"{contestant.name} fell behind: {found.requests_per_second:,.0f} of {rate:,.0f} a second", flush=True)
+                print(f"{contestant.name} fell behind, at {found.requests_per_second:,.0f}/s", flush=True)
             p99[contestant.name].append(found.p99)
-        print(f"round {number + 1}: at {rate:,.0f}/s p99 {p99[OURS][-1]:,} us, of the echo {p99[FRAMEWORK][-1]:,} us", flush=True)
+        ours, echo = p99[OURS][-1], p99[FRAMEWORK][-1]
+        print(f"round {number + 1}: at {rate:,.0f}/s p99 {ours:,} us, of the echo {echo:,} us", flush=True)
     ratio = statistics.median(ours / echo for ours, echo in zip(p99[OURS], p99[FRAMEWORK], strict=True))
     return [table.under("p99 of Encrypt at half its most", ratio, 3, "times", "the echo's at the same rate")]

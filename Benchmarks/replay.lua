@@ -1,7 +1,7 @@
 -- Sends the prepared requests of a file one after the other, over and over, and prints the result as one line of JSON.
 -- wrk itself counts the answers whose status is 400 or more; no other status that is not 200 occurs here.
 -- The file is Lua that sets `requests`; or, for more of them than Lua source can have, has a zero byte behind each.
--- Arguments: the file, the number of the request to begin behind, and how many a second each thread sends (as many as it can).
+-- Arguments: the file, the number of the request to begin behind, how many each thread sends a second (as many as it can).
 
 local function read(path)
     local file = assert(io.open(path, "rb"))

@@ -49,18 +49,23 @@ def of_targets(rows):
 def of_rates(rates):
     """`rates`: requests a second by operation and server."""
     names = list(dict.fromkeys(name for found in rates.values() for name in found))
-    return markdown(
-        ("requests a second", *names),
-        [(operation, *(f"{found[name]:,.0f}" if name in found else "" for name in names)) for operation, found in rates.items()],
-        ("---", *["---:"] * len(names)),
-    )  # fmt: skip
+    rows = [
+        (operation, *(f"{found[name]:,.0f}" if name in found else "" for name in names))
+        for operation, found in rates.items()
+    ]
+    return markdown(("requests a second", *names), rows, ("---", *["---:"] * len(names)))
 
 
 def of_layers(layers):
     """`layers`: as hot-path says them."""
-    seal = next(layer["microseconds"] for layer in layers if layer["name"].startswith("AES-256-GCM seal"))
-    return markdown(
-        ("layer", "µs", "seals"),
-        [(layer["name"], f"{layer['microseconds']:.2f}", f"{layer['microseconds'] / seal:.2f}") for layer in layers],
-        ("---", "---:", "---:"),
-    )
+    times = {layer["name"]: layer["microseconds"] for layer in layers}
+    seal = next(time for name, time in times.items() if name.startswith("AES-256-GCM seal"))
+    rows = [(name, f"{time:.2f}", f"{time / seal:.2f}") for name, time in times.items()]
+    return markdown(("layer", "µs", "seals"), rows, ("---", "---:", "---:"))
+
+
+def changes(rows, kept):
+    """How the rows differ from those of a run that was kept, one line for each."""
+    before = {(row.what, row.target): row for row in kept}
+    pairs = [(before[row.what, row.target], row) for row in rows if (row.what, row.target) in before]
+    return "\n".join(f"{late.what}: {soon.measured} then, {late.measured} now" for soon, late in pairs)

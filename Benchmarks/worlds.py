@@ -1,4 +1,4 @@
-"""What is measured: servers with many keys whose policies have ten statements, and programs that say figures as JSON."""
+"""What is measured: servers with many keys and policies of ten statements, and programs that say figures as JSON."""
 
 import json
 import subprocess
@@ -10,7 +10,9 @@ from server import Server, binary
 ACCOUNT = "111122223333"
 REGION = "us-east-1"
 # More than is ever asked: the quotas are held, and nobody is refused.
-PLENTY = {"requests": dict.fromkeys(("symmetric", "RSA", "ECC", "CreateKey"), 1_000_000), "resources": {"keys": 1_000_000}}
+PLENTY = {
+    "requests": dict.fromkeys(("symmetric", "RSA", "ECC", "CreateKey"), 1_000_000), "resources": {"keys": 1_000_000}
+}  # fmt: skip
 
 
 def server(data, *flags):
