@@ -24,7 +24,7 @@ def creation(directory, keys):
             return load.measure("CreateKey", server.endpoint, requests, directory).requests_per_second
 
         def committed():
-            arguments = ("commits", "--clients", load.CONNECTIONS, "--seconds", load.SECONDS)
+            arguments = ("commits", "--clients", load.CONNECTIONS, "--seconds", load.SECONDS, "--keys", keys)
             return worlds.figures(*arguments)["keysPerSecond"]
 
         for number in range(load.ROUNDS):

@@ -5,6 +5,8 @@ enum BenchmarkPolicy {
         case principal
         case action
         case condition
+        /// Of two the first holds, so that both are evaluated.
+        case secondCondition = "second condition"
     }
 
     static let account = "111122223333"
@@ -24,6 +26,11 @@ enum BenchmarkPolicy {
                 other(
                     number, more: #","Condition":{"StringEquals":{"kms:EncryptionContext:purpose":"other \#(number)"}}"#
                 )
+            case .secondCondition:
+                other(
+                    number,
+                    more: #","Condition":{"StringEquals":{"kms:EncryptionContext:purpose":"benchmark"},"#
+                        + #""IpAddress":{"aws:SourceIp":"10.\#(100 + number).0.0/16"}}"#)
             }
         }
         return document(others + [last])

@@ -22,14 +22,25 @@ struct CommitsCommand: ParsableCommand {
     @Option(help: "For how long.")
     var seconds = 2.0
 
+    @Option(help: "How many keys are there before.")
+    var keys = 10_000
+
+    /// How many of these one transaction writes.
+    private static let batch = 5000
+
     func run() throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("commits-\(UUID())")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
         let maker = try KeyMaker()
-        let (clients, seconds) = (clients, seconds)
+        let (clients, seconds, keys) = (clients, seconds, keys)
         let rate = try waiting {
             let store = try await SQLiteStore.open(in: directory.path)
+            // The write-ahead log has its length then: a file that grows takes longer to sync.
+            for _ in 0..<(keys / Self.batch) {
+                let changes = try (0..<Self.batch).map { _ in try maker.change(forgetting: nil).0 }
+                try await store.commit(Change(changes.flatMap(\.mutations)))
+            }
             let begin = ContinuousClock.now
             let count = try await withThrowingTaskGroup(of: Int.self) { group in
                 for _ in 0..<clients {

@@ -120,10 +120,14 @@ struct DecidedPolicy {
         ).decision(under: policy, policies: .root).isAllowed
     }
 
-    /// A request with an encryption context of which conditions ask one pair.
+    /// A request with what conditions ask: a pair of its encryption context, and its address.
     private struct Context: ConditionSource {
         func values(of key: ConditionKey) -> ConditionValues {
-            if case .encryptionContext("purpose") = key { .one("benchmark") } else { .absent }
+            switch key {
+            case .encryptionContext("purpose"): .one("benchmark")
+            case .named(.sourceIP): .one("10.1.2.3")
+            default: .absent
+            }
         }
     }
 }
