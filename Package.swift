@@ -160,13 +160,14 @@ let package = Package(
             swiftSettings: strict
         ),
 
-        // The yardstick of `make bench`: the same framework answering with what it was sent.
+        // The yardsticks of `make bench`: the same framework, and NIO alone, answering with what they were sent.
         .executableTarget(
             name: "echo-server",
             dependencies: [
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             path: "Benchmarks/EchoServer",
@@ -181,12 +182,15 @@ let package = Package(
             swiftSettings: strict
         ),
 
-        // What a call costs without a socket, to count its instructions: `make check-instructions`.
+        // What a call and its parts cost without a socket: `make check-instructions`, `make bench`.
         .executableTarget(
             name: "hot-path",
             dependencies: [
-                "KMSModel", "KMSAccess", "KMSCrypto", "KMSEngine", "KMSServer", "KMSStoreSQLite",
+                "KMSModel", "KMSAccess", "KMSCrypto", "KMSEngine", "KMSLibcrypto", "KMSServer", "KMSStore",
+                "KMSStoreSQLite",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -196,11 +200,12 @@ let package = Package(
             swiftSettings: strict
         ),
 
-        // Fills a shared store with millions of genuine keys, and times what is asked of it: `make bench-keys`.
+        // Fills stores with millions of genuine keys, and times what is asked of them: `make bench-keys`, `make bench`.
         .executableTarget(
             name: "many-keys",
             dependencies: [
-                "KMSModel", "KMSAccess", "KMSCrypto", "KMSEngine", "KMSStore", "KMSStoreSQL", "KMSStorePostgreSQL",
+                "KMSModel", "KMSAccess", "KMSCrypto", "KMSEngine", "KMSStore", "KMSStoreSQL", "KMSStoreSQLite",
+                "KMSStorePostgreSQL",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ],

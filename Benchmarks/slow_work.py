@@ -47,7 +47,9 @@ class Makers:
 
 
 def main():
-    with load.servers() as (server, _), load.work_directory() as directory:
+    with load.work_directory() as directory, load.running(
+        load.Server("dev", "--listen", "127.0.0.1:0", "--data-dir", str(directory / "data"))
+    ) as (server,):
         wire = load.Wire(server.endpoint)
         body = load.bodies(wire)["Encrypt"]
         quiet, disturbed, made = [], [], 0

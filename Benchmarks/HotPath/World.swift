@@ -13,21 +13,24 @@ import Synchronization
 
 /// A server in this process, but for its socket: a store, keys, an audit log, and the handlers of a connection.
 final class World {
-    private static let account = AccountID("111122223333")
-    private static let (accessKeyID, secret) = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
-    private static let region = "eu-central-1"
+    static let account = AccountID(BenchmarkPolicy.account)
+    static let (accessKeyID, secret) = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+    static let region = "us-east-1"
     static let context = #""EncryptionContext":{"department":"accounting","purpose":"benchmark"}"#
 
     private let directory: URL
+    private let isTemporary: Bool
     let engine: Engine
     private let store: SQLiteStore
     private let channel: EmbeddedChannel
 
-    init() throws {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("hot-path-\(UUID())")
+    /// - Parameter existing: A data directory of a server that does not run; nil for one that is made, and removed in the end.
+    init(at existing: URL? = nil) throws {
+        let directory =
+            existing ?? FileManager.default.temporaryDirectory.appendingPathComponent("hot-path-\(UUID())")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         let seal = FileSeal(path: directory.appendingPathComponent("root.key").path)
-        try seal.create()
+        if !seal.exists { try seal.create() }
         var logger = Logger(label: "hot-path")
         logger.logLevel = .error
         guard let account = Self.account else { throw Failure.refused("no account") }
@@ -44,6 +47,7 @@ final class World {
             return (store, engine)
         }
         self.directory = directory
+        isTemporary = existing == nil
         channel = EmbeddedChannel()
         try channel.pipeline.syncOperations.configureHTTPServerPipeline(
             withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false)
@@ -56,25 +60,25 @@ final class World {
             await engine.finish()
             try await store.close()
         }
-        try FileManager.default.removeItem(at: directory)
+        if isTemporary { try FileManager.default.removeItem(at: directory) }
     }
 
     // MARK: Asking
 
-    private func signed(_ operation: OperationName, _ body: String) -> SignedRequest {
+    static func signed(_ operation: OperationName, _ body: String) -> SignedRequest {
         let request = SignedRequest(
             method: "POST", path: "/", query: "",
             headers: [
                 ("host", "127.0.0.1:4599"), ("content-type", "application/x-amz-json-1.1"),
                 ("x-amz-target", "TrentService.\(operation.rawValue)"),
             ], body: Array(body.utf8))
-        return Signer(accessKeyID: Self.accessKeyID, secret: SecretBytes(copying: Self.secret.utf8))
-            .sign(request, region: Self.region, service: .kms, at: Date())
+        return Signer(accessKeyID: accessKeyID, secret: SecretBytes(copying: secret.utf8))
+            .sign(request, region: region, service: .kms, at: Date())
     }
 
     /// The bytes of a signed request.
     func request(_ operation: OperationName, _ body: String) -> [UInt8] {
-        let signed = signed(operation, body)
+        let signed = Self.signed(operation, body)
         let names = [
             "host": "Host", "content-type": "Content-Type", "x-amz-target": "X-Amz-Target", "x-amz-date": "X-Amz-Date",
             "authorization": "Authorization",
@@ -99,22 +103,64 @@ final class World {
         return count
     }
 
+    /// Asks the pipeline, without HTTP, for one thing so many times.
+    func repeated(_ operation: OperationName, _ request: SignedRequest, count: Int) throws {
+        try waiting { [engine] in
+            for _ in 0..<count { _ = try await Self.answer(request, operation, by: engine) }
+        }
+    }
+
+    private static func answer(
+        _ request: SignedRequest, _ operation: OperationName, by engine: Engine
+    ) async throws -> [UInt8] {
+        let client = Client(address: "127.0.0.1", userAgent: nil, referer: nil)
+        return try await engine.pipeline.answer(
+            request, for: operation, from: client, requestID: RequestID.make()
+        ).get()
+    }
+
+    // MARK: Keys
+
+    /// Makes a key, and answers its identifier.
+    ///
+    /// - Parameter policy: Nil for the one that the console makes.
+    func makeKey(policy: String? = nil) throws -> String {
+        let body = policy.map { text in
+            #"{"Policy":"\#(text.replacing("\"", with: "\\\""))","BypassPolicyLockoutSafetyCheck":true}"#
+        }
+        return try ask(.createKey, body ?? "{}", for: "KeyMetadata", "KeyId")
+    }
+
+    /// The identifiers of the first keys of its region.
+    func keyIDs(_ count: Int) throws -> [String] {
+        guard case .array(let keys) = try value(of: .listKeys, #"{"Limit":\#(count)}"#, at: ["Keys"]) else {
+            throw Failure.notAnswered
+        }
+        return keys.compactMap { if case .object(let key) = $0 { key.text("KeyId") } else { nil } }
+    }
+
+    /// The body of an Encrypt of 32 bytes with a context of two pairs.
+    static func encryptBody(key: String, number: Int = 0) -> String {
+        let text = Data((0..<32).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ number) }).base64EncodedString()
+        return #"{"KeyId":"\#(key)","Plaintext":"\#(text)",\#(context)}"#
+    }
+
     /// Asks for something that may take its time, and answers a member of what came back.
     func ask(_ operation: OperationName, _ body: String, for member: String...) throws -> String {
-        let request = signed(operation, body)
+        guard case .string(let found) = try value(of: operation, body, at: member) else { throw Failure.notAnswered }
+        return found
+    }
+
+    private func value(of operation: OperationName, _ body: String, at member: [String]) throws -> JSONValue {
         let answer = try waiting { [engine] in
-            let client = Client(address: "127.0.0.1", userAgent: nil, referer: nil)
-            return try await engine.pipeline.answer(
-                request, for: operation, from: client, requestID: RequestID.make()
-            ).get()
+            try await Self.answer(Self.signed(operation, body), operation, by: engine)
         }
         var value = try JSONParser.parse(answer)
         for name in member {
             guard case .object(let object) = value, let next = object[name] else { throw Failure.notAnswered }
             value = next
         }
-        guard case .string(let found) = value else { throw Failure.notAnswered }
-        return found
+        return value
     }
 
     enum Failure: Error {
@@ -124,7 +170,7 @@ final class World {
 }
 
 /// Waits for what tasks do: a channel without a socket belongs to the thread that made it.
-private func waiting<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) throws -> Value {
+func waiting<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) throws -> Value {
     let result = Mutex<Result<Value, any Error>?>(nil)
     let done = DispatchSemaphore(value: 0)
     Task {

@@ -1,8 +1,5 @@
 import ArgumentParser
 import Foundation
-import KMSCrypto
-import KMSEngine
-import KMSModel
 import KMSStoreSQL
 
 /// Writes keys as a script for psql to standard output.
@@ -20,15 +17,7 @@ struct FillCommand: ParsableCommand {
     private static let batch = 10_000
 
     func run() throws {
-        guard let account = AccountID(account) else { throw ValidationFailure.account }
-        let regions = try regions.split(separator: ",").map { name in
-            guard let region = Region(String(name)) else { throw ValidationFailure.region(String(name)) }
-            return region
-        }
-        let now = Date(timeIntervalSince1970: Date().timeIntervalSince1970.rounded())
-        let keys = NumberedKeys(
-            account: account, regions: regions, keyring: try Keyring(rootKey: try FileSeal(path: rootKey).open()),
-            now: now)
+        let keys = try NumberedKeys(account: account, regions: regions, rootKey: rootKey)
         let script = CopyScript()
         var count = 0
         for number in Swift.stride(from: first, to: end, by: stride) {

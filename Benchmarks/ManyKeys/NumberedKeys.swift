@@ -17,6 +17,20 @@ struct NumberedKeys {
     /// Every so many-th key is rotated by itself, and another one has an alias.
     static let interval = 10
 
+    /// - Parameters:
+    ///   - regions: By commas.
+    ///   - rootKey: The file with the root key of the store that they are for.
+    init(account: String, regions: String, rootKey: String) throws {
+        guard let account = AccountID(account) else { throw ValidationFailure.account }
+        self.account = account
+        self.regions = try regions.split(separator: ",").map { name in
+            guard let region = Region(String(name)) else { throw ValidationFailure.region(String(name)) }
+            return region
+        }
+        keyring = try Keyring(rootKey: try FileSeal(path: rootKey).open())
+        now = Date(timeIntervalSince1970: Date().timeIntervalSince1970.rounded())
+    }
+
     /// The first 128 bits of SHA-256 of the number's digits, as a UUID of version 4.
     static func keyID(_ number: Int) throws -> KeyID {
         var bytes = Array(SHA256.hash(data: Data("many-keys/\(number)".utf8)).prefix(16))
