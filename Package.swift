@@ -81,7 +81,10 @@ let package = Package(
         .target(name: "KMSStoreSQL", dependencies: ["KMSModel", "KMSStore"], swiftSettings: strict),
         .target(
             name: "KMSStoreSQLite",
-            dependencies: ["KMSModel", "KMSStore", "KMSStoreSQL", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "KMSModel", "KMSStore", "KMSStoreSQL", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
             swiftSettings: strict
         ),
         // PostgreSQL's own client library.

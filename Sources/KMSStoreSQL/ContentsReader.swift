@@ -108,9 +108,11 @@ extension SQLConnection {
         let sql = table.query(on: self, where: condition, order: order, isLimited: limit != nil)
         var values = condition?.values.sqlValues ?? []
         if let limit { values.append(limit.sqlValue) }
+        var repeated = RowReader.Repeated()
         try forEachRow(sql, values) { row in
-            var reader = RowReader(row, of: table.name, keyColumnCount: table.keyColumnCount)
+            var reader = RowReader(row, of: table.name, keyColumnCount: table.keyColumnCount, repeated)
             records.append(try table.read(&reader))
+            repeated = reader.repeated
         }
         return records
     }
@@ -188,7 +190,7 @@ extension Table<KeyRecord> {
                 manager: try row.value(), creationDate: try row.date(),
                 primaryRegion: try row.optionallyParsed(Region.init), state: try row.value(),
                 description: try row.text(), deletionDate: try row.optionalDate(),
-                pendingWindowInDays: try row.optionalInteger().map(Int.init), policy: try row.text(),
+                pendingWindowInDays: try row.optionalInteger().map(Int.init), policy: try row.repeatedText(),
                 currentMaterial: try row.optionalMaterialID(), version: try row.version()
             )
             if let period = try row.optionalInteger() {
@@ -280,10 +282,6 @@ extension Table<(String, [UInt8])> {
 }
 
 extension RowReader {
-    fileprivate mutating func realm() throws(StoreError) -> Realm {
-        Realm(account: try parsed(AccountID.init), region: try parsed(Region.init))
-    }
-
     mutating func keyARN() throws(StoreError) -> KeyARN {
         let realm = try realm()
         return KeyARN(region: realm.region, account: realm.account, keyID: try parsed(KeyID.init))

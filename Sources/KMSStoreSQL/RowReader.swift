@@ -10,11 +10,27 @@ package struct RowReader {
     /// How many columns in front are the key of the record, which errors name it by.
     private let keyColumnCount: Int
     private var index = 0
+    /// What rows often have alike, from the row before this one and then from this one.
+    private(set) var repeated: Repeated
 
+    /// What a row often has in common with the one before it: read as the same values, it is neither parsed nor in memory
+    /// twice.
+    struct Repeated {
+        fileprivate var account: AccountID?
+        fileprivate var region: Region?
+        fileprivate var text = ""
+    }
+
+    /// Begins with the first column of a row that is read by itself.
     package init(_ row: any SQLRow, of table: String, keyColumnCount: Int) {
+        self.init(row, of: table, keyColumnCount: keyColumnCount, Repeated())
+    }
+
+    init(_ row: any SQLRow, of table: String, keyColumnCount: Int, _ repeated: Repeated) {
         self.row = row
         self.table = table
         self.keyColumnCount = keyColumnCount
+        self.repeated = repeated
     }
 
     /// The next column as something that KMSModel parses from text.
@@ -72,6 +88,28 @@ package struct RowReader {
             return text
         default: throw damage()
         }
+    }
+
+    /// The next column as text that is stored as its UTF-8 and that many rows have alike.
+    mutating func repeatedText() throws(StoreError) -> String {
+        guard let bytes = try optionalBytes() else { throw damage() }
+        let isSame = repeated.text.withUTF8 { text in
+            text.count == bytes.count && text.baseAddress.map { memcmp($0, bytes, bytes.count) } ?? 0 == 0
+        }
+        if !isSame {
+            guard let text = String(validating: bytes, as: UTF8.self) else { throw damage() }
+            repeated.text = text
+        }
+        return repeated.text
+    }
+
+    /// The next two columns as an account and a region.
+    mutating func realm() throws(StoreError) -> Realm {
+        let before = repeated
+        let account = try parsed { $0 == before.account?.description ? before.account : AccountID($0) }
+        let region = try parsed { $0 == before.region?.description ? before.region : Region($0) }
+        (repeated.account, repeated.region) = (account, region)
+        return Realm(account: account, region: region)
     }
 
     /// The next column as a number.

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import GRDBSQLite
 import KMSStore
 import KMSStoreSQL
 
@@ -19,8 +20,9 @@ struct SQLiteConnection: SQLConnection {
 
     func forEachRow(_ sql: String, _ values: [SQLValue], _ body: (any SQLRow) throws -> Void) throws {
         let arguments = StatementArguments(values.map(\.databaseValue))
-        let rows = try Row.fetchCursor(database, sql: sql, arguments: arguments)
-        while let row = try rows.next() { try body(FoundRow(row)) }
+        let statement = try database.makeStatement(sql: sql)
+        let row = FoundRow(statement.sqliteStatement)
+        try Row.fetchCursor(statement, arguments: arguments).forEach { _ in try body(row) }
     }
 
     // MARK: Secrets
@@ -43,25 +45,39 @@ struct SQLiteConnection: SQLConnection {
     var node: String? { nil }
 }
 
-/// GRDB's own typed access ends the process when a value is not of the expected type; its storage does not.
+/// The row that a statement stands at, read from SQLite itself: a start reads millions of columns, which take half as long
+/// as through GRDB.
+///
+/// GRDB's typed access would end the process besides when a value is not of the expected type.
 private struct FoundRow: SQLRow {
-    private let row: Row
+    private let statement: SQLiteStatement
 
-    init(_ row: Row) {
-        self.row = row
+    init(_ statement: SQLiteStatement) {
+        self.statement = statement
     }
 
-    var columnNames: [String] { Array(row.columnNames) }
+    var columnNames: [String] {
+        (0..<sqlite3_column_count(statement)).map { column in
+            sqlite3_column_name(statement, column).map { String(cString: $0) } ?? "?"
+        }
+    }
 
     subscript(index: Int) -> SQLValue {
-        switch (row[index] as DatabaseValue).storage {
-        case .null: .null
-        case .int64(let integer): .integer(integer)
-        case .string(let text): .text(text)
-        case .blob(let data): .bytes(Array(data))
-        // Tables are strict and have no such columns.
-        case .double: .null
+        let column = Int32(index)
+        switch sqlite3_column_type(statement, column) {
+        case SQLITE_INTEGER: return .integer(sqlite3_column_int64(statement, column))
+        case SQLITE_TEXT: return .text(String(decoding: bytes(column), as: UTF8.self))
+        case SQLITE_BLOB: return .bytes(Array(bytes(column)))
+        // Tables are strict and have no numbers with a fraction.
+        default: return .null
         }
+    }
+
+    /// What is in a column, as it is, until the statement goes on.
+    private func bytes(_ column: Int32) -> UnsafeRawBufferPointer {
+        let start = sqlite3_column_blob(statement, column)
+        let count = Int(sqlite3_column_bytes(statement, column))
+        return UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : count)
     }
 }
 

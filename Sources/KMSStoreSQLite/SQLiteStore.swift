@@ -14,6 +14,7 @@ import Synchronization
 /// out.
 package final class SQLiteStore: Store {
     private let database: DatabaseQueue
+    private let line = CommitLine()
     /// Whether destroyed bytes may still stand in the write-ahead log, because emptying it failed.
     private let owesScrub = Atomic(false)
 
@@ -82,13 +83,23 @@ package final class SQLiteStore: Store {
     }
 
     package func commit(_ change: Change) async throws(StoreError) {
-        try await onQueue { database in
-            try database.inTransaction(.immediate) {
-                try SQLiteConnection(database).apply(change)
-                return .commit
+        let result: Result<Void, StoreError> = await withCheckedContinuation { continuation in
+            if line.join(CommitLine.Waiter(change: change, answer: continuation)) { commitNext() }
+        }
+        try result.get()
+    }
+
+    /// Commits the changes that wait by the time that the connection is free.
+    private func commitNext() {
+        database.asyncWriteWithoutTransaction { database in
+            let (group, isMore) = self.line.take()
+            if isMore { self.commitNext() }
+            let results = database.commit(group.map(\.change))
+            for case (let waiter, .success) in zip(group, results) where waiter.change.destroysSecrets {
+                self.owesScrub.store(true, ordering: .relaxed)
             }
-            if change.destroysSecrets { self.owesScrub.store(true, ordering: .relaxed) }
             self.scrub(database)
+            for (waiter, result) in zip(group, results) { waiter.answer.resume(returning: result) }
         }
     }
 

@@ -28,6 +28,19 @@ struct KeyCensus {
         }
     }
 
+    /// Adds keys that are not there yet.
+    mutating func insert(_ keys: [KeySnapshot]) {
+        for key in keys { counts[KeyKind(key.record), default: 0] += 1 }
+        for event in KeyEvent.allCases {
+            let new = keys.compactMap { $0.due(event) }
+            if !new.isEmpty { due[event, default: SortedSet()].insert(contentsOf: new) }
+            guard event == .expiry else { continue }
+            for (account, new) in Dictionary(grouping: new, by: \.key.account) {
+                expiries[account, default: SortedSet()].insert(contentsOf: new)
+            }
+        }
+    }
+
     private mutating func replaceExpiry(_ old: KeyDue?, with new: KeyDue?) {
         if let old {
             expiries[old.key.account]?.remove(old)

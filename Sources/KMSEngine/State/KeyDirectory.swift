@@ -166,6 +166,11 @@ package final class KeyDirectory: Sendable {
         }
     }
 
+    /// Puts very many keys into memory at once, none of which is there yet.
+    func load(_ keys: [KeySnapshot]) {
+        contents.withLock { $0.load(keys) }
+    }
+
     /// Puts `alias` in the place of the record that was there, unless that is newer, or its key is not in memory.
     package func publish(_ alias: AliasRecord) {
         contents.withLock { $0.publish(alias) }
@@ -275,6 +280,9 @@ struct KeyPlace: Hashable, Sendable {
     init(_ region: Region, _ keyID: KeyID) { (self.region, self.keyID) = (region, keyID) }
 
     init(_ arn: KeyARN) { self.init(arn.region, arn.keyID) }
+
+    /// Identifiers hardly ever have more than one region, so they alone spread in memory.
+    func hash(into hasher: inout Hasher) { hasher.combine(keyID) }
 }
 
 /// Since when keys have been in memory without a break.
@@ -302,12 +310,24 @@ extension KeyDirectory.Contents {
         put(key, present?.mark ?? residents?.put(relatives + [key.arn], of: key.arn.keyID))
     }
 
+    fileprivate mutating func load(_ new: [KeySnapshot]) {
+        keys.reserveCapacity(keys.count + new.count)
+        for key in new { _ = place(key, nil) }
+        index?.insert(new)
+    }
+
     fileprivate mutating func put(_ key: KeySnapshot, _ mark: KeyResidents.Mark?) {
+        let present = place(key, mark)
+        index?.replace(present, with: key)
+    }
+
+    /// - Returns: What was there.
+    private mutating func place(_ key: KeySnapshot, _ mark: KeyResidents.Mark?) -> KeySnapshot? {
         let present = keys.updateValue(KeyDirectory.Entry(key: key, mark: mark), forKey: KeyPlace(key.arn))
-        index?.replace(present?.key, with: key)
-        guard present == nil else { return }
+        if let present { return present.key }
         if index == nil { seenRealms.insert(key.arn.realm) }
         if key.record.isMultiRegion { families[key.arn.keyID, default: SortedSet()].insert(key.arn.region) }
+        return nil
     }
 
     fileprivate mutating func install(_ new: [ResidentKey], of id: KeyID, replacing present: [KeyARN]) {

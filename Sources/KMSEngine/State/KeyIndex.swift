@@ -37,6 +37,15 @@ struct KeyIndex {
         }
     }
 
+    /// Adds keys that are not there yet.
+    mutating func insert(_ keys: [KeySnapshot]) {
+        census.insert(keys)
+        for (realm, keys) in Dictionary(grouping: keys, by: \.arn.realm) {
+            keyIDs[realm, default: SortedSet()].insert(contentsOf: keys.lazy.map(\.arn.keyID))
+            customerKeyCounts[realm, default: 0] += keys.count { $0.record.manager == .customer }
+        }
+    }
+
     mutating func insert(_ alias: AliasARN) { aliasNames[alias.realm, default: SortedSet()].insert(alias.name) }
 
     mutating func remove(_ alias: AliasARN) { aliasNames[alias.realm]?.remove(alias.name) }

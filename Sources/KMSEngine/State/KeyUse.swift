@@ -7,25 +7,32 @@ import Synchronization
 /// later, with those of other keys (``UseJournal``).
 package final class KeyUse: Sendable {
     private struct State {
-        var last: KeyUsageRecord?
+        var last: Note?
         /// Whether the journal has this one already.
         var isWaiting = false
+    }
+
+    /// A record of its own place in memory: most keys that are there are not used for long.
+    private final class Note: Sendable {
+        let record: KeyUsageRecord
+
+        init(_ record: KeyUsageRecord) { self.record = record }
     }
 
     private let state: Mutex<State>
 
     /// - Parameter last: What the store remembers.
-    package init(_ last: KeyUsageRecord? = nil) { state = Mutex(State(last: last)) }
+    package init(_ last: KeyUsageRecord? = nil) { state = Mutex(State(last: last.map(Note.init))) }
 
     /// The last use, or nil when there was none.
-    package var last: KeyUsageRecord? { state.withLock { $0.last } }
+    package var last: KeyUsageRecord? { state.withLock { $0.last?.record } }
 
     /// Remembers `use`, and puts it down in `journal`.
     func note(_ use: KeyUsageRecord, in journal: UseJournal) {
         let isNew = state.withLock { state in
             // Two requests may end in another order than they began.
-            if let last = state.last, last.date > use.date { return false }
-            state.last = use
+            if let last = state.last?.record, last.date > use.date { return false }
+            state.last = Note(use)
             defer { state.isWaiting = true }
             return !state.isWaiting
         }
@@ -36,8 +43,8 @@ package final class KeyUse: Sendable {
     func learn(_ stored: KeyUsageRecord?) {
         guard let stored else { return }
         state.withLock { state in
-            if let last = state.last, last.date >= stored.date { return }
-            state.last = stored
+            if let last = state.last?.record, last.date >= stored.date { return }
+            state.last = Note(stored)
         }
     }
 
@@ -45,7 +52,7 @@ package final class KeyUse: Sendable {
     fileprivate func take() -> KeyUsageRecord? {
         state.withLock { state in
             state.isWaiting = false
-            return state.last
+            return state.last?.record
         }
     }
 }

@@ -87,19 +87,26 @@ package struct Ledger: Sendable {
         if outbox.hasNews { try await commit(Change([])) }
     }
 
-    /// Puts what the store holds into memory, at start.
+    /// Puts what the store holds into memory, which is empty, at start.
     ///
     /// - Throws: ``StoreError`` when the store cannot be read, or a stored policy is not one.
     package func load(_ contents: StoreContents) throws(StoreError) {
         var materials: [KeyARN: [MaterialRecord]] = [:]
+        materials.reserveCapacity(contents.keys.count)
         for material in contents.materials { materials[material.key, default: []].append(material) }
-        var usages: [KeyARN: KeyUsageRecord] = [:]
-        for usage in contents.usages { usages[usage.key] = usage }
+        let usages = Dictionary(contents.usages.map { ($0.key, $0) }) { _, last in last }
         var snapshots: [KeySnapshot] = []
-        for key in contents.keys.sorted(by: { $0.arn.keyID < $1.arn.keyID }) {
-            var key = key
-            guard let policy = try? policies.share(&key) else {
-                throw .corrupt("the policy of the key \(key.arn)")
+        snapshots.reserveCapacity(contents.keys.count)
+        for var key in contents.keys {
+            let policy: KeyPolicy
+            // Most keys of an account have the default policy.
+            if let before = snapshots.last, before.arn.region == key.arn.region,
+                before.record.policy.isSame(as: key.policy)
+            {
+                policy = before.policy
+                key.policy = before.record.policy
+            } else {
+                policy = try self.policy(of: &key)
             }
             snapshots.append(
                 KeySnapshot(
@@ -107,7 +114,7 @@ package struct Ledger: Sendable {
                 )
             )
         }
-        directory.publish(snapshots)
+        directory.load(snapshots)
         for alias in contents.aliases.sorted(by: { $0.arn.name < $1.arn.name }) { directory.publish(alias) }
         for grant in contents.grants { directory.grants.publish(Grant(grant)) }
     }
@@ -144,8 +151,14 @@ package struct Ledger: Sendable {
             return KeySnapshot(record: key, policy: present.policy, materials: materials, use: use)
         }
         var key = key
-        guard let policy = try? policies.share(&key) else { throw .corrupt("the policy of the key \(key.arn)") }
+        let policy = try policy(of: &key)
         return KeySnapshot(record: key, policy: policy, materials: materials, use: use)
+    }
+
+    /// The key's policy, of which it then shares what other keys have too.
+    private func policy(of key: inout KeyRecord) throws(StoreError) -> KeyPolicy {
+        guard let policy = try? policies.share(&key) else { throw .corrupt("the policy of the key \(key.arn)") }
+        return policy
     }
 
     private func publishRest(of change: Change) {

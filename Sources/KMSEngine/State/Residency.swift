@@ -237,7 +237,7 @@ package final class Residency: Sendable {
         use.learn(stored.usage)
         return ResidentKey(
             snapshot: KeySnapshot(
-                record: record, policy: policy, materials: stored.materials.map { $0.sharing(record) }, use: use),
+                record: record, policy: policy, materials: stored.materials, use: use),
             aliases: stored.aliases, grants: stored.grants.map(Grant.init), changedGrants: update.changedGrants)
     }
 
@@ -360,14 +360,5 @@ extension Residency {
             return directory.grants.grant(named.id, on: key.arn) == nil
         }
         do throws(StoreError) { try await refresh(Set(missing.map(\.keyID))) } catch { throw KMSError(error) }
-    }
-}
-
-extension MaterialRecord {
-    /// The same with the names that are the key's too as one with them in memory: a store reads them twice.
-    fileprivate func sharing(_ record: KeyRecord) -> MaterialRecord {
-        MaterialRecord(
-            key: record.arn, id: record.currentMaterial.flatMap { $0 == id ? $0 : nil } ?? id, spec: spec,
-            creationDate: creationDate, wrapped: wrapped, stage: stage, validTo: validTo, description: description)
     }
 }

@@ -18,6 +18,14 @@ struct SortedSet<Element: Comparable & Sendable>: Sendable {
         elements.insert(element, at: place)
     }
 
+    /// Adds very many at once.
+    ///
+    /// - Parameter newcomers: Distinct, in any order, and none of them there yet.
+    mutating func insert(contentsOf newcomers: some Sequence<Element>) {
+        elements += newcomers
+        elements.sort()
+    }
+
     mutating func remove(_ element: Element) {
         let place = firstIndex { !($0 < element) }
         guard place < elements.endIndex, elements[place] == element else { return }

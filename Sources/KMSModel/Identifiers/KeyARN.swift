@@ -20,8 +20,21 @@ package struct KeyARN: Hashable, Sendable, CustomStringConvertible {
 
     /// `arn:<partition>:kms:<region>:<account>:key/<key id>`.
     package var description: String {
-        "arn:\(region.partition.rawValue):kms:\(region):\(account):key/\(keyID)"
+        // Piece by piece into room that is there: every key in memory has such a text.
+        var text = "arn:"
+        text.reserveCapacity(80)
+        text += region.partition.rawValue
+        text += ":kms:"
+        text += region.description
+        text += ":"
+        text += account.description
+        text += ":key/"
+        text += keyID.description
+        return text
     }
+
+    /// Identifiers hardly ever have more than one account and region, so they alone spread in memory.
+    package func hash(into hasher: inout Hasher) { hasher.combine(keyID) }
 
     /// The account and region that the key lives in.
     package var realm: Realm { Realm(account: account, region: region) }

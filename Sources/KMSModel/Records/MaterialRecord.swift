@@ -4,10 +4,10 @@ package import struct Foundation.Date
 package struct MaterialRecord: Sendable, Equatable {
     /// What it is of.
     package let key: KeyARN
-    /// The identifier, unique of its kind.
-    package let id: KeyMaterialID
     /// What kind of key material it is.
     package let spec: KeySpec
+    /// The identifier, unique of its kind.
+    package let id: KeyMaterialID
     /// When it was made, or first imported.
     package let creationDate: Date
     /// What the cryptography module wrapped; only it can open it.

@@ -14,12 +14,12 @@ package struct KeyRecord: Sendable, Equatable {
     package let origin: KeyOrigin
     /// Who administers the key.
     package let manager: KeyManager
+    /// The condition that the key is in.
+    package var state: KeyState
     /// When it was made.
     package let creationDate: Date
     /// Where the primary of a multi-Region key is, which may be this one; nil for a single-Region key.
     package var primaryRegion: Region?
-    /// The condition that the key is in.
-    package var state: KeyState
     package var description: String
     /// When the key ends; only while its deletion is pending.
     package var deletionDate: Date?
@@ -31,10 +31,10 @@ package struct KeyRecord: Sendable, Equatable {
     package var tags: [Tag]
     /// The schedule of automatic rotation, when it is on.
     package var rotation: RotationSchedule?
-    /// The material that encrypts; nil before the first import.
-    package var currentMaterial: KeyMaterialID?
     /// Grows by one with each change; the store refuses a change that was made from an older version.
     package var version: Int64
+    /// The material that encrypts; nil before the first import.
+    package var currentMaterial: KeyMaterialID?
 
     package init(
         arn: KeyARN, spec: KeySpec, usage: KeyUsage, origin: KeyOrigin, manager: KeyManager = .customer,
