@@ -42,17 +42,23 @@ extension Database {
     ///
     /// - Returns: What became of each.
     func commit(_ changes: [Change]) -> [Result<Void, StoreError>] {
-        var isWhole = false
+        // Whether nothing was committed for sure, and others may be better off without one of them.
+        var isEachItsOwn = true
         let together = Result.refusing {
-            try inTransaction(.immediate) {
-                let connection = SQLiteConnection(self)
-                for change in changes { try connection.apply(change) }
-                isWhole = true
-                return .commit
+            do {
+                try inTransaction(.immediate) {
+                    let connection = SQLiteConnection(self)
+                    for change in changes { try connection.apply(change) }
+                    isEachItsOwn = false
+                    return .commit
+                }
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL {
+                // What is written with COMMIT may be too much for the disk because of one of them.
+                isEachItsOwn = true
+                throw error
             }
         }
-        // That COMMIT fails is not the fault of any of them.
-        if case .failure = together, !isWhole, changes.count > 1 { return changes.flatMap { commit([$0]) } }
+        if case .failure = together, isEachItsOwn, changes.count > 1 { return changes.flatMap { commit([$0]) } }
         return changes.map { _ in together }
     }
 }

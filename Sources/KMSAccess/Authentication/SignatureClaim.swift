@@ -66,7 +66,9 @@ struct SignatureClaim {
         }
         let time = try Self.time(date, isBasic: timeText != nil)
         let terms = try SignatureTerms(algorithm: header[..<end], credential: credential, signedHeaders: signedHeaders)
-        let name = parts?.front ?? Self.name(terms)
+        // A parameter may have another name that ends like that of the signature.
+        let isAtEnd = signature.endIndex == header.endIndex && signature.utf8.count == HeaderParts.digitCount
+        let name = isAtEnd ? parts?.front ?? Self.name(terms) : Self.name(terms)
         try self.init(
             .header, terms, at: time, signature: Self.bytes(signature), of: request, name: name, cache.entry(for: name))
     }
@@ -131,8 +133,11 @@ struct SignatureClaim {
 
 /// A header of signature as SDKs write it: the signature stands at its end.
 private struct HeaderParts {
-    private static let digitCount = 64
+    /// The length of a signature, in bytes.
+    static let digitCount = 64
     private static let equals = Array("Signature=".utf8)
+    /// The longest header that is remembered, in bytes: those of SDKs have a few hundred.
+    private static let longestHeader = 1024
 
     /// All in front of the signature.
     let front: String
@@ -140,7 +145,7 @@ private struct HeaderParts {
 
     /// Nil for any other header.
     init?(_ header: String) {
-        guard header.isASCII else { return nil }
+        guard header.utf8.count <= Self.longestHeader, header.isASCII else { return nil }
         var header = header
         let parts = header.withUTF8 { bytes -> (String, [UInt8])? in
             let front = UnsafeBufferPointer(rebasing: bytes.dropLast(Self.digitCount))

@@ -14,8 +14,11 @@ final class SignatureTerms: Sendable {
     let terminator: String
     /// The names of the headers, in the order in which they were signed.
     let signedHeaders: [String]
-    /// Whether the names of the signed headers are ASCII in lower case, in order, none twice and none empty.
+    /// Whether the names of the signed headers are ASCII in lower case, in order, none twice and none empty; and not more than a
+    /// request can have.
     let hasOrderlyHeaders: Bool
+    /// The most headers of a request that the server reads.
+    private static let mostHeaders = 200
 
     /// - Throws: ``AuthenticationFailure``: `malformedCredential`, `unsupportedAlgorithm`.
     init(algorithm: Substring, credential: Substring, signedHeaders: Substring) throws(AuthenticationFailure) {
@@ -36,6 +39,7 @@ final class SignatureTerms: Sendable {
     }
 
     private static func areOrderly(_ names: [String]) -> Bool {
+        guard names.count <= mostHeaders else { return false }
         let arePlain = names.allSatisfy { name in
             !name.isEmpty && name.isASCII
                 && !name.utf8.contains { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }

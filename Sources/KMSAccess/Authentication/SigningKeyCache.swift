@@ -30,7 +30,13 @@ final class SigningKeyCache: Sendable {
     init(capacity: Int = 4096) { self.capacity = capacity }
 
     /// What is remembered by this name: that of ``SignatureClaim``.
-    func entry(for name: String) -> Entry? { entries.withLock { $0[name] } }
+    ///
+    /// Of other texts than ASCII nothing is: a dictionary puts their accents in order first, which takes a time that grows with
+    /// the square of their number.
+    func entry(for name: String) -> Entry? {
+        guard name.isASCII else { return nil }
+        return entries.withLock { $0[name] }
+    }
 
     func insert(_ entry: Entry, for name: String) {
         entries.withLock { entries in

@@ -14,7 +14,8 @@ final class AnswerGroup {
         let requestID: String
     }
 
-    private let endpoint: CallEndpoint
+    /// It has this group; and the handlers that wait here have it.
+    private unowned let endpoint: CallEndpoint
     private let loop: any EventLoop
     private var waiting: [Waiting] = []
     /// How each of them is sent.

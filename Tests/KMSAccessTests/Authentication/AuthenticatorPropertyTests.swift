@@ -93,6 +93,44 @@ struct AuthenticatorPropertyTests {
         #expect(!isAccepted(commas, by: authenticator))
     }
 
+    @Test func `a credential with many accents takes no time, whatever is known`() throws {
+        let authenticator = try Access().authenticator
+        #expect(isAccepted(Access.signed(), by: authenticator))
+        let marks = String(repeating: "\u{301}", count: 15_000) + String(repeating: "\u{316}", count: 15_000)
+        let inHeader = Access.signed().authorization { $0.replacing("/aws4_request", with: "/aws4_request\(marks)") }
+        let escaped = marks.utf8.map { "%" + Hex.encode([$0]) }.joined()
+        let inQuery = SignedRequest(
+            method: "POST", path: "/",
+            query: "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a/b/c/d/e\(escaped)&X-Amz-SignedHeaders=host"
+                + "&X-Amz-Date=20260102T030405Z&X-Amz-Signature=a",
+            headers: [("host", "a")], body: [])
+        let time = ContinuousClock().measure {
+            #expect(!isAccepted(inHeader, by: authenticator))
+            #expect(!isAccepted(inQuery, by: authenticator))
+        }
+        #expect(time < .milliseconds(200))
+    }
+
+    @Test func `a parameter that ends like the signature's name changes nothing, whatever is known`() throws {
+        let authenticator = try Access().authenticator
+        let signed = Access.signed()
+        let other = String(repeating: "0", count: 64)
+        let signature = try #require(signed.headers.last?.value).suffix(64)
+        for text in [", XSignature=\(other)", ", Foo=bar Signature=\(other)", ", Foo=Signature=\(other)"] {
+            let genuine = signed.authorization { $0 + text }
+            #expect(isAccepted(genuine, by: authenticator))
+            #expect(isAccepted(genuine, by: authenticator))
+            let forged = genuine.authorization { $0.replacing(signature, with: other) }
+            #expect(!isAccepted(forged, by: authenticator))
+            #expect(!isAccepted(forged, by: authenticator))
+        }
+        let filler = String(repeating: "x=y,", count: 400)
+        let long = signed.authorization { $0.replacing("Credential=", with: "\(filler)Credential=") }
+        #expect(isAccepted(long, by: authenticator))
+        #expect(isAccepted(long, by: authenticator))
+        #expect(!isAccepted(long.authorization { $0.replacing(signature, with: other) }, by: authenticator))
+    }
+
     @Test func `a key that was switched off, replaced or removed stops working at once`() throws {
         let access = try Access()
         let authenticator = access.authenticator
