@@ -75,13 +75,15 @@ package struct Engine: Sendable {
             throw .crypto(error)
         }
         isKeyMemoryLocked = keyring.isMemoryLocked
-        let contents: StoreContents
+        var contents: StoreContents
         let position: FeedPosition
         do throws(StoreError) {
             // The feed first: whatever changes meanwhile is read again. And before anything has a date, since it brings the
             // store's clock.
             position = try await sharedStore?.position().position ?? FeedPosition(parts: [])
-            contents = sharedStore == nil ? try await store.contents() : try await store.frame()
+            contents = try await store.frame()
+            // One is enough to tell a store that lost its mark from a new one; the others come into memory later.
+            if sharedStore == nil { contents.keys = try await store.keys(after: nil, limit: 1).map(\.record) }
         } catch {
             throw .store(error)
         }
@@ -123,7 +125,9 @@ package struct Engine: Sendable {
         let catalog: any KeyCatalog = sharedStore ?? directory
         let ledger = Ledger(
             store: store, directory: directory, policies: policies, outbox: outbox, shared: shared)
-        do throws(StoreError) { try ledger.load(contents) } catch { throw .store(error) }
+        if sharedStore == nil {
+            do throws(StoreError) { try await ledger.load() } catch { throw .store(error) }
+        }
         do throws(AuditFailure) { try await outbox.write(contents.auditLines) } catch { throw .audit(error) }
 
         let authenticator = Authenticator(credentials: identities, keyring: keyring, regions: configuration.regions)

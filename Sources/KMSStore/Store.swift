@@ -14,6 +14,14 @@ package protocol Store: Sendable {
     ///   understood: a server must not start with less than all of its keys.
     func contents() async throws(StoreError) -> StoreContents
 
+    /// Shows every key and what belongs to keys, as they were at one moment, some thousand records at a time.
+    ///
+    /// Material and last uses come before or with the key that they are of. Whoever looks at them may still be at it when
+    /// the next come.
+    ///
+    /// - Throws: As ``contents()``; something may have been shown by then.
+    func everyKey(_ show: @escaping @Sendable (StoreContents) -> Void) async throws(StoreError)
+
     /// What the store holds beside keys and what belongs to them: accounts with all that is in them, settings, audit lines.
     ///
     /// - Throws: As ``contents()``.
@@ -55,4 +63,11 @@ package protocol Store: Sendable {
     ///
     /// - Throws: ``StoreError/unavailable(_:)``.
     func close() async throws(StoreError)
+}
+
+extension Store {
+    /// Shows all at once, for stores that are not read as a whole.
+    package func everyKey(_ show: @escaping @Sendable (StoreContents) -> Void) async throws(StoreError) {
+        show(try await contents())
+    }
 }

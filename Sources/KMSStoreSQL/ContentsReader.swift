@@ -11,6 +11,22 @@ extension SQLConnection {
         return contents
     }
 
+    /// Reads keys and what belongs to them, each table once from front to back, and shows some thousand records at a time.
+    ///
+    /// What keys are made of comes before them.
+    package func readKeys(_ show: (StoreContents) -> Void) throws {
+        try showRecords(.materials) { show(StoreContents(materials: $0)) }
+        try showRecords(.usages) { show(StoreContents(usages: $0)) }
+        var tags = try readTags()
+        try showRecords(.keys) { keys in
+            var keys = keys
+            Self.give(&tags, to: &keys)
+            show(StoreContents(keys: keys))
+        }
+        try showRecords(.aliases) { show(StoreContents(aliases: $0)) }
+        try showRecords(.grants) { show(StoreContents(grants: $0)) }
+    }
+
     /// Reads what there is beside keys and what belongs to them.
     package func readFrame() throws -> StoreContents {
         StoreContents(
@@ -80,15 +96,24 @@ extension SQLConnection {
 
     /// Reads keys and what belongs to them but grants.
     private func readKeys(into contents: inout StoreContents, where condition: Condition?) throws {
-        var tags: [KeyARN: [Tag]] = [:]
-        for (key, tag) in try records(.tags, where: condition) { tags[key, default: []].append(tag) }
+        var tags = try readTags(where: condition)
         contents.keys = try records(.keys, where: condition)
-        for index in contents.keys.indices where !tags.isEmpty {
-            if let own = tags.removeValue(forKey: contents.keys[index].arn) { contents.keys[index].tags = own }
-        }
+        Self.give(&tags, to: &contents.keys)
         contents.materials = try records(.materials, where: condition)
         contents.usages = try records(.usages, where: condition)
         contents.aliases = try records(.aliases, where: condition?.onAliases)
+    }
+
+    private func readTags(where condition: Condition? = nil) throws -> [KeyARN: [Tag]] {
+        var tags: [KeyARN: [Tag]] = [:]
+        for (key, tag) in try records(.tags, where: condition) { tags[key, default: []].append(tag) }
+        return tags
+    }
+
+    private static func give(_ tags: inout [KeyARN: [Tag]], to keys: inout [KeyRecord]) {
+        for index in keys.indices where !tags.isEmpty {
+            if let own = tags.removeValue(forKey: keys[index].arn) { keys[index].tags = own }
+        }
     }
 
     /// Reads the settings, which are the same in every format, and nothing else.
@@ -105,16 +130,38 @@ extension SQLConnection {
         _ table: Table<Record>, where condition: Condition? = nil, order: String? = nil, limit: Int? = nil
     ) throws -> [Record] {
         var records: [Record] = []
+        try forEachRecord(table, where: condition, order: order, limit: limit) { records.append($0) }
+        return records
+    }
+
+    /// How many records are shown at a time.
+    private static var pieceCount: Int { 5000 }
+
+    /// Reads a table, and shows some of its records at a time.
+    private func showRecords<Record>(_ table: Table<Record>, _ show: ([Record]) -> Void) throws {
+        var piece: [Record] = []
+        try forEachRecord(table) { record in
+            piece.append(record)
+            guard piece.count == Self.pieceCount else { return }
+            show(piece)
+            piece = []
+        }
+        show(piece)
+    }
+
+    private func forEachRecord<Record>(
+        _ table: Table<Record>, where condition: Condition? = nil, order: String? = nil, limit: Int? = nil,
+        _ body: (Record) -> Void
+    ) throws {
         let sql = table.query(on: self, where: condition, order: order, isLimited: limit != nil)
         var values = condition?.values.sqlValues ?? []
         if let limit { values.append(limit.sqlValue) }
         var repeated = RowReader.Repeated()
         try forEachRow(sql, values) { row in
             var reader = RowReader(row, of: table.name, keyColumnCount: table.keyColumnCount, repeated)
-            records.append(try table.read(&reader))
+            body(try table.read(&reader))
             repeated = reader.repeated
         }
-        return records
     }
 }
 

@@ -59,6 +59,10 @@ package final class SQLiteStore: Store {
         try await read { connection in try connection.readContents() }
     }
 
+    package func everyKey(_ show: @escaping @Sendable (StoreContents) -> Void) async throws(StoreError) {
+        try await read { connection in try connection.readKeys(show) }
+    }
+
     package func frame() async throws(StoreError) -> StoreContents {
         try await read { connection in try connection.readFrame() }
     }

@@ -17,9 +17,22 @@ struct IdentifierTests {
         "1234abcd-12ab-34cd-56ef-1234567890abc", "mrk-1234abcd12ab34cd56ef1234567890a",
         "mrk-1234ABCD12ab34cd56ef1234567890ab",
         "1234abcd_12ab-34cd-56ef-1234567890ab", "g234abcd-12ab-34cd-56ef-1234567890ab", "alias/a",
+        "1234abcd-12ab-34cd-56ef-1234567890a:", "1234abc-d12ab-34cd-56ef-1234567890ab",
+        "1234abcd-12ab-34cd-56ef1-234567890ab", "1234abcd-12ab3-4cd-56ef-1234567890ab",
+        "mrk-1234abcd-2ab34cd56ef1234567890ab", "mrk-1234abcd12ab34cd56ef1234567890a`",
+        "mrk-1234abcd-12a-34cd-56ef1234567890",
     ])
     func `anything else is no key identifier`(text: String) {
         #expect(KeyID(text) == nil)
+    }
+
+    @Test func `key identifiers are in the order of their texts`() throws {
+        let texts = [
+            "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-9000-000000000000",
+            "80000000-0000-4000-8000-000000000000", "ffffffff-0000-4000-8000-000000000000",
+            "mrk-00000000000040008000000000000000", "mrk-f0000000000040008000000000000000",
+        ]
+        #expect(try texts.reversed().map { try #require(KeyID($0)) }.sorted().map(\.description) == texts)
     }
 
     @Test(arguments: ["us-east-1", "eu-central-1", "us-gov-west-1", "ap-southeast-12", "us-iso-east-1"])

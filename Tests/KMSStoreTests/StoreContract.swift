@@ -283,6 +283,26 @@ import Testing
     }
 
     @Test(arguments: StoreEngine.available)
+    func `of commits at once those that conflict fail alone`(engine: StoreEngine) async throws {
+        try await engine.withStore { store in
+            try await store.commit(Change([.insertKey(try samples.key(0))]))
+            let changes = try (0..<50).map { number in
+                // Every fifth one inserts a key, and then one that is there.
+                let last: [Mutation] = number % 5 == 0 ? [.insertKey(try samples.key(0))] : []
+                return Change([.insertKey(try samples.key(100 + number))] + last)
+            }
+            let failed = await withTaskGroup(of: Int?.self) { group in
+                for (number, change) in changes.enumerated() {
+                    group.addTask { (try? await store.commit(change)) == nil ? number : nil }
+                }
+                return await group.reduce(into: Set<Int>()) { if let number = $1 { $0.insert(number) } }
+            }
+            #expect(failed == Set(stride(from: 0, to: 50, by: 5)))
+            #expect(try await store.contents().keys.count == 1 + 40)
+        }
+    }
+
+    @Test(arguments: StoreEngine.available)
     func `of fifty changes made from one version one wins`(engine: StoreEngine) async throws {
         try await engine.withStore { store in
             try await store.commit(Change([.insertKey(try samples.key(1))]))

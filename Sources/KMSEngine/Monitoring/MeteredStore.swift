@@ -8,6 +8,10 @@ struct MeteredStore: Store {
 
     func contents() async throws(StoreError) -> StoreContents { try await store.contents() }
 
+    func everyKey(_ show: @escaping @Sendable (StoreContents) -> Void) async throws(StoreError) {
+        try await store.everyKey(show)
+    }
+
     func frame() async throws(StoreError) -> StoreContents { try await store.frame() }
 
     func keys(after last: KeyARN?, limit: Int) async throws(StoreError) -> [StoredKey] {

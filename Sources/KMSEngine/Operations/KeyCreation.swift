@@ -55,11 +55,13 @@ struct CreateKey: AccountOperation {
             policy: StandardKeyPolicy.default(for: arn.account, in: region.partition), tags: tags.tags,
             currentMaterial: nil
         )
-        record.policy = try context.policies.accept(
-            input.policy, for: arn, caller: context.caller,
-            skippingLockoutCheck: input.bypassPolicyLockoutSafetyCheck ?? false,
-            request: try RequestConditions(replacingPolicyOf: record, in: context)
-        )
+        if let policy = input.policy {
+            record.policy = try context.policies.accept(
+                policy, for: arn, caller: context.caller,
+                skippingLockoutCheck: input.bypassPolicyLockoutSafetyCheck ?? false,
+                request: try RequestConditions(replacingPolicyOf: record, in: context)
+            )
+        }
         // The material of an imported key comes later.
         let material =
             kind.origin == .external

@@ -5,9 +5,20 @@ import Synchronization
 /// Policies that were compiled before: most keys of an account have the same, the default one, so that millions of keys in
 /// memory share one text and what was made of it.
 final class CompiledPolicies: Sendable {
+    /// Texts are the same when their bytes are: two spellings of one accented letter are two policies.
     private struct Name: Hashable {
         let text: String
         let partition: Partition
+
+        static func == (left: Name, right: Name) -> Bool {
+            left.partition == right.partition && left.text.isSame(as: right.text)
+        }
+
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(partition)
+            var text = text
+            text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        }
     }
 
     /// A policy with its text; every key that has the text should hold this one.

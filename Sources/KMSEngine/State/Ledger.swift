@@ -87,36 +87,27 @@ package struct Ledger: Sendable {
         if outbox.hasNews { try await commit(Change([])) }
     }
 
-    /// Puts what the store holds into memory, which is empty, at start.
+    /// Puts every key into memory, which has none yet, at start.
     ///
     /// - Throws: ``StoreError`` when the store cannot be read, or a stored policy is not one.
-    package func load(_ contents: StoreContents) throws(StoreError) {
-        var materials: [KeyARN: [MaterialRecord]] = [:]
-        materials.reserveCapacity(contents.keys.count)
-        for material in contents.materials { materials[material.key, default: []].append(material) }
-        let usages = Dictionary(contents.usages.map { ($0.key, $0) }) { _, last in last }
-        var snapshots: [KeySnapshot] = []
-        snapshots.reserveCapacity(contents.keys.count)
-        for var key in contents.keys {
-            let policy: KeyPolicy
-            // Most keys of an account have the default policy.
-            if let before = snapshots.last, before.arn.region == key.arn.region,
-                before.record.policy.isSame(as: key.policy)
-            {
-                policy = before.policy
-                key.policy = before.record.policy
-            } else {
-                policy = try self.policy(of: &key)
-            }
-            snapshots.append(
-                KeySnapshot(
-                    record: key, policy: policy, materials: materials[key.arn] ?? [], use: KeyUse(usages[key.arn])
-                )
-            )
+    func load() async throws(StoreError) {
+        // One thread reads while another makes of it what memory holds.
+        let (pieces, feed) = AsyncStream.makeStream(of: StoreContents.self)
+        async let reading = readEveryKey(into: feed)
+        var loading = KeyLoading(policies: policies)
+        for await piece in pieces { try loading.take(piece) }
+        try await reading.get()
+        loading.finish(in: directory)
+    }
+
+    private func readEveryKey(into feed: AsyncStream<StoreContents>.Continuation) async -> Result<Void, StoreError> {
+        defer { feed.finish() }
+        do throws(StoreError) {
+            try await store.everyKey { feed.yield($0) }
+            return .success(())
+        } catch {
+            return .failure(error)
         }
-        directory.load(snapshots)
-        for alias in contents.aliases.sorted(by: { $0.arn.name < $1.arn.name }) { directory.publish(alias) }
-        for grant in contents.grants { directory.grants.publish(Grant(grant)) }
     }
 
     // MARK: Publishing
@@ -151,14 +142,8 @@ package struct Ledger: Sendable {
             return KeySnapshot(record: key, policy: present.policy, materials: materials, use: use)
         }
         var key = key
-        let policy = try policy(of: &key)
-        return KeySnapshot(record: key, policy: policy, materials: materials, use: use)
-    }
-
-    /// The key's policy, of which it then shares what other keys have too.
-    private func policy(of key: inout KeyRecord) throws(StoreError) -> KeyPolicy {
         guard let policy = try? policies.share(&key) else { throw .corrupt("the policy of the key \(key.arn)") }
-        return policy
+        return KeySnapshot(record: key, policy: policy, materials: materials, use: use)
     }
 
     private func publishRest(of change: Change) {

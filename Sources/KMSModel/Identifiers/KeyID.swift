@@ -38,12 +38,15 @@ package struct KeyID: Hashable, Sendable, CustomStringConvertible {
     private static func number(_ text: Slice<UnsafeBufferPointer<UInt8>>) -> UInt64? {
         var number: UInt64 = 0
         var count = 0
+        var isHex = true
         for byte in text where byte != dash {
-            guard let digit = Hex.value(of: byte) else { return nil }
-            number = number << 4 | UInt64(digit)
+            // Without a branch for each digit: nobody can tell whether the next one is a letter.
+            let (digit, letter) = (byte &- UInt8(ascii: "0"), byte &- UInt8(ascii: "a"))
+            isHex = isHex && (digit < 10) != (letter < 6)
+            number = number << 4 | UInt64((digit < 10 ? digit : letter &+ 10) & 15)
             count += 1
         }
-        return count == 2 * MemoryLayout<UInt64>.size ? number : nil
+        return isHex && count == 2 * MemoryLayout<UInt64>.size ? number : nil
     }
 
     /// Makes the identifier whose sixteen bytes are `bytes`: the form that ciphertext headers carry.

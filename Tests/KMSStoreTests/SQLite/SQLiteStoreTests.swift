@@ -3,6 +3,7 @@ import GRDB
 import KMSModel
 import KMSStore
 import KMSStoreSQLite
+import Synchronization
 import Testing
 
 /// What the embedded engine promises beyond the contract: of its files, and of what it refuses to open.
@@ -55,6 +56,35 @@ import Testing
         try await store.commit(Change([.insertKey(try samples.key(1))]))
         try await store.close()
         #expect(try directory.files == ["chatelaine.sqlite"])
+    }
+
+    // MARK: Reading
+
+    @Test func `every key is shown piece by piece, what it is made of before it`() async throws {
+        let store = try await open()
+        let many = try (3..<5010).map { try samples.key($0) }
+        try await store.commit(
+            Change(
+                many.map(Mutation.insertKey) + [
+                    .insertKey(try samples.fullKey(2)), .insertMaterial(try samples.fullMaterial(1, of: 2)),
+                    .insertMaterial(try samples.material(2, of: 5009)), .insertMaterial(try samples.material(3, of: 2)),
+                    .setUsage(try samples.usage(of: 2)), .insertAlias(try samples.alias("b", to: 2)),
+                    .insertGrant(try samples.fullGrant(2, on: 2)),
+                ]))
+        let pieces = Mutex<[StoreContents]>([])
+        try await store.everyKey { piece in pieces.withLock { $0.append(piece) } }
+        var shown = StoreContents()
+        for piece in pieces.withLock(\.self) {
+            #expect(shown.keys.isEmpty || (piece.materials.isEmpty && piece.usages.isEmpty))
+            #expect(piece.keys.count <= 5000)
+            shown.keys += piece.keys
+            shown.materials += piece.materials
+            shown.usages += piece.usages
+            shown.aliases += piece.aliases
+            shown.grants += piece.grants
+        }
+        #expect(Snapshot(shown) == Snapshot(try await store.contents()))
+        try await store.close()
     }
 
     private func mode(of file: String) throws -> Int? {
