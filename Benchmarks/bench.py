@@ -58,9 +58,9 @@ def run(directory):
     rows += durable.creation(directory, KEYS)
     crowded = worlds.data_directory(directory / "start", START_KEYS)
     rows += durable.starts(directory, crowded, START_KEYS)
-    layers = worlds.figures("layers", "--json", "--rounds", 11 * load.ROUNDS)
+    layers = worlds.figures("layers", "--json", "--rounds", 33 * load.ROUNDS)
     most = worlds.data_directory(directory / "most", MOST_KEYS) if MOST_KEYS > START_KEYS else crowded
-    more, scaling = growth.rows(layers, {KEYS: data, max(MOST_KEYS, START_KEYS): most}, 50 * load.ROUNDS)
+    more, scaling = growth.rows(layers, {KEYS: data, max(MOST_KEYS, START_KEYS): most}, 150 * load.ROUNDS)
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": f"{os.cpu_count()} processors, {platform.machine()}",

@@ -19,5 +19,6 @@ def rows(layers, directories, rounds):
         table.flat("cost per request against keys", sorted_by_count["keys"]),
         table.flat("cost per request against grants of its key", sorted_by_count["grants"]),
         table.at_most("a decision by 100 statements, beside 10", decisions["100"] / decisions["10"], 10, "times"),
-        table.under("a statement that does not match, of the dearest kind", mismatch / seal, 0.1, "seals of 32 bytes"),
+        table.under(
+            "a statement that does not match, of the dearest kind", mismatch / seal, 0.1, "seals of 32 bytes", digits=3),
     ], found

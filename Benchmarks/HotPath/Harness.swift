@@ -3,15 +3,17 @@ struct Harness {
     /// Something that can be done any number of times.
     private struct Subject {
         let name: String
-        let run: (Int) throws -> Void
+        let run: (Int) throws -> Duration
         /// How often it is done in one round.
-        var count = 1
+        var count = Harness.trials
         /// Microseconds for once, of each round.
         var samples: [Double] = []
     }
 
-    /// How long one round of one subject is to take.
-    private static let roundTime = 4000.0
+    /// How long one round of one subject is to take: less than the system lets another process have.
+    private static let roundTime = 1000.0
+    /// How often each is tried, and done in each trial, to find how often it is to be done.
+    private static let trials = 10
 
     private let rounds: Int
     private var subjects: [Subject] = []
@@ -22,7 +24,7 @@ struct Harness {
     ///
     /// - Parameter run: Does it so many times.
     mutating func add(_ name: String, many run: @escaping (Int) throws -> Void) {
-        subjects.append(Subject(name: name, run: run))
+        subjects.append(Subject(name: name) { count in try ContinuousClock().measure { try run(count) } })
     }
 
     /// Adds something to be measured.
@@ -30,12 +32,20 @@ struct Harness {
         add(name) { count in for _ in 0..<count { try once() } }
     }
 
+    /// Adds something that tasks do; how long it takes until one of them begins does not count.
+    mutating func add(_ name: String, inTask once: @escaping @Sendable () async throws -> Void) {
+        subjects.append(
+            Subject(name: name) { count in
+                try waiting { try await ContinuousClock().measure { for _ in 0..<count { try await once() } } }
+            })
+    }
+
     /// Microseconds for once of each, the medians of all rounds.
     mutating func medians() throws -> [String: Double] {
         for index in subjects.indices {
-            // What is done for the first time is no measure.
-            _ = try Self.time(subjects[index])
-            subjects[index].count = max(1, Int(Self.roundTime / (try Self.time(subjects[index]))))
+            // The fastest of some: what is done for the first time, or was interrupted, is no measure.
+            let trials = try (0..<Self.trials).map { _ in try Self.time(subjects[index]) }
+            subjects[index].count = max(1, Int(Self.roundTime / (trials.min() ?? Self.roundTime)))
         }
         for _ in 0..<rounds {
             for index in subjects.indices { subjects[index].samples.append(try Self.time(subjects[index])) }
@@ -45,7 +55,6 @@ struct Harness {
     }
 
     private static func time(_ subject: Subject) throws -> Double {
-        let time = try ContinuousClock().measure { try subject.run(subject.count) }
-        return time / .microseconds(1) / Double(subject.count)
+        try subject.run(subject.count) / .microseconds(1) / Double(subject.count)
     }
 }

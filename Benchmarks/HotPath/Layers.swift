@@ -61,11 +61,7 @@ final class Layers {
         harness.add(Self.decision) { [policy] in policy.decide() }
         harness.add(Self.encryption) { [self] in _ = try keyring.encrypt(plaintext, by: cipher) }
         harness.add(Self.record) { [self] in _ = makeRecord().line() }
-        harness.add(
-            Self.append,
-            many: { [log] count in
-                try waiting { for _ in 0..<count { try await log.append(line) } }
-            })
+        harness.add(Self.append, inTask: { [log] in try await log.append(line) })
     }
 
     private static func decoded(_ body: [UInt8]) throws -> (object: JSONObject, input: API.EncryptRequest) {

@@ -15,7 +15,7 @@ struct ScalingCommand: ParsableCommand {
     var grants = "100,10000"
 
     @Option(help: "How many rounds are measured.")
-    var rounds = 51
+    var rounds = 301
 
     /// As many keys are used in turn, however many there are.
     private static let usedKeys = 10

@@ -103,14 +103,8 @@ final class World {
         return count
     }
 
-    /// Asks the pipeline, without HTTP, for one thing so many times.
-    func repeated(_ operation: OperationName, _ request: SignedRequest, count: Int) throws {
-        try waiting { [engine] in
-            for _ in 0..<count { _ = try await Self.answer(request, operation, by: engine) }
-        }
-    }
-
-    private static func answer(
+    /// What the pipeline answers, without HTTP.
+    static func answer(
         _ request: SignedRequest, _ operation: OperationName, by engine: Engine
     ) async throws -> [UInt8] {
         let client = Client(address: "127.0.0.1", userAgent: nil, referer: nil)
