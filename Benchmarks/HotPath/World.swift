@@ -34,12 +34,18 @@ final class World {
         var logger = Logger(label: "hot-path")
         logger.logLevel = .error
         guard let account = Self.account else { throw Failure.refused("no account") }
+        var configuration = EngineConfiguration()
+        // More than is ever asked: the quotas are held, and nobody is refused.
+        configuration.quotas = QuotaSettings(
+            profile: .aws,
+            overrides: try QuotaOverrides(
+                json: #"{"*":{"requests":{"symmetric":1000000},"resources":{"keys":1000000,"grantsPerKey":50000}}}"#.utf8))
         let rootKey = try seal.open()
-        (store, engine) = try waiting { [logger] in
+        (store, engine) = try waiting { [logger, configuration] in
             let store = try await SQLiteStore.open(in: directory.path)
             let engine = try await Engine(
                 store: store, rootKey: rootKey, auditDirectory: directory.appendingPathComponent("audit"),
-                configuration: EngineConfiguration(), logger: logger)
+                configuration: configuration, logger: logger)
             try await engine.accounts.register(
                 .init(
                     account: account, partition: .aws, accessKeyID: Self.accessKeyID,

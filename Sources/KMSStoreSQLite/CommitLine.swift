@@ -58,7 +58,9 @@ extension Database {
                 throw error
             }
         }
-        if case .failure = together, isEachItsOwn, changes.count > 1 { return changes.flatMap { commit([$0]) } }
+        if case .failure = together, isEachItsOwn, !isInsideTransaction, changes.count > 1 {
+            return changes.flatMap { commit([$0]) }
+        }
         return changes.map { _ in together }
     }
 }

@@ -167,9 +167,9 @@ package final class KeyDirectory: Sendable {
     }
 
     /// Puts very many keys into memory at once, none of which is there yet.
-    func load(_ keys: [KeySnapshot]) {
-        contents.withLock { $0.load(keys) }
-    }
+    ///
+    /// - Returns: One whose place another one has, when there is such a one; else nil.
+    func load(_ keys: [KeySnapshot]) -> KeyARN? { contents.withLock { $0.load(keys) } }
 
     /// Puts `alias` in the place of the record that was there, unless that is newer, or its key is not in memory.
     package func publish(_ alias: AliasRecord) {
@@ -310,10 +310,11 @@ extension KeyDirectory.Contents {
         put(key, present?.mark ?? residents?.put(relatives + [key.arn], of: key.arn.keyID))
     }
 
-    fileprivate mutating func load(_ new: [KeySnapshot]) {
+    fileprivate mutating func load(_ new: [KeySnapshot]) -> KeyARN? {
         keys.reserveCapacity(keys.count + new.count)
-        for key in new { _ = place(key, nil) }
+        for key in new where place(key, nil) != nil { return key.arn }
         index?.insert(new)
+        return nil
     }
 
     fileprivate mutating func put(_ key: KeySnapshot, _ mark: KeyResidents.Mark?) {

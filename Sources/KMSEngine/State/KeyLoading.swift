@@ -44,8 +44,10 @@ struct KeyLoading {
     }
 
     /// Puts all of it into memory.
-    func finish(in directory: KeyDirectory) {
-        directory.load(snapshots)
+    ///
+    /// - Throws: ``StoreError/corrupt(_:)`` for two keys of one region with one identifier.
+    func finish(in directory: KeyDirectory) throws(StoreError) {
+        if let twice = directory.load(snapshots) { throw .corrupt("the key \(twice): another one has its identifier") }
         for alias in aliases.sorted(by: { $0.arn.name < $1.arn.name }) { directory.publish(alias) }
         for grant in grants { directory.grants.publish(Grant(grant)) }
     }

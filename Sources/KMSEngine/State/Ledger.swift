@@ -89,7 +89,8 @@ package struct Ledger: Sendable {
 
     /// Puts every key into memory, which has none yet, at start.
     ///
-    /// - Throws: ``StoreError`` when the store cannot be read, or a stored policy is not one.
+    /// - Throws: ``StoreError`` when the store cannot be read, a stored policy is not one, or the task is cancelled: then
+    ///   there is no telling which keys came.
     func load() async throws(StoreError) {
         // One thread reads while another makes of it what memory holds.
         let (pieces, feed) = AsyncStream.makeStream(of: StoreContents.self)
@@ -97,7 +98,8 @@ package struct Ledger: Sendable {
         var loading = KeyLoading(policies: policies)
         for await piece in pieces { try loading.take(piece) }
         try await reading.get()
-        loading.finish(in: directory)
+        guard !Task.isCancelled else { throw .unavailable("the start was cancelled") }
+        try loading.finish(in: directory)
     }
 
     private func readEveryKey(into feed: AsyncStream<StoreContents>.Continuation) async -> Result<Void, StoreError> {
