@@ -39,7 +39,9 @@ final class World {
         configuration.quotas = QuotaSettings(
             profile: .aws,
             overrides: try QuotaOverrides(
-                json: #"{"*":{"requests":{"symmetric":1000000},"resources":{"keys":1000000,"grantsPerKey":50000}}}"#.utf8))
+                json:
+                    #"{"*":{"requests":{"symmetric":1000000,"CreateKey":1000000,"CreateGrant":1000000},"resources":{"keys":1000000,"grantsPerKey":50000}}}"#
+                    .utf8))
         let rootKey = try seal.open()
         (store, engine) = try waiting { [logger, configuration] in
             let store = try await SQLiteStore.open(in: directory.path)
