@@ -44,11 +44,12 @@ final class JSONProtocol: Sendable {
     ) async -> UnkeptAnswer {
         guard Self.isJSON(contentType) else {
             return UnkeptAnswer(
-                refused: KMSError(.serialization, "The Content-Type must be \(Self.contentType)."))
+                refused: KMSError(.serialization, "The Content-Type must be \(Self.contentType)."), requestID: requestID
+            )
         }
         guard target.hasPrefix(Self.targetPrefix),
             let operation = OperationName.named(String(target.utf8.dropFirst(Self.targetPrefix.utf8.count)) ?? "")
-        else { return UnkeptAnswer(refused: KMSError(.unknownOperation)) }
+        else { return UnkeptAnswer(refused: KMSError(.unknownOperation), requestID: requestID) }
         return await pipeline.unkeptAnswer(to: request, for: operation, from: client, requestID: requestID)
     }
 

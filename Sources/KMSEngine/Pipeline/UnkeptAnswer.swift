@@ -9,7 +9,8 @@ package struct UnkeptAnswer: Sendable {
     fileprivate let result: Result<[UInt8], KMSError>
     /// What is recorded of the call; nothing if that has been kept.
     fileprivate let records: UnchainedRecords
-    fileprivate let requestID: String?
+    /// The identifier that the answer carries.
+    package let requestID: String
     fileprivate let operation: OperationName?
     fileprivate let watch: Stopwatch
 
@@ -26,10 +27,10 @@ package struct UnkeptAnswer: Sendable {
     }
 
     /// The refusal of what is no call of an operation, of which nothing is recorded.
-    package init(refused error: KMSError) {
+    package init(refused error: KMSError, requestID: String) {
         result = .failure(error)
         records = UnchainedRecords([])
-        requestID = nil
+        self.requestID = requestID
         operation = nil
         watch = Stopwatch()
     }

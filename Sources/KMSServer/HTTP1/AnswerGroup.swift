@@ -8,16 +8,10 @@ import NIOCore
 ///
 /// On its event loop only.
 final class AnswerGroup {
-    /// An answer that waits.
-    struct Waiting: Sendable {
-        let answer: UnkeptAnswer
-        let requestID: String
-    }
-
     /// It has this group; and the handlers that wait here have it.
     private unowned let endpoint: CallEndpoint
     private let loop: any EventLoop
-    private var waiting: [Waiting] = []
+    private var waiting: [UnkeptAnswer] = []
     /// How each of them is sent.
     private var sending: [(CallAnswer) -> Void] = []
 
@@ -27,7 +21,7 @@ final class AnswerGroup {
     }
 
     /// Adds an answer, which is sent by `send` on this event loop.
-    func add(_ answer: Waiting, _ send: @escaping (CallAnswer) -> Void) {
+    func add(_ answer: UnkeptAnswer, _ send: @escaping (CallAnswer) -> Void) {
         waiting.append(answer)
         sending.append(send)
         guard waiting.count == 1 else { return }

@@ -45,7 +45,7 @@ final class CallEndpoint: Sendable {
     }
 
     /// Begins to answer a call.
-    func begin(_ call: PlainCall, _ body: [UInt8], from peer: Peer) async -> AnswerGroup.Waiting {
+    func begin(_ call: PlainCall, _ body: [UInt8], from peer: Peer) async -> UnkeptAnswer {
         running.add(1, ordering: .relaxed)
         metrics.requestBegan()
         let requestID = RequestID.make()
@@ -54,22 +54,21 @@ final class CallEndpoint: Sendable {
         let client = Client(
             address: origin.address, userAgent: call.userAgent, referer: call.referer, isSecure: origin.isSecure,
             tls: peer.tls?.to(call.host))
-        let answer = await json.unkeptAnswer(
+        return await json.unkeptAnswer(
             call.signed(body), target: call.target, contentType: call.contentType, client, requestID)
-        return AnswerGroup.Waiting(answer: answer, requestID: requestID)
     }
 
     /// The answers to calls, once what is recorded of them is kept; nil when that has to wait.
-    func keep(_ waiting: [AnswerGroup.Waiting]) -> [CallAnswer]? {
-        json.pipeline.keep(waiting.map(\.answer)).map { end(waiting, $0) }
+    func keep(_ waiting: [UnkeptAnswer]) -> [CallAnswer]? {
+        json.pipeline.keep(waiting).map { end(waiting, $0) }
     }
 
     /// As ``keep(_:)``, however long it takes.
-    func kept(_ waiting: [AnswerGroup.Waiting]) async -> [CallAnswer] {
-        end(waiting, await json.pipeline.kept(waiting.map(\.answer)))
+    func kept(_ waiting: [UnkeptAnswer]) async -> [CallAnswer] {
+        end(waiting, await json.pipeline.kept(waiting))
     }
 
-    private func end(_ waiting: [AnswerGroup.Waiting], _ results: [Result<[UInt8], KMSError>]) -> [CallAnswer] {
+    private func end(_ waiting: [UnkeptAnswer], _ results: [Result<[UInt8], KMSError>]) -> [CallAnswer] {
         running.subtract(waiting.count, ordering: .relaxed)
         return zip(waiting, results).map { waiting, result in
             let answer = JSONProtocol.answer(result, waiting.requestID)

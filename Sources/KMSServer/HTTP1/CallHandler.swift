@@ -1,3 +1,4 @@
+import KMSEngine
 package import NIOCore
 import NIOHTTP1
 
@@ -152,7 +153,7 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    private func send(_ answer: AnswerGroup.Waiting, _ context: ChannelHandlerContext) {
+    private func send(_ answer: UnkeptAnswer, _ context: ChannelHandlerContext) {
         group.add(answer) { [self] answer in
             turn = .free
             way.write(answer.message(on: endpoint.date.text, context.channel.allocator))
