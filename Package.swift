@@ -12,6 +12,17 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// Programs have Swift's libraries inside, as Debian has no package of them, and calls between the two take less time so
+/// (docs/performance.md).
+let programs: [LinkerSetting] = [
+    .unsafeFlags(
+        ["-static-stdlib"]
+            // The parts of Foundation that objects do not ask for by name, and its system libraries by the names that they
+            // have where there are no headers.
+            + ["CoreFoundation", "_FoundationICU", "_FoundationCShims", "_FoundationCollections", "_CFXMLInterface"]
+            .map { "-l\($0)" } + ["-l_CFURLSessionInterface", "-l:libxml2.so.2", "-l:libcurl.so.4"])
+]
+
 let package = Package(
     name: "chatelaine",
     platforms: [.macOS(.v15)],
@@ -160,7 +171,8 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: strict
+            swiftSettings: strict,
+            linkerSettings: programs
         ),
 
         // The yardsticks of `make bench`: the same framework, and NIO alone, answering with what they were sent.
@@ -174,7 +186,8 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             path: "Benchmarks/EchoServer",
-            swiftSettings: strict
+            swiftSettings: strict,
+            linkerSettings: programs
         ),
 
         // What a decision costs, beside a seal: `make bench`.
@@ -200,7 +213,8 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             path: "Benchmarks/HotPath",
-            swiftSettings: strict
+            swiftSettings: strict,
+            linkerSettings: programs
         ),
 
         // Fills stores with millions of genuine keys, and times what is asked of them: `make bench-keys`, `make bench`.

@@ -116,13 +116,10 @@ package final class AuditChain: Sendable {
     }
 
     private func code(of message: [UInt8]) -> [UInt8] {
-        unsafe [UInt8](unsafeUninitializedCapacity: HMACSHA256.byteCount) { code, count in
+        unsafe [UInt8](count: HMACSHA256.byteCount) { code in
             unsafe message.withUnsafeBytes { message in
-                unsafe key.withBytes { key in
-                    unsafe HMACSHA256.authenticate(message, key: key, to: UnsafeMutableRawBufferPointer(code))
-                }
+                unsafe key.withBytes { key in unsafe HMACSHA256.authenticate(message, key: key, to: code) }
             }
-            count = HMACSHA256.byteCount
         }
     }
 }

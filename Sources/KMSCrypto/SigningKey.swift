@@ -16,13 +16,12 @@ package final class SigningKey: Sendable {
 
     /// HMAC-SHA-256 of `bytes`: 32 bytes.
     package func signature(of bytes: [UInt8]) -> [UInt8] {
-        unsafe [UInt8](unsafeUninitializedCapacity: HMACSHA256.byteCount) { signature, count in
+        unsafe [UInt8](count: HMACSHA256.byteCount) { signature in
             unsafe bytes.withUnsafeBytes { bytes in
                 unsafe key.withUnsafeBytes { key in
-                    unsafe HMACSHA256.authenticate(bytes, key: key, to: UnsafeMutableRawBufferPointer(signature))
+                    unsafe HMACSHA256.authenticate(bytes, key: key, to: signature)
                 }
             }
-            count = HMACSHA256.byteCount
         }
     }
 

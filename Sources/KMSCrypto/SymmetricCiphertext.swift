@@ -50,7 +50,7 @@ package enum SymmetricCiphertext {
         output.append(contentsOf: magic)
         output.append(version)
         output.append(keyID.isMultiRegion ? 1 : 0)
-        output.append(contentsOf: keyID.bytes)
-        output.append(contentsOf: material.id.bytes)
+        keyID.append(to: &output)
+        material.id.append(to: &output)
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import KMSEngine
 import KMSModel
+import Synchronization
 import Testing
 
 struct AuditLogTests {
@@ -45,6 +46,29 @@ struct AuditLogTests {
             try await Task.sleep(for: .seconds(2.5))
             #expect(log.durableHead.sequence == 1)
             log.close()
+        }
+    }
+
+    @Test func `who is told of a sync hears of it before those that ask later`() async throws {
+        try await withTemporaryDirectory { directory in
+            let box = try AuditLogBox(in: directory)
+            let log = try box.open()
+            let heard = Mutex<[Bool]>([])
+            let note: @Sendable (Result<Void, AuditFailure>) -> Void = { result in
+                heard.withLock { $0.append((try? result.get()) != nil) }
+            }
+            for number in 1...20 {
+                try await log.append(box.record(number), .later)
+                log.whenSynced(note)
+                if number % 4 == 0 {
+                    try await log.sync()
+                    #expect(heard.withLock { $0 } == Array(repeating: true, count: number))
+                    #expect(log.durableHead.sequence == number)
+                }
+            }
+            log.close()
+            log.whenSynced(note)
+            #expect(heard.withLock { $0.last } == false, "a closed log brings nothing to the disk")
         }
     }
 

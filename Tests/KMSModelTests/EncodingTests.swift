@@ -1,3 +1,4 @@
+import Foundation
 import KMSModel
 import Testing
 
@@ -31,6 +32,15 @@ struct Base64Tests {
             #expect(Base64.decode(Base64.encode(bytes)) == bytes)
         }
     }
+
+    @Test func `every digit in every place is what others write`() {
+        let bytes = [UInt8](0...255)
+        // Beginning anywhere, so that each byte comes to stand in each place of three.
+        for start in 0..<256 {
+            let bytes = Array((bytes + bytes)[start..<start + 256 - start % 7])
+            #expect(Base64.encode(bytes) == Data(bytes).base64EncodedString())
+        }
+    }
 }
 
 struct HexTests {
@@ -38,6 +48,18 @@ struct HexTests {
         let bytes = [UInt8](0...255)
         #expect(Hex.decode(Hex.encode(bytes)) == bytes)
         #expect(Hex.encode([0x0A, 0xFF]) == "0aff")
+    }
+
+    @Test func `every byte is written in every place as others write it`() {
+        let bytes = [UInt8](0...255)
+        for count in [1, 2, 3, 4, 5, 6, 7, 8, 253, 254, 255, 256] {
+            let bytes = Array(bytes.suffix(count))
+            let expected = bytes.map { String(format: "%02x", $0) }.joined()
+            #expect(Hex.encode(bytes) == expected)
+            var appended = Array("0x".utf8)
+            Hex.append(bytes, to: &appended)
+            #expect(String(decoding: appended, as: UTF8.self) == "0x\(expected)")
+        }
     }
 
     @Test(arguments: ["a", "0A", "0g", "é"])

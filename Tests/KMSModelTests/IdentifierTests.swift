@@ -1,7 +1,24 @@
+import Foundation
 import KMSModel
 import Testing
 
 struct IdentifierTests {
+    @Test(arguments: 0..<20)
+    func `an identifier is written as its bytes are, in both forms`(seed: UInt64) throws {
+        var random = SeededRandom(seed: seed)
+        let bytes = (0..<16).map { _ in UInt8.random(in: 0...255, using: &random) }
+        let digits = bytes.map { String(format: "%02x", $0) }.joined()
+        let uuid = try #require(KeyID(bytes: bytes, isMultiRegion: false))
+        let multiRegion = try #require(KeyID(bytes: bytes, isMultiRegion: true))
+        #expect(uuid.description.filter { $0 != "-" } == digits)
+        #expect(UUID(uuidString: uuid.description)?.uuidString.lowercased() == uuid.description)
+        #expect(multiRegion.description == "mrk-\(digits)")
+        for id in [uuid, multiRegion] {
+            #expect(id.bytes == bytes)
+            #expect(KeyID(id.description) == id)
+        }
+    }
+
     @Test(arguments: ["1234abcd-12ab-34cd-56ef-1234567890ab", "mrk-1234abcd12ab34cd56ef1234567890ab"])
     func `a key identifier comes back from its bytes`(text: String) throws {
         let keyID = try #require(KeyID(text))

@@ -40,11 +40,12 @@ package struct Authenticator: Sendable {
         guard credentials.partition(of: credential.principal.account) == region.partition else {
             throw .unrecognizedClient
         }
-        try checkSignature(of: claim, on: request, service, credential)
+        let caller = claim.known?.caller(of: credential) ?? Caller(credential, in: region)
+        try checkSignature(of: claim, on: request, service, credential, caller)
         if credential.session == nil {
             credentials.noteUse(of: credential.accessKeyID, for: service.name, in: region, at: serverTime)
         }
-        return Caller(credential, in: region)
+        return caller
     }
 
     // MARK: Without a signature
@@ -106,14 +107,14 @@ package struct Authenticator: Sendable {
         let terms = claim.terms
         guard terms.terminator.isSame(as: Self.terminator) else { throw .wrongTerminator }
         guard terms.service.isSame(as: service.name) else { throw .wrongService(expected: service.name) }
-        guard let region = Region(terms.region),
+        guard let region = terms.namedRegion,
             regions.contains(region)
                 || service.isGlobal && region.description == region.partition.globalRegion
         else { throw .wrongRegion }
         guard terms.scopeDate[...].isSame(as: claim.time.day) else {
             throw .wrongScopeDate(scope: terms.scopeDate, day: String(claim.time.day), date: claim.time.text)
         }
-        guard terms.signs("host") else { throw .hostNotSigned }
+        guard terms.signsHost else { throw .hostNotSigned }
         return region
     }
 
@@ -156,7 +157,8 @@ package struct Authenticator: Sendable {
     }
 
     private func checkSignature(
-        of claim: SignatureClaim, on request: SignedRequest, _ service: SigningService, _ owner: Credential
+        of claim: SignatureClaim, on request: SignedRequest, _ service: SigningService, _ owner: Credential,
+        _ caller: Caller
     ) throws(AuthenticationFailure) {
         let terms = claim.terms
         guard terms.hasOrderlyHeaders, Self.signsWhatMatters(claim, request, service) else { throw .signatureMismatch }
@@ -182,7 +184,7 @@ package struct Authenticator: Sendable {
             isValid = key.isValid(claim.signature, for: text(excluding: ["X-Amz-Signature", "X-Amz-Security-Token"]))
         }
         guard isValid else { throw .signatureMismatch }
-        if known == nil { cache.insert(SigningKeyCache.Entry(terms, key, of: owner), for: claim.name) }
+        if known == nil { cache.insert(SigningKeyCache.Entry(terms, key, of: owner, as: caller), for: claim.name) }
     }
 
     /// Whether the headers that change what a request means are signed.
@@ -190,7 +192,7 @@ package struct Authenticator: Sendable {
         _ claim: SignatureClaim, _ request: SignedRequest, _ service: SigningService
     ) -> Bool {
         if service.namesOperationInHeader {
-            guard claim.terms.signs("x-amz-target"), !request.repeats("x-amz-target") else { return false }
+            guard claim.terms.signsTarget, !request.repeats("x-amz-target") else { return false }
         }
         guard claim.form == .header else { return true }
         return claim.terms.signs(request.header("x-amz-date") != nil ? "x-amz-date" : "date")

@@ -1,6 +1,7 @@
 package import Foundation
 package import KMSCrypto
 package import KMSModel
+import Synchronization
 
 /// Who signed a request, with which key, for which region.
 ///
@@ -14,6 +15,7 @@ package final class Caller: Sendable {
     package let region: Region
     /// What the credentials stand for, if they are temporary.
     package let session: Session?
+    private let record = Mutex<[UInt8]?>(nil)
 
     package init(principal: Principal, accessKeyID: String, region: Region, session: Session? = nil) {
         self.principal = principal
@@ -30,6 +32,16 @@ package final class Caller: Sendable {
 
     /// The partition that the caller's ARNs are shown in.
     package var partition: Partition { region.partition }
+
+    /// What is written of the caller into records: by `write` the first time, and kept for as long as the caller is.
+    package func record(writtenBy write: () -> [UInt8]) -> [UInt8] {
+        record.withLock { record in
+            if let record { return record }
+            let written = write()
+            record = written
+            return written
+        }
+    }
 }
 
 /// What temporary credentials stand for, prepared for use: made once for each token.

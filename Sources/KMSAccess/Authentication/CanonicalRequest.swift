@@ -124,7 +124,7 @@ package enum CanonicalRequest {
         bytes.append(contentsOf: name.utf8)
         bytes.append(UInt8(ascii: ":"))
         var isFirst = true
-        for header in request.headers where header.name == name {
+        for header in request.headers where header.name.isSame(as: name) {
             if !isFirst { bytes.append(UInt8(ascii: ",")) }
             isFirst = false
             appendTrimmed(header.value, to: &bytes)

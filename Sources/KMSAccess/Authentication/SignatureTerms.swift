@@ -10,10 +10,16 @@ final class SignatureTerms: Sendable {
     /// `yyyyMMdd`, as the scope says it.
     let scopeDate: String
     let region: String
+    /// The region, if there could be one of this name.
+    let namedRegion: Region?
     let service: String
     let terminator: String
     /// The names of the headers, in the order in which they were signed.
     let signedHeaders: [String]
+    /// Whether the host is among those that are covered.
+    let signsHost: Bool
+    /// Whether the name of the operation is.
+    let signsTarget: Bool
     /// Whether the names of the signed headers are ASCII in lower case, in order, none twice and none empty; and not more than a
     /// request can have.
     let hasOrderlyHeaders: Bool
@@ -32,10 +38,13 @@ final class SignatureTerms: Sendable {
         scope = String(credential[elements[1].startIndex...])
         scopeDate = String(elements[1])
         region = String(elements[2])
+        namedRegion = Region(region)
         service = String(elements[3])
         terminator = String(elements[4])
         self.signedHeaders = signedHeaders.pieces(separatedBy: UInt8(ascii: ";")).map { String($0) }
         hasOrderlyHeaders = Self.areOrderly(self.signedHeaders)
+        signsHost = Self.have("host", self.signedHeaders)
+        signsTarget = Self.have("x-amz-target", self.signedHeaders)
     }
 
     private static func areOrderly(_ names: [String]) -> Bool {
@@ -49,7 +58,9 @@ final class SignatureTerms: Sendable {
     }
 
     /// Whether the header of this name is among those that are covered.
-    func signs(_ name: String) -> Bool { signedHeaders.contains { $0.isSame(as: name) } }
+    func signs(_ name: String) -> Bool { Self.have(name, signedHeaders) }
+
+    private static func have(_ name: String, _ names: [String]) -> Bool { names.contains { $0.isSame(as: name) } }
 }
 
 // Bytes, not characters: finding where a character ends costs more than the rest of the parsing.

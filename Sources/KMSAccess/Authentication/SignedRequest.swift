@@ -25,12 +25,12 @@ package struct SignedRequest: Sendable {
 
     /// The value of the first header of this name.
     func header(_ name: String) -> String? {
-        headers.first { $0.name == name }?.value
+        headers.first { $0.name.isSame(as: name) }?.value
     }
 
     /// Whether there are several headers of this name.
     func repeats(_ name: String) -> Bool {
-        headers.count { $0.name == name } > 1
+        headers.count { $0.name.isSame(as: name) } > 1
     }
 }
 

@@ -13,15 +13,22 @@ final class SigningKeyCache: Sendable {
         let terms: SignatureTerms
         private let secret: Credential.Secret
         private let key: SigningKey
+        private let caller: Caller
 
-        init(_ terms: SignatureTerms, _ key: SigningKey, of owner: Credential) {
+        init(_ terms: SignatureTerms, _ key: SigningKey, of owner: Credential, as caller: Caller) {
             self.terms = terms
             self.key = key
             secret = owner.secret
+            self.caller = caller
         }
 
         /// The signing key, if it was derived from this very secret.
         func key(of owner: Credential) -> SigningKey? { secret == owner.secret ? key : nil }
+
+        /// Who signed then, if the access key is still of the same, by the same name.
+        func caller(of owner: Credential) -> Caller? {
+            caller.session === owner.session && caller.principal == owner.principal ? caller : nil
+        }
     }
 
     private let capacity: Int

@@ -19,7 +19,7 @@ package final class AuditLog: Sendable {
         case later
     }
 
-    private typealias Waiter = CheckedContinuation<Result<Void, AuditFailure>, Never>
+    private typealias Waiter = @Sendable (Result<Void, AuditFailure>) -> Void
 
     private struct Pending {
         var waiters: [Waiter] = []
@@ -127,14 +127,18 @@ package final class AuditLog: Sendable {
     ///
     /// - Throws: ``AuditFailure``.
     package func sync() async throws(AuditFailure) {
-        let result = await withCheckedContinuation { (waiter: Waiter) in
-            let isClosed = pending.withLock { pending in
-                if !pending.isClosed { pending.waiters.append(waiter) }
-                return pending.isClosed
-            }
-            if isClosed { waiter.resume(returning: .failure(.closed)) } else { signal.signal() }
-        }
+        let result = await withCheckedContinuation { waiter in whenSynced { waiter.resume(returning: $0) } }
         try result.get()
+    }
+
+    /// Calls `work` once everything that was written before is on the disk, or could not be brought there: on the thread of the
+    /// log, before anybody who asks for that later hears of it.
+    package func whenSynced(_ work: @escaping @Sendable (Result<Void, AuditFailure>) -> Void) {
+        let isClosed = pending.withLock { pending in
+            if !pending.isClosed { pending.waiters.append(work) }
+            return pending.isClosed
+        }
+        if isClosed { work(.failure(.closed)) } else { signal.signal() }
     }
 
     /// Returns once there may be room in another file.
@@ -198,7 +202,7 @@ package final class AuditLog: Sendable {
             }
             if isTick || group.isClosed || !group.waiters.isEmpty {
                 let result = makeDurable()
-                for waiter in group.waiters { waiter.resume(returning: result) }
+                for waiter in group.waiters { waiter(result) }
             }
             guard !group.isClosed else { break }
             let today = UTCTime.day(of: clock.now)

@@ -49,7 +49,10 @@ final class AuditOutbox: Sendable {
         state = Mutex(State(noted: noted, notedBase: base))
     }
 
-    /// Writes lines that the store keeps, and returns once they would survive a power cut.
+    /// Writes lines that the store keeps, and returns once they are in the file.
+    ///
+    /// They are where a power cut cannot reach them, in the store, and stay there until they are on the disk in the log too.
+    /// Who wants no answer to leave before that (``AuditConfiguration/SyncPolicy/everyGroup``) waits for it here.
     ///
     /// - Throws: ``AuditFailure``; they are tried again.
     func write(_ kept: [KeptAuditLines]) async throws(AuditFailure) {
@@ -66,12 +69,17 @@ final class AuditOutbox: Sendable {
     private func append(_ kept: [KeptAuditLines]) async throws(AuditFailure) {
         guard !kept.isEmpty else { return }
         do throws(AuditFailure) {
-            try await log.append(kept.flatMap(\.lines), .now)
+            try await log.append(kept.flatMap(\.lines), .later)
         } catch {
             state.withLock { $0.unwritten += kept }
             throw error
         }
-        state.withLock { $0.written += kept.map(\.eventID) }
+        log.whenSynced { [self] result in
+            state.withLock { state in
+                if case .success = result { state.written += kept.map(\.eventID) } else { state.unwritten += kept }
+            }
+        }
+        if log.syncsEachGroup { try await log.sync() }
     }
 
     /// Writes what could not be written before, if there is such.

@@ -6,6 +6,15 @@ extension Caller {
     ///
     /// Source: CloudTrail User Guide, "CloudTrail userIdentity element".
     func write(identityTo writer: inout JSONWriter) {
+        writer.raw(
+            members: record {
+                var writer = JSONWriter()
+                write(membersTo: &writer)
+                return writer.bytes
+            })
+    }
+
+    private func write(membersTo writer: inout JSONWriter) {
         switch principal {
         case .root: writer.member("type", "Root")
         case .user: writer.member("type", "IAMUser")

@@ -2,24 +2,24 @@ import Foundation
 import KMSModel
 
 extension RecordedCall {
-    /// The members that are structures of the model and no maps of the customer's.
-    private static let structures: Set = ["Constraints"]
+    /// The member that is a structure of the model and no map of the customer's.
+    private static let structure = "Constraints"
 
     /// What `requestParameters` shows of a request: its allowed members as sent, and the values that count where it
     /// leaves one out; nil when that is nothing.
     func parameters(of body: JSONObject) -> JSONObject? {
-        var result = JSONObject()
+        var shown: [JSONObject.Member] = []
+        shown.reserveCapacity(members.count)
         for (name, recordedName) in zip(members, recordedNames) {
             if let value = body[name], value != .null {
-                let isStructure = Self.structures.contains(name)
+                let isStructure = name.isSame(as: Self.structure)
                 let recorded = isStructure ? value.lowerFirstOfNames : value.lowerFirst(asRoot: false)
-                let member = JSONObject.Member(name: recordedName, value: recorded)
-                result.append(member.name, member.spellingOutTime.value)
+                shown.append(JSONObject.Member(name: recordedName, value: recorded).spellingOutTime)
             } else if let value = defaults.first(where: { $0.name == name })?.value {
-                result.append(recordedName, value)
+                shown.append(JSONObject.Member(name: recordedName, value: value))
             }
         }
-        return result.members.isEmpty ? nil : result
+        return shown.isEmpty ? nil : JSONObject(shown)
     }
 }
 
@@ -82,7 +82,7 @@ extension JSONObject.Member {
 
     /// The member as records show it.
     fileprivate var spellingOutTime: JSONObject.Member {
-        guard Self.times.contains(name), case .number(let digits) = value, let seconds = Double(digits),
+        guard case .number(let digits) = value, Self.times.contains(name), let seconds = Double(digits),
             Self.datedSeconds.contains(seconds)
         else { return self }
         return .init(name: name, value: .string(UTCTime(Date(timeIntervalSince1970: seconds)).spelledOut))

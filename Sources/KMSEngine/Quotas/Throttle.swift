@@ -177,19 +177,33 @@ private struct AccountBuckets: Sendable {
         _ charges: [QuotaCharge], at now: Int64, _ nodeCount: Int, opening region: (Region) -> InRegion
     ) -> RequestQuota? {
         for charge in charges {
-            if regions[charge.region] == nil {
-                let opened = region(charge.region)
-                guard !opened.isMadeUp || makeRoom(at: now) else { return charge.quota }
-                regions[charge.region] = opened
-            } else if regions[charge.region]?.nodeCount != nodeCount {
-                var opened = region(charge.region)
-                opened.buckets = regions[charge.region]?.buckets ?? []
-                regions[charge.region] = opened
-            }
-            guard regions[charge.region]?.holds(charge, at: now) == true else { return charge.quota }
+            guard let place = place(of: charge.region, at: now, nodeCount, opening: region),
+                regions.values[place].holds(charge, at: now)
+            else { return charge.quota }
         }
-        for charge in charges { regions[charge.region]?.take(charge, at: now) }
+        for charge in charges {
+            guard let place = regions.index(forKey: charge.region) else { continue }
+            regions.values[place].take(charge, at: now)
+        }
         return nil
+    }
+
+    /// Where the buckets of a region are; nil when there is no room for them.
+    private mutating func place(
+        of region: Region, at now: Int64, _ nodeCount: Int, opening: (Region) -> InRegion
+    ) -> Dictionary<Region, InRegion>.Index? {
+        if let place = regions.index(forKey: region) {
+            if regions.values[place].nodeCount != nodeCount {
+                let buckets = regions.values[place].buckets
+                regions.values[place] = opening(region)
+                regions.values[place].buckets = buckets
+            }
+            return place
+        }
+        let opened = opening(region)
+        guard !opened.isMadeUp || makeRoom(at: now) else { return nil }
+        regions[region] = opened
+        return regions.index(forKey: region)
     }
 
     /// Whether there is room for one more region that is made up, perhaps once full buckets are forgotten.

@@ -12,8 +12,14 @@ extension String {
     /// Whether both are the same bytes.
     ///
     /// Of texts of different lengths nothing is read.
-    package func isSame(as other: String) -> Bool {
-        utf8.count == other.utf8.count && utf8.begins(with: other.utf8)
+    @inlinable
+    @inline(__always)
+    package func isSame(as other: String) -> Bool { utf8.count == other.utf8.count && hasBytePrefix(other) }
+
+    /// Whether both are the same bytes.
+    package func isSame(as other: StaticString) -> Bool {
+        let other = UnsafeBufferPointer(start: other.utf8Start, count: other.utf8CodeUnitCount)
+        return utf8.count == other.count && utf8.begins(with: other)
     }
 
     /// Whether all characters are ASCII, so that it makes no difference how the text is compared.
@@ -25,6 +31,7 @@ extension String {
     ///
     /// `hasPrefix` compares what a reader sees as characters: for it, a colon with an accent on it is no colon, so an accent
     /// would lead past a rule about prefixes.
+    @usableFromInline
     package func hasBytePrefix(_ prefix: String) -> Bool { utf8.begins(with: prefix.utf8) }
 }
 
@@ -58,21 +65,25 @@ extension Collection<UInt8> {
 }
 
 extension UnsafeBufferPointer<UInt8> {
-    var isASCII: Bool {
+    var isASCII: Bool { !containsWord { $0 & 0x8080_8080_8080_8080 != 0 } }
+
+    /// Whether `isSought` is true of any eight bytes of these together.
+    ///
+    /// Of the last ones some may come twice; of fewer than eight, each comes by itself, with 0x7F in the places of the others.
+    @inline(__always)
+    func containsWord(_ isSought: (UInt64) -> Bool) -> Bool {
         let bytes = UnsafeRawBufferPointer(self)
         let length = MemoryLayout<UInt64>.size
+        guard bytes.count >= length else {
+            for byte in bytes where isSought(UInt64(byte) | 0x7F7F_7F7F_7F7F_7F00) { return true }
+            return false
+        }
         var index = 0
-        while index + length <= bytes.count {
-            guard bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self) & 0x8080_8080_8080_8080 == 0 else {
-                return false
-            }
+        while index + length < bytes.count {
+            if isSought(bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)) { return true }
             index += length
         }
-        while index < bytes.count {
-            guard bytes[index] < 0x80 else { return false }
-            index += 1
-        }
-        return true
+        return isSought(bytes.loadUnaligned(fromByteOffset: bytes.count - length, as: UInt64.self))
     }
 }
 

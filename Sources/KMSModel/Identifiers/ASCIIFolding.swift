@@ -19,6 +19,12 @@ extension String {
     ///
     /// Allocates nothing.
     package func isSame(asFolded folded: String) -> Bool {
-        utf8.count == folded.utf8.count && zip(utf8, folded.utf8).allSatisfy { $0.asciiLowercased == $1 }
+        guard utf8.count == folded.utf8.count else { return false }
+        let answer = utf8.withContiguousStorageIfAvailable { bytes in
+            folded.utf8.withContiguousStorageIfAvailable { folded in
+                bytes.indices.allSatisfy { bytes[$0].asciiLowercased == folded[$0] }
+            }
+        }
+        return (answer ?? nil) ?? zip(utf8, folded.utf8).allSatisfy { $0.asciiLowercased == $1 }
     }
 }

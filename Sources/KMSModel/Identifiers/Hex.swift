@@ -12,26 +12,47 @@ package enum Hex {
         }
     }
 
-    /// The digit of a value below sixteen.
-    private static func digit(of value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value
+    /// The digits of four bytes, whose first is the lowest of the number, as is the first of the digits: all eight at once.
+    static func digits(of bytes: UInt32) -> UInt64 {
+        // A byte to each sixteen bits, then a half of it to each eight, the high one first.
+        var spread = UInt64(bytes)
+        spread = (spread | spread << 16) & 0x0000_FFFF_0000_FFFF
+        spread = (spread | spread << 8) & 0x00FF_00FF_00FF_00FF
+        let halves = spread >> 4 & 0x000F_000F_000F_000F | (spread & 0x000F_000F_000F_000F) << 8
+        // One where it is more than nine, and so a letter.
+        let letters = (halves + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        let (zeros, toLetters) = (0x3030_3030_3030_3030 as UInt64, UInt64(UInt8(ascii: "a") - 10 - UInt8(ascii: "0")))
+        return halves + zeros + letters * toLetters
     }
 
-    /// Writes the two digits of a byte.
-    static func write(_ byte: UInt8, to buffer: UnsafeMutableBufferPointer<UInt8>, at position: Int) {
-        buffer[position] = digit(of: byte >> 4)
-        buffer[position + 1] = digit(of: byte & 15)
+    /// Writes two digits for each byte.
+    ///
+    /// - Parameter output: Twice as long.
+    static func write(_ bytes: UnsafeRawBufferPointer, to output: UnsafeMutableRawBufferPointer) {
+        var index = 0
+        while index + 4 <= bytes.count {
+            let four = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self))
+            output.storeBytes(of: digits(of: four).littleEndian, toByteOffset: 2 * index, as: UInt64.self)
+            index += 4
+        }
+        while index < bytes.count {
+            let two = UInt16(truncatingIfNeeded: digits(of: UInt32(bytes[index])))
+            output.storeBytes(of: two.littleEndian, toByteOffset: 2 * index, as: UInt16.self)
+            index += 1
+        }
     }
 
     /// Two digits for each byte.
-    package static func encode(_ bytes: [UInt8]) -> String {
+    package static func encode(_ bytes: [UInt8]) -> String { bytes.withUnsafeBytes { encode($0) } }
+
+    /// Two digits for each byte.
+    static func encode(_ bytes: UnsafeRawBufferPointer) -> String {
         String(unsafeUninitializedCapacity: 2 * bytes.count) { buffer in
-            var position = 0
-            for byte in bytes {
-                write(byte, to: buffer, at: position)
-                position += 2
-            }
-            return position
+            write(
+                bytes,
+                to: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<(2 * bytes.count)])
+            )
+            return 2 * bytes.count
         }
     }
 
@@ -45,14 +66,11 @@ package enum Hex {
     package static func decode(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
         guard text.count.isMultiple(of: 2) else { return nil }
         var isValid = true
-        let bytes = [UInt8](unsafeUninitializedCapacity: text.count / 2) { bytes, count in
-            while count < text.count / 2 {
-                guard let high = value(of: text[2 * count]), let low = value(of: text[2 * count + 1]) else {
-                    isValid = false
-                    return
-                }
-                bytes[count] = high << 4 | low
-                count += 1
+        let bytes = [UInt8](count: text.count / 2) { bytes in
+            for index in bytes.indices {
+                let (high, low) = (value(of: text[2 * index]), value(of: text[2 * index + 1]))
+                isValid = isValid && high != nil && low != nil
+                bytes[index] = (high ?? 0) << 4 | (low ?? 0)
             }
         }
         return isValid ? bytes : nil
@@ -60,11 +78,6 @@ package enum Hex {
 
     /// Appends two digits for each byte.
     package static func append(_ bytes: [UInt8], to output: inout [UInt8]) {
-        output.append(addingCapacity: 2 * bytes.count) { span in
-            for byte in bytes {
-                span.append(digit(of: byte >> 4))
-                span.append(digit(of: byte & 15))
-            }
-        }
+        output.append(count: 2 * bytes.count) { output in bytes.withUnsafeBytes { write($0, to: output) } }
     }
 }

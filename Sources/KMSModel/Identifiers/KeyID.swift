@@ -54,31 +54,44 @@ package struct KeyID: Hashable, Sendable, CustomStringConvertible {
     /// Returns nil unless there are exactly sixteen.
     package init?(bytes: [UInt8], isMultiRegion: Bool) {
         guard bytes.count == Self.byteCount else { return nil }
-        func number(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
-        high = number(bytes.prefix(8))
-        low = number(bytes.suffix(8))
+        let (high, low) = bytes.withUnsafeBytes { $0.loadUnaligned(as: (UInt64, UInt64).self) }
+        self.init(high: UInt64(bigEndian: high), low: UInt64(bigEndian: low), isMultiRegion: isMultiRegion)
+    }
+
+    /// Makes the identifier of the two halves of its sixteen bytes, whose first bytes are the highest.
+    package init(high: UInt64, low: UInt64, isMultiRegion: Bool) {
+        self.high = high
+        self.low = low
         self.isMultiRegion = isMultiRegion
     }
 
     package var description: String {
         String(unsafeUninitializedCapacity: Self.textLength) { buffer in
-            var position = 0
-            if isMultiRegion {
-                for byte in Self.multiRegionPrefix.utf8 {
-                    buffer[position] = byte
-                    position += 1
-                }
-            }
-            for index in 0..<Self.byteCount {
-                if !isMultiRegion, Self.dashes.contains(position) {
-                    buffer[position] = Self.dash
-                    position += 1
-                }
-                Hex.write(byte(index), to: buffer, at: position)
-                position += 2
-            }
-            return position
+            let text = UnsafeMutableRawBufferPointer(buffer)
+            // A UUID has its dashes inside, the other form stands behind its prefix.
+            isMultiRegion ? writeMultiRegion(to: text) : writeUUID(to: text)
+            return Self.textLength
         }
+    }
+
+    private func writeMultiRegion(to text: UnsafeMutableRawBufferPointer) {
+        text.copyBytes(from: Self.multiRegionPrefix.utf8)
+        for (index, digits) in [high.digits, low.digits].enumerated() {
+            text.storeBytes(of: digits.0.littleEndian, toByteOffset: 4 + 16 * index, as: UInt64.self)
+            text.storeBytes(of: digits.1.littleEndian, toByteOffset: 12 + 16 * index, as: UInt64.self)
+        }
+    }
+
+    private func writeUUID(to text: UnsafeMutableRawBufferPointer) {
+        let (first, last) = (high.digits, low.digits)
+        let groups = (first.1, last.0)
+        text.storeBytes(of: first.0.littleEndian, toByteOffset: 0, as: UInt64.self)
+        text.storeBytes(of: UInt32(truncatingIfNeeded: groups.0).littleEndian, toByteOffset: 9, as: UInt32.self)
+        text.storeBytes(of: UInt32(truncatingIfNeeded: groups.0 >> 32).littleEndian, toByteOffset: 14, as: UInt32.self)
+        text.storeBytes(of: UInt32(truncatingIfNeeded: groups.1).littleEndian, toByteOffset: 19, as: UInt32.self)
+        text.storeBytes(of: UInt32(truncatingIfNeeded: groups.1 >> 32).littleEndian, toByteOffset: 24, as: UInt32.self)
+        text.storeBytes(of: last.1.littleEndian, toByteOffset: 28, as: UInt64.self)
+        for position in Self.dashes { text[position] = Self.dash }
     }
 
     /// Which form it is, is hardly ever the difference.
@@ -88,10 +101,27 @@ package struct KeyID: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The sixteen bytes that the hex digits stand for.
-    package var bytes: [UInt8] { (0..<Self.byteCount).map(byte) }
+    package var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        append(to: &bytes)
+        return bytes
+    }
 
-    private func byte(_ index: Int) -> UInt8 {
-        UInt8(truncatingIfNeeded: (index < 8 ? high : low) >> UInt64(8 * (7 - index % 8)))
+    /// Appends the sixteen bytes.
+    package func append(to output: inout [UInt8]) {
+        output.append(count: Self.byteCount) {
+            $0.storeBytes(of: (high.bigEndian, low.bigEndian), as: (UInt64, UInt64).self)
+        }
+    }
+}
+
+extension UInt64 {
+    /// The sixteen hex digits, the highest first: eight and eight of them, as they stand in memory.
+    fileprivate var digits: (UInt64, UInt64) {
+        (
+            Hex.digits(of: UInt32(truncatingIfNeeded: self >> 32).byteSwapped),
+            Hex.digits(of: UInt32(truncatingIfNeeded: self).byteSwapped)
+        )
     }
 }
 
@@ -112,7 +142,16 @@ package struct KeyMaterialID: Hashable, Sendable, CustomStringConvertible {
     private let words: (UInt64, UInt64, UInt64, UInt64)
 
     /// The 32 bytes, as ciphertext headers carry them.
-    package var bytes: [UInt8] { withUnsafeBytes(of: words) { Array($0) } }
+    package var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        append(to: &bytes)
+        return bytes
+    }
+
+    /// Appends the 32 bytes.
+    package func append(to output: inout [UInt8]) {
+        output.append(count: Self.byteCount) { output in withUnsafeBytes(of: words) { output.copyMemory(from: $0) } }
+    }
 
     /// Returns nil unless there are exactly 32 bytes.
     package init?(bytes: [UInt8]) {
@@ -126,7 +165,7 @@ package struct KeyMaterialID: Hashable, Sendable, CustomStringConvertible {
         self.init(bytes: bytes)
     }
 
-    package var description: String { Hex.encode(bytes) }
+    package var description: String { withUnsafeBytes(of: words) { Hex.encode($0) } }
 
     package static func == (left: Self, right: Self) -> Bool { left.words == right.words }
 

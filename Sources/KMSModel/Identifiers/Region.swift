@@ -34,8 +34,7 @@ package struct Region: Hashable, Sendable, CustomStringConvertible {
 
     /// The partition that AWS puts regions of this name in; it is the second part of every ARN made here.
     package var partition: Partition {
-        let name = description.utf8
-        return Partition.prefixes.first { name.starts(with: $0.prefix) }?.partition ?? .aws
+        Partition.prefixes.first { description.hasBytePrefix($0.prefix) }?.partition ?? .aws
     }
 }
 
@@ -71,8 +70,8 @@ package enum Partition: String, Hashable, Sendable, CaseIterable {
     }
 
     /// What the names of their regions begin with; all other names belong to ``aws``.
-    fileprivate static let prefixes: [(prefix: [UInt8], partition: Partition)] = [
-        ("cn-", Partition.china), ("us-gov-", .usGovernment), ("eusc-", .europeanSovereign), ("us-iso-", .iso),
+    fileprivate static let prefixes: [(prefix: String, partition: Partition)] = [
+        ("cn-", .china), ("us-gov-", .usGovernment), ("eusc-", .europeanSovereign), ("us-iso-", .iso),
         ("us-isob-", .isoB), ("eu-isoe-", .isoE), ("us-isof-", .isoF),
-    ].map { (Array($0.utf8), $1) }
+    ]
 }

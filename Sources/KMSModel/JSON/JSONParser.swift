@@ -78,6 +78,8 @@ package struct JSONParser {
             depth -= 1
             return JSONObject()
         }
+        // As many as most objects of requests have.
+        members.reserveCapacity(4)
         while true {
             skipWhiteSpace()
             guard position < bytes.count, bytes[position] == UInt8(ascii: "\"") else { throw .syntax(offset: position) }
@@ -175,6 +177,7 @@ package struct JSONParser {
     private mutating func string() throws(JSONFailure) -> String {
         position += 1
         let start = position
+        position += bytes.countWithoutEscapes(from: start)
         while position < bytes.count {
             switch bytes[position] {
             case UInt8(ascii: "\""):

@@ -45,4 +45,10 @@ package struct JSONObject: Sendable, Equatable {
         for member in members.reversed() where member.name.isSame(as: name) { return member.value }
         return nil
     }
+
+    /// The same for a name of the API.
+    subscript(name: StaticString) -> JSONValue? {
+        for member in members.reversed() where member.name.isSame(as: name) { return member.value }
+        return nil
+    }
 }

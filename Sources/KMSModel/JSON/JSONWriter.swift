@@ -50,6 +50,13 @@ package struct JSONWriter {
         needsComma = true
     }
 
+    /// Writes members that another writer wrote, with their names and what stands between them.
+    package mutating func raw(members: [UInt8]) {
+        separate()
+        bytes.append(contentsOf: members)
+        needsComma = true
+    }
+
     /// Writes a whole number.
     package mutating func integer(_ value: some BinaryInteger) { raw(String(value)) }
 
@@ -168,37 +175,5 @@ extension OutputSpan<UInt8> {
             let room = UnsafeMutableBufferPointer(rebasing: buffer[count...])
             count += room.update(fromContentsOf: bytes)
         }
-    }
-}
-
-extension UnsafeBufferPointer<UInt8> {
-    /// Whether anything in the text cannot stand in a string as it is: eight bytes are looked at together.
-    fileprivate var hasEscapes: Bool {
-        let bytes = UnsafeRawBufferPointer(self)
-        let length = MemoryLayout<UInt64>.size
-        var index = 0
-        while index + length <= bytes.count {
-            if bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self).hasEscapes { return true }
-            index += length
-        }
-        while index < bytes.count {
-            if (UInt64(bytes[index]) | ~0xFF).hasEscapes { return true }
-            index += 1
-        }
-        return false
-    }
-}
-
-extension UInt64 {
-    private static let ones: UInt64 = 0x0101_0101_0101_0101
-    private static let tops: UInt64 = 0x8080_8080_8080_8080
-
-    /// Whether one of the eight bytes is a control character, a quotation mark or a backslash.
-    fileprivate var hasEscapes: Bool {
-        let quotation = self ^ Self.ones &* UInt64(UInt8(ascii: "\""))
-        let backslash = self ^ Self.ones &* UInt64(UInt8(ascii: "\\"))
-        let below = (self &- Self.ones &* 0x20) & ~self
-        let marks = (quotation &- Self.ones) & ~quotation | (backslash &- Self.ones) & ~backslash
-        return (below | marks) & Self.tops != 0
     }
 }

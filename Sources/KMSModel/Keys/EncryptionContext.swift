@@ -20,7 +20,7 @@ package struct EncryptionContext: Sendable, Equatable {
     private init(pairs: [Pair]) { self.pairs = pairs }
 
     /// Takes pairs in any order; of two with the same key the later one counts, as in JSON.
-    package init(_ members: some Sequence<(String, String)>) {
+    package init(_ members: [(String, String)]) {
         let given = members.map { Pair(key: Array($0.0.utf8), value: Array($0.1.utf8)) }
         // As clients send few pairs, most come in order.
         let isInOrder = zip(given, given.dropFirst()).allSatisfy { $0.key.lexicographicallyPrecedes($1.key) }

@@ -219,11 +219,8 @@ package struct ShapeReader {
 
     /// The member's value; `null` counts as absent.
     private func member(_ name: StaticString) -> JSONValue? {
-        let name = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-        for member in object.members.reversed() where member.name.utf8.elementsEqual(name) {
-            return member.value == .null ? nil : member.value
-        }
-        return nil
+        guard let value = object[name], value != .null else { return nil }
+        return value
     }
 
     private mutating func note(_ name: StaticString, value: String?, _ sentence: String) {

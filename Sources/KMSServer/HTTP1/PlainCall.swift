@@ -36,23 +36,24 @@ struct PlainCall {
         for (name, value) in head.headers {
             size += name.utf8.count + value.utf8.count + BodyAllowance.bytesBesideField
             guard size <= Self.largestHead, Self.isPlain(value) else { return nil }
-            let name = name.asciiLowercased
-            headers.append((name, value))
-            switch name {
-            case "x-amz-target": guard Self.set(&target, value) else { return nil }
-            case "content-type": guard Self.set(&contentType, value) else { return nil }
-            case "user-agent": guard Self.set(&userAgent, value) else { return nil }
-            case "referer": guard Self.set(&referer, value) else { return nil }
-            case "host": guard Self.set(&host, value) else { return nil }
-            case "content-length":
+            guard let field = PlainField(name) else {
+                headers.append((name.foldingASCII, value))
+                continue
+            }
+            headers.append((field.rawValue, value))
+            switch field {
+            case .target: guard Self.set(&target, value) else { return nil }
+            case .contentType: guard Self.set(&contentType, value) else { return nil }
+            case .userAgent: guard Self.set(&userAgent, value) else { return nil }
+            case .referer: guard Self.set(&referer, value) else { return nil }
+            case .host: guard Self.set(&host, value) else { return nil }
+            case .contentLength:
                 guard length == nil, let count = Int(value), (0...Self.largestBody).contains(count) else { return nil }
                 length = count
-            // What proxies say of a client, and what the framework has rules for.
-            case "x-forwarded-for", "x-forwarded-proto", "transfer-encoding", "expect", "cookie", "upgrade", "trailer",
-                "te":
+            case .connection: guard value.isSame(asFolded: "keep-alive") else { return nil }
+            case .authorization, .date, .token: continue
+            case .forwardedFor, .forwardedProto, .transferEncoding, .expect, .cookie, .upgrade, .trailer, .te:
                 return nil
-            case "connection": guard value.asciiLowercased == "keep-alive" else { return nil }
-            default: continue
             }
         }
         guard let length, let target, Self.targets.contains(target) else { return nil }
@@ -72,23 +73,46 @@ struct PlainCall {
 
     /// Whether a value has only ASCII, and nothing around it that HTTP does not take for a part of it.
     private static func isPlain(_ value: String) -> Bool {
-        guard value.isASCII else { return false }
-        return value.utf8.first.map { $0 > 0x20 } ?? true && value.utf8.last.map { $0 > 0x20 } ?? true
+        guard value.isASCII, let first = value.utf8.first, let last = value.utf8.last else { return value.isEmpty }
+        return first > 0x20 && last > 0x20
     }
 }
 
-extension String {
-    /// The same with small letters of ASCII for capital ones.
-    fileprivate var asciiLowercased: String {
-        guard utf8.contains(where: { (0x41...0x5a).contains($0) }) else { return self }
-        let bytes = utf8
-        return unsafe String(unsafeUninitializedCapacity: bytes.count) { buffer in
-            var count = 0
-            for byte in bytes {
-                unsafe buffer[count] = (0x41...0x5a).contains(byte) ? byte | 0x20 : byte
-                count += 1
-            }
-            return count
+/// The fields of a head that are looked at here, and those that signers send with nearly each request.
+///
+/// Each has its name in lower case, which therefore need not be made of what was received.
+private enum PlainField: String, CaseIterable {
+    case target = "x-amz-target"
+    case contentType = "content-type"
+    case userAgent = "user-agent"
+    case referer
+    case host
+    case contentLength = "content-length"
+    case connection
+    case authorization
+    case date = "x-amz-date"
+    case token = "x-amz-security-token"
+    // What proxies say of a client, and what the framework has rules for.
+    case forwardedFor = "x-forwarded-for"
+    case forwardedProto = "x-forwarded-proto"
+    case transferEncoding = "transfer-encoding"
+    case expect, cookie, upgrade, trailer, te
+
+    /// Those of each length.
+    private static let byLength: [[PlainField]] = {
+        var lists = [[PlainField]](repeating: [], count: 24)
+        for field in allCases { lists[field.rawValue.utf8.count].append(field) }
+        return lists
+    }()
+
+    /// The field of this name, in whichever case that is.
+    init?(_ name: String) {
+        let length = name.utf8.count
+        guard length < Self.byLength.count else { return nil }
+        for field in Self.byLength[length] where name.isSame(asFolded: field.rawValue) {
+            self = field
+            return
         }
+        return nil
     }
 }

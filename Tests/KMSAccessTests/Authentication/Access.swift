@@ -17,6 +17,8 @@ final class Access: CredentialSource {
     private let regions: HostedRegions
     private let records: Mutex<[String: AccessKeyRecord]>
     private let areIdentitiesGone = Mutex(false)
+    /// Who has the access key; nil for the account itself.
+    let owner = Mutex<Principal?>(nil)
     private let uses = Mutex<[String]>([])
     /// Where every account is.
     let partition = Mutex(Partition.aws)
@@ -50,7 +52,8 @@ final class Access: CredentialSource {
     func credential(_ accessKeyID: String) -> Credential? {
         guard let record = records.withLock({ $0[accessKeyID] }), record.isActive else { return nil }
         return Credential(
-            accessKeyID: record.id, principal: .root(record.account), secret: .wrapped(record.wrappedSecret))
+            accessKeyID: record.id, principal: owner.withLock(\.self) ?? .root(record.account),
+            secret: .wrapped(record.wrappedSecret))
     }
 
     func partition(of account: AccountID) -> Partition? { partition.withLock(\.self) }

@@ -1,6 +1,7 @@
 import Foundation
 import KMSAccess
 import KMSModel
+import Synchronization
 import Testing
 
 /// A generator whose numbers can be had again (SplitMix64).
@@ -45,6 +46,23 @@ struct AuthenticatorPropertyTests {
                 method: method, path: path, query: query, headers: signed.headers, body: signed.body)
             #expect(!isAccepted(changed, by: authenticator))
         }
+    }
+
+    @Test func `who signs again is the same object, until the access key is somebody else's`() throws {
+        let access = try Access()
+        let authenticator = access.authenticator
+        func caller() throws -> Caller { try authenticator.verify(Access.signed(), expecting: .kms, at: Access.time) }
+        // The first time nothing is known, and the second time it is.
+        let first = try caller()
+        #expect(try caller() === first)
+        let (account, id) = (first.principal.account, try #require(UniqueID("AIDACKCEVSQ6C2EXAMPLE")))
+        for name in ["Bob", "bob"] {
+            let user = Principal.user(account, path: "/", name: name, id: id)
+            access.owner.withLock { $0 = user }
+            #expect(try caller().principal == user)
+        }
+        access.owner.withLock { $0 = nil }
+        #expect(try caller() === first)
     }
 
     @Test(arguments: 0..<32)
