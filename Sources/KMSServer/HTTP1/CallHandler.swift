@@ -169,8 +169,10 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: Waiting
 
+    /// Lets one more reading through while a call is answered: hardly ever is there something to read, and to say that none is
+    /// wanted, and that one is again, are two requests to the system for each call.
     func read(context: ChannelHandlerContext) {
-        if held.isEmpty, !mustWait(context) { context.read() } else { readIsHeld = true }
+        if held.isEmpty, isAnswering || !mustWait(context) { context.read() } else { readIsHeld = true }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
