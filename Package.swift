@@ -158,9 +158,21 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        // Swift's concurrency on the event loops, in programs that have Swift's libraries inside.
+        .target(name: "CGlobalExecutor"),
+        .target(
+            name: "EventLoopExecutor",
+            dependencies: [
+                "CGlobalExecutor", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: strict + [.strictMemorySafety()]
+        ),
+
         .executableTarget(
             name: "chatelaine",
             dependencies: [
+                "EventLoopExecutor",
                 "KMSModel", "KMSAccess", "KMSIdentity", "KMSCrypto", "KMSEngine", "KMSServer", "KMSStore",
                 "KMSStoreSQLite", "KMSStorePostgreSQL",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -179,6 +191,7 @@ let package = Package(
         .executableTarget(
             name: "echo-server",
             dependencies: [
+                "EventLoopExecutor",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

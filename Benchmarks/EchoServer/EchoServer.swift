@@ -1,3 +1,4 @@
+import EventLoopExecutor
 import Foundation
 import NIOCore
 import NIOPosix
@@ -8,7 +9,7 @@ import NIOPosix
 @main
 enum EchoServer {
     static func main() async throws {
-        _ = NIOSingletons.unsafeTryInstallSingletonPosixEventLoopGroupAsConcurrencyGlobalExecutor()
+        EventLoopExecutor.install()
         let arguments = CommandLine.arguments
         let listen = arguments.firstIndex(of: "--listen").map { arguments[$0 + 1] } ?? "127.0.0.1:0"
         let parts = listen.split(separator: ":")

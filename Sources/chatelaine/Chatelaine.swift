@@ -1,5 +1,6 @@
 import ArgumentParser
 import Dispatch
+import EventLoopExecutor
 import Foundation
 import Glibc
 import NIOCore
@@ -28,7 +29,7 @@ enum Main {
 
     private static func run(_ command: any AsyncParsableCommand) -> Never {
         // Requests then run on the event loop that their connection lives on, without a hop between thread pools.
-        _ = NIOSingletons.unsafeTryInstallSingletonPosixEventLoopGroupAsConcurrencyGlobalExecutor()
+        EventLoopExecutor.install()
         // Handed over to the task: nothing else uses it.
         nonisolated(unsafe) var command = command
         Task {
