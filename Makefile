@@ -160,6 +160,8 @@ install-system-libraries:
 	pkg-config --exists sqlite3 2>/dev/null || missing+=(libsqlite3-dev); \
 	pkg-config --exists libpq 2>/dev/null || missing+=(libpq-dev); \
 	pkg-config --exists p11-kit-1 2>/dev/null || missing+=(libp11-kit-dev); \
+	for library in libxml2.so.2:libxml2 libcurl.so.4:libcurl4; do \
+		ldconfig -p | grep -q "$${library%:*}" || missing+=($${library#*:}); done; \
 	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi
 
 # Debian's chromium comes without any font to write with.

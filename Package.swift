@@ -20,7 +20,8 @@ let programs: [LinkerSetting] = [
             // The parts of Foundation that objects do not ask for by name, and its system libraries by the names that they
             // have where there are no headers.
             + ["CoreFoundation", "_FoundationICU", "_FoundationCShims", "_FoundationCollections", "_CFXMLInterface"]
-            .map { "-l\($0)" } + ["-l_CFURLSessionInterface", "-l:libxml2.so.2", "-l:libcurl.so.4"])
+            .map { "-l\($0)" } + ["-l_CFURLSessionInterface", "-l:libxml2.so.2", "-l:libcurl.so.4"],
+        .when(platforms: [.linux]))
 ]
 
 let package = Package(
