@@ -167,6 +167,7 @@ install-system-libraries:
 	pkg-config --exists libcrypto 2>/dev/null || missing+=(libssl-dev); \
 	pkg-config --exists sqlite3 2>/dev/null || missing+=(libsqlite3-dev); \
 	pkg-config --exists libpq 2>/dev/null || missing+=(libpq-dev); \
+	pkg-config --exists zlib 2>/dev/null || missing+=(zlib1g-dev); \
 	pkg-config --exists p11-kit-1 2>/dev/null || missing+=(libp11-kit-dev); \
 	if (($${#missing[@]})); then install_packages "$${missing[@]}"; fi
 

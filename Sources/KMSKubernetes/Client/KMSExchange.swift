@@ -24,6 +24,8 @@ package struct KMSExchange: Sendable {
     private let region: String
     private let source: CredentialSource
     private let client: HTTPClient
+    /// Exact, where `Task.sleep` may be a tenth of its time late.
+    private let timers: any EventLoop
     private let date: @Sendable () -> Date
 
     /// - Parameters:
@@ -47,10 +49,11 @@ package struct KMSExchange: Sendable {
         }
         var configuration = HTTPClient.Configuration(
             tlsConfiguration: tls, redirectConfiguration: .disallow,
-            timeout: .init(connect: Self.connectPatience, read: .seconds(2)))
+            timeout: .init(connect: Self.connectPatience))
         // Attempts are counted here.
         configuration.connectionPool.retryConnectionEstablishment = false
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        timers = HTTPClient.defaultEventLoopGroup.any()
     }
 
     /// Closes the connections; nothing is sent after this.
@@ -75,7 +78,7 @@ package struct KMSExchange: Sendable {
                 // Not all at the same moment.
                 let wait = pause * Double.random(in: 0.5...1)
                 guard error.isTransient, !Task.isCancelled, .now + wait < deadline else { throw error }
-                try? await Task.sleep(for: wait)
+                try? await timers.scheduleTask(in: TimeAmount(wait)) {}.futureResult.get()
             }
             pause *= 2
         }
@@ -85,19 +88,34 @@ package struct KMSExchange: Sendable {
         _ operation: OperationName, _ body: [UInt8], until deadline: ContinuousClock.Instant
     ) async throws(KMSFailure) -> JSONObject {
         let request = try await request(operation, body)
-        let left = max(.zero, ContinuousClock.now.duration(to: deadline))
-        let status: HTTPResponseStatus
-        let bytes: ByteBuffer
+        let answer: (status: HTTPResponseStatus, bytes: ByteBuffer)
         do {
-            let response = try await client.execute(request, deadline: .now() + TimeAmount(left))
-            status = response.status
-            bytes = try await response.body.collect(upTo: Self.largestAnswer)
+            answer = try await exchange(request, until: deadline)
         } catch is NIOTooManyBytesError {
             throw .unexpectedAnswer("more than \(Self.largestAnswer) bytes")
         } catch {
-            throw .unreachable("\(endpoint.url): \(error)")
+            throw .unreachable("\(endpoint.url): \(error is CancellationError ? "no answer in time" : "\(error)")")
         }
-        return try Self.answer(bytes, status)
+        return try Self.answer(answer.bytes, answer.status)
+    }
+
+    /// The whole answer; the library's own deadline ends with the head of one.
+    ///
+    /// - Throws: `CancellationError` at `deadline`.
+    private func exchange(
+        _ request: HTTPClientRequest, until deadline: ContinuousClock.Instant
+    ) async throws -> (HTTPResponseStatus, ByteBuffer) {
+        let task = Task {
+            let response = try await client.execute(request, deadline: .distantFuture)
+            return (response.status, try await response.body.collect(upTo: Self.largestAnswer))
+        }
+        let end = timers.scheduleTask(in: TimeAmount(ContinuousClock.now.duration(to: deadline))) { task.cancel() }
+        defer { end.cancel() }
+        return try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            task.cancel()
+        }
     }
 
     private func request(_ operation: OperationName, _ body: [UInt8]) async throws(KMSFailure) -> HTTPClientRequest {
@@ -134,8 +152,10 @@ package struct KMSExchange: Sendable {
     }
 
     private static func text(ofFile path: String) throws -> String {
-        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-        defer { try? file.close() }
+        // Of a pipe nobody waits for the other end.
+        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { throw CocoaError(.fileReadNoSuchFile) }
+        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         return String(decoding: try file.read(upToCount: largestFile) ?? Data(), as: UTF8.self)
     }
 

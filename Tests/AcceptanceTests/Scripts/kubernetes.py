@@ -321,6 +321,11 @@ def throttling_is_tried_again_and_refusals_are_not(world):
         meets(b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\nConnection: close\r\n\r\n" + b"x" * 200_000)
         with denied(grpc.StatusCode.INTERNAL):
             plugin.opens(encrypted)
+        meets(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
+        start = time.monotonic()
+        with denied(grpc.StatusCode.UNAVAILABLE, "no answer in time"):
+            plugin.opens(encrypted)
+        holds(time.monotonic() - start < PATIENCE, "in time")
         meets()
         plugin.opens(encrypted)
 

@@ -170,6 +170,8 @@ class Relay:
             if self.answers:
                 client.recv(65_536)
                 client.sendall(self.answers.pop(0))
+                # Whoever wants more than there is waits until they have had enough.
+                client.recv(65_536)
                 return
             with socket.create_connection(self.target) as server:
                 self._ends.append(server)
