@@ -15,14 +15,14 @@ import time
 import grpc
 
 from harness import (
-    REGION, SECOND, allow, audit_lines, equal, eventually, holds, key_arn, policy, run, scenario,
+    OTHER_REGION, REGION, SECOND, allow, audit_lines, equal, eventually, holds, key_arn, policy, run, scenario, settled,
 )  # fmt: skip
 from plugin import FRESHNESS, MODULE, PATIENCE, SEED, Credentials, Plugin, Relay, denied, messages, refusal
 from principals import make_user, permit
 from secure import Secure
 from server import REPOSITORY, Server, binary
 
-EXAMPLES = REPOSITORY / "examples" / "kubernetes"
+SHIPPED = REPOSITORY / "deploy" / "kubernetes"
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
 
@@ -113,6 +113,19 @@ def an_alias_can_be_pointed_to_another_key(world):
         plugin.opens(encrypted)
     with Plugin(world, new["KeyId"], "--previous-key-id", old["Arn"]) as plugin:
         plugin.opens(encrypted)
+
+
+@scenario
+def a_replica_serves_a_cluster_that_has_moved(world):
+    key = world.key(MultiRegion=True)
+    with Plugin(world, key["KeyId"]) as plugin:
+        encrypted = plugin.encrypt()
+    world.kms().replicate_key(KeyId=key["KeyId"], ReplicaRegion=OTHER_REGION)
+    replica = settled(world, key["KeyId"], OTHER_REGION)
+    with Plugin(world, key["KeyId"], region=OTHER_REGION) as plugin:
+        plugin.opens(encrypted)
+        equal(plugin.key_id(), f"{replica['Arn']}#{material(encrypted.key_id)}", "the key_id of the other region")
+        plugin.opens(plugin.encrypt())
 
 
 @scenario
@@ -207,11 +220,11 @@ def health_costs_little(world):
 
 
 @scenario
-def the_example_of_a_policy_is_enough_and_no_more(world):
+def the_policy_is_enough_and_no_more(world):
     key = world.key()
-    example = (EXAMPLES / "policy.json").read_text()
-    example = re.sub(r"arn:aws:kms:[^\"]+", key["Arn"], example)
-    user = make_user(world, *json.loads(example)["Statement"])
+    document = (SHIPPED / "policy.json").read_text()
+    document = re.sub(r"arn:aws:kms:[^\"]+", key["Arn"], document)
+    user = make_user(world, *json.loads(document)["Statement"])
     credentials = Credentials(world.directory, user)
     with Plugin(world, key["KeyId"], "--encryption-context", "cluster=production", credentials=credentials) as plugin:
         encrypted = plugin.encrypt()
@@ -456,16 +469,16 @@ def the_generated_code_is_of_the_definition(world):
 
 
 @scenario
-def the_examples_are_of_this_program(world):
-    unit = (EXAMPLES / "chatelaine-kubernetes.service").read_text().replace("\\\n", " ")
+def what_is_shipped_is_of_this_program(world):
+    unit = (SHIPPED / "chatelaine-kubernetes.service").read_text().replace("\\\n", " ")
     arguments = shlex.split(re.search(r"^ExecStart=(.*)$", unit, re.MULTILINE)[1])
     equal(arguments[:2], ["/usr/bin/chatelaine", "kubernetes-plugin"], "the program")
     path = arguments[arguments.index("--socket") + 1]
-    configuration = (EXAMPLES / "encryption-configuration.yaml").read_text()
+    configuration = (SHIPPED / "encryption-configuration.yaml").read_text()
     holds(f"endpoint: unix://{path}\n" in configuration, "the API server's end of the socket")
     # Each option is known: what is wrong is the file that this machine lacks.
     holds("/etc/chatelaine-kubernetes/ca.pem" in chatelaine(*arguments[2:], wanted=2), "its options")
-    file = str(EXAMPLES / "chatelaine-kubernetes.service")
+    file = str(SHIPPED / "chatelaine-kubernetes.service")
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", file], capture_output=True, text=True, timeout=30)
     equal([line for line in done.stderr.splitlines() if file in line or "Unknown" in line], [], "what systemd says")
 

@@ -74,13 +74,13 @@ class Credentials:
 class Plugin:
     """A running plugin and a client of it, which calls as the API server does."""
 
-    def __init__(self, world, key, *flags, endpoint=None, credentials=None, path=None):
+    def __init__(self, world, key, *flags, endpoint=None, credentials=None, path=None, region=REGION):
         directory = world.directory / f"plugin-{next(_numbers)}"
         directory.mkdir()
         self.path = path or directory / "kms.sock"
         self.credentials = credentials or Credentials(directory)
         self.program = Server(
-            "kubernetes-plugin", "--socket", f"unix://{self.path}", "--key-id", key, "--region", REGION,
+            "kubernetes-plugin", "--socket", f"unix://{self.path}", "--key-id", key, "--region", region,
             "--endpoint-url", endpoint or world.endpoint, "--profile", "cluster", *flags,
         )  # fmt: skip
 
