@@ -68,6 +68,7 @@ package struct KMSExchange: Sendable {
         var writer = JSONWriter()
         writer.object(members)
         var body = writer.bytes
+        // Nobody else has the bytes then: what is zeroed is not a copy.
         writer = JSONWriter()
         defer { body.withUnsafeMutableBytes { bytes in _ = bytes.baseAddress.map { explicit_bzero($0, bytes.count) } } }
         var pause = Self.firstPause
