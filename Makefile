@@ -16,6 +16,7 @@
 #   make bench-layers  microseconds for each layer of a call
 #   make check-instructions  how many instructions a call takes, beside what is recorded
 #   make bench-audit   what it costs to have every audit record on the disk before its answer
+#   make generate-kubernetes  the Swift of Kubernetes' KMS v2 service anew, from its definition
 #   make build, lint, format, generate, install-dependencies
 #
 # Flags for the server: make serve SERVE_FLAGS='--listen 127.0.0.1:4600'
@@ -24,7 +25,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
 .PHONY: serve build test soak soak-kills bench bench-layers bench-audit bench-console deb test-deb lint format generate clean
-.PHONY: test-cluster soak-cluster bench-cluster bench-keys check-instructions
+.PHONY: test-cluster soak-cluster bench-cluster bench-keys check-instructions generate-kubernetes
 .PHONY: install-cluster-tools install-dependencies install-system-libraries install-test-tools install-bench-tools install-others
 .PHONY: install-packaging-tools install-packaging-test-tools install-valgrind
 
@@ -41,8 +42,10 @@ SWIFT_SOURCES := Package.swift Sources Tests Benchmarks
 # The project's own Python environment, unless the machine's Python has everything.
 # Those that the tests know: the API's model, which they compare with, comes with botocore, and grows every few weeks. With
 # another one `make generate` writes ours anew.
-PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11 botocore==1.43.11 cryptography==50.0.2 selenium==4.51.0 axe-selenium-python==2.1.6
-PYTHON_MODULES := awscli, boto3, botocore, cryptography.hazmat.primitives.asymmetric.mldsa, selenium, axe_selenium_python
+PYTHON_PACKAGES := awscli==1.45.11 boto3==1.43.11 botocore==1.43.11 cryptography==50.0.2 selenium==4.51.0 axe-selenium-python==2.1.6 \
+	grpcio==1.85.1 grpcio-tools==1.85.1
+PYTHON_MODULES := awscli, boto3, botocore, cryptography.hazmat.primitives.asymmetric.mldsa, selenium, axe_selenium_python, \
+	grpc, grpc_tools
 PYTHON = $(shell test -x .venv/bin/python3 && echo .venv/bin/python3 || echo python3)
 
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
@@ -146,6 +149,11 @@ format:
 generate: install-test-tools
 	$(PYTHON) scripts/generate-api-model.py
 
+# From the service's definition; the result is checked in. The compiler's plugins are of the packages that are linked.
+generate-kubernetes: install-test-tools
+	for plugin in protoc-gen-swift protoc-gen-grpc-swift-2; do swift build $(SWIFT_FLAGS) --product $$plugin; done
+	$(PYTHON) scripts/generate-kubernetes-service.py $(BINARIES)
+
 clean:
 	rm -rf .build .venv artifacts
 
@@ -159,6 +167,7 @@ install-system-libraries:
 	pkg-config --exists libcrypto 2>/dev/null || missing+=(libssl-dev); \
 	pkg-config --exists sqlite3 2>/dev/null || missing+=(libsqlite3-dev); \
 	pkg-config --exists libpq 2>/dev/null || missing+=(libpq-dev); \
+	pkg-config --exists zlib 2>/dev/null || missing+=(zlib1g-dev); \
 	pkg-config --exists p11-kit-1 2>/dev/null || missing+=(libp11-kit-dev); \
 	for library in libxml2.so.2:libxml2 libcurl.so.4:libcurl4; do \
 		ldconfig -p | grep -q "$${library%:*}" || missing+=($${library#*:}); done; \

@@ -46,6 +46,11 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/swift-mustache.git", from: "2.1.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
         .package(url: "https://github.com/CoreOffice/XMLCoder.git", from: "0.18.0"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2.git", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport.git", from: "2.9.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf.git", from: "2.4.1"),
+        .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0"),
     ],
     targets: [
         // The vocabulary: identifiers, specs, states, records, errors, the API's shapes. Values only.
@@ -170,12 +175,33 @@ let package = Package(
             swiftSettings: strict + [.strictMemorySafety()]
         ),
 
+        // Kubernetes' door: its KMS v2 service on a Unix socket, which asks any server that speaks the KMS API.
+        .target(
+            name: "KMSKubernetes",
+            dependencies: [
+                "KMSModel", "KMSAccess", "KMSCrypto",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+                .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOFoundationCompat", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            exclude: ["api.proto"],
+            swiftSettings: strict
+        ),
+
         .executableTarget(
             name: "chatelaine",
             dependencies: [
-                "EventLoopExecutor",
-                "KMSModel", "KMSAccess", "KMSIdentity", "KMSCrypto", "KMSEngine", "KMSServer", "KMSStore",
-                "KMSStoreSQLite", "KMSStorePostgreSQL",
+                "EventLoopExecutor", "KMSModel", "KMSAccess", "KMSIdentity", "KMSCrypto", "KMSEngine", "KMSKubernetes",
+                "KMSServer", "KMSStore", "KMSStoreSQLite", "KMSStorePostgreSQL",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
@@ -302,6 +328,14 @@ let package = Package(
         ),
         .testTarget(
             name: "KMSConsoleTests", dependencies: ["KMSModel", "KMSAccess", "KMSConsole", "KMSEngine"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "KMSKubernetesTests",
+            dependencies: [
+                "KMSModel", "KMSKubernetes", .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict
         ),
         // The built program, driven by the real clients.

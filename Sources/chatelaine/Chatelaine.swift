@@ -87,7 +87,7 @@ struct Chatelaine: ParsableCommand {
         subcommands: [
             Initialize.self, Serve.self, Develop.self, AccountCommand.self, AuditCommand.self, BackupCommand.self,
             RestoreCommand.self, VerifyCommand.self, RotateRootCommand.self, SealCommand.self, UnsealCommand.self,
-            StatusCommand.self, StoreCommand.self, ExplainCommand.self, ClockCommand.self,
+            StatusCommand.self, StoreCommand.self, ExplainCommand.self, ClockCommand.self, KubernetesPluginCommand.self,
         ]
     )
 }

@@ -179,13 +179,16 @@ extension Settings {
 
     /// The program's log, as the options of a serving command want it.
     func logger(_ options: ServerOptions) throws -> Logger {
-        guard let text = value("log-format", flag: options.logFormat) else {
-            return .chatelaine(try logLevel(flag: options.logLevel))
-        }
+        try logger(level: options.logLevel, format: options.logFormat)
+    }
+
+    /// The program's log, as these options want it.
+    func logger(level: String?, format: String?) throws -> Logger {
+        guard let text = value("log-format", flag: format) else { return .chatelaine(try logLevel(flag: level)) }
         guard let format = LogFormat(rawValue: text) else {
             throw CommandFailure.configuration("\"\(text)\" is not a format of the log: text or json")
         }
-        return .chatelaine(try logLevel(flag: options.logLevel), format)
+        return .chatelaine(try logLevel(flag: level), format)
     }
 
     private func logLevel(flag: String?) throws -> Logger.Level {

@@ -15,8 +15,9 @@ extension AcceptanceTests {
         ]
         /// What the scripts share.
         static let modules = [
-            "bounds", "browser", "certificates", "cli", "granting", "harness", "http2", "nodes", "peers", "postgres",
-            "principals", "raw", "sealing", "secure", "server", "violations", "visitor", "wizard", "wrapping",
+            "bounds", "browser", "certificates", "cli", "granting", "harness", "http2", "nodes", "peers", "plugin",
+            "postgres", "principals", "raw", "sealing", "secure", "server", "violations", "visitor", "wizard",
+            "wrapping",
         ]
 
         @Test(.needs(.python), .timeLimit(.minutes(6)), arguments: scripts)
@@ -30,6 +31,7 @@ extension AcceptanceTests {
             let names = files.filter { $0.hasSuffix(".py") }.map { String($0.dropLast(3)) }
             let scripts =
                 Self.scripts + AccessScriptTests.scripts + PatientScriptTests.scripts + ConsoleTests.scripts
+                + KubernetesTests.scripts
             #expect(Set(names) == Set(scripts + Self.modules))
         }
     }

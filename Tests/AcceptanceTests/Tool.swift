@@ -6,6 +6,8 @@ enum Tool: String {
     case terraform
     case aws
     case python = "python3"
+    /// The same with what speaks gRPC.
+    case grpc
     case browser = "chromium"
 
     /// Where the program is, in the project's own Python environment or on the search path; nil when it is not usable.
@@ -14,6 +16,7 @@ enum Tool: String {
         case .terraform: Self.terraformPath
         case .aws: Self.awsPath
         case .python: Self.pythonPath
+        case .grpc: Self.pythonPath.flatMap { Self.imports(["grpc", "grpc_tools"], with: $0) ? $0 : nil }
         case .browser: Self.browserPath
         }
     }
@@ -24,6 +27,7 @@ enum Tool: String {
         case .terraform: "terraform, or a mirror of its AWS provider, is not on this machine"
         case .aws: "the AWS CLI is not on this machine"
         case .python: "python3 with boto3 and cryptography is not on this machine"
+        case .grpc: "grpcio and grpcio-tools for Python are not on this machine"
         case .browser: "chromium, its driver, or Selenium and axe for Python are not on this machine"
         }
     }

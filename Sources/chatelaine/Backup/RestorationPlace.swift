@@ -23,8 +23,7 @@ struct RestorationPlace {
     init(_ path: String) throws {
         var path = path
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
-        var status = stat()
-        isThere = stat(path, &status) == 0
+        isThere = FileStatus(of: path) != nil
         // Names in a directory that is there begin with what names beside a new one go on with.
         let beginning = isThere ? "\(path)/\(Self.infix)" : "\(path)\(Self.infix)"
         Self.removeLeftovers(beginning)

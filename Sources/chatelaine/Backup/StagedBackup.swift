@@ -37,9 +37,8 @@ struct StagedBackup: ~Copyable {
             close(directory)
             throw failure
         }
-        var (status, owner) = (stat(), stat())
-        guard fstat(file, &status) == 0, fstat(directory, &owner) == 0, status.st_mode & S_IFMT == S_IFREG,
-            status.st_nlink == 1, status.st_uid == owner.st_uid || status.st_uid == geteuid()
+        guard let status = FileStatus(of: file), let owner = FileStatus(of: directory), status.isRegular,
+            status.linkCount == 1, status.user == owner.user || status.user == geteuid()
         else {
             close(file)
             close(directory)
@@ -84,8 +83,7 @@ struct StagedBackup: ~Copyable {
         guard fsync(output) == 0 else { throw Self.failure("write", destination) }
         // A link refuses to replace a file, unlike a rename; some file systems have none.
         if link(unfinished, destination) == 0 { return }
-        var status = stat()
-        guard errno == EPERM || errno == EOPNOTSUPP, lstat(destination, &status) != 0,
+        guard errno == EPERM || errno == EOPNOTSUPP, FileStatus(ofLink: destination) == nil,
             rename(unfinished, destination) == 0
         else { throw Self.failure("write", destination) }
     }

@@ -8,16 +8,15 @@ struct DirectoryOwner {
     /// - Throws: ``CommandFailure`` for a directory in which others than its owner can write: they could put a root key, a
     ///   store or a socket of theirs there.
     init(of directory: String) throws {
-        var status = stat()
-        guard stat(directory, &status) == 0 else {
+        guard let status = FileStatus(of: directory) else {
             throw CommandFailure.operation("cannot look at \(directory): \(String(cString: strerror(errno)))")
         }
-        guard status.st_mode & (S_IWGRP | S_IWOTH) == 0 else {
+        guard !status.isWritableByOthers else {
             throw CommandFailure.operation(
                 "others than its owner can write in \(directory): `chmod go-w` it, after a look at what is there, "
                     + "or name a directory in it")
         }
-        user = status.st_uid
+        user = status.user
     }
 
     /// Refuses a server that is neither root's nor this user's; root also takes that of the directory's owner.

@@ -6,8 +6,7 @@ enum Presence {
     ///
     /// - Throws: ``CommandFailure`` when that cannot be told.
     static func of(_ path: String) throws -> Bool {
-        var status = stat()
-        if stat(path, &status) == 0 { return true }
+        if FileStatus(of: path) != nil { return true }
         let reason = errno
         if reason == ENOENT { return false }
         let failure = CommandFailure.operation("cannot look at \(path): \(String(cString: strerror(reason)))")
