@@ -53,7 +53,7 @@ final class KeyStoreProxyFile: Service {
         await cancelWhenGracefulShutdown {
             var last = self.taken.withLock { $0 }
             while (try? await Task.sleep(for: Self.interval)) != nil {
-                let version = await self.away { self.file.version }
+                let version = await NIOThreadPool.singleton.away { self.file.version }
                 if version == last, version != self.taken.withLock({ $0 }) { await self.reload() }
                 last = version
             }
@@ -62,7 +62,7 @@ final class KeyStoreProxyFile: Service {
 
     /// Takes the file as it is now, or says why not.
     func reload() async {
-        let (version, result) = await away {
+        let (version, result) = await NIOThreadPool.singleton.away {
             (self.file.version, Result { () throws(CommandFailure) in try Self.read(self.file) })
         }
         taken.withLock { $0 = version }
@@ -75,12 +75,6 @@ final class KeyStoreProxyFile: Service {
                 "The key store proxies were not replaced; those of before stay",
                 metadata: ["reason": "\(failure.message)"])
         }
-    }
-
-    /// Does what waits for the disk on a thread for such work.
-    private func away<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
-        // The pool of the whole process is never shut down; then the work would be done here.
-        (try? await NIOThreadPool.singleton.runIfActive(work)) ?? work()
     }
 }
 

@@ -49,7 +49,8 @@ struct KeyStoreProxyRecord {
                 writer.member("userAgent", String(decoding: agent.utf8.prefix(Self.longestUserAgent), as: UTF8.self))
             }
             if let error {
-                writer.member("errorCode", error.name.rawValue)
+                // As CloudTrail calls it, whatever the service's own exception is called.
+                writer.member("errorCode", error.name == .accessDenied ? "AccessDenied" : error.name.rawValue)
                 writer.member("errorMessage", error.message)
             }
             write(requestTo: &writer)

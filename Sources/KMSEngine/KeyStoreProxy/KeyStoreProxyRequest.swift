@@ -51,7 +51,8 @@ struct KeyStoreProxyRequest {
 
     /// The metadata that `operation` needs.
     ///
-    /// Neither the operation of the other side nor its identifier of the request is looked into: the specification wants that.
+    /// Neither the operation of the other side nor its identifier of the request is looked into, whatever text it is: the
+    /// specification wants that.
     ///
     /// - Throws: ``KeyStoreProxyError`` with `ValidationException`.
     func metadata(for operation: KeyStoreProxyOperation) throws(KeyStoreProxyError) -> KeyStoreRequestMetadata {
@@ -67,7 +68,7 @@ struct KeyStoreProxyRequest {
             guard let text = try text(name), !text.isEmpty else { throw Self.invalid(name) }
             return text
         }
-        for name in ["kmsOperation", "kmsRequestId"] { _ = try required(name) }
+        for name in ["kmsOperation", "kmsRequestId"] where told.text(name) == nil { throw Self.invalid(name) }
         for name in ["awsSourceVpc", "awsSourceVpce", "kmsViaService"] { _ = try text(name) }
         guard operation != .getHealthStatus else { return KeyStoreRequestMetadata(principalARN: "", kmsKeyARN: nil) }
         let kmsKeyARN = operation == .getKeyMetadata ? try text("kmsKeyArn") : try required("kmsKeyArn")
