@@ -12,6 +12,8 @@ package struct Engine: Sendable {
     package let pipeline: Pipeline
     /// Answers the IAM and the STS API.
     package let identity: IdentityService
+    /// Answers another KMS that keeps its keys here; nil where no keys are offered so.
+    package let keyStoreProxy: KeyStoreProxyService?
     /// Lets people into the console, and knows who they are.
     package let signIn: ConsoleSignIn
     /// Nil unless the clock can be moved.
@@ -144,6 +146,9 @@ package struct Engine: Sendable {
             journal: journal,
             managedKeys: managedKeys, audit: audit, outbox: outbox, clock: clock, metrics: metrics, logger: logger
         )
+        keyStoreProxy = configuration.keyStoreProxies.map { [pipeline] in
+            KeyStoreProxyService(pipeline: pipeline, proxies: $0, node: configuration.node)
+        }
         let housekeeping = Housekeeping(
             directory: directory, due: Self.dueKeys(directory, shared, configuration.node, logger), ledger: ledger,
             turns: turns,
@@ -211,8 +216,9 @@ package struct Engine: Sendable {
     /// as that takes what the node writes.
     package func join(_ membership: NodeMembership) {
         follower?.shared.contact.expectChanges(each: membership.interval)
-        membership.observe { [throttle] in
+        membership.observe { [throttle, keyStoreProxy] in
             throttle.share(among: $0)
+            keyStoreProxy?.proxies.share(among: $0)
         } onRenewal: { [follower] in
             follower?.shared.contact.noteChange(at: $0)
         }

@@ -14,6 +14,8 @@ package struct EngineConfiguration: Sendable {
     package var isForThisMachineOnly = false
     /// How the audit log is kept.
     package var audit = AuditConfiguration()
+    /// Where keys are offered to another KMS; nil when they are nowhere.
+    package var keyStoreProxies: KeyStoreProxies?
     /// The name of this node among those that share the store; nil when one process has it for itself.
     package var node: String?
     /// How long a node goes on answering from memory when it cannot reach the store that it shares.

@@ -24,11 +24,14 @@ package final class Endpoint: HTTPResponder, Sendable {
         let json: JSONProtocol
         let query: QueryProtocol
         let console: Console
+        /// Nil where no keys are offered to another KMS.
+        let keyStoreProxy: KeyStoreProxyEndpoint?
 
         init(_ engine: Engine) throws {
             json = JSONProtocol(pipeline: engine.pipeline, clock: engine.clockService)
             query = QueryProtocol(identity: engine.identity)
             console = try Console(engine: engine)
+            keyStoreProxy = engine.keyStoreProxy.map { KeyStoreProxyEndpoint(service: $0) }
         }
     }
 
@@ -77,16 +80,21 @@ package final class Endpoint: HTTPResponder, Sendable {
         let (json, query, console) = (services.json, services.query, services.console)
         var reserved = 0
         defer { bodies.giveBack(reserved) }
+        let proxied = services.keyStoreProxy?.call(request)
         let body: [UInt8]
         do throws(KMSError) {
-            body = try await collect(request.body, behind: request.head, reserving: &reserved)
+            body = try await collect(
+                request.body, behind: request.head, atMost: proxied?.largestBody ?? Self.largestBody,
+                reserving: &reserved)
         } catch {
+            if proxied != nil { return KeyStoreProxyEndpoint.refusal(error, requestID) }
             return ConsoleEndpoint.isFor(request)
                 ? ConsoleEndpoint.refusal(error, by: console) : JSONProtocol.error(error, requestID).response
         }
         guard (request.head.path ?? "").isASCII else { return JSONProtocol.notACall(requestID).response }
         let signed = SignedRequest(request.head, body: body)
         let client = client(of: request, from: peer)
+        if let proxied, let answer = await proxied.answer(signed, client, requestID) { return answer }
         let contentType = request.headers[.contentType]?.latin1
         if let target = request.headers[.amzTarget]?.latin1 {
             return await json.answer(signed, target: target, contentType: contentType, client, requestID).response
@@ -118,7 +126,7 @@ package final class Endpoint: HTTPResponder, Sendable {
 
     /// Reads the body, but no more of it than the limit, and no more than there is room for.
     private func collect(
-        _ body: RequestBody, behind head: HTTPRequest, reserving reserved: inout Int
+        _ body: RequestBody, behind head: HTTPRequest, atMost limit: Int, reserving reserved: inout Int
     ) async throws(KMSError) -> [UInt8] {
         let held = BodyAllowance.share(of: head)
         var bytes: [UInt8] = []
@@ -126,7 +134,7 @@ package final class Endpoint: HTTPResponder, Sendable {
             try reserve(held, having: &reserved)
             for try await part in body {
                 let count = bytes.count + part.readableBytes
-                guard count <= Self.largestBody else { throw KMSError(.requestEntityTooLarge) }
+                guard count <= limit else { throw KMSError(.requestEntityTooLarge) }
                 try reserve(held + count, having: &reserved)
                 bytes.append(contentsOf: part.readableBytesView)
             }

@@ -10,6 +10,7 @@ enum SealedAnswer {
 
     static func response(to request: Request, _ requestID: String) -> Response {
         if request.uri.path.isSame(as: "/ping") || ConsoleEndpoint.isFor(request) { return text(requestID) }
+        if KeyStoreProxyEndpoint.canBeFor(request) { return KeyStoreProxyEndpoint.sealed(message, requestID) }
         let isQuery =
             request.headers[.amzTarget] == nil
             && (QueryProtocol.hasAction(request.uri.query)

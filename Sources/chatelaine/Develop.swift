@@ -41,10 +41,11 @@ struct Develop: AsyncParsableCommand {
         let settings = try Settings(config: data.config)
         let logger = try settings.logger(server)
         let metrics = Metrics()
+        let offered = try settings.keyStoreProxies(server, logger: logger)
         let transport = try settings.transport(
             server.listen, transport, reach: .loopback(because: "everybody knows the credentials of dev"),
-            metrics: metrics, logger: logger)
-        var configuration = try settings.engine(server, quotas: .unlimited)
+            offering: offered, metrics: metrics, logger: logger)
+        var configuration = try settings.engine(server, quotas: .unlimited, offering: offered)
         configuration.isForThisMachineOnly = true
         configuration.isClockControllable = try Self.isControllable(settings.value("clock", flag: clock))
         let credentials = try credentials(settings)

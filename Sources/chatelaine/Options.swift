@@ -45,6 +45,9 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "A JSON file with quotas of single accounts, or of all; see docs/quotas.md.")
     var quotaOverrides: String?
 
+    @Option(help: "A JSON file with keys that AWS KMS may use from outside; see docs/external-key-store.md.")
+    var xksProxy: String?
+
     @Option(help: "How long a node answers from memory when the store that it shares is away (default: 60).")
     var storeOutageSeconds: String?
 

@@ -103,13 +103,13 @@ struct RunningService: Service {
     }
 }
 
-/// Takes the TLS files anew when SIGHUP comes.
+/// Takes files anew when SIGHUP comes.
 struct ReloadOnHangUp: Service {
-    let certificates: Certificates
+    let reload: @Sendable () async -> Void
 
     func run() async throws {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
-            await certificates.reload()
+            await reload()
         }
     }
 }

@@ -28,14 +28,15 @@ struct Serve: AsyncParsableCommand {
     mutating func run() async throws {
         let settings = try Settings(config: data.config)
         let logger = try settings.logger(server)
+        let offered = try settings.keyStoreProxies(server, logger: logger)
         let (configuration, secrets) = (
-            try settings.engine(server, quotas: .aws), try SealSecrets(seal, settings)
+            try settings.engine(server, quotas: .aws, offering: offered), try SealSecrets(seal, settings)
         )
         try ProcessHardening.apply()
         let metrics = Metrics()
         let liveness = Liveness(ServiceManager(environment: ProcessInfo.processInfo.environment))
         let transport = try settings.transport(
-            server.listen, transport, reach: .anywhere, metrics: metrics, logger: logger)
+            server.listen, transport, reach: .anywhere, offering: offered, metrics: metrics, logger: logger)
         let path = settings.value("data-dir", flag: data.dataDir) ?? DataDirectory.standard
         let place = try settings.storePlace(data, path: path)
         let newDataDirectory = settings.value("new-data-dir", flag: newDataDir)

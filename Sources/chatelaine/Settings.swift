@@ -36,7 +36,7 @@ struct Settings {
         "seal": .text, "passphrase-file": .text, "passphrase-fd": .number, "pin-file": .text, "pin-fd": .number,
         "pkcs11-module": .text, "pkcs11-token": .text, "pkcs11-key": .text, "share-files": .list,
         "audit-file-size": .number, "audit-retention-days": .number, "audit-sync": .text,
-        "quotas": .text, "quota-overrides": .text,
+        "quotas": .text, "quota-overrides": .text, "xks-proxy": .text,
         "tls-certificate": .text, "tls-key": .text, "tls-client-ca": .text, "tls-client-certificates": .text,
         // A store that many nodes share; its location may contain a password.
         "store": .text, "node": .text, "store-outage-seconds": .number, "cache-keys": .number,
@@ -139,9 +139,14 @@ extension Settings {
 
     /// What the options of a serving command say about the engine.
     ///
-    /// - Parameter profile: The request quotas of that command where nobody gives others.
-    func engine(_ options: ServerOptions, quotas profile: QuotaSettings.Profile) throws -> EngineConfiguration {
+    /// - Parameters:
+    ///   - profile: The request quotas of that command where nobody gives others.
+    ///   - offered: The keys that are offered to another KMS.
+    func engine(
+        _ options: ServerOptions, quotas profile: QuotaSettings.Profile, offering offered: KeyStoreProxyFile?
+    ) throws -> EngineConfiguration {
         var configuration = EngineConfiguration()
+        configuration.keyStoreProxies = offered?.proxies
         configuration.regions = try regions(flag: options.regions)
         configuration.quotas = try quotas(options, unlessSaid: profile)
         if let text = value("managed-key-rotation-days", flag: options.managedKeyRotationDays) {

@@ -37,6 +37,8 @@ struct Transport {
     let certificates: Certificates?
     let proxies: TrustedProxies
     let monitor: ListenAddress?
+    /// Which keys are offered to another KMS; nil where none are.
+    let keyStoreProxies: KeyStoreProxyFile?
 
     /// Who may be served without TLS.
     enum Reach {
@@ -96,7 +98,10 @@ struct Transport {
                 })
         }
         if server == nil { isWatched.finish() }
-        let services: [(any Service)?] = [server, certificates, certificates.map(ReloadOnHangUp.init)]
+        let services: [(any Service)?] = [
+            server, certificates, certificates.map { ReloadOnHangUp(reload: $0.reload) }, keyStoreProxies,
+            keyStoreProxies.map { ReloadOnHangUp(reload: $0.reload) },
+        ]
         return Companions(services: services.compactMap(\.self), watched: watched)
     }
 }
@@ -146,7 +151,8 @@ extension Settings {
     ///
     /// - Throws: ``CommandFailure``; nothing is listened on yet.
     func transport(
-        _ listen: String?, _ options: TransportOptions, reach: Transport.Reach, metrics: Metrics, logger: Logger
+        _ listen: String?, _ options: TransportOptions, reach: Transport.Reach,
+        offering keyStoreProxies: KeyStoreProxyFile?, metrics: Metrics, logger: Logger
     ) throws -> Transport {
         let address = try ListenAddress(value("listen", flag: listen) ?? ListenAddress.standard)
         let files = try tlsFiles(options)
@@ -174,7 +180,9 @@ extension Settings {
                 throw CommandFailure.configuration("TLS: \(error)")
             }
         }
-        return Transport(address: address, certificates: certificates, proxies: proxies, monitor: monitor)
+        return Transport(
+            address: address, certificates: certificates, proxies: proxies, monitor: monitor,
+            keyStoreProxies: keyStoreProxies)
     }
 
     private func tlsFiles(_ options: TransportOptions) throws -> TLSFiles? {

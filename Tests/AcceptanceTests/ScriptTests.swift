@@ -11,12 +11,13 @@ extension AcceptanceTests {
             "encryption", "envelope", "identifiers", "imports", "key_agreement", "key_pair_encryption",
             "key_pair_imports", "key_specs", "keys", "lifecycle_kills", "managed_keys", "marks",
             "message_authentication", "monitoring", "pagination", "races", "root_rotation", "rotation", "seals",
-            "signatures", "signing", "tags", "ten_years", "upgrade",
+            "signatures", "signing", "tags", "ten_years", "upgrade", "xks_proxy",
         ]
         /// What the scripts share.
         static let modules = [
-            "bounds", "browser", "certificates", "cli", "granting", "harness", "http2", "nodes", "peers", "plugin",
-            "postgres", "principals", "raw", "sealing", "secure", "server", "violations", "visitor", "wizard",
+            "bounds", "browser", "certificates", "cli", "granting", "harness", "http2", "key_store_proxy", "nodes",
+            "peers",
+            "plugin", "postgres", "principals", "raw", "sealing", "secure", "server", "violations", "visitor", "wizard",
             "wrapping",
         ]
 

@@ -21,7 +21,7 @@ final class EngineHarness: Sendable {
 
     init(
         in directory: URL, randomness: any RandomSource = SystemRandomness(), quotas: QuotaSettings = QuotaSettings(),
-        audit: AuditConfiguration = AuditConfiguration()
+        audit: AuditConfiguration = AuditConfiguration(), keyStoreProxies: KeyStoreProxies? = nil
     ) async throws {
         self.directory = directory
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -32,6 +32,7 @@ final class EngineHarness: Sendable {
         configuration.audit = audit
         configuration.isClockControllable = true
         configuration.quotas = quotas
+        configuration.keyStoreProxies = keyStoreProxies
         engine = try await Engine(
             store: store, rootKey: try seal.open(), randomness: randomness,
             auditDirectory: directory.appendingPathComponent("audit"), configuration: configuration,

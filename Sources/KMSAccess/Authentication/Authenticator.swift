@@ -4,8 +4,6 @@ package import KMSModel
 
 /// Finds out who signed a request (AWS Signature Version 4).
 package struct Authenticator: Sendable {
-    private static let terminator = "aws4_request"
-
     private let credentials: any CredentialSource
     private let keyring: Keyring
     /// The regions that requests are answered for.
@@ -32,8 +30,8 @@ package struct Authenticator: Sendable {
     ) throws(AuthenticationFailure) -> Caller {
         let serverTime = serverTime ?? now
         let claim = try SignatureClaim(of: request, knowing: cache)
-        let region = try checkScope(of: claim, service)
-        try checkTime(of: claim, service, now)
+        let region = try claim.checkScope(for: service, in: regions)
+        try claim.checkTime(for: service, at: now)
         let credential = try credential(
             claim.terms.accessKeyID, withToken: claim.securityToken, at: serverTime)
         // Elsewhere the same names would be other ARNs, and policies that name ARNs would say nothing of them.
@@ -101,44 +99,6 @@ package struct Authenticator: Sendable {
 
     // MARK: Steps
 
-    private func checkScope(
-        of claim: SignatureClaim, _ service: SigningService
-    ) throws(AuthenticationFailure) -> Region {
-        let terms = claim.terms
-        guard terms.terminator.isSame(as: Self.terminator) else { throw .wrongTerminator }
-        guard terms.service.isSame(as: service.name) else { throw .wrongService(expected: service.name) }
-        guard let region = terms.namedRegion,
-            regions.contains(region)
-                || service.isGlobal && region.description == region.partition.globalRegion
-        else { throw .wrongRegion }
-        guard terms.scopeDate[...].isSame(as: claim.time.day) else {
-            throw .wrongScopeDate(scope: terms.scopeDate, day: String(claim.time.day), date: claim.time.text)
-        }
-        guard terms.signsHost else { throw .hostNotSigned }
-        return region
-    }
-
-    private func checkTime(
-        of claim: SignatureClaim, _ service: SigningService, _ now: Date
-    ) throws(AuthenticationFailure) {
-        let now = Int(now.timeIntervalSince1970.rounded(.down))
-        let skew = service.skewInMinutes * 60
-        var (lifetime, window) = (skew, "\(service.skewInMinutes) min.")
-        if case .query(let expires) = claim.form, service.honorsExpires {
-            (lifetime, window) = (expires, "\(expires) sec.")
-        }
-        func text(_ seconds: Int) -> String { SigningTime(seconds: seconds).text }
-        if claim.time.seconds < now - lifetime {
-            throw .expired(time: claim.time.text, limit: text(now - lifetime), now: text(now), window: window)
-        }
-        if claim.time.seconds > now + skew {
-            throw .notYetCurrent(
-                time: claim.time.text, limit: text(now + skew), now: text(now),
-                window: "\(service.skewInMinutes) min."
-            )
-        }
-    }
-
     private func credential(
         _ accessKeyID: String, withToken token: String?, at now: Date
     ) throws(AuthenticationFailure) -> Credential {
@@ -161,41 +121,14 @@ package struct Authenticator: Sendable {
         _ caller: Caller
     ) throws(AuthenticationFailure) {
         let terms = claim.terms
-        guard terms.hasOrderlyHeaders, Self.signsWhatMatters(claim, request, service) else { throw .signatureMismatch }
-        let payloadHash = Hex.encode(Digest.sha256(request.body))
-        if let declared = request.header("x-amz-content-sha256"), !declared.isSame(as: payloadHash) {
-            throw .signatureMismatch
-        }
-        func text(excluding parameters: [String]) -> [UInt8] {
-            let canonical = CanonicalRequest.bytes(
-                of: request, signedHeaders: terms.signedHeaders, payloadHash: payloadHash, excluding: parameters
-            )
-            return CanonicalRequest.stringToSign(canonical, time: claim.time.text, scope: terms.scope)
-        }
+        let payloadHash = try claim.payloadHash(of: request, for: service)
         let known = claim.known?.key(of: owner)
         let key =
             if let known { known } else {
                 try derive(owner, date: terms.scopeDate, region: terms.region, service: terms.service)
             }
-        let isPresigned = claim.form != .header
-        var isValid = key.isValid(claim.signature, for: text(excluding: isPresigned ? ["X-Amz-Signature"] : []))
-        // Some signers add the token to the query when it is signed already; it proves by itself that it is genuine.
-        if !isValid, isPresigned, claim.securityToken != nil {
-            isValid = key.isValid(claim.signature, for: text(excluding: ["X-Amz-Signature", "X-Amz-Security-Token"]))
-        }
-        guard isValid else { throw .signatureMismatch }
+        guard claim.isMade(by: key, of: request, payloadHash: payloadHash) else { throw .signatureMismatch }
         if known == nil { cache.insert(SigningKeyCache.Entry(terms, key, of: owner, as: caller), for: claim.name) }
-    }
-
-    /// Whether the headers that change what a request means are signed.
-    private static func signsWhatMatters(
-        _ claim: SignatureClaim, _ request: SignedRequest, _ service: SigningService
-    ) -> Bool {
-        if service.namesOperationInHeader {
-            guard claim.terms.signsTarget, !request.repeats("x-amz-target") else { return false }
-        }
-        guard claim.form == .header else { return true }
-        return claim.terms.signs(request.header("x-amz-date") != nil ? "x-amz-date" : "date")
     }
 
     private func derive(

@@ -6,6 +6,8 @@ package enum SigningService: Sendable, Equatable {
     case cloudTrail
     /// This server's own requests: moving the clock, explaining decisions.
     case administration
+    /// A key store proxy, by which another KMS uses keys of this server.
+    case keyStoreProxy
 
     /// The service's name in the signature's scope.
     package var name: String {
@@ -15,6 +17,7 @@ package enum SigningService: Sendable, Equatable {
         case .iam: "iam"
         case .cloudTrail: "cloudtrail"
         case .administration: "chatelaine"
+        case .keyStoreProxy: "kms-xks-proxy"
         }
     }
 
@@ -26,7 +29,7 @@ package enum SigningService: Sendable, Equatable {
 
     /// Whether the operation is named by a header, which then must be signed: otherwise a captured request could be
     /// turned into another one.
-    var namesOperationInHeader: Bool { !isQueried }
+    var namesOperationInHeader: Bool { !isQueried && self != .keyStoreProxy }
 
     /// Whether a presigned request is good for as long as it says; STS and IAM keep to their own window.
     var honorsExpires: Bool { !isQueried }

@@ -8,6 +8,8 @@ package final class RequestMetrics: Sendable {
     /// An API that the server answers.
     package enum API: String, Sendable, Hashable {
         case kms, iam, sts, cloudtrail
+        /// What another KMS asks of keys that it keeps here.
+        case keyStoreProxy = "kms-xks-proxy"
     }
 
     /// An operation of an API.

@@ -336,12 +336,20 @@ package final class Pipeline: Sendable {
     private func note(_ operation: OperationName, of accesses: [Access], at now: Date, _ record: inout AuditRecord) {
         guard let requestID = record.requestID else { return }
         for case let key? in accesses.map(\.key) {
-            let use = KeyUsageRecord(
-                key: key.arn, operation: operation, date: now, eventID: record.eventID(for: key.arn.account),
-                requestID: requestID
-            )
-            key.use.note(use, in: journal)
+            noteUse(
+                of: key, operation, at: now, eventID: record.eventID(for: key.arn.account), requestID: requestID)
         }
+    }
+
+    /// Remembers that a key was used for cryptography.
+    ///
+    /// - Parameter eventID: That of the record of the key's account.
+    func noteUse(
+        of key: KeySnapshot, _ operation: OperationName, at now: Date, eventID: String, requestID: String
+    ) {
+        let use = KeyUsageRecord(
+            key: key.arn, operation: operation, date: now, eventID: eventID, requestID: requestID)
+        key.use.note(use, in: journal)
     }
 
     private func finish<Op: Operation>(

@@ -69,15 +69,10 @@ struct MonitorEndpoint: HTTPResponder {
             guard problems.isEmpty else { return Self.status(.serviceUnavailable, "unavailable", problems) }
             return Self.status(.ok, "ready", monitoring.remarks)
         case "/metrics":
-            let text = await away { monitoring.exposition(version: version) }
+            let text = await NIOThreadPool.singleton.away { monitoring.exposition(version: version) }
             return Self.response(.ok, Self.textFormat, text)
         default: return Self.response(.notFound, "text/plain", "/health/live, /health/ready or /metrics\n")
         }
-    }
-
-    private func away(_ work: @escaping @Sendable () -> String) async -> String {
-        // The pool of the whole process is never shut down; then the work would be done here.
-        (try? await NIOThreadPool.singleton.runIfActive(work)) ?? work()
     }
 
     private static func status(_ code: HTTPResponse.Status, _ status: String, _ reasons: [String]) -> Response {

@@ -57,7 +57,7 @@ package final class Certificates: Service {
         await cancelWhenGracefulShutdown {
             var last = self.taken.withLock { $0 }
             while (try? await Task.sleep(for: self.interval)) != nil {
-                let version = await self.away { TLSFiles.Version(of: self.files) }
+                let version = await NIOThreadPool.singleton.away { TLSFiles.Version(of: self.files) }
                 if version == last, self.isDue(version) { await self.reload() }
                 last = version
             }
@@ -71,7 +71,7 @@ package final class Certificates: Service {
 
     /// Takes the files as they are now, or says why not.
     package func reload() async {
-        let (version, result) = await away {
+        let (version, result) = await NIOThreadPool.singleton.away {
             let version = TLSFiles.Version(of: self.files)
             return (version, Result { () throws(TLSFailure) in try self.files.load() })
         }
@@ -90,12 +90,6 @@ package final class Certificates: Service {
             logger.error(
                 "The TLS certificate was not replaced; the one before it stays", metadata: ["reason": "\(failure)"])
         }
-    }
-
-    /// Does what waits for the disk on a thread for such work.
-    private func away<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
-        // The pool of the whole process is never shut down; then the work would be done here.
-        (try? await NIOThreadPool.singleton.runIfActive(work)) ?? work()
     }
 }
 

@@ -1,5 +1,4 @@
 import Foundation
-import Glibc
 import NIOCore
 import NIOSSL
 
@@ -43,27 +42,11 @@ package struct TLSFiles: Sendable, Equatable {
 
     /// What tells whether a file was replaced, or what was wrong with it was mended.
     struct Version: Equatable, Sendable {
-        private struct File: Equatable {
-            let device: UInt64
-            let number: UInt64
-            let size: Int64
-            let seconds: Int
-            let nanoseconds: Int
-            /// When its owner, its rights or its name were changed.
-            let changeSeconds: Int
-            let changeNanoseconds: Int
-        }
-
-        private let files: [File?]
+        private let files: [OperatorFile.Version?]
 
         init(of files: TLSFiles) {
             self.files = [files.certificate, files.key, files.clientRoots].map { path in
-                var status = stat()
-                guard let path, stat(path, &status) == 0 else { return nil }
-                return File(
-                    device: UInt64(status.st_dev), number: UInt64(status.st_ino), size: Int64(status.st_size),
-                    seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec,
-                    changeSeconds: status.st_ctim.tv_sec, changeNanoseconds: status.st_ctim.tv_nsec)
+                path.flatMap { OperatorFile($0).version }
             }
         }
     }
@@ -121,38 +104,10 @@ package struct TLSFiles: Sendable, Equatable {
     }
 
     private func read(_ path: String, isSecret: Bool) throws(TLSFailure) -> [UInt8] {
-        // Without blocking: a pipe in the place of the file would be waited for, for ever.
-        let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard file >= 0 else { throw TLSFailure("cannot open \(path): \(String(cString: strerror(errno)))") }
-        defer { close(file) }
-        var status = stat()
-        guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw TLSFailure("\(path) is not a file")
-        }
-        if isSecret { try Self.checkThatOthersCannotRead(path, status) }
-        guard (0...Self.largestFile).contains(Int(status.st_size)) else { throw TLSFailure("\(path) is too large") }
-        var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
-        var count = 0
-        while count < bytes.count {
-            let more = bytes.withUnsafeMutableBytes {
-                Glibc.read(file, $0.baseAddress?.advanced(by: count), $0.count - count)
-            }
-            if more < 0 && errno == EINTR { continue }
-            guard more > 0 else { throw TLSFailure("cannot read \(path)") }
-            count += more
-        }
-        return bytes
-    }
-
-    /// As PostgreSQL has it for its own: a group may read the file only when root owns it, as where certificates are handed
-    /// out by another program.
-    private static func checkThatOthersCannotRead(_ path: String, _ status: stat) throws(TLSFailure) {
-        guard status.st_uid == geteuid() || status.st_uid == 0 else {
-            throw TLSFailure("\(path) belongs to another user")
-        }
-        let isOfRootForGroup = status.st_uid == 0 && geteuid() != 0
-        guard status.st_mode & (isOfRootForGroup ? 0o027 : 0o077) == 0 else {
-            throw TLSFailure("others than the server may read \(path); it must have mode 0600")
+        do throws(OperatorFile.Failure) {
+            return try OperatorFile(path).read(isSecret: isSecret, atMost: Self.largestFile)
+        } catch {
+            throw TLSFailure(error.description)
         }
     }
 }

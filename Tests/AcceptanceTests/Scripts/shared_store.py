@@ -3,6 +3,7 @@
 import threading
 
 from harness import eventually, equal, holds, run, scenario
+from key_store_proxy import Client, File, bad, credential, good, proxy
 from nodes import POSTGRES, Node, chatelaine, credentials, database, decrypts, passphrase
 
 
@@ -51,6 +52,42 @@ def a_node_that_runs_verifies_the_logs_of_others(world):
     said = chatelaine("audit", "verify", *a.flags, f"a={a.data}", f"b={b.data}")
     holds("node b: the audit log is whole" in said and "node a: the audit log is whole" in said, said)
     a.stop()
+
+
+@scenario
+def each_node_offers_keys_to_another_KMS_also_those_that_it_has_no_room_for(world):
+    file, other = File(), credential("A")
+    try:
+        absent = "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-0000-0000-000000000000"
+        file.write(proxy("/one", [other], {"k": absent}))
+        store, offering = database(), ("--xks-proxy", str(file.path))
+        a = Node(world, store, "a")
+        account = a.init()
+        a.start(*offering)
+        kms = a.kms(account)
+        keys = [kms.create_key()["KeyMetadata"]["Arn"] for _ in range(4)]
+        file.write(proxy("/one", [other], {f"k{index}": key for index, key in enumerate([*keys, absent])}))
+        b = Node(world, store, "b").take_root_key(a).start(*offering, "--cache-keys", "1")
+        first, second = (Client(node.server.endpoint, "/one", other) for node in (a, b))
+        eventually(lambda: first.encrypt("k0").status == 200, "a takes the file", 20)
+        made = [good(second.encrypt(f"k{index}", b"hello")) for index in range(4)]
+        for index in (3, 1, 0, 2, 1):
+            good(second.decrypt(f"k{index}", made[index]))
+        bad(second.encrypt("k4"), "KeyNotFoundException", "a key that is nowhere")
+        for _ in range(5):
+            kms.rotate_key_on_demand(KeyId=keys[0])
+            # Whether b has heard of it or not: the ciphertext says that there is other material.
+            good(second.decrypt("k0", good(first.encrypt("k0", b"hello"))))
+        good(first.decrypt("k0", made[0]))
+        eventually(lambda: good(first.health())["xksProxyFleetSize"] == 2, "a knows of both", 20)
+        equal(good(second.health())["ekmFleetDetails"][0]["id"], "b", "which one answers")
+        kms.disable_key(KeyId=keys[1])
+        eventually(lambda: second.encrypt("k1").status == 400, "disabled on b", 5)
+        bad(second.decrypt("k1", made[1]), "InvalidStateException", "on b")
+        a.stop()
+        b.stop()
+    finally:
+        file.remove()
 
 
 @scenario

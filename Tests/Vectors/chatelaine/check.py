@@ -193,6 +193,27 @@ def check_ciphertexts():
     return len(cases)
 
 
+def check_external_ciphertexts():
+    cases = load(
+        "external-ciphertext-v1.json", "keyID", "materialID", "material", "additionalData", "salt",
+        "initializationVector", "plaintext", "ciphertextMetadata", "ciphertext", "authenticationTag", "integrityValue"
+    )
+    for case in cases:
+        key_id = bytes.fromhex(case["keyID"].removeprefix("mrk-").replace("-", ""))
+        salt, vector = bytes.fromhex(case["salt"]), bytes.fromhex(case["initializationVector"])
+        metadata = b"\x01" + salt + bytes.fromhex(case["materialID"])[:3]
+        expect(case["name"], "the metadata", case["ciphertextMetadata"], metadata.hex())
+        additional = bytes.fromhex(case["additionalData"])
+        binding = len(additional).to_bytes(2, "big") + additional + bytes([len(metadata)]) + metadata
+        material = bytes.fromhex(case["material"])
+        cipher = AESGCM(counter_mode(material, b"chatelaine external message key v1", salt + key_id))
+        sealed = cipher.encrypt(vector, bytes.fromhex(case["plaintext"]), binding)
+        expect(case["name"], "the ciphertext", case["ciphertext"] + case["authenticationTag"], sealed.hex())
+        value = hashlib.sha256(additional + metadata + vector + sealed).hexdigest()
+        expect(case["name"], "the integrity value", case["integrityValue"], value)
+    return len(cases)
+
+
 def import_payload(case):
     """What an import token holds: how material is wrapped for it, when it was made, and the key that unwraps."""
     creation = int(case["creation"]).to_bytes(8, "big")
@@ -448,6 +469,7 @@ def main():
         return bytes.fromhex(case["rootKey"])
 
     count = check_root_keys() + check_domain_keys() + check_ciphertexts() + check_imports()
+    count += check_external_ciphertexts()
     count += check_key_pairs() + check_grant_tokens() + check_session_tokens() + check_audit_chain() + check_audit_nodes()
     count += check_passphrase_seals() + check_token_seals() + check_share_seals()
     count += check_wrapped(
