@@ -124,7 +124,7 @@ let package = Package(
         .target(
             name: "KMSEngine",
             dependencies: [
-                "KMSModel", "KMSAccess", "KMSIdentity", "KMSCrypto", "KMSStore",
+                "KMSModel", "KMSAccess", "KMSIdentity", "KMSCrypto", "KMSPKCS11", "KMSStore",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],

@@ -6,6 +6,8 @@ package import KMSModel
 package enum SymmetricCiphertext {
     private static let magic: [UInt8] = Array("cht".utf8)
     static let version: UInt8 = 1
+    /// That of what a token encrypts, which has no salt.
+    static let tokenVersion: UInt8 = 2
     static let saltByteCount = 16
     /// Magic, version, form of the key identifier, key identifier, material identifier.
     static let headerByteCount = 3 + 1 + 1 + 16 + KeyMaterialID.byteCount
@@ -28,7 +30,11 @@ package enum SymmetricCiphertext {
     ///
     /// - Throws: ``CryptoFailure/malformed``, ``CryptoFailure/unknownVersion``.
     package static func header(of ciphertext: [UInt8]) throws(CryptoFailure) -> Header {
-        try checkLayout(of: ciphertext)
+        if isOfToken(ciphertext) {
+            guard ciphertext.count >= headerByteCount + Sealing.overhead, ciphertext[4] <= 1 else { throw .malformed }
+        } else {
+            try checkLayout(of: ciphertext)
+        }
         guard let keyID = KeyID(bytes: Array(ciphertext[5..<21]), isMultiRegion: ciphertext[4] == 1),
             let materialID = KeyMaterialID(bytes: Array(ciphertext[21..<headerByteCount]))
         else { throw .malformed }
@@ -44,8 +50,21 @@ package enum SymmetricCiphertext {
         guard ciphertext[4] <= 1 else { throw .malformed }
     }
 
+    /// Whether the bytes begin as what a token encrypted.
+    private static func isOfToken(_ ciphertext: [UInt8]) -> Bool {
+        ciphertext.count > 4 && ciphertext.starts(with: magic) && ciphertext[3] == tokenVersion
+    }
+
+    /// The header of a ciphertext that a token makes with this material.
+    static func tokenHeader(for material: MaterialRecord) -> [UInt8] {
+        var header: [UInt8] = []
+        header.reserveCapacity(headerByteCount)
+        appendHeader(for: material, version: tokenVersion, to: &header)
+        return header
+    }
+
     /// Appends the header of a ciphertext that is made with this material.
-    static func appendHeader(for material: MaterialRecord, to output: inout [UInt8]) {
+    static func appendHeader(for material: MaterialRecord, version: UInt8 = version, to output: inout [UInt8]) {
         let keyID = material.key.keyID
         output.append(contentsOf: magic)
         output.append(version)

@@ -67,4 +67,14 @@ enum Wrapping {
         encoding.append(accessKeyID)
         return encoding.bytes
     }
+
+    /// What the secret of a custom key store is bound to.
+    static func binding(ofKeyStore store: CustomKeyStoreID, in realm: Realm) -> [UInt8] {
+        var encoding = CanonicalEncoding(label: "chatelaine key store secret")
+        encoding.append([version])
+        encoding.append(realm.account.description)
+        encoding.append(realm.region.description)
+        encoding.append(store.description)
+        return encoding.bytes
+    }
 }

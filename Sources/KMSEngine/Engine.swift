@@ -125,8 +125,11 @@ package struct Engine: Sendable {
                 residency: Residency(store: $0, directory: directory, policies: policies, position: position))
         }
         let catalog: any KeyCatalog = sharedStore ?? directory
+        let keyStores = KeyStoreDirectory()
+        keyStores.load(contents)
         let ledger = Ledger(
-            store: store, directory: directory, policies: policies, outbox: outbox, shared: shared)
+            store: store, directory: directory, policies: policies, keyStores: keyStores, outbox: outbox,
+            shared: shared)
         if sharedStore == nil {
             do throws(StoreError) { try await ledger.load() } catch { throw .store(error) }
         }
@@ -141,16 +144,20 @@ package struct Engine: Sendable {
         let journal = UseJournal()
         pipeline = Pipeline(
             authenticator: authenticator, directory: directory, identities: identities, ledger: ledger, shared: shared,
-            catalog: catalog, turns: turns, keyring: keyring, policies: policies, regions: configuration.regions,
-            quotas: quotas,
+            catalog: catalog, turns: turns, keyring: keyring, keyStores: keyStores, clusters: configuration.clusters,
+            policies: policies, regions: configuration.regions, quotas: quotas,
             journal: journal,
             managedKeys: managedKeys, audit: audit, outbox: outbox, clock: clock, metrics: metrics, logger: logger
         )
         keyStoreProxy = configuration.keyStoreProxies.map { [pipeline] in
             KeyStoreProxyService(pipeline: pipeline, proxies: $0, node: configuration.node)
         }
+        let connector = KeyStoreConnector(
+            directory: keyStores, clusters: configuration.clusters, keyring: keyring, ledger: ledger, turns: turns,
+            logger: logger)
         let housekeeping = Housekeeping(
-            directory: directory, due: Self.dueKeys(directory, shared, configuration.node, logger), ledger: ledger,
+            directory: directory, keyStores: keyStores, connector: connector,
+            due: Self.dueKeys(directory, shared, configuration.node, logger), ledger: ledger,
             turns: turns,
             keyring: keyring, managedKeys: managedKeys, journal: journal, outbox: outbox,
             orphans: Self.orphans(outbox, shared, configuration.node), clock: clock,
@@ -175,7 +182,8 @@ package struct Engine: Sendable {
             progress,
             Rewrapping(
                 directory: directory, catalog: catalog, residency: shared?.residency, identities: identities,
-                ledger: ledger, turns: turns, keyring: keyring, auditKey: stored.key, logger: logger),
+                keyStores: keyStores, ledger: ledger, turns: turns, keyring: keyring, auditKey: stored.key,
+                logger: logger),
             clock: clock, logger: logger)
         self.metrics = metrics
         throttle = quotas.throttle
@@ -186,7 +194,8 @@ package struct Engine: Sendable {
             probe: Probe(store: store, contact: shared?.contact, audit: audit, metrics: metrics), clock: clock)
         follower = shared.map { [identities] in
             FeedFollower(
-                shared: $0, directory: directory, identities: identities, capacity: configuration.cachedKeys,
+                shared: $0, directory: directory, identities: identities, keyStores: keyStores,
+                capacity: configuration.cachedKeys,
                 logger: logger)
         }
         accounts = AccountRegistry(store: store, identities: identities, keyring: keyring, clock: clock)

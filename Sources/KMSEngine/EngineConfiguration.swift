@@ -23,5 +23,8 @@ package struct EngineConfiguration: Sendable {
     /// How many key identifiers' keys a node that shares a store holds in memory at the most.
     package var cachedKeys = 1_000_000
 
+    /// The tokens of PKCS#11 that custom key stores can have behind them.
+    package var clusters: [ClusterSetting] = []
+
     package init() {}
 }

@@ -1,23 +1,55 @@
 import CPKCS11
 import Glibc
+import Synchronization
 
 /// A PKCS#11 library, loaded and started.
 ///
 /// It is never unloaded: some libraries leave threads and handlers behind that would then run into nothing.
-@safe final class Module {
+///
+/// `@unchecked Sendable`: the list of functions is not changed, and the library is told that several threads call it.
+@safe final class Module: @unchecked Sendable {
     private typealias FunctionList =
         @convention(c) (
             UnsafeMutablePointer<UnsafeMutablePointer<ck_function_list>?>?
         ) -> ck_rv_t
 
+    private let path: String
     let functions: ck_function_list
     /// Whether this object has started the library, and not something else in the process.
     private let isStarter: Bool
 
+    /// Those that are in use, by their paths, and by how many tokens: whoever ends a library ends it for everybody in the
+    /// process.
+    private static let used = Mutex<[String: (module: Module, count: Int)]>([:])
+
+    /// The library at a path, which is loaded and started if nobody uses it; ``release()`` ends the use.
+    ///
     /// - Parameter path: An absolute path: the system's search for names is nobody's business here.
     /// - Throws: ``TokenFailure/notLoadable(module:reason:)``, ``TokenFailure/notAModule(_:)``,
     ///   ``TokenFailure/refused(function:code:)``.
-    init(_ path: String) throws(TokenFailure) {
+    static func at(_ path: String) throws(TokenFailure) -> Module {
+        try used.withLock { used throws(TokenFailure) in
+            if let known = used[path] {
+                used[path] = (known.module, known.count + 1)
+                return known.module
+            }
+            let module = try Module(path)
+            used[path] = (module, 1)
+            return module
+        }
+    }
+
+    /// Ends one use; the last one ends the library, so that the next begins with the tokens that are there then.
+    func release() {
+        Self.used.withLock { used in
+            guard let known = used[path] else { return }
+            guard known.count == 1 else { return used[path] = (known.module, known.count - 1) }
+            used[path] = nil
+            if isStarter { _ = functions.C_Finalize?(nil) }
+        }
+    }
+
+    private init(_ path: String) throws(TokenFailure) {
         guard path.hasPrefix("/") else {
             throw .notLoadable(module: path, reason: "its path must begin with /")
         }
@@ -34,6 +66,7 @@ import Glibc
         guard unsafe list(&functions) == CKR_OK, let functions = unsafe functions,
             unsafe functions.pointee.version.major == CRYPTOKI_VERSION_MAJOR
         else { throw .notAModule(path) }
+        self.path = path
         self.functions = unsafe functions.pointee
         isStarter = try Self.start(unsafe functions.pointee)
     }
@@ -46,8 +79,6 @@ import Glibc
         guard code == CKR_OK else { throw .refused(function: "C_Initialize", code: code) }
         return true
     }
-
-    deinit { if isStarter { _ = functions.C_Finalize?(nil) } }
 
     /// Fails unless a function answered that all is well.
     static func check(_ function: StaticString, _ code: ck_rv_t?) throws(TokenFailure) {

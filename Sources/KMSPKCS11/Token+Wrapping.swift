@@ -178,7 +178,7 @@ extension Token {
     }
 
     /// Lends memory that is zeroed afterwards.
-    private static func withWipedBytes<Result>(
+    static func withWipedBytes<Result>(
         _ count: Int, _ body: (UnsafeMutableRawBufferPointer) throws(TokenFailure) -> Result
     ) throws(TokenFailure) -> Result {
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 16)

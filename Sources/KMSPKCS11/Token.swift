@@ -14,32 +14,45 @@ import CPKCS11
     /// - Parameters:
     ///   - module: The absolute path of the library that speaks to it.
     ///   - isWritable: Whether a key is to be made.
+    ///   - isFirst: Whether the PIN has to prove itself, though the program may be logged in: a token asks for it once only.
     ///   - pin: Lends the PIN; called once at the most, and not at all when the token needs none or has keys of its own to
     ///     type it on. A PIN is never tried twice.
     /// - Throws: ``TokenFailure``.
     package init(
-        _ label: String, module path: String, isWritable: Bool = false,
+        _ label: String, module path: String, isWritable: Bool = false, isFirst: Bool = false,
         pin: ((UnsafeRawBufferPointer) -> Void) throws(TokenFailure) -> Void
     ) throws(TokenFailure) {
         self.label = label
-        module = try Module(path)
-        let (slot, info) = try module.slot(ofToken: label)
-        self.slot = slot
-        var session: ck_session_handle_t = 0
-        let flags = UInt(CKF_SERIAL_SESSION) | (isWritable ? UInt(CKF_RW_SESSION) : 0)
-        try Module.check("C_OpenSession", unsafe module.functions.C_OpenSession?(slot, flags, nil, nil, &session))
-        self.session = session
-        try unsafe logIn(info, pin)
+        let module = try Module.at(path)
+        self.module = module
+        let info: ck_token_info
+        do throws(TokenFailure) {
+            (slot, info) = try module.slot(ofToken: label)
+            var session: ck_session_handle_t = 0
+            let flags = UInt(CKF_SERIAL_SESSION) | (isWritable ? UInt(CKF_RW_SESSION) : 0)
+            try Module.check("C_OpenSession", unsafe module.functions.C_OpenSession?(slot, flags, nil, nil, &session))
+            self.session = session
+        } catch {
+            module.release()
+            throw error
+        }
+        // From here on the object ends what it began, also when this fails.
+        try unsafe logIn(info, isFirst, pin)
     }
 
     // The end of its last session logs an application out.
-    deinit { _ = module.functions.C_CloseSession?(session) }
+    deinit {
+        _ = module.functions.C_CloseSession?(session)
+        module.release()
+    }
 
     private func logIn(
-        _ info: ck_token_info, _ pin: ((UnsafeRawBufferPointer) -> Void) throws(TokenFailure) -> Void
+        _ info: ck_token_info, _ isFirst: Bool,
+        _ pin: ((UnsafeRawBufferPointer) -> Void) throws(TokenFailure) -> Void
     ) throws(TokenFailure) {
         guard info.flags & UInt(CKF_LOGIN_REQUIRED) != 0 else { return }
         guard info.flags & UInt(CKF_USER_PIN_LOCKED) == 0 else { throw .pinLocked(token: label) }
+        if isFirst { _ = module.functions.C_Logout?(session) }
         var code = CKR_FUNCTION_NOT_SUPPORTED
         if info.flags & UInt(CKF_PROTECTED_AUTHENTICATION_PATH) != 0 {
             code = module.functions.C_Login?(session, UInt(CKU_USER), nil, 0) ?? code

@@ -62,6 +62,14 @@ package enum Mutation: Sendable, Equatable {
     /// Removes a user, group, role or managed policy that is there.
     case deleteIdentity(AccountID, UniqueID)
 
+    /// Adds a custom key store that is not there yet.
+    case insertKeyStore(CustomKeyStoreRecord)
+    /// Replaces what can change in a custom key store; the record carries the new version, which is above the expected one,
+    /// and the secret that it had is destroyed.
+    case updateKeyStore(CustomKeyStoreRecord, expecting: Int64)
+    /// Removes a custom key store of this version, and destroys its secret.
+    case deleteKeyStore(Realm, CustomKeyStoreID, expecting: Int64)
+
     /// Keeps what the audit log is to say of the change, under an identifier that is not there yet.
     case keepAuditLines(KeptAuditLines)
     /// Forgets the audit lines of this identifier, if they are still there.

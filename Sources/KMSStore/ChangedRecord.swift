@@ -39,6 +39,8 @@ extension Mutation {
         case .insertAccessKey(let accessKey), .updateAccessKey(let accessKey): [.account(accessKey.account)]
         case .deleteAccessKey(let account, _), .deleteIdentity(let account, _): [.account(account)]
         case .putIdentity(let identity): [.account(identity.account)]
+        case .insertKeyStore(let store), .updateKeyStore(let store, _): [.account(store.realm.account)]
+        case .deleteKeyStore(let realm, _, _): [.account(realm.account)]
         case .insertSetting(let name, _), .setSetting(let name, _): [.setting(name)]
         case .setUsage, .keepAuditLines, .forgetAuditLines, .noteSetting: []
         }

@@ -20,6 +20,9 @@ package protocol KeyCatalog: Sendable {
     /// How many customer managed keys `realm` has, in every state.
     func customerKeyCount(in realm: Realm) async throws(StoreError) -> Int
 
+    /// How many keys of `realm` are in a custom key store, in every state.
+    func keyCount(in realm: Realm, keptIn store: CustomKeyStoreID) async throws(StoreError) -> Int
+
     /// At most `limit` keys to which `event` happens, the earliest first.
     func next(_ event: KeyEvent, limit: Int) async throws(StoreError) -> [KeyDue]
 

@@ -8,6 +8,8 @@ package struct StoreContents: Sendable {
     package var accessKeys: [AccessKeyRecord]
     /// Every user, group, role and managed policy.
     package var identities: [StoredIdentity]
+    /// Every custom key store, its secret wrapped.
+    package var keyStores: [CustomKeyStoreRecord]
     /// Every key, in every state.
     package var keys: [KeyRecord]
     /// In the order in which they were inserted, so the generations of a key stand in their own order.
@@ -25,7 +27,7 @@ package struct StoreContents: Sendable {
 
     package init(
         accounts: [AccountRecord] = [], accessKeys: [AccessKeyRecord] = [],
-        identities: [StoredIdentity] = [], keys: [KeyRecord] = [],
+        identities: [StoredIdentity] = [], keyStores: [CustomKeyStoreRecord] = [], keys: [KeyRecord] = [],
         materials: [MaterialRecord] = [], usages: [KeyUsageRecord] = [], aliases: [AliasRecord] = [],
         grants: [GrantRecord] = [],
         auditLines: [KeptAuditLines] = [], settings: [String: [UInt8]] = [:]
@@ -33,6 +35,7 @@ package struct StoreContents: Sendable {
         self.accounts = accounts
         self.accessKeys = accessKeys
         self.identities = identities
+        self.keyStores = keyStores
         self.keys = keys
         self.materials = materials
         self.usages = usages

@@ -78,7 +78,8 @@ enum PostgreSQLSchema {
     }
 
     private static let steps: [(name: String, statements: [String])] = [
-        ("keys, accounts, change feed, leases", accounts + keys + counts + belongings + indexes + nodes)
+        ("keys, accounts, change feed, leases", accounts + keys + counts + belongings + indexes + nodes),
+        ("custom key stores", keyStores),
     ]
 
     // MARK: Tables
@@ -116,6 +117,22 @@ enum PostgreSQLSchema {
         )
         """,
         "CREATE TABLE setting (name BYTEA NOT NULL PRIMARY KEY, value BYTEA NOT NULL)",
+    ]
+
+    private static let keyStores = [
+        """
+        CREATE TABLE key_store (
+            account \(text) NOT NULL REFERENCES account (id),
+            region \(text) NOT NULL,
+            id \(text) NOT NULL,
+            version BIGINT NOT NULL,
+            document BYTEA NOT NULL,
+            secret BYTEA NOT NULL,
+            PRIMARY KEY (account, region, id)
+        )
+        """,
+        "ALTER TABLE kms_key ADD COLUMN key_store \(text)",
+        "CREATE INDEX kms_key_by_key_store ON kms_key (account, region, key_store) WHERE key_store IS NOT NULL",
     ]
 
     private static let keys = [

@@ -103,6 +103,15 @@ extension PostgreSQLStore {
             ?? 0
     }
 
+    package func keyCount(in realm: Realm, keptIn store: CustomKeyStoreID) async throws(StoreError) -> Int {
+        let query = Statement(
+            sql: "SELECT count(*) FROM kms_key WHERE account = ? AND region = ? AND key_store = ?",
+            values: [
+                .text(realm.account.description), .text(realm.region.description), .text(store.description),
+            ])
+        return try await rows(of: query) { row throws(StoreError) in Int(try row.integer(0)) }.first ?? 0
+    }
+
     package func keyCounts() async throws(StoreError) -> [KeyKind: Int] {
         let query = Statement(
             sql: """

@@ -31,7 +31,7 @@ extension SQLConnection {
     package func readFrame() throws -> StoreContents {
         StoreContents(
             accounts: try records(.accounts), accessKeys: try records(.accessKeys),
-            identities: try records(.identities),
+            identities: try records(.identities), keyStores: try records(.keyStores),
             auditLines: try records(.auditLines, where: node.map { Condition("node = ?", [$0]) }),
             settings: try readSettings()
         )
@@ -43,7 +43,8 @@ extension SQLConnection {
         return StoreContents(
             accounts: try records(.accounts, where: Condition("id = ?", [name])),
             accessKeys: try records(.accessKeys, where: Condition("account = ?", [name])),
-            identities: try records(.identities, where: Condition("account = ?", [name]))
+            identities: try records(.identities, where: Condition("account = ?", [name])),
+            keyStores: try records(.keyStores, where: Condition("account = ?", [name]))
         )
     }
 
@@ -226,7 +227,7 @@ extension Table<KeyRecord> {
         Self(
             name: "kms_key",
             columns: """
-                account, region, key_id, spec, usage, origin, manager, creation_date, primary_region, state,
+                account, region, key_id, spec, usage, origin, manager, key_store, creation_date, primary_region, state,
                 description, deletion_date, pending_window_in_days, policy, current_material, version,
                 rotation_period_in_days, next_rotation_date
                 """,
@@ -234,8 +235,9 @@ extension Table<KeyRecord> {
         ) { row throws(StoreError) in
             var key = KeyRecord(
                 arn: try row.keyARN(), spec: try row.value(), usage: try row.value(), origin: try row.value(),
-                manager: try row.value(), creationDate: try row.date(),
-                primaryRegion: try row.optionallyParsed(Region.init), state: try row.value(),
+                manager: try row.value(), customKeyStore: try row.optionallyParsed(CustomKeyStoreID.init),
+                creationDate: try row.date(), primaryRegion: try row.optionallyParsed(Region.init),
+                state: try row.value(),
                 description: try row.text(), deletionDate: try row.optionalDate(),
                 pendingWindowInDays: try row.optionalInteger().map(Int.init), policy: try row.repeatedText(),
                 currentMaterial: try row.optionalMaterialID(), version: try row.version()

@@ -29,6 +29,9 @@ extension SQLConnection {
         case .deleteAccessKey(let account, let id): try delete(accessKey: id, of: account)
         case .putIdentity(let identity): try put(identity)
         case .deleteIdentity(let account, let id): try delete(id, of: account)
+        case .insertKeyStore(let store): try insert(store)
+        case .updateKeyStore(let store, let version): try update(store, expecting: version)
+        case .deleteKeyStore(let realm, let id, let version): try delete(id, of: realm, expecting: version)
         case .keepAuditLines(let kept): try insert(kept)
         case .forgetAuditLines(let eventID): try execute("DELETE FROM audit_outbox WHERE event_id = ?", [eventID])
         case .insertSetting(let name, let value): try insert(name, value)
@@ -43,13 +46,13 @@ extension SQLConnection {
             """
             INSERT INTO kms_key (account, region, key_id, spec, usage, origin, manager, creation_date,
                 primary_region, state, description, deletion_date, pending_window_in_days, policy, rotation_period_in_days,
-                next_rotation_date, current_material, version)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                next_rotation_date, current_material, version, key_store)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             key.arn.columns + [
                 key.spec.rawValue, key.usage.rawValue, key.origin.rawValue, key.manager.rawValue,
                 try Column.date(key.creationDate),
-            ] + key.changingColumns()
+            ] + key.changingColumns() + [key.customKeyStore?.description]
         )
         try insertTags(of: key)
     }

@@ -5,7 +5,9 @@ extension Change {
     var destroysSecrets: Bool {
         mutations.contains { mutation in
             switch mutation {
-            case .deleteKey, .updateMaterial, .deleteMaterial, .updateAccessKey, .deleteAccessKey: true
+            case .deleteKey, .updateMaterial, .deleteMaterial, .updateAccessKey, .deleteAccessKey,
+                .updateKeyStore, .deleteKeyStore:
+                true
             default: false
             }
         }

@@ -47,6 +47,9 @@ enum Schema {
         migrator.registerMigration("7: no change feed", foreignKeyChecks: .immediate) { database in
             try database.execute(sql: "DROP TABLE change")
         }
+        migrator.registerMigration("8: custom key stores", foreignKeyChecks: .immediate) { database in
+            try database.execute(sql: keyStores)
+        }
         return migrator
     }
 
@@ -270,6 +273,22 @@ enum Schema {
             PRIMARY KEY (account, id),
             UNIQUE (account, kind, name)
         ) STRICT, WITHOUT ROWID;
+        """
+
+    /// A key stays when its store is gone, which happens only to what somebody has damaged: so it has no reference.
+    private static let keyStores = """
+        CREATE TABLE key_store (
+            account TEXT NOT NULL REFERENCES account (id),
+            region TEXT NOT NULL,
+            id TEXT NOT NULL,
+            version INTEGER NOT NULL,
+            document BLOB NOT NULL,
+            secret INTEGER NOT NULL UNIQUE REFERENCES secret (slot),
+            PRIMARY KEY (account, region, id)
+        ) STRICT, WITHOUT ROWID;
+
+        ALTER TABLE kms_key ADD COLUMN key_store TEXT;
+        CREATE INDEX kms_key_by_key_store ON kms_key (account, region, key_store) WHERE key_store IS NOT NULL;
         """
 
     /// Which records changed, in order, for readers that there never were: a file is one process's own.

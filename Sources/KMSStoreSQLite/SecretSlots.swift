@@ -35,6 +35,7 @@ struct SecretSlots {
             WHERE wrapped <> zeroblob(length(wrapped))
                 AND slot NOT IN (
                     SELECT secret FROM material WHERE secret IS NOT NULL UNION ALL SELECT secret FROM access_key
+                    UNION ALL SELECT secret FROM key_store
                 )
             """
         return try Int.fetchOne(database, sql: sql) ?? 0

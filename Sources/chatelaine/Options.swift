@@ -42,6 +42,12 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "Request quotas: \"aws\" (default of serve) or \"unlimited\" (default of dev).")
     var quotas: String?
 
+    @Option(
+        help:
+            "Tokens that custom key stores can have behind them, as cluster-ID/ACCOUNT/REGION=TOKEN@MODULE, with commas."
+    )
+    var hsmClusters: String?
+
     @Option(help: "A JSON file with quotas of single accounts, or of all; see docs/quotas.md.")
     var quotaOverrides: String?
 

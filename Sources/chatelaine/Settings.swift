@@ -36,7 +36,7 @@ struct Settings {
         "seal": .text, "passphrase-file": .text, "passphrase-fd": .number, "pin-file": .text, "pin-fd": .number,
         "pkcs11-module": .text, "pkcs11-token": .text, "pkcs11-key": .text, "share-files": .list,
         "audit-file-size": .number, "audit-retention-days": .number, "audit-sync": .text,
-        "quotas": .text, "quota-overrides": .text, "xks-proxy": .text,
+        "quotas": .text, "quota-overrides": .text, "xks-proxy": .text, "hsm-clusters": .list,
         "tls-certificate": .text, "tls-key": .text, "tls-client-ca": .text, "tls-client-certificates": .text,
         // A store that many nodes share; its location may contain a password.
         "store": .text, "node": .text, "store-outage-seconds": .number, "cache-keys": .number,
@@ -137,6 +137,25 @@ extension Settings {
         return sorted.first { $0 == standard } ?? sorted.first { $0.partition == .aws } ?? sorted.first
     }
 
+    /// The tokens that custom key stores can have behind them.
+    private func clusters(flag: String?, isShared: Bool) throws -> [ClusterSetting] {
+        let clusters = try (value("hsm-clusters", flag: flag) ?? "").split(separator: ",").map { text in
+            guard let cluster = ClusterSetting(String(text)) else {
+                throw CommandFailure.configuration(
+                    "\"\(text)\" is not a cluster: cluster-ID/ACCOUNT/REGION=TOKEN@MODULE, with 11 to 16 letters and digits for "
+                        + "ID, the label of a token, and the absolute path of a PKCS#11 module")
+            }
+            return cluster
+        }
+        guard Set(clusters.map(\.id)).count == clusters.count,
+            Set(clusters.map { "\($0.token)@\($0.module)" }).count == clusters.count
+        else { throw CommandFailure.configuration("hsm-clusters names a cluster, or a token, twice") }
+        guard clusters.isEmpty || !isShared else {
+            throw CommandFailure.configuration("hsm-clusters needs a data directory: not with a store that nodes share")
+        }
+        return clusters
+    }
+
     /// What the options of a serving command say about the engine.
     ///
     /// - Parameters:
@@ -157,6 +176,7 @@ extension Settings {
         }
         configuration.audit = try audit(options)
         try share(options, in: &configuration)
+        configuration.clusters = try clusters(flag: options.hsmClusters, isShared: configuration.node != nil)
         return configuration
     }
 

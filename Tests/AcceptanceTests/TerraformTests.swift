@@ -94,6 +94,31 @@ extension AcceptanceTests {
         }
 
         @Test(.needs(.terraform), .needs(.python), .timeLimit(.minutes(10)))
+        func `terraform makes, changes and destroys a custom key store`() async throws {
+            let directory = try TemporaryDirectory()
+            defer { directory.remove() }
+            let cluster = "cluster-2abcdefghij"
+            // Nobody connects it, so nobody needs the module.
+            let place = "\(RunningServer.account)/us-east-1"
+            let flags = ["--hsm-clusters", "\(cluster)/\(place)=keys@/usr/lib/none.so"]
+            try await RunningServer.use(dataDirectory: directory.file("data"), flags: flags) { server in
+                let terraform = try TerraformExample("key-store", server: server, directory: directory.file("example"))
+                let certificate = "-----BEGIN CERTIFICATE-----\\nMAA=\\n-----END CERTIFICATE-----"
+                let variables = [
+                    "cluster_id": "\"\(cluster)\"", "password": #""12345678""#,
+                    "trust_anchor_certificate": "\"\(certificate)\"",
+                ]
+                try await terraform.initialize()
+                try await terraform.apply(variables)
+                let id = try await terraform.output("id")
+                try await terraform.apply(
+                    variables.merging(["name": #""named anew""#, "password": #""87654321""#]) { $1 })
+                #expect(try await terraform.output("id") == id, "a change must not replace the key store")
+                try await terraform.destroy()
+            }
+        }
+
+        @Test(.needs(.terraform), .needs(.python), .timeLimit(.minutes(10)))
         func `terraform makes, changes and destroys users and roles, and who uses a key is who may`() async throws {
             let directory = try TemporaryDirectory()
             defer { directory.remove() }

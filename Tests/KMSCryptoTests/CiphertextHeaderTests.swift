@@ -36,7 +36,17 @@ struct CiphertextHeaderTests {
         }
     }
 
-    @Test(arguments: [UInt8(0)] + Array(2...255))
+    @Test func `what a token made names its key in the same places, and needs no salt`() throws {
+        let ciphertext = Self.ciphertext(version: 2)
+        #expect(try SymmetricCiphertext.header(of: ciphertext) == SymmetricCiphertext.header(of: Self.ciphertext()))
+        let shortest = 53 + 12 + 16
+        #expect(try SymmetricCiphertext.header(of: Array(ciphertext.prefix(shortest))).keyID.isMultiRegion == false)
+        #expect(throws: CryptoFailure.malformed) {
+            try SymmetricCiphertext.header(of: Array(ciphertext.prefix(shortest - 1)))
+        }
+    }
+
+    @Test(arguments: [UInt8(0)] + Array(3...255))
     func `every other version is unknown`(version: UInt8) {
         #expect(throws: CryptoFailure.unknownVersion) {
             try SymmetricCiphertext.header(of: Self.ciphertext(version: version))

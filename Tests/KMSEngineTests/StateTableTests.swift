@@ -48,7 +48,7 @@ struct StateTableTests {
         for (state, answer) in zip(Self.states, expected) {
             let key = try Self.key(in: state)
             do throws(KMSError) {
-                try StateTable.check(operation, on: key)
+                try StateTable.check(operation, on: key, in: key.record.state)
                 #expect(answer == "+", "\(operation) in \(state)")
             } catch {
                 let sentence = try #require(Self.sentences[answer], "\(operation) in \(state)")

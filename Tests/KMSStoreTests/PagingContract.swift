@@ -16,6 +16,7 @@ import Testing
                     .insertAccount(AccountRecord(id: samples.account, creationDate: samples.date(5))),
                     .insertAccessKey(samples.accessKey()),
                     .putIdentity(try StoredIdentity(samples.user, of: samples.account)),
+                    .insertKeyStore(try samples.keyStore()),
                     .insertKey(try samples.fullKey(1)), .insertMaterial(try samples.fullMaterial(1)),
                     .insertAlias(try samples.alias()), .insertGrant(try samples.fullGrant()),
                     .setUsage(try samples.usage()), .keepAuditLines(KeptAuditLines(eventID: "b", lines: [1])),

@@ -191,6 +191,33 @@ import Testing
     }
 
     @Test(arguments: StoreEngine.available)
+    func `custom key stores, and the keys in them, come back as they were last`(engine: StoreEngine) async throws {
+        let account = samples.account
+        var changed = try samples.keyStore(1, version: 5)
+        changed.name = "anew"
+        changed.connection = .connected
+        changed.backing = .proxy(
+            XksProxyRecord(
+                connectivity: "PUBLIC_ENDPOINT", uriEndpoint: "https://a.example", uriPath: "/kms/xks/v1",
+                accessKeyID: "ABCDEFGHIJKLMNOPQRST", vpcEndpointServiceOwner: account))
+        changed.wrappedSecret = [7]
+        let key = KeyRecord(
+            arn: try samples.arn(1), spec: .symmetricDefault, usage: .encryptDecrypt, origin: .awsCloudHSM,
+            customKeyStore: try samples.keyStoreID(1), creationDate: samples.date(5), state: .enabled, description: "",
+            policy: "{}", currentMaterial: nil)
+        let contents = try await reloaded(
+            engine,
+            [
+                .insertAccount(AccountRecord(id: account, creationDate: samples.date(1))),
+                .insertKeyStore(try samples.keyStore(1)), .insertKeyStore(try samples.keyStore(2)),
+                .insertKeyStore(try samples.keyStore(3)), .updateKeyStore(changed, expecting: 1),
+                .deleteKeyStore(samples.realm, try samples.keyStoreID(3), expecting: 1), .insertKey(key),
+            ])
+        #expect(contents.keyStores.sorted { $0.id < $1.id } == [changed, try samples.keyStore(2)])
+        #expect(contents.keys == [key])
+    }
+
+    @Test(arguments: StoreEngine.available)
     func `tags and material keep the order in which they came`(engine: StoreEngine) async throws {
         let tags = (0..<50).map { KMSModel.Tag(key: "tag\(($0 * 37) % 50)", value: "\($0)") }
         let materials = try [5, 3, 9, 1, 7].map { try samples.material($0) }

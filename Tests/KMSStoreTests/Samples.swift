@@ -46,6 +46,19 @@ struct Samples {
         )
     }
 
+    func keyStoreID(_ number: Int = 1) throws -> CustomKeyStoreID {
+        try #require(CustomKeyStoreID("cks-" + String(repeating: "0", count: 16) + "\(number)"))
+    }
+
+    func keyStore(_ number: Int = 1, version: Int64 = 1) throws -> CustomKeyStoreRecord {
+        CustomKeyStoreRecord(
+            realm: realm, id: try keyStoreID(number), creationDate: date(1_700_000_000_777),
+            name: "Speicher é \(number)",
+            backing: .cluster(id: "cluster-2abcdefghij", trustAnchor: "PEM\n"),
+            connection: .failed(code: "INTERNAL_ERROR"),
+            wrappedSecret: [9, 8, UInt8(number)], version: version)
+    }
+
     func materialID(_ number: Int) throws -> KeyMaterialID {
         let bytes = withUnsafeBytes(of: UInt64(number).bigEndian) { Array(repeating: 0xcd, count: 24) + Array($0) }
         return try #require(KeyMaterialID(bytes: bytes))

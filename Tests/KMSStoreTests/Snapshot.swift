@@ -7,6 +7,7 @@ struct Snapshot: Equatable {
     private let accounts: [AccountID: AccountRecord]
     private let accessKeys: [String: AccessKeyRecord]
     private let identities: [UniqueID: StoredIdentity]
+    private let keyStores: [CustomKeyStoreID: CustomKeyStoreRecord]
     private let keys: [KeyARN: Fields]
     private let materials: [MaterialRecord]
     private let usages: [KeyARN: KeyUsageRecord]
@@ -19,6 +20,7 @@ struct Snapshot: Equatable {
         accounts = Dictionary(uniqueKeysWithValues: contents.accounts.map { ($0.id, $0) })
         accessKeys = Dictionary(uniqueKeysWithValues: contents.accessKeys.map { ($0.id, $0) })
         identities = Dictionary(uniqueKeysWithValues: contents.identities.map { ($0.id, $0) })
+        keyStores = Dictionary(uniqueKeysWithValues: contents.keyStores.map { ($0.id, $0) })
         keys = Dictionary(uniqueKeysWithValues: contents.keys.map { ($0.arn, Fields($0)) })
         materials = contents.materials
         usages = Dictionary(uniqueKeysWithValues: contents.usages.map { ($0.key, $0) })

@@ -156,6 +156,27 @@ import Testing
                 return Change([.putIdentity(try StoredIdentity(user, of: samples.account))])
             }
         ),
+        ("a custom key store that is there", { Change([.insertKeyStore(try $0.keyStore())]) }),
+        (
+            "a custom key store of no account",
+            { _ in Change([.insertKeyStore(try Samples(account: "999999999999").keyStore())]) }
+        ),
+        (
+            "an update of no custom key store",
+            { Change([.updateKeyStore(try $0.keyStore(2, version: 2), expecting: 1)]) }
+        ),
+        (
+            "an update of a newer custom key store",
+            { Change([.updateKeyStore(try $0.keyStore(version: 3), expecting: 2)]) }
+        ),
+        (
+            "an update that keeps a custom key store's version",
+            { Change([.updateKeyStore(try $0.keyStore(), expecting: 1)]) }
+        ),
+        (
+            "the deletion of another version of a custom key store",
+            { Change([.deleteKeyStore($0.realm, try $0.keyStoreID(), expecting: 2)]) }
+        ),
         ("an update of no access key", { Change([.updateAccessKey($0.accessKey("AKIANONE"))]) }),
     ]
 
@@ -169,6 +190,7 @@ import Testing
                     .insertMaterial(try samples.material(1)), .insertAlias(try samples.alias()),
                     .insertGrant(try samples.grant()),
                     .putIdentity(try StoredIdentity(samples.user, of: samples.account)),
+                    .insertKeyStore(try samples.keyStore()),
                     .keepAuditLines(KeptAuditLines(eventID: "1", lines: [1])), .insertSetting("marked", [1]),
                 ])
             )

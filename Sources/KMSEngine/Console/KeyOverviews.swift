@@ -73,7 +73,7 @@ package struct KeyOverviews: Sequence, Sendable {
         context.body = JSONObject(["KeyId": .string(id.description)])
         let record = key.record
         let details = KeyOverview.Details(
-            state: record.state, spec: record.spec, usage: record.usage, origin: record.origin,
+            state: context.keyStores.state(of: key), spec: record.spec, usage: record.usage, origin: record.origin,
             manager: record.manager, isMultiRegion: record.isMultiRegion, creationDate: record.creationDate,
             description: record.description)
         return KeyOverview(

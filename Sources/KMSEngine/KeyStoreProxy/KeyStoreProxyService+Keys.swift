@@ -111,10 +111,11 @@ extension KeyStoreProxyService {
 
     private static func isOfferable(_ key: KeySnapshot) -> Bool {
         key.record.spec == .symmetricDefault && key.record.usage == .encryptDecrypt
+            && key.record.customKeyStore == nil
     }
 
     private static func isUsable(_ key: KeySnapshot) -> Bool {
-        do throws(KMSError) { try StateTable.check(.encrypt, on: key) } catch { return false }
+        do throws(KMSError) { try StateTable.check(.encrypt, on: key, in: key.record.state) } catch { return false }
         return true
     }
 

@@ -156,7 +156,8 @@ package struct StoreCopy: Sendable {
         }
         try await write(
             present.accessKeys.map { .deleteAccessKey($0.account, $0.id) }
-                + present.identities.map { .deleteIdentity($0.account, $0.id) })
+                + present.identities.map { .deleteIdentity($0.account, $0.id) }
+                + present.keyStores.map { .deleteKeyStore($0.realm, $0.id, expecting: $0.version) })
         return Set(present.accounts.map(\.id))
     }
 
@@ -169,7 +170,7 @@ package struct StoreCopy: Sendable {
     private static func mutations(for frame: StoreContents, besides present: Set<AccountID>) -> [Mutation] {
         frame.accounts.filter { !present.contains($0.id) }.map(Mutation.insertAccount)
             + frame.accessKeys.map(Mutation.insertAccessKey)
-            + frame.identities.map(Mutation.putIdentity)
+            + frame.identities.map(Mutation.putIdentity) + frame.keyStores.map(Mutation.insertKeyStore)
     }
 
     /// In this order: what belongs to a key needs the key.
@@ -231,6 +232,9 @@ package struct StoreCopy: Sendable {
         func name(_ identity: StoredIdentity) -> String { "\(identity.account) \(identity.id)" }
         if inOrder(frame.identities, name) != inOrder(copied.identities, name) {
             report.differ("users, groups, roles and policies")
+        }
+        if inOrder(frame.keyStores, { $0.id.description }) != inOrder(copied.keyStores, { $0.id.description }) {
+            report.differ("custom key stores")
         }
         let present = copied.settings.filter { $0.key != incompleteSetting }
         for name in Set(settings.keys).union(present.keys).sorted() where settings[name] != present[name] {

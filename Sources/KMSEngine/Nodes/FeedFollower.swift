@@ -23,6 +23,7 @@ package struct FeedFollower: Service {
     let shared: SharedState
     let directory: KeyDirectory
     let identities: IdentityDirectory
+    let keyStores: KeyStoreDirectory
     let capacity: Int
     let logger: Logger
 
@@ -124,7 +125,9 @@ package struct FeedFollower: Service {
     /// Takes everybody of an account from the store; who is damaged there lets nobody in.
     private func publish(_ id: AccountID) async throws(StoreError) {
         do throws(StoreError) {
-            try identities.load(try await store.account(id))
+            let account = try await store.account(id)
+            keyStores.load(account)
+            try identities.load(account)
         } catch .corrupt(let what) {
             logger.critical(
                 "An account is damaged in the store: nobody of it is let in",
@@ -147,7 +150,9 @@ package struct FeedFollower: Service {
     /// Begins anew: this node fell so far behind that nobody can say what changed.
     private func applyAnything() async throws(StoreError) {
         logger.warning("This node fell behind the change feed: everything is read again")
-        try identities.load(try await store.frame())
+        let frame = try await store.frame()
+        keyStores.load(frame)
+        try identities.load(frame)
         residency.disturbAll()
         directory.evict(directory.residentIDs)
     }

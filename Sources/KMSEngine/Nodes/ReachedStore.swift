@@ -136,6 +136,10 @@ struct ReachedStore: SharedStore {
         try await reaching { store throws(StoreError) in try await store.customerKeyCount(in: realm) }
     }
 
+    func keyCount(in realm: Realm, keptIn id: CustomKeyStoreID) async throws(StoreError) -> Int {
+        try await reaching { store throws(StoreError) in try await store.keyCount(in: realm, keptIn: id) }
+    }
+
     func next(_ event: KeyEvent, limit: Int) async throws(StoreError) -> [KeyDue] {
         try await reaching { store throws(StoreError) in try await store.next(event, limit: limit) }
     }

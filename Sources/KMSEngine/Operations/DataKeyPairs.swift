@@ -30,10 +30,10 @@ struct GenerateDataKeyPair: KeyOperation {
             API.GenerateDataKeyPairResponse(
                 privateKeyCiphertextBlob: made.ciphertext, privateKeyPlaintext: made.plaintext,
                 publicKey: made.publicKey, keyId: key.arnText, keyPairSpec: input.keyPairSpec,
-                keyMaterialId: plan.cipher.material.answeredID
+                keyMaterialId: key.answeredID(of: plan.cipher.material)
             )
         )
-        outcome.additionalEventData = plan.cipher.material.eventData
+        outcome.additionalEventData = key.eventData(of: plan.cipher.material)
         return outcome
     }
 }
@@ -59,10 +59,10 @@ struct GenerateDataKeyPairWithoutPlaintext: KeyOperation {
         var outcome = Outcome(
             API.GenerateDataKeyPairWithoutPlaintextResponse(
                 privateKeyCiphertextBlob: made.ciphertext, publicKey: made.publicKey, keyId: key.arnText,
-                keyPairSpec: input.keyPairSpec, keyMaterialId: plan.cipher.material.answeredID
+                keyPairSpec: input.keyPairSpec, keyMaterialId: key.answeredID(of: plan.cipher.material)
             )
         )
-        outcome.additionalEventData = plan.cipher.material.eventData
+        outcome.additionalEventData = key.eventData(of: plan.cipher.material)
         return outcome
     }
 }

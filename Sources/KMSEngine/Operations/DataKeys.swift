@@ -1,6 +1,7 @@
 import Foundation
 import KMSCrypto
 import KMSModel
+import KMSPKCS11
 
 // Keys that encrypt data elsewhere and are stored beside it, encrypted under a KMS key; and random bytes.
 
@@ -25,16 +26,15 @@ struct GenerateDataKey: KeyOperation {
         let key = permit.subject
         let cipher = try key.dataKeyCipher(bindingTo: input.encryptionContext)
         let length = try DataKeyLength(spec: input.keySpec, byteCount: input.numberOfBytes)
-        let (plaintext, ciphertext) = try context.keyring.answering { keyring throws(CryptoFailure) in
-            try keyring.makeDataKey(byteCount: length.byteCount, by: cipher)
-        }
+        let (plaintext, ciphertext) = try await context.makeDataKey(
+            byteCount: length.byteCount, by: cipher, under: key, for: description.name)
         var outcome = Outcome(
             API.GenerateDataKeyResponse(
                 ciphertextBlob: ciphertext, plaintext: plaintext, keyId: key.arnText,
-                keyMaterialId: cipher.material.answeredID
+                keyMaterialId: key.answeredID(of: cipher.material)
             )
         )
-        outcome.additionalEventData = cipher.material.eventData
+        outcome.additionalEventData = key.eventData(of: cipher.material)
         return outcome
     }
 }
@@ -60,15 +60,14 @@ struct GenerateDataKeyWithoutPlaintext: KeyOperation {
         let key = permit.subject
         let cipher = try key.dataKeyCipher(bindingTo: input.encryptionContext)
         let length = try DataKeyLength(spec: input.keySpec, byteCount: input.numberOfBytes)
-        let (_, ciphertext) = try context.keyring.answering { keyring throws(CryptoFailure) in
-            try keyring.makeDataKey(byteCount: length.byteCount, by: cipher)
-        }
+        let (_, ciphertext) = try await context.makeDataKey(
+            byteCount: length.byteCount, by: cipher, under: key, for: description.name)
         var outcome = Outcome(
             API.GenerateDataKeyWithoutPlaintextResponse(
-                ciphertextBlob: ciphertext, keyId: key.arnText, keyMaterialId: cipher.material.answeredID
+                ciphertextBlob: ciphertext, keyId: key.arnText, keyMaterialId: key.answeredID(of: cipher.material)
             )
         )
-        outcome.additionalEventData = cipher.material.eventData
+        outcome.additionalEventData = key.eventData(of: cipher.material)
         return outcome
     }
 }
@@ -78,18 +77,23 @@ struct GenerateRandom: AccountOperation {
 
     static func check(_ input: API.GenerateRandomRequest) throws(KMSError) {
         guard input.numberOfBytes != nil else { throw KMSError(.validation, "NumberOfBytes is required.") }
-        if let store = input.customKeyStoreId {
-            // There are no custom key stores yet, so none has this name.
-            throw KMSError(.customKeyStoreNotFound, "Custom key store \(store) does not exist.")
-        }
         try Recipient.refuse(input.recipient)
     }
 
     static func perform(
         _ input: API.GenerateRandomRequest, under permit: Permit<Void>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.GenerateRandomResponse> {
+        let count = input.numberOfBytes ?? 0
+        if let store = input.customKeyStoreId {
+            let plaintext = try await context.use(context.tokens(ofStore: store)) { tokens throws(TokenFailure) in
+                try tokens.randomBytes(count)
+            }
+            var outcome = Outcome(API.GenerateRandomResponse(plaintext: plaintext))
+            outcome.additionalEventData = JSONObject(["customKeyStoreId": .string(store)])
+            return outcome
+        }
         let plaintext = try context.keyring.answering { keyring throws(CryptoFailure) in
-            try keyring.randomBytes(input.numberOfBytes ?? 0)
+            try keyring.randomBytes(count)
         }
         return Outcome(API.GenerateRandomResponse(plaintext: plaintext))
     }

@@ -30,16 +30,13 @@ struct Encrypt: KeyOperation {
             throw .tooLong(for: algorithm, spec)
         }
         let cipher = try key.cipher(by: algorithm, context: bound)
-        let ciphertext = try await context.compute(at: spec.publicUseCost, for: description.name, on: [key]) {
-            keyring throws(CryptoFailure) in
-            try keyring.encrypt(input.plaintext, by: cipher)
-        }
+        let ciphertext = try await context.encrypt(input.plaintext, by: cipher, under: key, for: description.name)
         var outcome = Outcome(
             API.EncryptResponse(
                 ciphertextBlob: ciphertext, keyId: key.arnText, encryptionAlgorithm: algorithm.rawValue
             )
         )
-        outcome.additionalEventData = cipher.material.eventData
+        outcome.additionalEventData = key.eventData(of: cipher.material)
         return outcome
     }
 }
@@ -85,18 +82,14 @@ struct Decrypt: Operation {
         try algorithm.check(bound)
         guard let ciphertext = subject.ciphertext else { return Outcome(API.DecryptResponse()) }
         let cipher = try subject.cipher(opening: ciphertext, by: algorithm, context: bound)
-        let plaintext = try await context.compute(
-            at: key.record.spec.privateUseCost, for: description.name, on: [key]
-        ) { keyring throws(CryptoFailure) in
-            try keyring.decrypt(ciphertext, by: cipher)
-        }
+        let plaintext = try await context.decrypt(ciphertext, by: cipher, under: key, for: description.name)
         var outcome = Outcome(
             API.DecryptResponse(
                 keyId: key.arnText, plaintext: plaintext, encryptionAlgorithm: algorithm.rawValue,
-                keyMaterialId: cipher.material.answeredID
+                keyMaterialId: key.answeredID(of: cipher.material)
             )
         )
-        outcome.additionalEventData = cipher.material.eventData
+        outcome.additionalEventData = key.eventData(of: cipher.material)
         return outcome
     }
 }
@@ -171,34 +164,33 @@ struct ReEncrypt: Operation {
             opening: ciphertext, by: sourceAlgorithm, context: sourceContext
         )
         let closing = try destination.cipher(by: destinationAlgorithm, context: destinationContext)
-        let cost = max(source.record.spec.privateUseCost, destination.record.spec.publicUseCost)
-        let result = try await context.compute(at: cost, for: description.name, on: [source, destination]) {
-            keyring throws(CryptoFailure) -> [UInt8]? in
-            do throws(CryptoFailure) {
-                return try keyring.reencrypt(ciphertext, from: opening, to: closing)
-            } catch {
-                if error == .tooLong { return nil }
-                throw error
-            }
-        }
+        let result = try await context.reencrypt(
+            ciphertext, from: (source, opening), to: (destination, closing), for: description.name)
         guard let result else { throw .tooLong(for: destinationAlgorithm, destination.record.spec) }
         var outcome = Outcome(
             API.ReEncryptResponse(
                 ciphertextBlob: result, sourceKeyId: source.arnText, keyId: destination.arnText,
                 sourceEncryptionAlgorithm: sourceAlgorithm.rawValue,
                 destinationEncryptionAlgorithm: destinationAlgorithm.rawValue,
-                sourceKeyMaterialId: opening.material.answeredID,
-                destinationKeyMaterialId: closing.material.answeredID
+                sourceKeyMaterialId: source.answeredID(of: opening.material),
+                destinationKeyMaterialId: destination.answeredID(of: closing.material)
             )
         )
-        outcome.additionalEventData = Self.eventData(from: opening.material, to: closing.material)
+        outcome.additionalEventData = Self.eventData(
+            from: source.answeredID(of: opening.material), to: destination.answeredID(of: closing.material),
+            in: source.record.customKeyStore ?? destination.record.customKeyStore)
         return outcome
     }
 
-    private static func eventData(from source: MaterialRecord, to destination: MaterialRecord) -> JSONObject? {
+    private static func eventData(
+        from source: String?, to destination: String?, in store: CustomKeyStoreID?
+    ) -> JSONObject? {
         let identifiers = [
-            ("destinationKeyMaterialId", destination.answeredID), ("sourceKeyMaterialId", source.answeredID),
-        ].compactMap { name, identifier in identifier.map { JSONObject.Member(name: name, value: .string($0)) } }
+            ("customKeyStoreId", store?.description), ("destinationKeyMaterialId", destination),
+            ("sourceKeyMaterialId", source),
+        ].compactMap {
+            name, identifier in identifier.map { JSONObject.Member(name: name, value: .string($0)) }
+        }
         return identifiers.isEmpty ? nil : JSONObject(identifiers)
     }
 }

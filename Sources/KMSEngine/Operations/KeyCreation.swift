@@ -2,6 +2,7 @@ import Foundation
 import KMSAccess
 import KMSCrypto
 import KMSModel
+import KMSPKCS11
 import KMSStore
 
 struct CreateKey: AccountOperation {
@@ -29,7 +30,8 @@ struct CreateKey: AccountOperation {
     }
 
     static func turns(for input: API.CreateKeyRequest, in context: RequestContext) -> [String] {
-        context.turnsForKey(in: context.realm)
+        // A key store is not removed while a key is being made in it.
+        context.turnsForKey(in: context.realm) + (input.customKeyStoreId == nil ? [] : [context.realm.keyStoreTurn])
     }
 
     static func check(_ input: API.CreateKeyRequest) throws(KMSError) {
@@ -47,9 +49,11 @@ struct CreateKey: AccountOperation {
         let region = context.realm.region
         let keyID = try context.makeKeyID(isMultiRegion: kind.isMultiRegion)
         let arn = KeyARN(region: region, account: context.realm.account, keyID: keyID)
+        let tokens = try input.customKeyStoreId.map { id throws(KMSError) in try context.tokens(ofStore: id) }
         let tags = try TagList([]).setting(input.tags ?? [], quota: ResourceQuotas.tagsPerKey)
         var record = KeyRecord(
-            arn: arn, spec: kind.spec, usage: kind.usage, origin: kind.origin, creationDate: context.now,
+            arn: arn, spec: kind.spec, usage: kind.usage, origin: kind.origin,
+            customKeyStore: input.customKeyStoreId.flatMap(CustomKeyStoreID.init), creationDate: context.now,
             primaryRegion: kind.isMultiRegion ? region : nil, state: .pendingImport,
             description: input.description ?? "",
             policy: StandardKeyPolicy.default(for: arn.account, in: region.partition), tags: tags.tags,
@@ -62,19 +66,15 @@ struct CreateKey: AccountOperation {
                 request: try RequestConditions(replacingPolicyOf: record, in: context)
             )
         }
-        // The material of an imported key comes later.
-        let material =
-            kind.origin == .external
-            ? nil
-            : try await context.compute(at: kind.spec.generationCost, for: description.name, on: []) {
-                keyring throws(CryptoFailure) in
-                try MaterialRecord(generatedBy: keyring, for: arn, spec: kind.spec, at: context.now)
-            }
+        let material = try await context.makeMaterial(for: arn, kind, in: tokens)
         if let material {
             record.state = .enabled
             record.currentMaterial = material.id
         }
-        let metadata = API.KeyMetadata(record, materials: material.map { [$0] } ?? [], relatives: [record])
+        var metadata = API.KeyMetadata(record, materials: material.map { [$0] } ?? [], relatives: [record])
+        metadata.cloudHsmClusterId = try input.customKeyStoreId.flatMap { id throws(KMSError) in
+            try context.keyStore(id).record.cluster
+        }
         var outcome = Outcome(
             API.CreateKeyResponse(keyMetadata: metadata),
             change: Change([.insertKey(record)] + (material.map { [.insertMaterial($0)] } ?? []))
@@ -85,6 +85,24 @@ struct CreateKey: AccountOperation {
 }
 
 extension RequestContext {
+    /// The first material of a key; nil for an imported one, whose material comes later.
+    ///
+    /// - Parameter tokens: Where it is made, if not here.
+    fileprivate func makeMaterial(
+        for key: KeyARN, _ kind: KeyKind, in tokens: TokenKeyStore?
+    ) async throws(KMSError) -> MaterialRecord? {
+        guard kind.origin != .external else { return nil }
+        guard let tokens else {
+            return try await compute(at: kind.spec.generationCost, for: .createKey, on: []) {
+                keyring throws(CryptoFailure) in
+                try MaterialRecord(generatedBy: keyring, for: key, spec: kind.spec, at: now)
+            }
+        }
+        let id = try keyring.answering { keyring throws(CryptoFailure) in try keyring.makeMaterialID() }
+        try await use(tokens) { tokens throws(TokenFailure) in try tokens.makeKey(id, of: key) }
+        return MaterialRecord(key: key, id: id, spec: kind.spec, creationDate: now, wrapped: nil)
+    }
+
     /// A new random identifier: a UUID, version 4, or `mrk-` and 128 bits.
     fileprivate func makeKeyID(isMultiRegion: Bool) throws(KMSError) -> KeyID {
         let text =
@@ -182,11 +200,17 @@ private struct KeyKind {
                 throw KMSError(.validation, "KeySpec \(spec.rawValue) is not supported for Origin EXTERNAL")
             }
         case .awsCloudHSM, .externalKeyStore:
-            guard let store = request.customKeyStoreId else {
+            guard request.customKeyStoreId != nil else {
                 throw KMSError(.validation, "CustomKeyStoreId is required for keys with origin \(origin.rawValue).")
             }
-            // There are no custom key stores yet, so none has this name.
-            throw KMSError(.customKeyStoreNotFound, "Custom key store \(store) does not exist.")
+            guard spec == .symmetricDefault, usage == .encryptDecrypt, !isMultiRegion else {
+                throw KMSError(
+                    .unsupportedOperation,
+                    "A key in a custom key store is a single-Region key with KeySpec SYMMETRIC_DEFAULT.")
+            }
+            guard origin == .awsCloudHSM else {
+                throw KMSError(.unsupportedOperation, "Keys with origin EXTERNAL_KEY_STORE are not offered.")
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ struct DescribeKey: KeyOperation {
     static func perform(
         _ input: API.DescribeKeyRequest, under permit: Permit<KeySnapshot>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.DescribeKeyResponse> {
-        Outcome(API.DescribeKeyResponse(keyMetadata: API.KeyMetadata(permit.subject, in: context.directory)))
+        Outcome(API.DescribeKeyResponse(keyMetadata: API.KeyMetadata(permit.subject, in: context)))
     }
 }
 

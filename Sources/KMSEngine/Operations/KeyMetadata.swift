@@ -3,8 +3,14 @@ import KMSModel
 
 extension API.KeyMetadata {
     /// What DescribeKey tells of a key.
-    init(_ key: KeySnapshot, in directory: KeyDirectory) {
-        self.init(key.record, materials: key.materials, relatives: directory.family(of: key).members.map(\.record))
+    init(_ key: KeySnapshot, in context: RequestContext) {
+        self.init(
+            key.record, materials: key.materials, relatives: context.directory.family(of: key).members.map(\.record))
+        let state = context.keyStores.state(of: key)
+        (keyState, enabled) = (state.rawValue, state == .enabled)
+        if let id = key.record.customKeyStore {
+            cloudHsmClusterId = context.keyStores.store(id, in: key.arn.realm)?.record.cluster
+        }
     }
 
     /// What DescribeKey, CreateKey and ReplicateKey tell of a key.
@@ -29,6 +35,7 @@ extension API.KeyMetadata {
             deletionDate: key.state == .pendingDeletion ? key.deletionDate : nil,
             validTo: validTo,
             origin: key.origin.rawValue,
+            customKeyStoreId: key.customKeyStore?.description,
             expirationModel: isImported ? expirationModel.rawValue : nil,
             keyManager: key.manager.rawValue,
             customerMasterKeySpec: key.spec.rawValue,
@@ -40,7 +47,7 @@ extension API.KeyMetadata {
             multiRegionConfiguration: API.MultiRegionConfiguration(key, relatives: relatives),
             pendingDeletionWindowInDays: key.state == .pendingReplicaDeletion ? key.pendingWindowInDays : nil,
             macAlgorithms: key.usage == .generateVerifyMAC ? algorithms : nil,
-            currentKeyMaterialId: key.spec == .symmetricDefault && key.state != .creating
+            currentKeyMaterialId: key.spec == .symmetricDefault && key.state != .creating && key.customKeyStore == nil
                 ? key.currentMaterial?.description : nil
         )
     }

@@ -57,12 +57,17 @@ extension EncryptionAlgorithm {
     }
 }
 
-extension MaterialRecord {
-    /// The identifier as answers carry it, which they do only for symmetric encryption keys.
-    var answeredID: String? { spec == .symmetricDefault ? id.description : nil }
+extension KeySnapshot {
+    /// The identifier of material as answers carry it, which they do only for symmetric encryption keys that are here.
+    func answeredID(of material: MaterialRecord) -> String? {
+        material.spec == .symmetricDefault && record.customKeyStore == nil ? material.id.description : nil
+    }
 
-    /// What the audit record of a cryptographic operation shows of the material.
-    var eventData: JSONObject? { answeredID.map { JSONObject(["keyMaterialId": .string($0)]) } }
+    /// What the audit record of a cryptographic operation shows of the material, or of where it is.
+    func eventData(of material: MaterialRecord) -> JSONObject? {
+        if let store = record.customKeyStore { return JSONObject(["customKeyStoreId": .string(store.description)]) }
+        return answeredID(of: material).map { JSONObject(["keyMaterialId": .string($0)]) }
+    }
 }
 
 extension EncryptionContext {

@@ -21,29 +21,14 @@ package struct Catalogue: Sendable {
         }
     }
 
-    /// An operation that this server does not do.
-    struct Missing: Sendable {
-        let description: OperationDescription
-        /// What is charged for a call, which is refused.
-        let quota: ChargedOperation
-
-        init(_ name: OperationName) {
-            // All are on custom key stores; one of them changes nothing.
-            description = OperationDescription(
-                name, quota: .own(perSecond: 5), recorded: name == .describeCustomKeyStores ? .read() : .change())
-            quota = ChargedOperation(description)
-        }
-    }
-
-    /// The operations of the API model that answer `UnsupportedOperationException`, in order.
-    static let missing = OperationName.allCases.filter { byName[$0] == nil }.map(Missing.init)
-
     /// The operations that this server does.
     private static let entries = [
-        Entry(CancelKeyDeletion.self), Entry(CreateAlias.self), Entry(CreateGrant.self), Entry(CreateKey.self),
-        Entry(Decrypt.self), Entry(DeleteAlias.self), Entry(DeleteImportedKeyMaterial.self),
-        Entry(DeriveSharedSecret.self), Entry(DescribeKey.self), Entry(DisableKey.self),
-        Entry(DisableKeyRotation.self), Entry(EnableKey.self), Entry(EnableKeyRotation.self), Entry(Encrypt.self),
+        Entry(CancelKeyDeletion.self), Entry(ConnectCustomKeyStore.self), Entry(CreateAlias.self),
+        Entry(CreateCustomKeyStore.self), Entry(CreateGrant.self), Entry(CreateKey.self), Entry(Decrypt.self),
+        Entry(DeleteAlias.self), Entry(DeleteCustomKeyStore.self), Entry(DeleteImportedKeyMaterial.self),
+        Entry(DeriveSharedSecret.self), Entry(DescribeCustomKeyStores.self), Entry(DescribeKey.self),
+        Entry(DisableKey.self), Entry(DisableKeyRotation.self), Entry(DisconnectCustomKeyStore.self),
+        Entry(EnableKey.self), Entry(EnableKeyRotation.self), Entry(Encrypt.self),
         Entry(GenerateDataKey.self), Entry(GenerateDataKeyPair.self),
         Entry(GenerateDataKeyPairWithoutPlaintext.self), Entry(GenerateDataKeyWithoutPlaintext.self),
         Entry(GenerateMac.self), Entry(GenerateRandom.self), Entry(GetKeyLastUsage.self), Entry(GetKeyPolicy.self),
@@ -53,7 +38,8 @@ package struct Catalogue: Sendable {
         Entry(ListRetirableGrants.self), Entry(PutKeyPolicy.self), Entry(ReEncrypt.self), Entry(ReplicateKey.self),
         Entry(RetireGrant.self), Entry(RevokeGrant.self), Entry(RotateKeyOnDemand.self),
         Entry(ScheduleKeyDeletion.self), Entry(Sign.self), Entry(TagResource.self), Entry(UntagResource.self),
-        Entry(UpdateAlias.self), Entry(UpdateKeyDescription.self), Entry(UpdatePrimaryRegion.self),
+        Entry(UpdateAlias.self), Entry(UpdateCustomKeyStore.self), Entry(UpdateKeyDescription.self),
+        Entry(UpdatePrimaryRegion.self),
         Entry(Verify.self), Entry(VerifyMac.self),
     ]
 

@@ -43,18 +43,20 @@ extension RequestContext {
         case .slow: line = slowWork.computation
         case .verySlow: line = slowWork.keyGeneration
         }
-        let (keyring, directory) = (keyring, directory)
-        let result = try await line.result(for: realm.account) { () throws(KMSError) in
-            for key in keys {
-                guard let present = directory.key(key.arn) else {
-                    // It may have left memory; whoever takes a key away for good has that follow within the bound.
-                    guard directory.isComplete else { continue }
-                    throw KMSError(.notFound, "Key '\(key.arnText)' does not exist")
-                }
-                try StateTable.check(operation, on: present)
-            }
+        let result = try await line.result(for: realm.account) { [self] () throws(KMSError) in
+            for key in keys { try checkAgain(key, for: operation) }
             return try keyring.answering(work)
         }
         return try result.get()
+    }
+
+    /// Refuses a key that had to wait and may not be used any more.
+    func checkAgain(_ key: KeySnapshot, for operation: OperationName) throws(KMSError) {
+        guard let present = directory.key(key.arn) else {
+            // It may have left memory; whoever takes a key away for good has that follow within the bound.
+            guard directory.isComplete else { return }
+            throw KMSError(.notFound, "Key '\(key.arnText)' does not exist")
+        }
+        try StateTable.check(operation, on: present, in: keyStores.state(of: present))
     }
 }

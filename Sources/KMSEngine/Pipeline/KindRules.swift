@@ -16,6 +16,8 @@ enum KindRules {
             guard origin == .awsKMS || origin == .external else { throw wrongOrigin(key) }
         case .getParametersForImport, .importKeyMaterial, .deleteImportedKeyMaterial:
             guard origin == .external else { throw wrongOrigin(key) }
+        case .generateDataKeyPair, .generateDataKeyPairWithoutPlaintext:
+            guard key.record.customKeyStore == nil else { throw wrongOrigin(key) }
         default: break
         }
     }

@@ -62,6 +62,8 @@ package struct RecordedCall: Sendable {
     let recordedNames: [String]
     /// Whether the record names keys before aliases, and not in the order in which they are decided on.
     private(set) var namesKeysFirst = false
+    /// Whether the record has `resources` at all: those of custom key stores have not.
+    private(set) var showsResources = true
 
     private init(
         isReadOnly: Bool, members: [String], defaults: [(name: String, value: JSONValue)], response: RecordedResponse
@@ -70,7 +72,8 @@ package struct RecordedCall: Sendable {
         self.members = members
         self.defaults = defaults
         self.response = response
-        recordedNames = members.map(\.lowercasedFirst)
+        // CloudTrail has another name for this one.
+        recordedNames = members.map { $0 == "CloudHsmClusterId" ? "clusterId" : $0.lowercasedFirst }
     }
 
     /// A call that changes nothing and whose answer is not recorded.
@@ -82,6 +85,13 @@ package struct RecordedCall: Sendable {
     func namingKeysFirst() -> Self {
         var call = self
         call.namesKeysFirst = true
+        return call
+    }
+
+    /// The same of a record that has no `resources`.
+    func withoutResources() -> Self {
+        var call = self
+        call.showsResources = false
         return call
     }
 

@@ -2,12 +2,12 @@ import KMSModel
 
 extension Pipeline {
     /// Refuses keys in the wrong state.
-    static func checkStates(of accesses: [Access], for operation: OperationDescription) throws(KMSError) {
+    func checkStates(of accesses: [Access], for operation: OperationDescription) throws(KMSError) {
         for access in accesses {
             switch access.resource {
             case .key(let key, checksState: true), .keyOfCiphertext(let key):
                 try KindRules.check(operation.name, on: key)
-                try StateTable.check(operation.name, on: key)
+                try StateTable.check(operation.name, on: key, in: keyStores.state(of: key))
             case .key(_, checksState: false), .grant, .alias, .identity, .account, .hidden: break
             }
         }

@@ -30,6 +30,10 @@ package final class Pipeline: Sendable {
     let shared: SharedState?
     private let turns: ChangeTurns
     let keyring: Keyring
+    /// Places elsewhere where keys are.
+    let keyStores: KeyStoreDirectory
+    /// The tokens that custom key stores can have behind them.
+    let clusters: [ClusterSetting]
     let policies: PolicyRules
     let regions: HostedRegions
     let slowWork = SlowWork()
@@ -48,7 +52,8 @@ package final class Pipeline: Sendable {
     init(
         authenticator: Authenticator, directory: KeyDirectory, identities: IdentityDirectory, ledger: Ledger,
         shared: SharedState?, catalog: any KeyCatalog, turns: ChangeTurns, keyring: Keyring,
-        policies: PolicyRules, regions: HostedRegions, quotas: Quotas, journal: UseJournal,
+        keyStores: KeyStoreDirectory, clusters: [ClusterSetting], policies: PolicyRules, regions: HostedRegions,
+        quotas: Quotas, journal: UseJournal,
         managedKeys: ManagedKeys, audit: AuditLog, outbox: AuditOutbox, clock: any Clock, metrics: Metrics,
         logger: Logger
     ) {
@@ -60,6 +65,8 @@ package final class Pipeline: Sendable {
         self.catalog = catalog
         self.turns = turns
         self.keyring = keyring
+        self.keyStores = keyStores
+        self.clusters = clusters
         self.policies = policies
         self.regions = regions
         self.quotas = quotas
@@ -156,8 +163,9 @@ package final class Pipeline: Sendable {
     private func run(_ name: OperationName, _ body: [UInt8], _ call: inout Call) async -> Result<[UInt8], KMSError> {
         let decoded = Result { () throws(KMSError) in try Self.decode(body) }
         let object: JSONObject
-        guard let entry = Catalogue.entry(name) else { return .failure(refusal(ofMissing: name, decoded, &call)) }
+        guard let entry = Catalogue.entry(name) else { return .failure(KMSError(.unsupportedOperation)) }
         call.record.isReadOnly = entry.isReadOnly
+        call.record.showsResources = entry.operation.description.recorded.showsResources
         do throws(KMSError) {
             try checkMemory()
             try admit(call.context.caller, entry.quota, decoded)
@@ -171,23 +179,6 @@ package final class Pipeline: Sendable {
     /// Refuses everything while memory is older than it may be.
     func checkMemory() throws(KMSError) {
         guard shared?.contact.mayServe ?? true else { throw KMSError(StoreError.unavailable("out of reach")) }
-    }
-
-    /// The answer to a call of an operation of the API model that this server does not do.
-    private func refusal(
-        ofMissing name: OperationName, _ request: Result<JSONObject, KMSError>, _ call: inout Call
-    ) -> KMSError {
-        do throws(KMSError) {
-            if let missing = Catalogue.missing.first(where: { $0.description.name == name }) {
-                call.record.isReadOnly = missing.description.recorded.isReadOnly
-                call.record.showsResources = false
-                try admit(call.context.caller, missing.quota, request)
-            }
-            try name.validate(request.get())
-        } catch {
-            return error
-        }
-        return KMSError(.unsupportedOperation)
     }
 
     /// One call of an operation, as the catalogue has it.
@@ -287,7 +278,7 @@ package final class Pipeline: Sendable {
         }
         record.resources = Op.description.recorded.resources(of: accesses, in: context.caller.region)
         let permit = try authorizer.permit(subject, accesses, for: Op.description, in: context)
-        try Self.checkStates(of: accesses, for: Op.description)
+        try checkStates(of: accesses, for: Op.description)
         try Op.check(input, on: subject)
         try Self.checkUsage(of: accesses, for: Op.description)
         let outcome = try await Op.perform(input, under: permit, in: context)

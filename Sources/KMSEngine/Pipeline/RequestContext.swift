@@ -4,6 +4,7 @@ package import KMSCrypto
 package import KMSIdentity
 package import KMSModel
 import KMSStore
+import Logging
 
 /// What an operation may use beside its input and its permit.
 package struct RequestContext: Sendable {
@@ -33,12 +34,18 @@ package struct RequestContext: Sendable {
     package var identities: IdentityDirectory { pipeline.identities }
     /// Does everything that needs key material.
     package var keyring: Keyring { pipeline.keyring }
+    /// Places elsewhere where keys are, as of now.
+    var keyStores: KeyStoreDirectory { pipeline.keyStores }
+    /// The tokens that custom key stores can have behind them.
+    var clusters: [ClusterSetting] { pipeline.clusters }
     /// Compiles and judges policies for accounts of this server.
     package var policies: PolicyRules { pipeline.policies }
     /// The regions in which a key can have a replica.
     package var regions: HostedRegions { pipeline.regions }
     /// Where computations go that would hold up an event loop.
     package var slowWork: SlowWork { pipeline.slowWork }
+    /// The program's log.
+    var logger: Logger { pipeline.logger }
     /// How many there may be of each resource.
     package var quotas: Quotas { pipeline.quotas }
 

@@ -55,12 +55,16 @@ package enum StateTable {
     }
 
     /// Throws AWS's refusal unless `operation` may be done to a key in this state.
-    package static func check(_ operation: OperationName, on key: KeySnapshot) throws(KMSError) {
-        guard let row = row(of: operation), !allows(row, key.record.state) else { return }
+    ///
+    /// - Parameter state: That of the key's record, or that its store is away.
+    package static func check(
+        _ operation: OperationName, on key: KeySnapshot, in state: KeyState
+    ) throws(KMSError) {
+        guard let row = row(of: operation), !allows(row, state) else { return }
         if case .onlyPendingDeletion = row {
             throw KMSError(.kmsInvalidState, "\(key.arnText) is not pending deletion.")
         }
-        throw refusal(of: key.arnText, in: key.record.state)
+        throw refusal(of: key.arnText, in: state)
     }
 
     private static func allows(_ row: Row, _ state: KeyState) -> Bool {

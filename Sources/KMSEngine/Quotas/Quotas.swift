@@ -82,6 +82,9 @@ package struct ResourceQuotas: Sendable, Equatable {
     /// Rotations of one key on demand in all its life; automatic ones do not count.
     package var rotationsOnDemandPerKey = 25
 
+    /// Custom key stores in an account and region: AWS's, which nobody has more of here.
+    package static let customKeyStores = 10
+
     /// Tags on one key: a rule of the API and not a quota, so nobody has more.
     package static let tagsPerKey = 50
 

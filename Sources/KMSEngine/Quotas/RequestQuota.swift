@@ -56,7 +56,7 @@ package struct RequestQuota: Sendable, Equatable {
 
     /// The quotas of single operations with what AWS admits a second, as the operations' descriptions say.
     private static let ownRates: [(quota: RequestQuota, perSecond: Double)] =
-        (Catalogue.operations.map { $0.description } + Catalogue.missing.map(\.description)).compactMap {
+        Catalogue.operations.map { $0.description }.compactMap {
             guard case .own(let perSecond, _) = $0.quota else { return nil }
             return (own($0.name), perSecond)
         }

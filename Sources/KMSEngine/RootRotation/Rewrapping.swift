@@ -19,6 +19,7 @@ struct Rewrapping: Sendable {
     /// Brings keys into memory; nil where all are.
     let residency: Residency?
     let identities: IdentityDirectory
+    let keyStores: KeyStoreDirectory
     let ledger: Ledger
     let turns: ChangeTurns
     let keyring: Keyring
@@ -56,6 +57,9 @@ struct Rewrapping: Sendable {
         for account in identities.accounts {
             try checkForEnd()
             report += try await renewSecrets(of: account)
+            for store in keyStores.all where store.record.realm.account == account {
+                report += try await renewSecret(of: store)
+            }
             seen += 1
             await onProgress(seen)
         }
@@ -137,5 +141,26 @@ struct Rewrapping: Sendable {
         }
         identities.publish(edit.identities)
         return report
+    }
+
+    private func renewSecret(of store: KeyStore) async throws -> RewrappingReport {
+        try await turns.inTurn(at: [store.record.realm.keyStoreTurn]) {
+            for _ in 0..<Self.mostAttempts {
+                let record = store.record
+                var report = RewrappingReport()
+                let wrapped = try report.renewing("the custom key store \(record.id)") { () throws(CryptoFailure) in
+                    try keyring.renewed(record.wrappedSecret, of: record.id, in: record.realm)
+                }
+                // One that was deleted meanwhile has no secret any more.
+                guard let wrapped, keyStores.store(record.id, in: record.realm) != nil else { return report }
+                do throws(StoreError) {
+                    try await ledger.commit(record.change { $0.wrappedSecret = wrapped })
+                    return report
+                } catch {
+                    guard error.isConflict else { throw error }
+                }
+            }
+            throw StoreError.conflict
+        }
     }
 }

@@ -29,6 +29,13 @@ extension KeyDirectory: KeyCatalog {
         withIndex { $0.customerKeyCount(in: realm) } ?? 0
     }
 
+    package func keyCount(in realm: Realm, keptIn store: CustomKeyStoreID) async throws(StoreError) -> Int {
+        let ids = withIndex { $0.keyIDs(in: realm, after: nil, limit: .max) } ?? []
+        return ids.count { id in
+            key(KeyARN(realm: realm, keyID: id))?.record.customKeyStore == store
+        }
+    }
+
     package func next(_ event: KeyEvent, limit: Int) async throws(StoreError) -> [KeyDue] {
         withIndex { $0.census.next(event, limit: limit) } ?? []
     }

@@ -9,17 +9,19 @@ package struct Ledger: Sendable {
     private let store: any Store
     private let directory: KeyDirectory
     private let policies: PolicyRules
+    private let keyStores: KeyStoreDirectory
     private let outbox: AuditOutbox
     /// Where other nodes change keys too.
     private let residency: Residency?
 
     init(
-        store: any Store, directory: KeyDirectory, policies: PolicyRules, outbox: AuditOutbox,
-        shared: SharedState? = nil
+        store: any Store, directory: KeyDirectory, policies: PolicyRules, keyStores: KeyStoreDirectory,
+        outbox: AuditOutbox, shared: SharedState? = nil
     ) {
         self.store = store
         self.directory = directory
         self.policies = policies
+        self.keyStores = keyStores
         self.outbox = outbox
         residency = shared?.residency
     }
@@ -156,6 +158,8 @@ package struct Ledger: Sendable {
             case .deleteAlias(let arn, _): directory.withdraw(arn)
             case .insertGrant(let grant): directory.publish(Grant(grant))
             case .deleteGrant(let arn, let id): directory.grants.withdraw(id, on: arn)
+            case .insertKeyStore(let store), .updateKeyStore(let store, _): keyStores.publish(store)
+            case .deleteKeyStore(let realm, let id, _): keyStores.withdraw(id, in: realm)
             default: continue
             }
         }

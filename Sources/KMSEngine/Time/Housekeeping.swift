@@ -1,6 +1,8 @@
+import Dispatch
 import Foundation
 import KMSCrypto
 import KMSModel
+import KMSPKCS11
 import KMSStore
 import Logging
 import ServiceLifecycle
@@ -20,6 +22,9 @@ package actor Housekeeping: Service {
     private let outbox: AuditOutbox
     /// Where many nodes share the store.
     private let orphans: OrphanedAuditLines?
+    private let keyStores: KeyStoreDirectory
+    private let connector: KeyStoreConnector
+    private let destructions = DispatchQueue(label: "chatelaine.token-destruction")
     private let clock: any Clock
     private let metrics: Metrics
     private let interval: Duration
@@ -33,11 +38,14 @@ package actor Housekeeping: Service {
 
     /// - Parameter interval: How long to wait between two looks at the clock.
     init(
-        directory: KeyDirectory, due: any DueKeys, ledger: Ledger, turns: ChangeTurns, keyring: Keyring,
+        directory: KeyDirectory, keyStores: KeyStoreDirectory, connector: KeyStoreConnector, due: any DueKeys,
+        ledger: Ledger, turns: ChangeTurns, keyring: Keyring,
         managedKeys: ManagedKeys, journal: UseJournal, outbox: AuditOutbox, orphans: OrphanedAuditLines? = nil,
         clock: any Clock, metrics: Metrics, interval: Duration = .seconds(1), logger: Logger
     ) {
         self.directory = directory
+        self.keyStores = keyStores
+        self.connector = connector
         self.due = due
         self.ledger = ledger
         self.turns = turns
@@ -54,6 +62,7 @@ package actor Housekeeping: Service {
 
     /// Does what is due, again and again, until the server shuts down.
     package func run() async {
+        connector.begin()
         await cancelWhenGracefulShutdown {
             var looks = 0
             while !Task.isCancelled {
@@ -72,6 +81,7 @@ package actor Housekeeping: Service {
         await flush()
         // What fails is tried again the next time.
         try? await orphans?.adopt()
+        connector.retry()
     }
 
     /// Tells the store which keys were used since it last heard, and which records the audit log has; also at the end, when
@@ -176,6 +186,30 @@ package actor Housekeeping: Service {
             mutations += change?.mutations ?? [primary.unchanged]
         }
         try await commit(Change(mutations), [.deletion(of: key.arn)], at: time) { keyring.forget(key.arn) }
+        destroyElsewhere(key)
+    }
+
+    /// Destroys the key in the token of its custom key store, if that is there: AWS promises no more.
+    ///
+    /// Source: KMS Developer Guide, "Delete KMS keys from an AWS CloudHSM key store".
+    private func destroyElsewhere(_ key: KeySnapshot) {
+        guard let id = key.record.customKeyStore else { return }
+        guard let tokens = keyStores.store(id, in: key.arn.realm)?.tokens else {
+            logger.warning("A deleted key stays in its token", metadata: ["key": "\(key.arnText)"])
+            return
+        }
+        // One after the other: a thousand keys may be due at a time.
+        destructions.async { [logger] in
+            for material in key.materials {
+                do throws(TokenFailure) {
+                    try tokens.destroyKey(material.id, of: key.arn)
+                } catch {
+                    logger.warning(
+                        "A deleted key stays in its token",
+                        metadata: ["key": "\(key.arnText)", "reason": "\(error)"])
+                }
+            }
+        }
     }
 
     private func expire(_ key: KeySnapshot, at time: Date) async throws {

@@ -61,6 +61,10 @@ package struct StoreVerification: Sendable {
                 accessKey.wrappedSecret, accessKeyID: accessKey.id, account: accessKey.account)
             if opens { report.secrets += 1 } else { report.note(accessKey.recordName) }
         }
+        for store in frame.keyStores {
+            let opens = (try? keyring.openSecret(store.wrappedSecret, of: store.id, in: store.realm)) != nil
+            if opens { report.secrets += 1 } else { report.note("the custom key store \(store.id)") }
+        }
         for name in damagedSettings(frame.settings) { report.note("the setting \(name)") }
         return report
     }

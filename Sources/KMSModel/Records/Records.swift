@@ -14,6 +14,8 @@ package struct KeyRecord: Sendable, Equatable {
     package let origin: KeyOrigin
     /// Who administers the key.
     package let manager: KeyManager
+    /// Where the key's material is, if it is not here.
+    package let customKeyStore: CustomKeyStoreID?
     /// The condition that the key is in.
     package var state: KeyState
     /// When it was made.
@@ -38,7 +40,8 @@ package struct KeyRecord: Sendable, Equatable {
 
     package init(
         arn: KeyARN, spec: KeySpec, usage: KeyUsage, origin: KeyOrigin, manager: KeyManager = .customer,
-        creationDate: Date, primaryRegion: Region? = nil, state: KeyState, description: String,
+        customKeyStore: CustomKeyStoreID? = nil, creationDate: Date, primaryRegion: Region? = nil, state: KeyState,
+        description: String,
         deletionDate: Date? = nil, pendingWindowInDays: Int? = nil, policy: String, tags: [Tag] = [],
         rotation: RotationSchedule? = nil, currentMaterial: KeyMaterialID?, version: Int64 = 1
     ) {
@@ -47,6 +50,7 @@ package struct KeyRecord: Sendable, Equatable {
         self.usage = usage
         self.origin = origin
         self.manager = manager
+        self.customKeyStore = customKeyStore
         self.creationDate = creationDate
         self.primaryRegion = primaryRegion
         self.state = state

@@ -258,15 +258,15 @@ def a_refused_grant_token_is_not_recorded(world):
 @scenario
 def custom_key_stores_are_recorded_as_what_they_are(world):
     wire = Wire(world.endpoint)
-    for operation, body, read_only in (
-        ("CreateCustomKeyStore", {"CustomKeyStoreName": "a"}, False), ("DescribeCustomKeyStores", {}, True),
-        ("ConnectCustomKeyStore", {"CustomKeyStoreId": "cks-1"}, False),
-        ("DisconnectCustomKeyStore", {"CustomKeyStoreId": "cks-1"}, False),
-        ("UpdateCustomKeyStore", {"CustomKeyStoreId": "cks-1"}, False),
-        ("DeleteCustomKeyStore", {"CustomKeyStoreId": "cks-1"}, False),
+    one, none = {"CustomKeyStoreId": "cks-1"}, "CustomKeyStoreNotFoundException"
+    for operation, body, code, read_only in (
+        ("CreateCustomKeyStore", {"CustomKeyStoreName": "a"}, "ValidationException", False),
+        ("DescribeCustomKeyStores", {}, None, True), ("DescribeCustomKeyStores", one, none, True),
+        ("ConnectCustomKeyStore", one, none, False), ("DisconnectCustomKeyStore", one, none, False),
+        ("UpdateCustomKeyStore", one, none, False), ("DeleteCustomKeyStore", one, none, False),
     ):  # fmt: skip
         answer = wire.call(operation, body)
-        equal(answer.code, "UnsupportedOperationException", operation)
+        equal(answer.code, code, operation)
         record = record_of(world, {"ResponseMetadata": {"RequestId": answer.headers["x-amzn-requestid"]}})
         equal((record["eventName"], record["readOnly"], "resources" in record), (operation, read_only, False))
 

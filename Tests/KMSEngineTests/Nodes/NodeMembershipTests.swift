@@ -252,6 +252,9 @@ private final class Leases: SharedStore {
     ) async throws(StoreError) -> [GrantRecord] { throw Self.nothing }
     func realms(of account: AccountID?) async throws(StoreError) -> [Realm] { throw Self.nothing }
     func customerKeyCount(in realm: Realm) async throws(StoreError) -> Int { throw Self.nothing }
+    func keyCount(in realm: Realm, keptIn store: CustomKeyStoreID) async throws(StoreError) -> Int {
+        throw Self.nothing
+    }
     func next(_ event: KeyEvent, limit: Int) async throws(StoreError) -> [KeyDue] { throw Self.nothing }
     func keyCounts() async throws(StoreError) -> [KeyKind: Int] { throw Self.nothing }
     func auditLines() async throws(StoreError) -> [KeptAuditLines] { throw Self.nothing }

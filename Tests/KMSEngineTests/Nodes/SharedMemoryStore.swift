@@ -174,7 +174,8 @@ final class SharedMemoryStore: SharedStore {
         let all = try await store.frame()
         return StoreContents(
             accounts: all.accounts.filter { $0.id == id }, accessKeys: all.accessKeys.filter { $0.account == id },
-            identities: all.identities.filter { $0.account == id })
+            identities: all.identities.filter { $0.account == id },
+            keyStores: all.keyStores.filter { $0.realm.account == id })
     }
 
     func settings() async throws(StoreError) -> [String: [UInt8]] {
@@ -207,6 +208,10 @@ final class SharedMemoryStore: SharedStore {
 
     func customerKeyCount(in realm: Realm) async throws(StoreError) -> Int {
         try await contents().keys.count { $0.arn.realm == realm && $0.manager == .customer }
+    }
+
+    func keyCount(in realm: Realm, keptIn store: CustomKeyStoreID) async throws(StoreError) -> Int {
+        try await contents().keys.count { $0.arn.realm == realm && $0.customKeyStore == store }
     }
 
     func next(_ event: KeyEvent, limit: Int) async throws(StoreError) -> [KeyDue] {

@@ -1,0 +1,134 @@
+import Foundation
+import KMSCrypto
+import KMSModel
+import Synchronization
+
+/// A custom key store as this process knows it: what is stored of it, and the way to it.
+final class KeyStore: Sendable {
+    /// Where the connection is.
+    ///
+    /// Source: API model, `ConnectionStateType`; KMS Developer Guide, "Connect and disconnect an AWS CloudHSM key store".
+    enum Condition {
+        case disconnected
+        case connecting
+        case connected(TokenKeyStore)
+        /// - Parameter isLasting: Whether it stays so until somebody disconnects the store.
+        case failed(code: String, isLasting: Bool)
+
+        var name: String {
+            switch self {
+            case .disconnected: "DISCONNECTED"
+            case .connecting: "CONNECTING"
+            case .connected: "CONNECTED"
+            case .failed: "FAILED"
+            }
+        }
+
+        fileprivate var tokens: TokenKeyStore? { if case .connected(let tokens) = self { tokens } else { nil } }
+    }
+
+    fileprivate struct State {
+        var record: CustomKeyStoreRecord
+        var condition: Condition
+        /// Grows when what is under way is not wanted any more.
+        var attempt = 0
+        /// Whether a thread is on its way to the token, wanted or not: there is one at the most.
+        var isAtWork = false
+    }
+
+    private let state: Mutex<State>
+
+    init(_ record: CustomKeyStoreRecord) {
+        let condition: Condition =
+            if case .failed(let code) = record.connection {
+                .failed(code: code, isLasting: true)
+            } else {
+                .disconnected
+            }
+        state = Mutex(State(record: record, condition: condition))
+    }
+
+    /// What the store holds of it.
+    var record: CustomKeyStoreRecord { state.withLock { $0.record } }
+
+    /// Where the connection is.
+    var condition: Condition { state.withLock { $0.condition } }
+
+    /// Sessions with the token; nil while there are none.
+    var tokens: TokenKeyStore? { state.withLock { $0.condition.tokens } }
+
+    /// Takes over what is stored by now, and lets go of a connection that is not wanted.
+    ///
+    /// - Returns: Whether it is to be connected, and nobody is at it; then whoever calls has to.
+    func update(_ record: CustomKeyStoreRecord) -> Bool {
+        let (isWanted, old) = state.withLock { state -> (Bool, TokenKeyStore?) in
+            guard record.version >= state.record.version else { return (false, nil) }
+            state.record = record
+            switch (record.connection, state.condition) {
+            case (.connected, .disconnected): return (true, nil)
+            case (.connected, _): return (false, nil)
+            case (.disconnected, _): return (false, state.end(as: .disconnected))
+            case (.failed(let code), _): return (false, state.end(as: .failed(code: code, isLasting: true)))
+            }
+        }
+        Self.release(old)
+        return isWanted
+    }
+
+    /// Begins to connect, if that is wanted and was not refused.
+    ///
+    /// - Returns: The record to connect by, and what the end of it is told by.
+    func beginConnecting() -> (record: CustomKeyStoreRecord, attempt: Int)? {
+        state.withLock { state in
+            guard state.record.connection == .connected else { return nil }
+            switch state.condition {
+            case .connected, .failed(_, isLasting: true): return nil
+            case .connecting where state.isAtWork: return nil
+            case .connecting, .disconnected, .failed: break
+            }
+            state.condition = .connecting
+            // Somebody is on the way for what was wanted before; who comes back begins anew.
+            guard !state.isAtWork else { return nil }
+            state.isAtWork = true
+            state.attempt += 1
+            return (state.record, state.attempt)
+        }
+    }
+
+    /// Ends what ``beginConnecting()`` began.
+    ///
+    /// - Returns: Whether it was still wanted.
+    func endConnecting(_ attempt: Int, _ condition: Condition) -> Bool {
+        let (isWanted, old) = state.withLock { state -> (Bool, TokenKeyStore?) in
+            state.isAtWork = false
+            guard state.attempt == attempt else { return (false, condition.tokens) }
+            return (true, state.end(as: condition))
+        }
+        Self.release(old)
+        return isWanted
+    }
+
+    /// Notes that the token does not let anybody in any more.
+    func refuse(code: String) {
+        Self.release(state.withLock { $0.end(as: .failed(code: code, isLasting: true)) })
+    }
+
+    /// Lets go of what it has, as it is gone.
+    func close() { Self.release(state.withLock { $0.end(as: .disconnected) }) }
+
+    /// Ends sessions on a thread of their own: that waits for the device, and nobody may wait for it under a lock.
+    private static func release(_ tokens: TokenKeyStore?) {
+        guard let tokens else { return }
+        Thread.detachNewThread { withExtendedLifetime(tokens) {} }
+    }
+}
+
+extension KeyStore.State {
+    /// - Returns: The sessions that there were.
+    fileprivate mutating func end(as condition: KeyStore.Condition) -> TokenKeyStore? {
+        let old = self.condition.tokens
+        self.condition = condition
+        attempt += 1
+        return old
+    }
+}

@@ -1,0 +1,69 @@
+import KMSCrypto
+import KMSModel
+import KMSStore
+import Synchronization
+
+/// Every custom key store, as of now.
+package final class KeyStoreDirectory: Sendable {
+    private let stores = Mutex<[Realm: [CustomKeyStoreID: KeyStore]]>([:])
+    /// Called with each store that is to be connected and is not.
+    private let connect = Mutex<(@Sendable (KeyStore) -> Void)?>(nil)
+
+    package init() {}
+
+    /// Has `work` called with each store that is to be connected, also with those that are known already.
+    func whenWanted(_ work: @escaping @Sendable (KeyStore) -> Void) {
+        connect.withLock { $0 = work }
+        for store in all where store.record.connection == .connected { work(store) }
+    }
+
+    var all: [KeyStore] { stores.withLock { $0.values.flatMap(\.values) } }
+
+    /// The stores of a realm, in the order in which they were made.
+    func stores(in realm: Realm) -> [KeyStore] {
+        let found = stores.withLock { Array(($0[realm] ?? [:]).values) }
+        return found.map { ($0, $0.record) }.sorted {
+            ($0.1.creationDate, $0.1.id) < ($1.1.creationDate, $1.1.id)
+        }.map(\.0)
+    }
+
+    func store(_ id: CustomKeyStoreID, in realm: Realm) -> KeyStore? { stores.withLock { $0[realm]?[id] } }
+
+    /// The condition that a key is in: a key whose store is away cannot be used, whatever else it is.
+    ///
+    /// Source: KMS Developer Guide, "Key states of AWS KMS keys", "Unavailable".
+    func state(of key: KeySnapshot) -> KeyState {
+        let state = key.record.state
+        guard let id = key.record.customKeyStore, state == .enabled || state == .disabled else { return state }
+        return store(id, in: key.record.arn.realm)?.tokens == nil ? .unavailable : state
+    }
+
+    // MARK: Changes
+
+    /// Takes over what a store holds of these accounts; what it does not hold is gone.
+    func load(_ contents: StoreContents) {
+        let accounts = Set(contents.accounts.map(\.id))
+        let present = Set(contents.keyStores.map(\.id))
+        let gone = stores.withLock { stores in
+            stores.flatMap { realm, known in
+                accounts.contains(realm.account) ? known.keys.filter { !present.contains($0) }.map { (realm, $0) } : []
+            }
+        }
+        for (realm, id) in gone { withdraw(id, in: realm) }
+        for record in contents.keyStores { publish(record) }
+    }
+
+    func publish(_ record: CustomKeyStoreRecord) {
+        let store = stores.withLock { stores -> KeyStore in
+            if let known = stores[record.realm]?[record.id] { return known }
+            let store = KeyStore(record)
+            stores[record.realm, default: [:]][record.id] = store
+            return store
+        }
+        if store.update(record) { connect.withLock { $0 }?(store) }
+    }
+
+    func withdraw(_ id: CustomKeyStoreID, in realm: Realm) {
+        stores.withLock { $0[realm]?.removeValue(forKey: id) }?.close()
+    }
+}
