@@ -1,4 +1,5 @@
 import KMSEngine
+import KMSModel
 import Testing
 
 struct ClusterSettingTests {
