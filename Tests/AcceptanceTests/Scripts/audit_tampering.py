@@ -298,7 +298,7 @@ def a_file_that_is_taken_away_is_written_anew(directory):
         use(kms, 3)
         take()
         answered.append(kms.create_key()["ResponseMetadata"]["RequestId"])
-        holds(log.exists(), "it is there before the change is answered")
+        eventually(log.exists, "a second after the change it is there again", 10)
         whole(data)
         log.unlink()
         use(kms, 3)
@@ -312,6 +312,13 @@ def a_file_that_is_taken_away_is_written_anew(directory):
     server.start()
     server.stop()
     whole(data)
+    kms = client(server.start().endpoint)
+    log.unlink()
+    last = kms.create_key()["ResponseMetadata"]["RequestId"]
+    server.kill()
+    server.start()
+    server.stop()
+    holds(last in {record.get("requestID") for record in records(data)}, "the store had the last change's")
 
 
 @scenario
