@@ -52,7 +52,7 @@ struct KeyCensus {
     /// What happens first, at `now` or before, leaving out the keys of `exceptions`.
     func first(at now: Date, except exceptions: Set<KeyARN>) -> KeyARN? {
         due.values.compactMap { events in
-            events.prefix { $0.date <= now }.first { !exceptions.contains($0.key) }
+            events.first(while: { $0.date <= now }, where: { !exceptions.contains($0.key) })
         }.min()?.key
     }
 

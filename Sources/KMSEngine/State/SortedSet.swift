@@ -1,55 +1,105 @@
 /// Distinct elements in order, for listings that are read page by page while they change.
 ///
-/// A sorted array: finding is logarithmic, inserting moves what stands behind. At the quota of 100,000 keys a realm that
-/// is a move of a few hundred kilobytes at the worst, far less than the durable commit before it.
-struct SortedSet<Element: Comparable & Sendable>: Sendable {
-    private var elements: [Element] = []
+/// Sorted arrays of some hundred elements, one behind the other: finding is logarithmic, and inserting moves what stands behind
+/// in one of them, and not in all.
+package struct SortedSet<Element: Comparable & Sendable>: Sendable {
+    /// A piece that has more becomes two.
+    private static var mostInPiece: Int { 1024 }
 
-    init() {}
+    /// None of them empty.
+    private var pieces: [[Element]] = []
+    package private(set) var count = 0
+
+    package init() {}
 
     /// - Parameter elements: Distinct, in any order.
-    init(_ elements: some Sequence<Element>) { self.elements = elements.sorted() }
+    package init(_ elements: some Sequence<Element>) { replace(by: elements.sorted()) }
 
-    var count: Int { elements.count }
-
-    mutating func insert(_ element: Element) {
-        let place = firstIndex { !($0 < element) }
-        guard place == elements.endIndex || elements[place] != element else { return }
-        elements.insert(element, at: place)
+    /// Adds an element, unless it is there.
+    package mutating func insert(_ element: Element) {
+        guard !pieces.isEmpty else { return replace(by: [element]) }
+        let piece = piece(of: element)
+        let place = pieces[piece].place { !($0 < element) }
+        guard place == pieces[piece].endIndex || pieces[piece][place] != element else { return }
+        pieces[piece].insert(element, at: place)
+        count += 1
+        guard pieces[piece].count > Self.mostInPiece else { return }
+        let rest = Array(pieces[piece][(Self.mostInPiece / 2)...])
+        pieces[piece].removeLast(rest.count)
+        pieces.insert(rest, at: piece + 1)
     }
 
     /// Adds very many at once.
     ///
     /// - Parameter newcomers: Distinct, in any order, and none of them there yet.
-    mutating func insert(contentsOf newcomers: some Sequence<Element>) {
-        elements += newcomers
-        elements.sort()
+    package mutating func insert(contentsOf newcomers: some Sequence<Element>) {
+        replace(by: (Array(pieces.joined()) + Array(newcomers)).sorted())
     }
 
-    mutating func remove(_ element: Element) {
-        let place = firstIndex { !($0 < element) }
-        guard place < elements.endIndex, elements[place] == element else { return }
-        elements.remove(at: place)
+    /// Takes an element out, if it is there.
+    package mutating func remove(_ element: Element) {
+        guard !pieces.isEmpty else { return }
+        let piece = piece(of: element)
+        let place = pieces[piece].place { !($0 < element) }
+        guard place < pieces[piece].endIndex, pieces[piece][place] == element else { return }
+        pieces[piece].remove(at: place)
+        count -= 1
+        if pieces[piece].isEmpty { pieces.remove(at: piece) }
     }
 
     /// At most `limit` elements behind `last`, or from the beginning when that is nil.
-    func elements(after last: Element?, limit: Int) -> [Element] {
-        let start = last.map { last in firstIndex { last < $0 } } ?? elements.startIndex
-        return Array(elements[start...].prefix(limit))
+    package func elements(after last: Element?, limit: Int) -> [Element] {
+        var (piece, place) = (0, 0)
+        if let last, !pieces.isEmpty {
+            piece = self.piece(of: last)
+            place = pieces[piece].place { last < $0 }
+        }
+        var found: [Element] = []
+        while piece < pieces.count, found.count < limit {
+            found += pieces[piece][place...].prefix(limit - found.count)
+            (piece, place) = (piece + 1, 0)
+        }
+        return found
     }
 
-    /// The elements at the front that fulfil `predicate`, which holds up to some element.
-    func prefix(while predicate: (Element) -> Bool) -> ArraySlice<Element> {
-        elements[..<firstIndex { !predicate($0) }]
+    /// The first element that fulfils `predicate` among those at the front that fulfil `condition`.
+    ///
+    /// - Parameter condition: Holds up to some element.
+    package func first(while condition: (Element) -> Bool, where predicate: (Element) -> Bool) -> Element? {
+        for element in pieces.joined() {
+            guard condition(element) else { return nil }
+            if predicate(element) { return element }
+        }
+        return nil
     }
 
+    // MARK: Pieces
+
+    /// The piece that an element is in, if it is in one, and belongs into.
+    private func piece(of element: Element) -> Int {
+        max(0, pieces.place { piece in piece.first.map { element < $0 } ?? false } - 1)
+    }
+
+    private mutating func replace(by elements: [Element]) {
+        count = elements.count
+        guard elements.count > Self.mostInPiece else {
+            pieces = elements.isEmpty ? [] : [elements]
+            return
+        }
+        let half = Self.mostInPiece / 2
+        pieces = stride(from: 0, to: elements.count, by: half).map { start in
+            Array(elements[start..<min(start + half, elements.count)])
+        }
+    }
+}
+
+extension Array {
     /// The first index whose element fulfils `predicate`, which holds from some element on.
-    private func firstIndex(where predicate: (Element) -> Bool) -> Int {
-        var low = elements.startIndex
-        var high = elements.endIndex
+    fileprivate func place(where predicate: (Element) -> Bool) -> Int {
+        var (low, high) = (startIndex, endIndex)
         while low < high {
             let middle = low + (high - low) / 2
-            if predicate(elements[middle]) { high = middle } else { low = middle + 1 }
+            if predicate(self[middle]) { high = middle } else { low = middle + 1 }
         }
         return low
     }
