@@ -17,8 +17,15 @@ package enum Digest {
 
     /// Whether both are the same bytes, in a time that depends on their lengths only.
     package static func areEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+        unsafe left.withUnsafeBytes { left in unsafe right.withUnsafeBytes { right in unsafe areEqual(left, right) } }
+    }
+
+    /// Whether what is lent are the same bytes, in a time that depends on their lengths only.
+    static func areEqual(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
         guard left.count == right.count else { return false }
-        return unsafe sodium_memcmp(left, right, left.count) == 0
+        // Without an address they have no bytes.
+        guard let one = left.baseAddress, let two = right.baseAddress else { return true }
+        return unsafe sodium_memcmp(one, two, left.count) == 0
     }
 }
 

@@ -1,4 +1,3 @@
-import CSodium
 import Crypto
 package import KMSModel
 
@@ -114,9 +113,6 @@ extension Keyring {
     }
 
     private static func areEqual(_ opened: UnsafeRawBufferPointer, _ plaintext: SecretBytes) -> Bool {
-        unsafe plaintext.withBytes { expected in
-            unsafe opened.count == expected.count
-                && sodium_memcmp(opened.baseAddress, expected.baseAddress, expected.count) == 0
-        }
+        unsafe plaintext.withBytes { unsafe Digest.areEqual(opened, $0) }
     }
 }

@@ -1,4 +1,3 @@
-import CSodium
 package import KMSModel
 package import KMSPKCS11
 
@@ -106,14 +105,9 @@ extension Keyring {
     package func isSecret(
         _ secret: SecretBytes, _ wrapped: [UInt8], of store: CustomKeyStoreID, in realm: Realm
     ) -> Bool {
-        guard let present = try? openSecret(wrapped, of: store, in: realm), present.count == secret.count else {
-            return false
-        }
+        guard let present = try? openSecret(wrapped, of: store, in: realm) else { return false }
         return unsafe present.withBytes { present in
-            unsafe secret.withBytes { secret in
-                guard let left = present.baseAddress, let right = secret.baseAddress else { return true }
-                return unsafe sodium_memcmp(left, right, present.count) == 0
-            }
+            unsafe secret.withBytes { secret in unsafe Digest.areEqual(present, secret) }
         }
     }
 

@@ -1,4 +1,3 @@
-import CSodium
 package import KMSModel
 package import KMSPKCS11
 import Synchronization

@@ -73,11 +73,8 @@ final class KeyStoreConnector: Sendable {
         await turns.inTurn(at: [record.realm.keyStoreTurn]) {
             guard let present = directory.store(record.id, in: record.realm)?.record, present.connection == .connected
             else { return }
-            var failed = present
-            failed.connection = .failed(code: failure.code)
-            failed.version += 1
             do throws(StoreError) {
-                try await ledger.commit(Change([.updateKeyStore(failed, expecting: present.version)]))
+                try await ledger.commit(present.change { $0.connection = .failed(code: failure.code) })
             } catch {
                 logger.error(
                     "The store was not told of a failed connection",

@@ -29,6 +29,10 @@ package final class KeyStoreDirectory: Sendable {
 
     func store(_ id: CustomKeyStoreID, in realm: Realm) -> KeyStore? { stores.withLock { $0[realm]?[id] } }
 
+    func store(named name: String, in realm: Realm) -> KeyStore? {
+        stores(in: realm).first { $0.record.name.isSame(as: name) }
+    }
+
     /// The condition that a key is in: a key whose store is away cannot be used, whatever else it is.
     ///
     /// Source: KMS Developer Guide, "Key states of AWS KMS keys", "Unavailable".

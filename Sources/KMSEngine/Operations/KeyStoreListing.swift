@@ -19,13 +19,13 @@ struct DescribeCustomKeyStores: AccountOperation {
         _ input: API.DescribeCustomKeyStoresRequest, under permit: Permit<Void>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.DescribeCustomKeyStoresResponse> {
         if let id = input.customKeyStoreId { return answer([try context.keyStore(id)], nil) }
-        let stores = context.keyStores.stores(in: context.realm)
         if let name = input.customKeyStoreName {
-            guard let store = stores.first(where: { $0.record.name.isSame(as: name) }) else {
+            guard let store = context.keyStores.store(named: name, in: context.realm) else {
                 throw KMSError(.customKeyStoreNotFound, "Custom key store \(name) does not exist.")
             }
             return answer([store], nil)
         }
+        let stores = context.keyStores.stores(in: context.realm)
         let scope = PageScope(description.name)
         let last = try scope.position(in: input.marker, CustomKeyStoreID.init)
         let start = try scope.start(behind: last, in: stores) { $0.record.id == $1 }

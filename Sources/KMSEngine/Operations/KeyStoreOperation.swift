@@ -45,7 +45,7 @@ extension RequestContext {
 
     /// Refuses a name that another custom key store of the account and region has.
     func checkName(_ name: String) throws(KMSError) {
-        guard !keyStores.stores(in: realm).contains(where: { $0.record.name.isSame(as: name) }) else {
+        guard keyStores.store(named: name, in: realm) == nil else {
             throw KMSError(.customKeyStoreNameInUse, "The name of the custom key store is in use: \(name)")
         }
     }
