@@ -30,6 +30,11 @@ def events(world, name):
     return [record for record in map(json.loads, audit_lines(world.data)) if record["eventName"] == name]
 
 
+def questions(world, key):
+    """The records of what was asked to be decrypted under a key."""
+    return [event for event in events(world, "Decrypt") if key["Arn"] in json.dumps(event["resources"])]
+
+
 def chatelaine(*arguments, wanted):
     done = subprocess.run(
         [binary(), "kubernetes-plugin", *map(str, arguments)],
@@ -132,9 +137,9 @@ def a_replica_serves_a_cluster_that_has_moved(world):
 def what_it_did_not_make_is_refused_without_a_question(world):
     key, other = world.key(), world.key()
     with Plugin(world, key["KeyId"]) as plugin:
+        plugin.key_id()
         encrypted = plugin.encrypt()
         good, key_id = encrypted.ciphertext, encrypted.key_id
-        asked = len(events(world, "Decrypt"))
         for ciphertext, wrong, annotations in (
             (good, "", None), (good, "nonsense", None), (good, key_id + "0", None), (good, " " + key_id, None),
             (good, other["Arn"] + "#" + material(key_id), None), (good, key["KeyId"], None), (good, "x" * 4000, None),
@@ -148,7 +153,10 @@ def what_it_did_not_make_is_refused_without_a_question(world):
         # It ends the stream before it has read all of it.
         with denied((grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED)):
             plugin.encrypt(bytes(100_000))
-        equal(len(events(world, "Decrypt")), asked, "questions to the KMS")
+        # One to prove the key at the start, one with what was encrypted, and this one.
+        plugin.opens(encrypted)
+        eventually(lambda: len(questions(world, key)) >= 3, "the records of the questions")
+        equal(len(questions(world, key)), 3, "questions to the KMS")
         for position in range(0, len(good), 13):
             with denied(INVALID):
                 plugin.decrypt(good[:position] + bytes([good[position] ^ 1]) + good[position + 1 :], key_id)
@@ -210,6 +218,8 @@ def health_costs_little(world):
     key = world.key()
     with Plugin(world, key["KeyId"]) as plugin:
         plugin.key_id()
+        # The proof at the start has been recorded.
+        eventually(lambda: questions(world, key), "the record of a question")
         before = [len(events(world, name)) for name in ("DescribeKey", "Encrypt", "Decrypt")]
         start = time.monotonic()
         for _ in range(200):
