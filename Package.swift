@@ -175,21 +175,31 @@ let package = Package(
             swiftSettings: strict + [.strictMemorySafety()]
         ),
 
+        // Requests to other servers.
+        .target(
+            name: "KMSOutbound",
+            dependencies: [
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            swiftSettings: strict
+        ),
+
         // Kubernetes' door: its KMS v2 service on a Unix socket, which asks any server that speaks the KMS API.
         .target(
             name: "KMSKubernetes",
             dependencies: [
-                "KMSModel", "KMSAccess", "KMSCrypto",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                "KMSModel", "KMSAccess", "KMSCrypto", "KMSOutbound",
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
                 .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
                 .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
@@ -201,7 +211,7 @@ let package = Package(
             name: "chatelaine",
             dependencies: [
                 "EventLoopExecutor", "KMSModel", "KMSAccess", "KMSIdentity", "KMSCrypto", "KMSEngine", "KMSKubernetes",
-                "KMSServer", "KMSStore", "KMSStoreSQLite", "KMSStorePostgreSQL",
+                "KMSOutbound", "KMSServer", "KMSStore", "KMSStoreSQLite", "KMSStorePostgreSQL",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),

@@ -20,7 +20,7 @@ extension Keyring {
     ) throws(TokenUseFailure) -> [UInt8] {
         let nonce: [UInt8]
         do throws(CryptoFailure) { nonce = try randomness.bytes(Sealing.nonceByteCount) } catch { throw .crypto(error) }
-        var output = SymmetricCiphertext.tokenHeader(for: material)
+        var output = SymmetricCiphertext.header(.token, for: material)
         var binding = CanonicalEncoding(after: output, capacity: 128)
         binding.append(context)
         do throws(TokenFailure) {
@@ -39,7 +39,7 @@ extension Keyring {
     package func decrypt(
         _ ciphertext: [UInt8], with material: MaterialRecord, context: EncryptionContext, in store: TokenKeyStore
     ) throws(TokenUseFailure) -> SecretBytes {
-        let header = SymmetricCiphertext.tokenHeader(for: material)
+        let header = SymmetricCiphertext.header(.token, for: material)
         guard ciphertext.count >= header.count + Sealing.overhead else { throw .crypto(.malformed) }
         guard ciphertext.starts(with: header) else { throw .crypto(.notAuthentic) }
         var binding = CanonicalEncoding(after: header, capacity: 128)

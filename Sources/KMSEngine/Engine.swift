@@ -142,10 +142,13 @@ package struct Engine: Sendable {
             rotationPeriodInDays: configuration.managedKeyRotationPeriodInDays
         )
         let journal = UseJournal()
+        let proxies = ExternalProxies(
+            settings: configuration.externalProxies, transport: configuration.externalProxyTransport, keyring: keyring,
+            clock: clock, metrics: metrics.requests)
         pipeline = Pipeline(
             authenticator: authenticator, directory: directory, identities: identities, ledger: ledger, shared: shared,
             catalog: catalog, turns: turns, keyring: keyring, keyStores: keyStores, clusters: configuration.clusters,
-            policies: policies, regions: configuration.regions, quotas: quotas,
+            externalProxies: proxies, policies: policies, regions: configuration.regions, quotas: quotas,
             journal: journal,
             managedKeys: managedKeys, audit: audit, outbox: outbox, clock: clock, metrics: metrics, logger: logger
         )
@@ -153,8 +156,8 @@ package struct Engine: Sendable {
             KeyStoreProxyService(pipeline: pipeline, proxies: $0, node: configuration.node)
         }
         let connector = KeyStoreConnector(
-            directory: keyStores, clusters: configuration.clusters, keyring: keyring, ledger: ledger, turns: turns,
-            logger: logger)
+            directory: keyStores, clusters: configuration.clusters, proxies: proxies, keyring: keyring, ledger: ledger,
+            turns: turns, logger: logger)
         let housekeeping = Housekeeping(
             directory: directory, keyStores: keyStores, connector: connector,
             due: Self.dueKeys(directory, shared, configuration.node, logger), ledger: ledger,

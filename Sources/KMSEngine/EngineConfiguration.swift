@@ -25,6 +25,10 @@ package struct EngineConfiguration: Sendable {
 
     /// The tokens of PKCS#11 that custom key stores can have behind them.
     package var clusters: [ClusterSetting] = []
+    /// The places where proxies of external key stores can be.
+    package var externalProxies: [ExternalProxySetting] = []
+    /// The way to them; nil where there are none.
+    package var externalProxyTransport: (any ExternalProxyTransport)?
 
     package init() {}
 }

@@ -23,6 +23,11 @@ package protocol KeyCatalog: Sendable {
     /// How many keys of `realm` are in a custom key store, in every state.
     func keyCount(in realm: Realm, keptIn store: CustomKeyStoreID) async throws(StoreError) -> Int
 
+    /// Whether a key of a custom key store, in whatever state, has this external key behind it.
+    func hasKey(
+        in realm: Realm, keptIn store: CustomKeyStoreID, behind id: ExternalKeyID
+    ) async throws(StoreError) -> Bool
+
     /// At most `limit` keys to which `event` happens, the earliest first.
     func next(_ event: KeyEvent, limit: Int) async throws(StoreError) -> [KeyDue]
 

@@ -80,6 +80,7 @@ enum PostgreSQLSchema {
     private static let steps: [(name: String, statements: [String])] = [
         ("keys, accounts, change feed, leases", accounts + keys + counts + belongings + indexes + nodes),
         ("custom key stores", keyStores),
+        ("external keys", externalKeys),
     ]
 
     // MARK: Tables
@@ -133,6 +134,14 @@ enum PostgreSQLSchema {
         """,
         "ALTER TABLE kms_key ADD COLUMN key_store \(text)",
         "CREATE INDEX kms_key_by_key_store ON kms_key (account, region, key_store) WHERE key_store IS NOT NULL",
+    ]
+
+    private static let externalKeys = [
+        "ALTER TABLE kms_key ADD COLUMN external_key \(text)",
+        """
+        CREATE UNIQUE INDEX kms_key_by_external_key ON kms_key (account, region, key_store, external_key)
+            WHERE external_key IS NOT NULL
+        """,
     ]
 
     private static let keys = [

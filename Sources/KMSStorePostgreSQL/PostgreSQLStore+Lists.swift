@@ -112,6 +112,18 @@ extension PostgreSQLStore {
         return try await rows(of: query) { row throws(StoreError) in Int(try row.integer(0)) }.first ?? 0
     }
 
+    package func hasKey(
+        in realm: Realm, keptIn store: CustomKeyStoreID, behind id: ExternalKeyID
+    ) async throws(StoreError) -> Bool {
+        let query = Statement(
+            sql: "SELECT 1 FROM kms_key WHERE account = ? AND region = ? AND key_store = ? AND external_key = ?",
+            values: [
+                .text(realm.account.description), .text(realm.region.description), .text(store.description),
+                .text(id.description),
+            ])
+        return try await !rows(of: query) { row throws(StoreError) in try row.integer(0) }.isEmpty
+    }
+
     package func keyCounts() async throws(StoreError) -> [KeyKind: Int] {
         let query = Statement(
             sql: """

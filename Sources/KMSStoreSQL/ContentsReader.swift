@@ -227,7 +227,8 @@ extension Table<KeyRecord> {
         Self(
             name: "kms_key",
             columns: """
-                account, region, key_id, spec, usage, origin, manager, key_store, creation_date, primary_region, state,
+                account, region, key_id, spec, usage, origin, manager, key_store, external_key, creation_date,
+                primary_region, state,
                 description, deletion_date, pending_window_in_days, policy, current_material, version,
                 rotation_period_in_days, next_rotation_date
                 """,
@@ -236,6 +237,7 @@ extension Table<KeyRecord> {
             var key = KeyRecord(
                 arn: try row.keyARN(), spec: try row.value(), usage: try row.value(), origin: try row.value(),
                 manager: try row.value(), customKeyStore: try row.optionallyParsed(CustomKeyStoreID.init),
+                externalKeyID: try row.optionallyParsed { ExternalKeyID($0) },
                 creationDate: try row.date(), primaryRegion: try row.optionallyParsed(Region.init),
                 state: try row.value(),
                 description: try row.text(), deletionDate: try row.optionalDate(),

@@ -46,13 +46,13 @@ extension SQLConnection {
             """
             INSERT INTO kms_key (account, region, key_id, spec, usage, origin, manager, creation_date,
                 primary_region, state, description, deletion_date, pending_window_in_days, policy, rotation_period_in_days,
-                next_rotation_date, current_material, version, key_store)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                next_rotation_date, current_material, version, key_store, external_key)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             key.arn.columns + [
                 key.spec.rawValue, key.usage.rawValue, key.origin.rawValue, key.manager.rawValue,
                 try Column.date(key.creationDate),
-            ] + key.changingColumns() + [key.customKeyStore?.description]
+            ] + key.changingColumns() + [key.customKeyStore?.description, key.externalKeyID?.description]
         )
         try insertTags(of: key)
     }

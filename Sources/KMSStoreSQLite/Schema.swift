@@ -50,6 +50,9 @@ enum Schema {
         migrator.registerMigration("8: custom key stores", foreignKeyChecks: .immediate) { database in
             try database.execute(sql: keyStores)
         }
+        migrator.registerMigration("9: external keys", foreignKeyChecks: .immediate) { database in
+            try database.execute(sql: externalKeys)
+        }
         return migrator
     }
 
@@ -289,6 +292,13 @@ enum Schema {
 
         ALTER TABLE kms_key ADD COLUMN key_store TEXT;
         CREATE INDEX kms_key_by_key_store ON kms_key (account, region, key_store) WHERE key_store IS NOT NULL;
+        """
+
+    /// No two keys of a store have the same key behind them.
+    private static let externalKeys = """
+        ALTER TABLE kms_key ADD COLUMN external_key TEXT;
+        CREATE UNIQUE INDEX kms_key_by_external_key ON kms_key (account, region, key_store, external_key)
+            WHERE external_key IS NOT NULL;
         """
 
     /// Which records changed, in order, for readers that there never were: a file is one process's own.

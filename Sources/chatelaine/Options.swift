@@ -48,6 +48,16 @@ struct ServerOptions: ParsableArguments {
     )
     var hsmClusters: String?
 
+    @Option(
+        help: """
+            Where proxies of external key stores can be, as https://HOST/ACCOUNT/REGION[=ADDRESS:PORT][@SERVICE], with commas; \
+            see docs/key-stores.md.
+            """)
+    var xksEndpoints: String?
+
+    @Option(help: "A PEM file with the certificates that theirs may come from (default: the system's).")
+    var xksCaBundle: String?
+
     @Option(help: "A JSON file with quotas of single accounts, or of all; see docs/quotas.md.")
     var quotaOverrides: String?
 

@@ -36,7 +36,8 @@ struct Settings {
         "seal": .text, "passphrase-file": .text, "passphrase-fd": .number, "pin-file": .text, "pin-fd": .number,
         "pkcs11-module": .text, "pkcs11-token": .text, "pkcs11-key": .text, "share-files": .list,
         "audit-file-size": .number, "audit-retention-days": .number, "audit-sync": .text,
-        "quotas": .text, "quota-overrides": .text, "xks-proxy": .text, "hsm-clusters": .list,
+        "quotas": .text, "quota-overrides": .text, "xks-proxy": .text, "hsm-clusters": .list, "xks-endpoints": .list,
+        "xks-ca-bundle": .text,
         "tls-certificate": .text, "tls-key": .text, "tls-client-ca": .text, "tls-client-certificates": .text,
         // A store that many nodes share; its location may contain a password.
         "store": .text, "node": .text, "store-outage-seconds": .number, "cache-keys": .number,
@@ -177,6 +178,8 @@ extension Settings {
         configuration.audit = try audit(options)
         try share(options, in: &configuration)
         configuration.clusters = try clusters(flag: options.hsmClusters, isShared: configuration.node != nil)
+        configuration.externalProxies = try externalProxies(options)
+        configuration.externalProxyTransport = try externalProxyTransport(options, to: configuration.externalProxies)
         return configuration
     }
 

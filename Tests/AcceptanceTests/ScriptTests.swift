@@ -8,14 +8,17 @@ extension AcceptanceTests {
         static let scripts = [
             "aliases", "answers", "audit", "audit_chain", "audit_tampering", "backup", "bad_input", "bounded",
             "commands", "data_key_pairs", "data_keys", "deletion", "deployment", "disk_full", "durability",
-            "encryption", "envelope", "identifiers", "imports", "key_agreement", "key_pair_encryption",
+            "encryption", "envelope", "external_key_faults", "external_key_store", "identifiers", "imports",
+            "key_agreement", "key_pair_encryption",
             "key_pair_imports", "key_specs", "keys", "lifecycle_kills", "managed_keys", "marks",
             "message_authentication", "monitoring", "pagination", "races", "root_rotation", "rotation", "seals",
             "signatures", "signing", "tags", "ten_years", "upgrade", "xks_proxy",
         ]
         /// What the scripts share.
         static let modules = [
-            "bounds", "browser", "certificates", "cli", "granting", "harness", "http2", "key_store_proxy", "nodes",
+            "bounds", "browser", "certificates", "cli", "far_side", "granting", "harness", "http2", "key_store_proxy",
+            "near_side",
+            "nodes",
             "peers",
             "plugin", "postgres", "principals", "raw", "sealing", "secure", "server", "violations", "visitor", "wizard",
             "wrapping",

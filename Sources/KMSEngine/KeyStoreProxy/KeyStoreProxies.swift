@@ -3,23 +3,6 @@ import Synchronization
 
 /// The proxies of a server, as they are configured now.
 package final class KeyStoreProxies: Sendable {
-    /// What a proxy has admitted; another configuration with the same rate forgets nothing of it.
-    final class Admission: Sendable {
-        private let bucket: Mutex<TokenBucket>
-
-        init() { bucket = Mutex(TokenBucket(quota: 0, at: MonotonicTime.nanoseconds())) }
-
-        /// Whether one more request is admitted at this rate; then it is counted.
-        func admits(at rate: RequestRate) -> Bool {
-            bucket.withLock { bucket in
-                let now = MonotonicTime.nanoseconds()
-                guard bucket.holds(1, at: now, earning: rate) else { return false }
-                bucket.take(1, at: now, earning: rate)
-                return true
-            }
-        }
-    }
-
     /// A proxy, with what it has admitted.
     struct Entry: Sendable {
         let proxy: KeyStoreProxy

@@ -111,7 +111,7 @@ struct KeyStoreProxy: Sendable {
         _ section: Section
     ) throws(KeyStoreProxyConfiguration.Failure) -> (id: String, key: KeyStoreProxyKey) {
         let id = try section.text("externalKeyId")
-        guard KeyStoreProxyPath.isExternalKeyID(id) else {
+        guard ExternalKeyID(id) != nil else {
             throw section.failure("externalKeyId", "1 to 128 letters, digits, \"-\", \"_\" and \".\", not dots alone")
         }
         guard let arn = KeyARN(parsing: try section.text("keyArn")) else {

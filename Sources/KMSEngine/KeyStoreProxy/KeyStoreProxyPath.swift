@@ -10,7 +10,7 @@ enum KeyStoreProxyOperation: String, Sendable, CaseIterable {
     case decrypt = "Decrypt"
 
     /// What its paths end with.
-    fileprivate var indicator: String {
+    var indicator: String {
         switch self {
         case .getHealthStatus: "health"
         case .getKeyMetadata: "metadata"
@@ -35,7 +35,6 @@ package struct KeyStoreProxyPath: Sendable {
     private static let mark = BytePattern("\(ending)/".utf8)
     /// The most characters of such a URI.
     private static let longest = 256
-    private static let mostInKeyID = 128
 
     /// A request that the API has.
     struct Call: Sendable {
@@ -66,16 +65,10 @@ package struct KeyStoreProxyPath: Sendable {
         guard !isTooLong else { return nil }
         if rest == "health" { return Call(operation: .getHealthStatus, externalKeyID: nil) }
         let parts = rest.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 3, parts[0] == "keys", Self.isExternalKeyID(parts[1]),
+        guard parts.count == 3, parts[0] == "keys", let id = ExternalKeyID(parts[1]),
             let operation = KeyStoreProxyOperation.onKey(parts[2])
         else { return nil }
-        return Call(operation: operation, externalKeyID: String(parts[1]))
-    }
-
-    /// Whether a key can be called so: a segment of dots alone would be another path to whoever signs.
-    static func isExternalKeyID(_ text: some StringProtocol) -> Bool {
-        (1...mostInKeyID).contains(text.utf8.count)
-            && text.utf8.allSatisfy { isLetterOrDigit($0) || "-_.".utf8.contains($0) } && text != "." && text != ".."
+        return Call(operation: operation, externalKeyID: id.description)
     }
 
     /// Whether a proxy can be there.

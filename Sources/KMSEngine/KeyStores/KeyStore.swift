@@ -11,7 +11,7 @@ final class KeyStore: Sendable {
     enum Condition {
         case disconnected
         case connecting
-        case connected(TokenKeyStore)
+        case connected(Way)
         /// - Parameter isLasting: Whether it stays so until somebody disconnects the store.
         case failed(code: String, isLasting: Bool)
 
@@ -24,7 +24,17 @@ final class KeyStore: Sendable {
             }
         }
 
-        fileprivate var tokens: TokenKeyStore? { if case .connected(let tokens) = self { tokens } else { nil } }
+        fileprivate var tokens: TokenKeyStore? {
+            if case .connected(.tokens(let tokens)) = self { tokens } else { nil }
+        }
+    }
+
+    /// What a connected store is used by.
+    enum Way {
+        /// Sessions with a token.
+        case tokens(TokenKeyStore)
+        /// Nothing that stays: each request to a proxy is one for itself, by what the record says then.
+        case proxy
     }
 
     fileprivate struct State {
@@ -37,6 +47,8 @@ final class KeyStore: Sendable {
     }
 
     private let state: Mutex<State>
+    /// How often its keys were used just now.
+    let admission = Admission()
 
     init(_ record: CustomKeyStoreRecord) {
         let condition: Condition =
@@ -54,7 +66,10 @@ final class KeyStore: Sendable {
     /// Where the connection is.
     var condition: Condition { state.withLock { $0.condition } }
 
-    /// Sessions with the token; nil while there are none.
+    /// Whether its keys can be used.
+    var isConnected: Bool { if case .connected = condition { true } else { false } }
+
+    /// Sessions with the token; nil while there are none, and for a store that has no token.
     var tokens: TokenKeyStore? { state.withLock { $0.condition.tokens } }
 
     /// Takes over what is stored by now, and lets go of a connection that is not wanted.

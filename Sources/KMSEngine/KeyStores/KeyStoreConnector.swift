@@ -11,17 +11,19 @@ import Logging
 final class KeyStoreConnector: Sendable {
     private let directory: KeyStoreDirectory
     private let clusters: [String: ClusterSetting]
+    private let proxies: ExternalProxies
     private let keyring: Keyring
     private let ledger: Ledger
     private let turns: ChangeTurns
     private let logger: Logger
 
     init(
-        directory: KeyStoreDirectory, clusters: [ClusterSetting], keyring: Keyring, ledger: Ledger, turns: ChangeTurns,
-        logger: Logger
+        directory: KeyStoreDirectory, clusters: [ClusterSetting], proxies: ExternalProxies, keyring: Keyring,
+        ledger: Ledger, turns: ChangeTurns, logger: Logger
     ) {
         self.directory = directory
         self.clusters = Dictionary(clusters.map { ($0.id, $0) }) { first, _ in first }
+        self.proxies = proxies
         self.keyring = keyring
         self.ledger = ledger
         self.turns = turns
@@ -31,6 +33,7 @@ final class KeyStoreConnector: Sendable {
     /// Connects what is to be connected, now and whenever it becomes so.
     func begin() {
         directory.whenWanted { [self] store in connect(store) }
+        for store in directory.all where store.record.connection == .connected { connect(store, isAgain: true) }
     }
 
     /// Tries those again that are to be connected and are not, for want of what may come back by itself.
@@ -38,22 +41,51 @@ final class KeyStoreConnector: Sendable {
         for store in directory.all where store.record.connection == .connected { connect(store) }
     }
 
-    private func connect(_ store: KeyStore) {
+    /// - Parameter isAgain: Whether it was connected when this process began: then a proxy is not asked anew, for a store stays
+    ///   connected however its proxy is.
+    private func connect(_ store: KeyStore, isAgain: Bool = false) {
         guard let (record, attempt) = store.beginConnecting() else { return }
-        // A thread of its own: a token may take minutes to answer.
-        Thread.detachNewThread { [self] in
-            let outcome = Result { () throws(ConnectionFailure) in try tokens(of: record) }
-            Task { await end(store, attempt, record, outcome) }
+        switch record.backing {
+        case .cluster(let id, _):
+            // A thread of its own: a token may take minutes to answer.
+            Thread.detachNewThread { [self] in
+                let outcome = Result { () throws(ConnectionFailure) in
+                    KeyStore.Way.tokens(try tokens(of: record, cluster: id))
+                }
+                Task { await end(store, attempt, record, outcome) }
+            }
+        case .proxy(let proxy):
+            Task {
+                let outcome: Result<KeyStore.Way, ConnectionFailure>
+                do throws(ConnectionFailure) {
+                    if !isAgain { try await checkHealth(of: record, proxy) }
+                    outcome = .success(.proxy)
+                } catch {
+                    outcome = .failure(error)
+                }
+                await end(store, attempt, record, outcome)
+            }
+        }
+    }
+
+    private func checkHealth(of record: CustomKeyStoreRecord, _ proxy: XksProxyRecord) async throws(ConnectionFailure) {
+        let occasion = ExternalProxy.Occasion(
+            operation: OperationName.connectCustomKeyStore.rawValue, requestID: RequestID.make())
+        do throws(ExternalKeyFailure) {
+            try await proxies.proxy(of: record, proxy).checkHealth(for: occasion)
+        } catch {
+            throw ConnectionFailure(
+                code: error.connectionErrorCode, reason: error.description, isRefusal: error.isLasting)
         }
     }
 
     private func end(
         _ store: KeyStore, _ attempt: Int, _ record: CustomKeyStoreRecord,
-        _ outcome: Result<TokenKeyStore, ConnectionFailure>
+        _ outcome: Result<KeyStore.Way, ConnectionFailure>
     ) async {
         let condition: KeyStore.Condition =
             switch outcome {
-            case .success(let tokens): .connected(tokens)
+            case .success(let way): .connected(way)
             case .failure(let failure): .failed(code: failure.code, isLasting: failure.isRefusal)
             }
         // What was wanted meanwhile begins now.
@@ -94,10 +126,9 @@ final class KeyStoreConnector: Sendable {
         let isRefusal: Bool
     }
 
-    private func tokens(of record: CustomKeyStoreRecord) throws(ConnectionFailure) -> TokenKeyStore {
-        guard case .cluster(let id, _) = record.backing else {
-            throw ConnectionFailure(code: "INTERNAL_ERROR", reason: "it is of another type", isRefusal: false)
-        }
+    private func tokens(
+        of record: CustomKeyStoreRecord, cluster id: String
+    ) throws(ConnectionFailure) -> TokenKeyStore {
         guard let cluster = clusters[id], cluster.realm == record.realm else {
             throw ConnectionFailure(
                 code: "CLUSTER_NOT_FOUND", reason: "the configuration has no cluster \(id)", isRefusal: false)

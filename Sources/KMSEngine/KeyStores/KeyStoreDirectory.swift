@@ -11,11 +11,8 @@ package final class KeyStoreDirectory: Sendable {
 
     package init() {}
 
-    /// Has `work` called with each store that is to be connected, also with those that are known already.
-    func whenWanted(_ work: @escaping @Sendable (KeyStore) -> Void) {
-        connect.withLock { $0 = work }
-        for store in all where store.record.connection == .connected { work(store) }
-    }
+    /// Has `work` called with each store that is to be connected from now on.
+    func whenWanted(_ work: @escaping @Sendable (KeyStore) -> Void) { connect.withLock { $0 = work } }
 
     var all: [KeyStore] { stores.withLock { $0.values.flatMap(\.values) } }
 
@@ -39,7 +36,7 @@ package final class KeyStoreDirectory: Sendable {
     func state(of key: KeySnapshot) -> KeyState {
         let state = key.record.state
         guard let id = key.record.customKeyStore, state == .enabled || state == .disabled else { return state }
-        return store(id, in: key.record.arn.realm)?.tokens == nil ? .unavailable : state
+        return store(id, in: key.record.arn.realm)?.isConnected ?? false ? state : .unavailable
     }
 
     // MARK: Changes

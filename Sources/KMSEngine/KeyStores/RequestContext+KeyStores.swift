@@ -1,8 +1,6 @@
 import KMSAccess
 import KMSCrypto
 import KMSModel
-import KMSPKCS11
-import Logging
 
 // Encryption by a key wherever it is: here, or in a custom key store.
 
@@ -13,15 +11,13 @@ extension RequestContext {
     func encrypt(
         _ plaintext: SecretBytes, by cipher: Cipher, under key: KeySnapshot, for operation: OperationName
     ) async throws(KMSError) -> [UInt8] {
-        guard key.record.customKeyStore != nil else {
+        guard let place = try place(of: key) else {
             return try await compute(at: key.record.spec.publicUseCost, for: operation, on: [key]) {
                 keyring throws(CryptoFailure) in
                 try keyring.encrypt(plaintext, by: cipher)
             }
         }
-        return try await useTokens(of: key, for: operation) { keyring, tokens throws(TokenUseFailure) in
-            try keyring.encrypt(plaintext, with: cipher.material, context: cipher.context, in: tokens)
-        }
+        return try await encrypt(plaintext, by: cipher, under: key, in: place, for: operation)
     }
 
     /// Decrypts what ``encrypt(_:by:under:for:)`` made.
@@ -30,14 +26,20 @@ extension RequestContext {
     func decrypt(
         _ ciphertext: [UInt8], by cipher: Cipher, under key: KeySnapshot, for operation: OperationName
     ) async throws(KMSError) -> SecretBytes {
-        guard key.record.customKeyStore != nil else {
+        guard let place = try place(of: key) else {
             return try await compute(at: key.record.spec.privateUseCost, for: operation, on: [key]) {
                 keyring throws(CryptoFailure) in
                 try keyring.decrypt(ciphertext, by: cipher)
             }
         }
-        return try await useTokens(of: key, for: operation) { keyring, tokens throws(TokenUseFailure) in
-            try keyring.decrypt(ciphertext, with: cipher.material, context: cipher.context, in: tokens)
+        switch place {
+        case .token(let store):
+            return try await useTokens(of: store, key, for: operation) { keyring, tokens throws(TokenUseFailure) in
+                try keyring.decrypt(ciphertext, with: cipher.material, context: cipher.context, in: tokens)
+            }
+        case .external(let external):
+            return try await external.decrypt(ciphertext, by: cipher, for: operation, in: self)
+        case .imagined: return SecretBytes(copying: [])
         }
     }
 
@@ -47,14 +49,13 @@ extension RequestContext {
     func makeDataKey(
         byteCount: Int, by cipher: Cipher, under key: KeySnapshot, for operation: OperationName
     ) async throws(KMSError) -> (plaintext: SecretBytes, ciphertext: [UInt8]) {
-        guard key.record.customKeyStore != nil else {
+        guard let place = try place(of: key) else {
             return try keyring.answering { keyring throws(CryptoFailure) in
                 try keyring.makeDataKey(byteCount: byteCount, by: cipher)
             }
         }
-        return try await useTokens(of: key, for: operation) { keyring, tokens throws(TokenUseFailure) in
-            try keyring.makeDataKey(byteCount: byteCount, with: cipher.material, context: cipher.context, in: tokens)
-        }
+        let plaintext = try keyring.answering { keyring throws(CryptoFailure) in try keyring.randomBytes(byteCount) }
+        return (plaintext, try await encrypt(plaintext, by: cipher, under: key, in: place, for: operation))
     }
 
     /// Decrypts and encrypts again; between two keys that are here, the plaintext does not leave the cryptography module.
@@ -86,66 +87,52 @@ extension RequestContext {
         }
     }
 
-    // MARK: Tokens
-
-    /// The sessions of a custom key store that has to be connected.
-    ///
-    /// - Throws: ``KMSError``: `CustomKeyStoreNotFoundException`, `CustomKeyStoreInvalidStateException`.
-    func tokens(ofStore id: String) throws(KMSError) -> TokenKeyStore {
-        let store = try keyStore(id)
-        guard let tokens = store.tokens else { throw .invalidState(of: store) }
-        return tokens
-    }
-
-    /// Does `work` with the sessions of a store, on a thread that may wait.
-    ///
-    /// - Throws: ``KMSError`` with `CustomKeyStoreInvalidStateException` when the token fails.
-    func use<Value: Sendable>(
-        _ tokens: TokenKeyStore, _ work: @escaping @Sendable (TokenKeyStore) throws(TokenFailure) -> Value
-    ) async throws(KMSError) -> Value {
-        let result = try await slowWork.tokens.result(for: realm.account) { () throws(TokenFailure) in
-            try work(tokens)
-        }
-        do throws(TokenFailure) {
-            return try result.get()
-        } catch {
-            logger.warning("A token does not do what was asked", metadata: ["reason": "\(error)"])
-            throw KMSError(.customKeyStoreInvalidState, "The cluster of the custom key store cannot do it at present.")
-        }
-    }
-
-    private func useTokens<Value: Sendable>(
-        of key: KeySnapshot, for operation: OperationName,
-        _ work: @escaping @Sendable (Keyring, TokenKeyStore) throws(TokenUseFailure) -> Value
-    ) async throws(KMSError) -> Value {
-        let result = try await slowWork.tokens.result(for: realm.account) { [self] () throws(KMSError) in
-            try checkAgain(key, for: operation)
-            guard let id = key.record.customKeyStore, let store = keyStores.store(id, in: key.arn.realm),
-                let tokens = store.tokens
-            else { throw .unavailable(key) }
-            do throws(TokenUseFailure) {
-                return try work(keyring, tokens)
-            } catch {
-                switch error {
-                case .crypto(let failure): throw KMSError(failure)
-                case .token(let failure):
-                    logger.warning(
-                        "A token does not do what was asked",
-                        metadata: ["key": "\(key.arnText)", "reason": "\(failure)"])
-                    if failure.refusesLogin { store.refuse(code: failure.connectionErrorCode) }
-                    throw .unavailable(key)
-                }
+    private func encrypt(
+        _ plaintext: SecretBytes, by cipher: Cipher, under key: KeySnapshot, in place: Elsewhere,
+        for operation: OperationName
+    ) async throws(KMSError) -> [UInt8] {
+        switch place {
+        case .token(let store):
+            return try await useTokens(of: store, key, for: operation) { keyring, tokens throws(TokenUseFailure) in
+                try keyring.encrypt(plaintext, with: cipher.material, context: cipher.context, in: tokens)
             }
+        case .external(let external): return try await external.encrypt(plaintext, by: cipher, for: operation, in: self)
+        case .imagined: return []
         }
-        return try result.get()
     }
+
+    /// Where a key is, which its store then has admitted to be used once; nil when it is here.
+    ///
+    /// - Throws: ``KMSError``: `KMSInvalidStateException` when the store is not connected; `ThrottlingException`.
+    private func place(of key: KeySnapshot) throws(KMSError) -> Elsewhere? {
+        guard let id = key.record.customKeyStore else { return nil }
+        guard let store = keyStores.store(id, in: key.arn.realm), store.isConnected else { throw .unavailable(key) }
+        // Nothing elsewhere is asked for the sake of a question.
+        if isDryRun { return .imagined }
+        if quotas.throttle.refuses(store.admission, in: key.arn.realm) { throw .throttled }
+        let record = store.record
+        switch record.backing {
+        case .cluster: return .token(store)
+        case .proxy(let proxy):
+            guard let id = key.record.externalKeyID else { throw .unavailable(key) }
+            return .external(ExternalKey(id: id, key: key, store: record, record: proxy))
+        }
+    }
+}
+
+/// Where a key is that is not here.
+private enum Elsewhere {
+    case token(KeyStore)
+    case external(ExternalKey)
+    /// Wherever it is, it is not used.
+    case imagined
 }
 
 extension KMSError {
     /// What AWS answers when the store of a key does not do what was asked, whatever the reason is.
     ///
     /// Source: KMS API Reference, `KMSInvalidStateException`.
-    fileprivate static func unavailable(_ key: KeySnapshot) -> KMSError {
+    static func unavailable(_ key: KeySnapshot) -> KMSError {
         KMSError(.kmsInvalidState, "The custom key store of \(key.arnText) cannot use the key at present.")
     }
 }

@@ -10,6 +10,8 @@ package final class RequestMetrics: Sendable {
         case kms, iam, sts, cloudtrail
         /// What another KMS asks of keys that it keeps here.
         case keyStoreProxy = "kms-xks-proxy"
+        /// What this server asks of the proxies of external key stores.
+        case externalKeyStore = "external-key-store"
     }
 
     /// An operation of an API.

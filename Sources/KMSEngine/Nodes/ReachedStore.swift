@@ -136,6 +136,13 @@ struct ReachedStore: SharedStore {
         try await reaching { store throws(StoreError) in try await store.customerKeyCount(in: realm) }
     }
 
+    func hasKey(
+        in realm: Realm, keptIn store: CustomKeyStoreID, behind id: ExternalKeyID
+    ) async throws(StoreError) -> Bool {
+        try await reaching { stored throws(StoreError) in try await stored.hasKey(in: realm, keptIn: store, behind: id)
+        }
+    }
+
     func keyCount(in realm: Realm, keptIn id: CustomKeyStoreID) async throws(StoreError) -> Int {
         try await reaching { store throws(StoreError) in try await store.keyCount(in: realm, keptIn: id) }
     }

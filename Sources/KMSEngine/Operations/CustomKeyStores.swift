@@ -18,10 +18,7 @@ struct CreateCustomKeyStore: KeyStoreOperation {
         ).withoutResources())
 
     static func check(_ input: API.CreateCustomKeyStoreRequest) throws(KMSError) {
-        guard input.customKeyStoreType ?? "AWS_CLOUDHSM" == "AWS_CLOUDHSM" else {
-            // One of those that the API has for what cannot be reached.
-            throw KMSError(.xksProxyUriUnreachable, "Custom key stores of type EXTERNAL_KEY_STORE are not offered.")
-        }
+        if input.isExternal { return try checkExternal(input) }
         guard !input.isOfProxy else {
             throw KMSError(.validation, "Parameters of an external key store are not valid for a CloudHSM key store.")
         }
@@ -39,32 +36,21 @@ struct CreateCustomKeyStore: KeyStoreOperation {
     static func perform(
         _ input: API.CreateCustomKeyStoreRequest, under permit: Permit<Void>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.CreateCustomKeyStoreResponse> {
-        let (realm, cluster) = (context.realm, input.cloudHsmClusterId ?? "")
-        let others = context.keyStores.stores(in: realm).map(\.record)
-        if let same = context.store(as: input) {
+        if input.isExternal { return try await makeExternal(input, in: context) }
+        let cluster = input.cloudHsmClusterId ?? ""
+        let backing = CustomKeyStoreRecord.Backing.cluster(
+            id: cluster, trustAnchor: input.trustAnchorCertificate ?? "")
+        let password = SecretBytes(copying: (input.keyStorePassword ?? "").utf8)
+        if let same = context.store(named: input.customKeyStoreName, backing: backing, secret: password) {
             return Outcome(API.CreateCustomKeyStoreResponse(customKeyStoreId: same.id.description))
         }
         try context.checkName(input.customKeyStoreName)
-        guard !others.contains(where: { $0.cluster == cluster }) else {
+        guard !context.keyStores.stores(in: context.realm).contains(where: { $0.record.cluster == cluster }) else {
             throw KMSError(.cloudHsmClusterInUse, "The cluster \(cluster) is in use by another custom key store.")
         }
         try context.checkCluster(cluster)
-        guard others.count < ResourceQuotas.customKeyStores else {
-            throw KMSError(
-                .limitExceeded, "The quota of custom key stores in this account and Region has been reached.")
-        }
-        let (id, secret) = try context.keyring.answering { keyring throws(CryptoFailure) in
-            let random = try keyring.randomBytes(CustomKeyStoreID.randomByteCount).withBytes { Array($0) }
-            let id = CustomKeyStoreID(random: random)
-            let password = SecretBytes(copying: (input.keyStorePassword ?? "").utf8)
-            return (id, try keyring.wrapSecret(password, of: id, in: realm))
-        }
-        let record = CustomKeyStoreRecord(
-            realm: realm, id: id, creationDate: context.now, name: input.customKeyStoreName,
-            backing: .cluster(id: cluster, trustAnchor: input.trustAnchorCertificate ?? ""), wrappedSecret: secret)
-        return Outcome(
-            API.CreateCustomKeyStoreResponse(customKeyStoreId: id.description),
-            change: Change([.insertKeyStore(record)]))
+        try context.checkRoomForKeyStore()
+        return try context.makeKeyStore(named: input.customKeyStoreName, backing: backing, secret: password)
     }
 }
 
@@ -125,10 +111,13 @@ struct UpdateCustomKeyStore: OneKeyStoreOperation {
     static func change(
         _ store: KeyStore, _ input: API.UpdateCustomKeyStoreRequest, in context: RequestContext
     ) async throws(KMSError) -> (Change?, API.UpdateCustomKeyStoreResponse) {
+        let present = store.record
+        if case .proxy(let proxy) = present.backing {
+            return try await changeExternal(store, proxy, input, in: context)
+        }
         guard !input.isOfProxy else {
             throw KMSError(.validation, "Parameters of an external key store are not valid for a CloudHSM key store.")
         }
-        let present = store.record
         var record = present
         let changesPlace = input.keyStorePassword != nil || input.cloudHsmClusterId != nil
         switch store.condition {
@@ -188,6 +177,9 @@ struct DeleteCustomKeyStore: OneKeyStoreOperation {
 }
 
 extension API.CreateCustomKeyStoreRequest {
+    /// Whether a store is asked for whose keys are behind a proxy.
+    fileprivate var isExternal: Bool { customKeyStoreType == "EXTERNAL_KEY_STORE" }
+
     /// Whether it says anything that only external key stores have.
     fileprivate var isOfProxy: Bool {
         xksProxyUriEndpoint != nil || xksProxyUriPath != nil || xksProxyConnectivity != nil
@@ -216,14 +208,41 @@ extension RequestContext {
     /// The store that a request would make, if it is there and was not connected: then nothing is made.
     ///
     /// Source: KMS API Reference, CreateCustomKeyStore.
-    fileprivate func store(as input: API.CreateCustomKeyStoreRequest) -> CustomKeyStoreRecord? {
-        let password = SecretBytes(copying: (input.keyStorePassword ?? "").utf8)
-        return keyStores.stores(in: realm).first { store in
-            guard case .disconnected = store.condition, case .cluster(let id, let anchor) = store.record.backing,
-                id == input.cloudHsmClusterId, anchor == input.trustAnchorCertificate,
-                store.record.name.isSame(as: input.customKeyStoreName)
-            else { return false }
-            return keyring.isSecret(password, store.record.wrappedSecret, of: store.record.id, in: realm)
+    func store(
+        named name: String, backing: CustomKeyStoreRecord.Backing, secret: SecretBytes
+    ) -> CustomKeyStoreRecord? {
+        keyStores.stores(in: realm).first { store in
+            let record = store.record
+            guard case .disconnected = store.condition, record.backing == backing, record.name.isSame(as: name) else {
+                return false
+            }
+            return keyring.isSecret(secret, record.wrappedSecret, of: record.id, in: realm)
         }?.record
+    }
+
+    /// Refuses one more custom key store in an account and region that has as many as the quota admits.
+    func checkRoomForKeyStore() throws(KMSError) {
+        guard keyStores.stores(in: realm).count < ResourceQuotas.customKeyStores else {
+            throw KMSError(
+                .limitExceeded, "The quota of custom key stores in this account and Region has been reached.")
+        }
+    }
+
+    /// A new custom key store.
+    ///
+    /// - Parameter secret: What it is reached with.
+    func makeKeyStore(
+        named name: String, backing: CustomKeyStoreRecord.Backing, secret: SecretBytes
+    ) throws(KMSError) -> Outcome<API.CreateCustomKeyStoreResponse> {
+        let (id, wrapped) = try keyring.answering { keyring throws(CryptoFailure) in
+            let random = try keyring.randomBytes(CustomKeyStoreID.randomByteCount).withBytes { Array($0) }
+            let id = CustomKeyStoreID(random: random)
+            return (id, try keyring.wrapSecret(secret, of: id, in: realm))
+        }
+        let record = CustomKeyStoreRecord(
+            realm: realm, id: id, creationDate: now, name: name, backing: backing, wrappedSecret: wrapped)
+        return Outcome(
+            API.CreateCustomKeyStoreResponse(customKeyStoreId: id.description),
+            change: Change([.insertKeyStore(record)]))
     }
 }

@@ -84,12 +84,16 @@ struct GenerateRandom: AccountOperation {
         _ input: API.GenerateRandomRequest, under permit: Permit<Void>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<API.GenerateRandomResponse> {
         let count = input.numberOfBytes ?? 0
-        if let store = input.customKeyStoreId {
-            let plaintext = try await context.use(context.tokens(ofStore: store)) { tokens throws(TokenFailure) in
+        if let id = input.customKeyStoreId {
+            let store = try context.keyStore(id)
+            guard store.record.cluster != nil else {
+                throw KMSError(.unsupportedOperation, "An external key store makes no random bytes.")
+            }
+            let plaintext = try await context.use(context.tokens(of: store)) { tokens throws(TokenFailure) in
                 try tokens.randomBytes(count)
             }
             var outcome = Outcome(API.GenerateRandomResponse(plaintext: plaintext))
-            outcome.additionalEventData = JSONObject(["customKeyStoreId": .string(store)])
+            outcome.additionalEventData = JSONObject(["customKeyStoreId": .string(id)])
             return outcome
         }
         let plaintext = try context.keyring.answering { keyring throws(CryptoFailure) in

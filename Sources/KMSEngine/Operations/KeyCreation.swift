@@ -4,6 +4,7 @@ import KMSCrypto
 import KMSModel
 import KMSPKCS11
 import KMSStore
+import Logging
 
 struct CreateKey: AccountOperation {
     static let description = OperationDescription(
@@ -49,11 +50,11 @@ struct CreateKey: AccountOperation {
         let region = context.realm.region
         let keyID = try context.makeKeyID(isMultiRegion: kind.isMultiRegion)
         let arn = KeyARN(region: region, account: context.realm.account, keyID: keyID)
-        let tokens = try input.customKeyStoreId.map { id throws(KMSError) in try context.tokens(ofStore: id) }
+        let home = try await context.home(of: kind)
         let tags = try TagList([]).setting(input.tags ?? [], quota: ResourceQuotas.tagsPerKey)
         var record = KeyRecord(
             arn: arn, spec: kind.spec, usage: kind.usage, origin: kind.origin,
-            customKeyStore: input.customKeyStoreId.flatMap(CustomKeyStoreID.init), creationDate: context.now,
+            customKeyStore: home?.store.record.id, externalKeyID: kind.externalKeyID, creationDate: context.now,
             primaryRegion: kind.isMultiRegion ? region : nil, state: .pendingImport,
             description: input.description ?? "",
             policy: StandardKeyPolicy.default(for: arn.account, in: region.partition), tags: tags.tags,
@@ -66,15 +67,13 @@ struct CreateKey: AccountOperation {
                 request: try RequestConditions(replacingPolicyOf: record, in: context)
             )
         }
-        let material = try await context.makeMaterial(for: arn, kind, in: tokens)
+        let material = try await context.makeMaterial(for: arn, kind, in: home?.tokens)
         if let material {
             record.state = .enabled
             record.currentMaterial = material.id
         }
         var metadata = API.KeyMetadata(record, materials: material.map { [$0] } ?? [], relatives: [record])
-        metadata.cloudHsmClusterId = try input.customKeyStoreId.flatMap { id throws(KMSError) in
-            try context.keyStore(id).record.cluster
-        }
+        metadata.cloudHsmClusterId = home?.store.record.cluster
         var outcome = Outcome(
             API.CreateKeyResponse(keyMetadata: metadata),
             change: Change([.insertKey(record)] + (material.map { [.insertMaterial($0)] } ?? []))
@@ -84,7 +83,56 @@ struct CreateKey: AccountOperation {
     }
 }
 
+/// The custom key store that a key is made in.
+private struct KeyHome {
+    let store: KeyStore
+    /// Where its material is made; nil where that is here.
+    let tokens: TokenKeyStore?
+}
+
 extension RequestContext {
+    /// The custom key store that a key is to be made in; nil for a key that is here.
+    ///
+    /// - Throws: ``KMSError``: `CustomKeyStoreNotFoundException`, `CustomKeyStoreInvalidStateException`, and what is wrong with
+    ///   the external key that is to be behind it.
+    fileprivate func home(of kind: KeyKind) async throws(KMSError) -> KeyHome? {
+        guard let id = kind.keyStore else { return nil }
+        let store = try keyStore(id)
+        switch (store.record.backing, kind.origin) {
+        case (.cluster, .awsCloudHSM): return KeyHome(store: store, tokens: try tokens(of: store))
+        case (.proxy(let proxy), .externalKeyStore):
+            guard store.isConnected else { throw .invalidState(of: store) }
+            guard let external = kind.externalKeyID else { throw KMSError(.kmsInternal) }
+            try await check(external, of: store.record, proxy)
+            return KeyHome(store: store, tokens: nil)
+        default:
+            throw KMSError(
+                .validation, "Keys of custom key store \(id) have no origin \(kind.origin.rawValue).")
+        }
+    }
+
+    /// Refuses an external key that is another KMS key's, or is none that can encrypt and decrypt.
+    private func check(
+        _ id: ExternalKeyID, of store: CustomKeyStoreRecord, _ proxy: XksProxyRecord
+    ) async throws(KMSError) {
+        let isUsed = try await listing { catalog throws(StoreError) in
+            try await catalog.hasKey(in: store.realm, keptIn: store.id, behind: id)
+        }
+        guard !isUsed else {
+            throw KMSError(.xksKeyAlreadyInUse, "The external key is another KMS key's in this external key store.")
+        }
+        do throws(ExternalKeyFailure) {
+            guard try await externalProxies.proxy(of: store, proxy).isUsable(id, for: occasion(.createKey)) else {
+                throw ExternalKeyFailure.refused(.invalidKeyUsage, "its metadata")
+            }
+        } catch {
+            logger.warning(
+                "An external key cannot be behind a KMS key",
+                metadata: ["key-store": "\(store.id)", "request-id": "\(requestID ?? "")", "reason": "\(error)"])
+            throw error.refusalOfKey
+        }
+    }
+
     /// The first material of a key; nil for an imported one, whose material comes later.
     ///
     /// - Parameter tokens: Where it is made, if not here.
@@ -148,6 +196,9 @@ private struct KeyKind {
     let usage: KeyUsage
     let origin: KeyOrigin
     let isMultiRegion: Bool
+    /// The identifier of the custom key store, as it was given.
+    let keyStore: String?
+    let externalKeyID: ExternalKeyID?
     private let givesUsage: Bool
     private let request: API.CreateKeyRequest
 
@@ -163,6 +214,8 @@ private struct KeyKind {
         usage = request.keyUsage.flatMap(KeyUsage.init) ?? .encryptDecrypt
         origin = request.origin.flatMap(KeyOrigin.init) ?? .awsKMS
         isMultiRegion = request.multiRegion ?? false
+        keyStore = request.customKeyStoreId
+        externalKeyID = request.xksKeyId.flatMap { ExternalKeyID($0) }
         givesUsage = request.keyUsage != nil
         self.request = request
     }
@@ -208,8 +261,11 @@ private struct KeyKind {
                     .unsupportedOperation,
                     "A key in a custom key store is a single-Region key with KeySpec SYMMETRIC_DEFAULT.")
             }
-            guard origin == .awsCloudHSM else {
-                throw KMSError(.unsupportedOperation, "Keys with origin EXTERNAL_KEY_STORE are not offered.")
+            guard origin == .awsCloudHSM || request.xksKeyId != nil else {
+                throw KMSError(.validation, "XksKeyId is required for keys with origin EXTERNAL_KEY_STORE.")
+            }
+            guard origin == .awsCloudHSM || externalKeyID != nil else {
+                throw KMSError(.xksKeyNotFound, "No external key can be called so.")
             }
         }
     }

@@ -47,6 +47,7 @@ extension API.KeyMetadata {
             multiRegionConfiguration: API.MultiRegionConfiguration(key, relatives: relatives),
             pendingDeletionWindowInDays: key.state == .pendingReplicaDeletion ? key.pendingWindowInDays : nil,
             macAlgorithms: key.usage == .generateVerifyMAC ? algorithms : nil,
+            xksKeyConfiguration: key.externalKeyID.map { API.XksKeyConfigurationType(id: $0.description) },
             currentKeyMaterialId: key.spec == .symmetricDefault && key.state != .creating && key.customKeyStore == nil
                 ? key.currentMaterial?.description : nil
         )

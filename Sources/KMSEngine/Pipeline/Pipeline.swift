@@ -34,6 +34,7 @@ package final class Pipeline: Sendable {
     let keyStores: KeyStoreDirectory
     /// The tokens that custom key stores can have behind them.
     let clusters: [ClusterSetting]
+    let externalProxies: ExternalProxies
     let policies: PolicyRules
     let regions: HostedRegions
     let slowWork = SlowWork()
@@ -52,7 +53,8 @@ package final class Pipeline: Sendable {
     init(
         authenticator: Authenticator, directory: KeyDirectory, identities: IdentityDirectory, ledger: Ledger,
         shared: SharedState?, catalog: any KeyCatalog, turns: ChangeTurns, keyring: Keyring,
-        keyStores: KeyStoreDirectory, clusters: [ClusterSetting], policies: PolicyRules, regions: HostedRegions,
+        keyStores: KeyStoreDirectory, clusters: [ClusterSetting], externalProxies: ExternalProxies,
+        policies: PolicyRules, regions: HostedRegions,
         quotas: Quotas, journal: UseJournal,
         managedKeys: ManagedKeys, audit: AuditLog, outbox: AuditOutbox, clock: any Clock, metrics: Metrics,
         logger: Logger
@@ -67,6 +69,7 @@ package final class Pipeline: Sendable {
         self.keyring = keyring
         self.keyStores = keyStores
         self.clusters = clusters
+        self.externalProxies = externalProxies
         self.policies = policies
         self.regions = regions
         self.quotas = quotas
@@ -133,7 +136,7 @@ package final class Pipeline: Sendable {
             time: now, eventName: operation.rawValue, eventID: RequestID.make(), region: caller.region,
             account: caller.principal.account, origin: .call(caller, client: client, requestID: requestID)
         )
-        var call = Call(context: context(of: caller, from: client, at: now), record: record)
+        var call = Call(context: context(of: caller, from: client, at: now, requestID: requestID), record: record)
         var result = await run(operation, body, &call)
         if case .failure(let error) = result { call.record.outcome = AuditRecord.Failure(error) }
         var unkept = UnchainedRecords([])
@@ -156,8 +159,10 @@ package final class Pipeline: Sendable {
     }
 
     /// What an operation may use for a request of `caller`.
-    func context(of caller: Caller, from client: Client, at now: Date) -> RequestContext {
-        RequestContext(caller: caller, client: client, now: now, pipeline: self)
+    ///
+    /// - Parameter requestID: Nil where nothing is done but asked.
+    func context(of caller: Caller, from client: Client, at now: Date, requestID: String? = nil) -> RequestContext {
+        RequestContext(caller: caller, client: client, now: now, requestID: requestID, pipeline: self)
     }
 
     private func run(_ name: OperationName, _ body: [UInt8], _ call: inout Call) async -> Result<[UInt8], KMSError> {

@@ -16,13 +16,16 @@ package struct RequestContext: Sendable {
     package var body = JSONObject()
     /// When the request is answered; all that one request does happens at one time.
     package let now: Date
+    /// The identifier that the answer and the audit record carry.
+    let requestID: String?
     /// What the request goes through.
     private let pipeline: Pipeline
 
-    init(caller: Caller, client: Client, now: Date, pipeline: Pipeline) {
+    init(caller: Caller, client: Client, now: Date, requestID: String?, pipeline: Pipeline) {
         self.caller = caller
         self.client = client
         self.now = now
+        self.requestID = requestID
         self.pipeline = pipeline
     }
 
@@ -38,6 +41,8 @@ package struct RequestContext: Sendable {
     var keyStores: KeyStoreDirectory { pipeline.keyStores }
     /// The tokens that custom key stores can have behind them.
     var clusters: [ClusterSetting] { pipeline.clusters }
+    /// The proxies that external key stores can have behind them.
+    var externalProxies: ExternalProxies { pipeline.externalProxies }
     /// Compiles and judges policies for accounts of this server.
     package var policies: PolicyRules { pipeline.policies }
     /// The regions in which a key can have a replica.
@@ -51,6 +56,9 @@ package struct RequestContext: Sendable {
 
     /// The account and region that the request works in.
     package var realm: Realm { Realm(account: caller.principal.account, region: caller.region) }
+
+    /// Whether nothing is to be done but to find out whether it would be allowed.
+    var isDryRun: Bool { body["DryRun"] == .bool(true) }
 
     /// Reads a list.
     ///

@@ -30,8 +30,12 @@ package struct RequestQuota: Sendable, Equatable {
     static let iam = RequestQuota("IAM", 5)
     /// What all calls of the STS API are counted against together.
     static let sts = RequestQuota("STS", 6)
+    /// What cryptography with the keys of one custom key store is counted against besides, whoever asks.
+    ///
+    /// Each store has it for itself, by the rate of the account that it is of.
+    static let customKeyStore = RequestQuota("customKeyStore", 7)
     /// How many of the above there are.
-    private static let fixedCount = 7
+    private static let fixedCount = 8
 
     /// What the two operations that make data key pairs share, for each spec that pairs can have.
     static let dataKeyPairs: [KeySpec: RequestQuota] = {
@@ -52,7 +56,7 @@ package struct RequestQuota: Sendable, Equatable {
     /// All of them, those of kinds of keys first.
     package static let all: [RequestQuota] =
         [symmetric, rsa, ecc, mlDSA] + dataKeyPairs.values.sorted { $0.index < $1.index } + ownRates.map(\.quota)
-        + [lookUpEvents, iam, sts]
+        + [lookUpEvents, iam, sts, customKeyStore]
 
     /// The quotas of single operations with what AWS admits a second, as the operations' descriptions say.
     private static let ownRates: [(quota: RequestQuota, perSecond: Double)] =
@@ -103,6 +107,7 @@ extension RequestQuota {
         for quota in [rsa, ecc, mlDSA] { rates[quota.index] = RequestRate(perSecond: 1000) }
         rates[lookUpEvents.index] = RequestRate(perSecond: 2)
         rates[sts.index] = RequestRate(perSecond: 600)
+        rates[customKeyStore.index] = RequestRate(perSecond: 1800)
         // AWS tells nobody what it admits; Terraform with its ten requests at a time asks for less than this.
         rates[iam.index] = RequestRate(perSecond: 100)
         for (spec, quota) in dataKeyPairs {

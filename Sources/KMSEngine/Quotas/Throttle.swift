@@ -62,6 +62,18 @@ package final class Throttle: Sendable {
         return exhausted
     }
 
+    /// Counts a use of a key in a custom key store of `realm`, whoever asks.
+    ///
+    /// - Parameter admission: What the store has admitted.
+    /// - Returns: Whether the store has admitted as much as it may.
+    func refuses(_ admission: Admission, in realm: Realm) -> Bool {
+        guard !isOff, let rate = settings.rates(of: realm.account, in: realm.region)[RequestQuota.customKeyStore.index],
+            !admission.admits(at: rate.share(among: nodeCount.load(ordering: .relaxed)))
+        else { return false }
+        refused[RequestQuota.customKeyStore.index].value.add(1, ordering: .relaxed)
+        return true
+    }
+
     /// How often each quota was a reason to refuse since the server began, whoever asked.
     package var refusals: [(quota: RequestQuota, count: Int)] {
         RequestQuota.all.map { ($0, refused[$0.index].value.load(ordering: .relaxed)) }
@@ -76,7 +88,8 @@ package final class Throttle: Sendable {
             $0.buckets[realm.account]?.regions[realm.region]?.buckets ?? []
         }
         return RequestQuota.all.compactMap { quota in
-            guard let rate = rates[quota.index] else { return nil }
+            // What the account's buckets are for.
+            guard quota != .customKeyStore, let rate = rates[quota.index] else { return nil }
             let use = buckets.first { $0.quota == quota.index }?.use(at: now)
             return QuotaUse(
                 quota: quota, perSecond: rate.perSecond, admitted: use?.admitted ?? 0, refused: use?.refused ?? 0,

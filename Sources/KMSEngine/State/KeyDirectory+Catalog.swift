@@ -30,10 +30,18 @@ extension KeyDirectory: KeyCatalog {
     }
 
     package func keyCount(in realm: Realm, keptIn store: CustomKeyStoreID) async throws(StoreError) -> Int {
+        records(in: realm, keptIn: store).count
+    }
+
+    package func hasKey(
+        in realm: Realm, keptIn store: CustomKeyStoreID, behind id: ExternalKeyID
+    ) async throws(StoreError) -> Bool {
+        records(in: realm, keptIn: store).contains { $0.externalKeyID == id }
+    }
+
+    private func records(in realm: Realm, keptIn store: CustomKeyStoreID) -> [KeyRecord] {
         let ids = withIndex { $0.keyIDs(in: realm, after: nil, limit: .max) } ?? []
-        return ids.count { id in
-            key(KeyARN(realm: realm, keyID: id))?.record.customKeyStore == store
-        }
+        return ids.compactMap { key(KeyARN(realm: realm, keyID: $0))?.record }.filter { $0.customKeyStore == store }
     }
 
     package func next(_ event: KeyEvent, limit: Int) async throws(StoreError) -> [KeyDue] {

@@ -193,7 +193,8 @@ package actor Housekeeping: Service {
     ///
     /// Source: KMS Developer Guide, "Delete KMS keys from an AWS CloudHSM key store".
     private func destroyElsewhere(_ key: KeySnapshot) {
-        guard let id = key.record.customKeyStore else { return }
+        // A key behind a proxy is its owner's.
+        guard let id = key.record.customKeyStore, key.record.externalKeyID == nil else { return }
         guard let tokens = keyStores.store(id, in: key.arn.realm)?.tokens else {
             logger.warning("A deleted key stays in its token", metadata: ["key": "\(key.arnText)"])
             return

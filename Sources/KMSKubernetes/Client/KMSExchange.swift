@@ -1,20 +1,18 @@
-import AsyncHTTPClient
 package import Foundation
 import Glibc
 import KMSAccess
 package import KMSModel
+import KMSOutbound
 import NIOCore
 import NIOFoundationCompat
-import NIOHTTP1
 import NIOPosix
-import NIOSSL
 
 /// Requests of the KMS API and their answers: signed, sent, and sent again when that may help.
 package struct KMSExchange: Sendable {
     /// No answer to what is asked here is nearly as long.
     private static let largestAnswer = 64 * 1024
     /// How long a connection may take, so that there is time for another one.
-    private static let connectPatience: TimeAmount = .seconds(1)
+    private static let connectPatience: Duration = .seconds(1)
     /// The pause before the second attempt; each further one is twice as long.
     private static let firstPause: Duration = .milliseconds(100)
     /// What the credentials file may have at the most, in bytes.
@@ -23,9 +21,7 @@ package struct KMSExchange: Sendable {
     private let endpoint: KMSEndpoint
     private let region: String
     private let source: CredentialSource
-    private let client: HTTPClient
-    /// Exact, where `Task.sleep` may be a tenth of its time late.
-    private let timers: any EventLoop
+    private let client: OutboundClient
     private let date: @Sendable () -> Date
 
     /// - Parameters:
@@ -40,24 +36,16 @@ package struct KMSExchange: Sendable {
         self.region = region.description
         source = credentials
         self.date = date
-        var tls = TLSConfiguration.makeClientConfiguration()
-        if let roots {
-            guard let certificates = try? NIOSSLCertificate.fromPEMFile(roots), !certificates.isEmpty else {
-                throw PluginFailure("cannot read certificates from \(roots)")
-            }
-            tls.trustRoots = .certificates(certificates)
+        do throws(OutboundFailure) {
+            client = try OutboundClient(
+                OutboundClient.Configuration(roots: roots, connectPatience: Self.connectPatience))
+        } catch {
+            throw PluginFailure("\(error)")
         }
-        var configuration = HTTPClient.Configuration(
-            tlsConfiguration: tls, redirectConfiguration: .disallow,
-            timeout: .init(connect: Self.connectPatience))
-        // Attempts are counted here.
-        configuration.connectionPool.retryConnectionEstablishment = false
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-        timers = HTTPClient.defaultEventLoopGroup.any()
     }
 
     /// Closes the connections; nothing is sent after this.
-    package func end() async { try? await client.shutdown() }
+    package func end() async { await client.end() }
 
     /// Sends a request until it is answered, or refused in a way that another attempt does not change, or `deadline`.
     ///
@@ -79,7 +67,7 @@ package struct KMSExchange: Sendable {
                 // Not all at the same moment.
                 let wait = pause * Double.random(in: 0.5...1)
                 guard error.isTransient, !Task.isCancelled, .now + wait < deadline else { throw error }
-                try? await timers.scheduleTask(in: TimeAmount(wait)) {}.futureResult.get()
+                await client.pause(wait)
             }
             pause *= 2
         }
@@ -88,38 +76,20 @@ package struct KMSExchange: Sendable {
     private func attempt(
         _ operation: OperationName, _ body: [UInt8], until deadline: ContinuousClock.Instant
     ) async throws(KMSFailure) -> JSONObject {
-        let request = try await request(operation, body)
-        let answer: (status: HTTPResponseStatus, bytes: ByteBuffer)
-        do {
-            answer = try await exchange(request, until: deadline)
-        } catch is NIOTooManyBytesError {
-            throw .unexpectedAnswer("more than \(Self.largestAnswer) bytes")
+        let headers = try await headers(operation, body)
+        let answer: (status: Int, body: ByteBuffer)
+        do throws(OutboundFailure) {
+            answer = try await client.post(
+                body, to: endpoint.url, headers: headers, answerAtMost: Self.largestAnswer, until: deadline)
+        } catch .tooLong(let limit) {
+            throw .unexpectedAnswer("more than \(limit) bytes")
         } catch {
-            throw .unreachable("\(endpoint.url): \(error is CancellationError ? "no answer in time" : "\(error)")")
+            throw .unreachable("\(endpoint.url): \(error)")
         }
-        return try Self.answer(answer.bytes, answer.status)
+        return try Self.answer(answer.body, answer.status)
     }
 
-    /// The whole answer; the library's own deadline ends with the head of one.
-    ///
-    /// - Throws: `CancellationError` at `deadline`.
-    private func exchange(
-        _ request: HTTPClientRequest, until deadline: ContinuousClock.Instant
-    ) async throws -> (HTTPResponseStatus, ByteBuffer) {
-        let task = Task {
-            let response = try await client.execute(request, deadline: .distantFuture)
-            return (response.status, try await response.body.collect(upTo: Self.largestAnswer))
-        }
-        let end = timers.scheduleTask(in: TimeAmount(ContinuousClock.now.duration(to: deadline))) { task.cancel() }
-        defer { end.cancel() }
-        return try await withTaskCancellationHandler {
-            try await task.value
-        } onCancel: {
-            task.cancel()
-        }
-    }
-
-    private func request(_ operation: OperationName, _ body: [UInt8]) async throws(KMSFailure) -> HTTPClientRequest {
+    private func headers(_ operation: OperationName, _ body: [UInt8]) async throws(KMSFailure) -> [(String, String)] {
         let credentials = try await credentials()
         var headers = [
             ("host", endpoint.authority), ("content-type", "application/x-amz-json-1.1"),
@@ -129,13 +99,8 @@ package struct KMSExchange: Sendable {
         let unsigned = SignedRequest(method: "POST", path: "/", query: "", headers: headers, body: body)
         let signed = Signer(accessKeyID: credentials.accessKeyID, secret: credentials.secret)
             .sign(unsigned, region: region, service: .kms, at: date())
-        var request = HTTPClientRequest(url: endpoint.url)
-        request.method = .POST
-        request.headers = HTTPHeaders(signed.headers.map { ($0.name, $0.value) })
         // For audit logs; it is not signed, because proxies change it.
-        request.headers.add(name: "user-agent", value: "chatelaine-kubernetes-plugin")
-        request.body = .bytes(body)
-        return request
+        return signed.headers.map { ($0.name, $0.value) } + [("user-agent", "chatelaine-kubernetes-plugin")]
     }
 
     private func credentials() async throws(KMSFailure) -> Credentials {
@@ -160,17 +125,17 @@ package struct KMSExchange: Sendable {
         return String(decoding: try file.read(upToCount: largestFile) ?? Data(), as: UTF8.self)
     }
 
-    private static func answer(_ bytes: ByteBuffer, _ status: HTTPResponseStatus) throws(KMSFailure) -> JSONObject {
+    private static func answer(_ bytes: ByteBuffer, _ status: Int) throws(KMSFailure) -> JSONObject {
         guard case .object(let object)? = try? JSONParser.parse(bytes.readableBytesView) else {
             // As of a proxy whose server is away.
-            if status.code >= 500 { throw .unreachable("the answer is \(status)") }
+            if status >= 500 { throw .unreachable("the answer is \(status)") }
             throw .unexpectedAnswer("\(status), and no JSON")
         }
-        guard status != .ok else { return object }
+        guard status != 200 else { return object }
         // A name can come with the name space of the service in front of it.
         let name = object.text("__type")?.split(separator: "#").last.map(String.init) ?? "\(status)"
         throw .refused(
-            code: KMSError.Code(rawValue: name) ?? (status.code >= 500 ? .serviceUnavailable : nil), name: name,
+            code: KMSError.Code(rawValue: name) ?? (status >= 500 ? .serviceUnavailable : nil), name: name,
             message: object.text("message") ?? object.text("Message") ?? "")
     }
 }

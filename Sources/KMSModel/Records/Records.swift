@@ -16,6 +16,8 @@ package struct KeyRecord: Sendable, Equatable {
     package let manager: KeyManager
     /// Where the key's material is, if it is not here.
     package let customKeyStore: CustomKeyStoreID?
+    /// What the proxy of an external key store calls the key behind this one (the API's `XksKeyId`); nil for other keys.
+    package let externalKeyID: ExternalKeyID?
     /// The condition that the key is in.
     package var state: KeyState
     /// When it was made.
@@ -40,7 +42,8 @@ package struct KeyRecord: Sendable, Equatable {
 
     package init(
         arn: KeyARN, spec: KeySpec, usage: KeyUsage, origin: KeyOrigin, manager: KeyManager = .customer,
-        customKeyStore: CustomKeyStoreID? = nil, creationDate: Date, primaryRegion: Region? = nil, state: KeyState,
+        customKeyStore: CustomKeyStoreID? = nil, externalKeyID: ExternalKeyID? = nil, creationDate: Date,
+        primaryRegion: Region? = nil, state: KeyState,
         description: String,
         deletionDate: Date? = nil, pendingWindowInDays: Int? = nil, policy: String, tags: [Tag] = [],
         rotation: RotationSchedule? = nil, currentMaterial: KeyMaterialID?, version: Int64 = 1
@@ -51,6 +54,7 @@ package struct KeyRecord: Sendable, Equatable {
         self.origin = origin
         self.manager = manager
         self.customKeyStore = customKeyStore
+        self.externalKeyID = externalKeyID
         self.creationDate = creationDate
         self.primaryRegion = primaryRegion
         self.state = state

@@ -45,7 +45,7 @@ class Root:
         self.file = self.directory / f"{name}.pem"
         self.file.write_bytes(pem(self.certificate))
 
-    def _sign(self, subject, public_key, usage, life, key, issuer, begin=-2 * DAY):
+    def _sign(self, subject, public_key, usage, life, key, issuer, begin=-2 * DAY, hosts=()):
         now = datetime.datetime.now(datetime.timezone.utc)
         builder = (
             x509.CertificateBuilder()
@@ -58,16 +58,17 @@ class Root:
             .add_extension(x509.BasicConstraints(ca=usage is None, path_length=None), critical=True)
         )
         if usage is not None:
-            names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+            names = [x509.DNSName(host) for host in ("localhost", *hosts)]
+            names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
             builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         return builder.sign(key, hashes.SHA256())
 
-    def make(self, name, usage=ExtendedKeyUsageOID.SERVER_AUTH, life=DAY, begin=-2 * DAY):
+    def make(self, name, usage=ExtendedKeyUsageOID.SERVER_AUTH, life=DAY, begin=-2 * DAY, hosts=()):
         """A new pair under this name, in files that an earlier one may have; it is valid from `begin` to `life` from now."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._sign(name, key.public_key(), usage, life, self.key, self.certificate.subject.rdns[0]
-                                 .get_attributes_for_oid(NameOID.COMMON_NAME)[0].value, begin)  # fmt: skip
+                                 .get_attributes_for_oid(NameOID.COMMON_NAME)[0].value, begin, hosts)  # fmt: skip
         pair = Pair(certificate, key, self.directory / f"{name}.crt", self.directory / f"{name}.key")
         write(pair)
         return pair

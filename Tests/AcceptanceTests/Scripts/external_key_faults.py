@@ -1,0 +1,177 @@
+"""Two servers, the keys of one being behind the other, and what becomes of them when something between them fails."""
+
+import base64
+import contextlib
+import time
+
+import botocore.exceptions
+
+from far_side import MEDDLED, changed, error
+from harness import FIRST, equal, eventually, holds, scenario
+from key_store_proxy import rule
+from near_side import (
+    FAR, SLOW, connected, entry, go, key_in, one_key, reaches, refused, secret, sure, take_away,
+)  # fmt: skip
+
+
+# The other side
+
+
+@scenario
+def what_the_other_side_decides_holds(world):
+    """Its key can be disabled, its rules changed and its credential replaced, while the store stays connected."""
+    arn = FAR.key()
+    FAR.offer("/decides", key=arn)
+    kms = world.kms()
+    store = connected(kms, "decides")
+    key = key_in(kms, store, "key")["Arn"]
+    blob = sure(kms.encrypt, KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+
+    def cannot(part):
+        for _ in range(20):
+            failure = refused("KMSInvalidStateException", kms.decrypt, CiphertextBlob=blob)
+            if SLOW not in failure["Message"]:
+                break
+        holds(part in failure["Message"], f"{part!r} is in {failure}")
+        equal(entry(kms, store)["ConnectionState"], "CONNECTED", "state")
+        equal(kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"], "Enabled", "key state")
+
+    FAR.kms.disable_key(KeyId=arn)
+    cannot("is not enabled")
+    FAR.kms.enable_key(KeyId=arn)
+    equal(sure(kms.decrypt, CiphertextBlob=blob)["Plaintext"], b"x", "plaintext")
+    FAR.offer("/decides", key=(arn, rule(operations=("encrypt", "metadata"))))
+    cannot("denied access")
+    FAR.offer("/decides", key=(arn, rule(keys=(key,), principals=(FIRST.root,))))
+    equal(sure(kms.decrypt, CiphertextBlob=blob)["Plaintext"], b"x", "plaintext")
+    FAR.offer("/decides")
+    cannot("does not find the external key")
+    FAR.offer("/decides", rate=0.001, key=arn)
+    with contextlib.suppress(botocore.exceptions.ClientError):
+        kms.decrypt(CiphertextBlob=blob)
+    cannot("more requests than it admits")
+    FAR.offer("/decides", key=arn)
+    FAR.credentials["/decides"] = FAR.other
+    FAR.offer("/decides", key=arn)
+    cannot("rejected the access key")
+    new = secret("/decides")
+    wrong = new | {"RawSecretAccessKey": "x" * 43}
+    refused(("XksProxyIncorrectAuthenticationCredentialException", "XksProxyUriUnreachableException"),
+            kms.update_custom_key_store, CustomKeyStoreId=store, XksProxyAuthenticationCredential=wrong)  # fmt: skip
+    cannot("rejected the access key")
+    sure(kms.update_custom_key_store, CustomKeyStoreId=store, XksProxyAuthenticationCredential=new)
+    equal(sure(kms.decrypt, CiphertextBlob=blob)["Plaintext"], b"x", "plaintext")
+    # A rotation there changes nothing here.
+    FAR.kms.rotate_key_on_demand(KeyId=arn)
+    equal(sure(kms.decrypt, CiphertextBlob=blob)["Plaintext"], b"x", "plaintext")
+    take_away(world, kms, store, key)
+
+
+# Faults between the two
+
+
+@scenario
+def an_answer_that_is_late_is_not_waited_for(world):
+    with one_key(world, "late", host=MEDDLED) as (kms, store, key):
+        blob = sure(kms.encrypt, KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+        for delay in (0.5, 2):
+            with FAR.meddler.meddling(delay=delay):
+                for call, more in (
+                    (kms.encrypt, {"KeyId": key, "Plaintext": b"x"}), (kms.decrypt, {"CiphertextBlob": blob}),
+                    (kms.generate_data_key, {"KeyId": key, "KeySpec": "AES_256"}),
+                ):  # fmt: skip
+                    start = time.monotonic()
+                    failure = refused("KMSInvalidStateException", call, **more)
+                    took = time.monotonic() - start
+                    holds(SLOW in failure["Message"], f"{failure}")
+                    holds(0.2 < took < 1.5, f"it took {took} s")
+        with FAR.meddler.meddling(delay=0.05):
+            equal(sure(kms.decrypt, CiphertextBlob=blob)["Plaintext"], b"x", "plaintext")
+        equal(entry(kms, store)["ConnectionState"], "CONNECTED", "state")
+
+
+@scenario
+def a_connection_that_is_cut_is_made_anew(world):
+    with one_key(world, "cut", host=MEDDLED) as (kms, store, key):
+        blob = sure(kms.encrypt, KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+        with FAR.meddler.meddling(cuts=True):
+            for _ in range(3):
+                failure = refused("KMSInvalidStateException", kms.decrypt, CiphertextBlob=blob)
+                holds("cannot be reached" in failure["Message"] or SLOW in failure["Message"], f"{failure}")
+        equal(sure(kms.decrypt, CiphertextBlob=blob)["Plaintext"], b"x", "plaintext")
+
+
+@scenario
+def wrong_answers_are_refused(world):
+    with one_key(world, "wrong", host=MEDDLED) as (kms, store, key):
+        blob = sure(kms.encrypt, KeyId=key, Plaintext=b"x" * 32)["CiphertextBlob"]
+
+        def text(count):
+            return base64.b64encode(bytes(count)).decode()
+
+        of_encrypt = [
+            changed(ciphertext=None), changed(ciphertext=text(4)), changed(ciphertext="%"), changed(ciphertext=7),
+            changed(initializationVector=text(13)), changed(initializationVector=text(12)),
+            changed(authenticationTag=text(15)), changed(authenticationTag=text(16)),
+            changed(ciphertextMetadata=text(21)), changed(ciphertextMetadata=text(20)),
+            changed(ciphertextDataIntegrityValue=None), changed(ciphertextDataIntegrityValue=text(32)),
+        ]  # fmt: skip
+        of_decrypt = [
+            changed(plaintext=None), changed(plaintext=text(8)), changed(plaintext=text(129)), changed(plaintext="%"),
+            changed(plaintext=base64.b64encode(b"y" * 129).decode()),
+        ]  # fmt: skip
+        of_both = [
+            lambda *_: (200, b""), lambda *_: (200, b"null"), lambda *_: (200, b"[" * 10_000), lambda *_: (204, b""),
+            lambda *_: (302, b"{}"), lambda *_: (200, b"{" + b" " * 100_000 + b"}"), lambda *_: (500, b"no JSON"),
+            lambda *_: b"SSH-2.0-OpenSSH\r\n", lambda *_: b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{",
+            error("AccessDeniedException", 403), error("ThrottlingException", 429), error("NoSuchException", 418),
+            error("InvalidKeyUsageException", 400), error("UnsupportedOperationException", 501),
+            error("ValidationException", 400), error("DependencyTimeoutException", 503),
+            lambda *_: (400, b'{"errorName":"InvalidStateException"}'),
+        ]  # fmt: skip
+        for answers, call, more in (
+            (of_encrypt + of_both, kms.encrypt, {"KeyId": key, "Plaintext": b"x" * 32}),
+            (of_decrypt + of_both, kms.decrypt, {"CiphertextBlob": blob}),
+        ):  # fmt: skip
+            for answer in answers:
+                with FAR.meddler.meddling(answer=answer):
+                    for _ in range(20):
+                        failure = refused("KMSInvalidStateException", call, **more)
+                        if SLOW not in failure["Message"]:
+                            break
+                    holds("because" not in failure["Message"], f"the other side's words: {failure}")
+        equal(sure(kms.decrypt, CiphertextBlob=blob)["Plaintext"], b"x" * 32, "plaintext")
+        equal(entry(kms, store)["ConnectionState"], "CONNECTED", "state")
+
+
+@scenario
+def either_side_starts_again(world):
+    with one_key(world, "again") as (kms, store, key):
+        blob = sure(kms.encrypt, KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+        FAR.server.stop()
+        failure = refused("KMSInvalidStateException", kms.decrypt, CiphertextBlob=blob)
+        holds("cannot be reached" in failure["Message"], f"{failure}")
+        refused("DependencyTimeoutException", kms.create_key, CustomKeyStoreId=store, Origin="EXTERNAL_KEY_STORE",
+                XksKeyId="other")  # fmt: skip
+        # This side starts while the other is away: the store stays connected.
+        world.server.stop()
+        world.server.start()
+        kms = world.kms()
+        eventually(lambda: entry(kms, store)["ConnectionState"] == "CONNECTED", "connected")
+        equal(kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"], "Enabled", "key state")
+        refused("KMSInvalidStateException", kms.decrypt, CiphertextBlob=blob)
+        FAR.start()
+        equal(sure(kms.decrypt, CiphertextBlob=blob)["Plaintext"], b"x", "plaintext")
+        FAR.server.kill()
+        FAR.start()
+        equal(sure(kms.decrypt, CiphertextBlob=blob)["Plaintext"], b"x", "a connection of before")
+        kms.disconnect_custom_key_store(CustomKeyStoreId=store)
+        equal(kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"], "Unavailable", "key state")
+        refused("KMSInvalidStateException", kms.decrypt, CiphertextBlob=blob)
+        kms.connect_custom_key_store(CustomKeyStoreId=store)
+        reaches(kms, store, "CONNECTED")
+        equal(sure(kms.decrypt, CiphertextBlob=blob)["Plaintext"], b"x", "plaintext")
+
+
+if __name__ == "__main__":
+    go()
