@@ -139,7 +139,7 @@ extension Settings {
     }
 
     /// The tokens that custom key stores can have behind them.
-    private func clusters(flag: String?, isShared: Bool) throws -> [ClusterSetting] {
+    private func clusters(flag: String?) throws -> [ClusterSetting] {
         let clusters = try (value("hsm-clusters", flag: flag) ?? "").split(separator: ",").map { text in
             guard let cluster = ClusterSetting(String(text)) else {
                 throw CommandFailure.configuration(
@@ -151,9 +151,6 @@ extension Settings {
         guard Set(clusters.map(\.id)).count == clusters.count,
             Set(clusters.map { "\($0.token)@\($0.module)" }).count == clusters.count
         else { throw CommandFailure.configuration("hsm-clusters names a cluster, or a token, twice") }
-        guard clusters.isEmpty || !isShared else {
-            throw CommandFailure.configuration("hsm-clusters needs a data directory: not with a store that nodes share")
-        }
         return clusters
     }
 
@@ -177,7 +174,7 @@ extension Settings {
         }
         configuration.audit = try audit(options)
         try share(options, in: &configuration)
-        configuration.clusters = try clusters(flag: options.hsmClusters, isShared: configuration.node != nil)
+        configuration.clusters = try clusters(flag: options.hsmClusters)
         configuration.externalProxies = try externalProxies(options)
         configuration.externalProxyTransport = try externalProxyTransport(options, to: configuration.externalProxies)
         return configuration

@@ -7,7 +7,8 @@ extension AcceptanceTests {
         static let scripts = [
             "bad_requests", "clock", "connections", "crowds", "delegation", "explain", "hsm_key_store", "lookup_events",
             "multi_region",
-            "proxies", "service_manager", "session_tokens", "sessions", "shared_store", "states", "store_copy",
+            "proxies", "service_manager", "session_tokens", "sessions", "shared_key_stores",
+            "shared_store", "states", "store_copy",
             "throttling", "tls", "unseal",
         ]
 

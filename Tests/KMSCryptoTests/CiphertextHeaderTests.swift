@@ -36,8 +36,9 @@ struct CiphertextHeaderTests {
         }
     }
 
-    @Test func `what a token made names its key in the same places, and needs no salt`() throws {
-        let ciphertext = Self.ciphertext(version: 2)
+    @Test(arguments: [UInt8(2), 3])
+    func `what is made elsewhere names its key in the same places, and needs no salt`(version: UInt8) throws {
+        let ciphertext = Self.ciphertext(version: version)
         #expect(try SymmetricCiphertext.header(of: ciphertext) == SymmetricCiphertext.header(of: Self.ciphertext()))
         let shortest = 53 + 12 + 16
         #expect(try SymmetricCiphertext.header(of: Array(ciphertext.prefix(shortest))).keyID.isMultiRegion == false)
@@ -46,7 +47,7 @@ struct CiphertextHeaderTests {
         }
     }
 
-    @Test(arguments: [UInt8(0)] + Array(3...255))
+    @Test(arguments: [UInt8(0)] + Array(4...255))
     func `every other version is unknown`(version: UInt8) {
         #expect(throws: CryptoFailure.unknownVersion) {
             try SymmetricCiphertext.header(of: Self.ciphertext(version: version))

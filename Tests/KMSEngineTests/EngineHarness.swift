@@ -21,7 +21,8 @@ final class EngineHarness: Sendable {
 
     init(
         in directory: URL, randomness: any RandomSource = SystemRandomness(), quotas: QuotaSettings = QuotaSettings(),
-        audit: AuditConfiguration = AuditConfiguration(), keyStoreProxies: KeyStoreProxies? = nil
+        audit: AuditConfiguration = AuditConfiguration(), keyStoreProxies: KeyStoreProxies? = nil,
+        externalProxies: [ExternalProxySetting] = [], transport: (any ExternalProxyTransport)? = nil
     ) async throws {
         self.directory = directory
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -33,6 +34,8 @@ final class EngineHarness: Sendable {
         configuration.isClockControllable = true
         configuration.quotas = quotas
         configuration.keyStoreProxies = keyStoreProxies
+        configuration.externalProxies = externalProxies
+        configuration.externalProxyTransport = transport
         engine = try await Engine(
             store: store, rootKey: try seal.open(), randomness: randomness,
             auditDirectory: directory.appendingPathComponent("audit"), configuration: configuration,

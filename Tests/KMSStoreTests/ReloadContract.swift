@@ -201,20 +201,19 @@ import Testing
                 connectivity: "PUBLIC_ENDPOINT", uriEndpoint: "https://a.example", uriPath: "/kms/xks/v1",
                 accessKeyID: "ABCDEFGHIJKLMNOPQRST", vpcEndpointServiceOwner: account))
         changed.wrappedSecret = [7]
-        let key = KeyRecord(
-            arn: try samples.arn(1), spec: .symmetricDefault, usage: .encryptDecrypt, origin: .awsCloudHSM,
-            customKeyStore: try samples.keyStoreID(1), creationDate: samples.date(5), state: .enabled, description: "",
-            policy: "{}", currentMaterial: nil)
+        let keys = [
+            try samples.externalKey(1), try samples.externalKey(2, id: "other"), try samples.externalKey(3, store: 2),
+        ]
         let contents = try await reloaded(
             engine,
             [
                 .insertAccount(AccountRecord(id: account, creationDate: samples.date(1))),
                 .insertKeyStore(try samples.keyStore(1)), .insertKeyStore(try samples.keyStore(2)),
                 .insertKeyStore(try samples.keyStore(3)), .updateKeyStore(changed, expecting: 1),
-                .deleteKeyStore(samples.realm, try samples.keyStoreID(3), expecting: 1), .insertKey(key),
-            ])
+                .deleteKeyStore(samples.realm, try samples.keyStoreID(3), expecting: 1),
+            ] + keys.map(Mutation.insertKey))
         #expect(contents.keyStores.sorted { $0.id < $1.id } == [changed, try samples.keyStore(2)])
-        #expect(contents.keys == [key])
+        #expect(contents.keys.sorted { $0.arn.keyID < $1.arn.keyID } == keys)
     }
 
     @Test(arguments: StoreEngine.available)

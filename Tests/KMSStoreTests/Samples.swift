@@ -46,6 +46,14 @@ struct Samples {
         )
     }
 
+    /// A key of a custom key store, behind which is a key elsewhere.
+    func externalKey(_ number: Int, store: Int = 1, id: String = "orders") throws -> KeyRecord {
+        KeyRecord(
+            arn: try arn(number), spec: .symmetricDefault, usage: .encryptDecrypt, origin: .externalKeyStore,
+            customKeyStore: try keyStoreID(store), externalKeyID: ExternalKeyID(id), creationDate: date(5),
+            state: .enabled, description: "", policy: "{}", currentMaterial: nil)
+    }
+
     func keyStoreID(_ number: Int = 1) throws -> CustomKeyStoreID {
         try #require(CustomKeyStoreID("cks-" + String(repeating: "0", count: 16) + "\(number)"))
     }

@@ -177,6 +177,10 @@ import Testing
             "the deletion of another version of a custom key store",
             { Change([.deleteKeyStore($0.realm, try $0.keyStoreID(), expecting: 2)]) }
         ),
+        (
+            "a key behind which is what is behind another of its custom key store",
+            { Change([.insertKey(try $0.externalKey(3)), .insertKey(try $0.externalKey(4))]) }
+        ),
         ("an update of no access key", { Change([.updateAccessKey($0.accessKey("AKIANONE"))]) }),
     ]
 

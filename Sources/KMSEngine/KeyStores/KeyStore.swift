@@ -49,6 +49,8 @@ final class KeyStore: Sendable {
     private let state: Mutex<State>
     /// How often its keys were used just now.
     let admission = Admission()
+    /// Waiting for its token: milliseconds, or as long as a device that is away takes to say so; no other store waits for that.
+    let line: FairLine
 
     init(_ record: CustomKeyStoreRecord) {
         let condition: Condition =
@@ -58,6 +60,7 @@ final class KeyStore: Sendable {
                 .disconnected
             }
         state = Mutex(State(record: record, condition: condition))
+        line = FairLine("chatelaine.tokens.\(record.id)", width: 8, mostWaitingPerAccount: 1024)
     }
 
     /// What the store holds of it.

@@ -108,6 +108,8 @@ final class KeyStoreConnector: Sendable {
             do throws(StoreError) {
                 try await ledger.commit(present.change { $0.connection = .failed(code: failure.code) })
             } catch {
+                // Another node may have been first.
+                guard !error.isConflict else { return }
                 logger.error(
                     "The store was not told of a failed connection",
                     metadata: ["key-store": "\(record.id)", "reason": "\(error)"])

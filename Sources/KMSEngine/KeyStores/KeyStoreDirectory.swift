@@ -6,6 +6,8 @@ import Synchronization
 /// Every custom key store, as of now.
 package final class KeyStoreDirectory: Sendable {
     private let stores = Mutex<[Realm: [CustomKeyStoreID: KeyStore]]>([:])
+    /// The newest version of each account that this knows the key stores of.
+    private let versions = Mutex<[AccountID: Int64]>([:])
     /// Called with each store that is to be connected and is not.
     private let connect = Mutex<(@Sendable (KeyStore) -> Void)?>(nil)
 
@@ -41,9 +43,17 @@ package final class KeyStoreDirectory: Sendable {
 
     // MARK: Changes
 
-    /// Takes over what a store holds of these accounts; what it does not hold is gone.
+    /// Notes that what is known is no older than this version of an account.
+    func noteVersion(of account: AccountRecord) {
+        versions.withLock { $0[account.id] = max($0[account.id] ?? 0, account.version) }
+    }
+
+    /// Takes over what a store holds of these accounts, unless it is older than what is known; what it does not hold is gone.
     func load(_ contents: StoreContents) {
-        let accounts = Set(contents.accounts.map(\.id))
+        let accounts = versions.withLock { versions in
+            Set(contents.accounts.filter { $0.version >= versions[$0.id] ?? 0 }.map(\.id))
+        }
+        for account in contents.accounts { noteVersion(of: account) }
         let present = Set(contents.keyStores.map(\.id))
         let gone = stores.withLock { stores in
             stores.flatMap { realm, known in
@@ -51,7 +61,7 @@ package final class KeyStoreDirectory: Sendable {
             }
         }
         for (realm, id) in gone { withdraw(id, in: realm) }
-        for record in contents.keyStores { publish(record) }
+        for record in contents.keyStores where accounts.contains(record.realm.account) { publish(record) }
     }
 
     func publish(_ record: CustomKeyStoreRecord) {

@@ -15,13 +15,14 @@ extension RequestContext {
         return tokens
     }
 
-    /// Does `work` with the sessions of a store, on a thread that may wait.
+    /// Does `work` with the sessions of a store, which has to be connected, on a thread that may wait.
     ///
-    /// - Throws: ``KMSError`` with `CustomKeyStoreInvalidStateException` when the token fails.
-    func use<Value: Sendable>(
-        _ tokens: TokenKeyStore, _ work: @escaping @Sendable (TokenKeyStore) throws(TokenFailure) -> Value
+    /// - Throws: ``KMSError`` with `CustomKeyStoreInvalidStateException` when the store is not connected, or the token fails.
+    func useTokens<Value: Sendable>(
+        of store: KeyStore, _ work: @escaping @Sendable (TokenKeyStore) throws(TokenFailure) -> Value
     ) async throws(KMSError) -> Value {
-        let result = try await slowWork.tokens.result(for: realm.account) { () throws(TokenFailure) in
+        let tokens = try tokens(of: store)
+        let result = try await store.line.result(for: realm.account) { () throws(TokenFailure) in
             try work(tokens)
         }
         do throws(TokenFailure) {
@@ -39,7 +40,7 @@ extension RequestContext {
         of store: KeyStore, _ key: KeySnapshot, for operation: OperationName,
         _ work: @escaping @Sendable (Keyring, TokenKeyStore) throws(TokenUseFailure) -> Value
     ) async throws(KMSError) -> Value {
-        let result = try await slowWork.tokens.result(for: realm.account) { [self] () throws(KMSError) in
+        let result = try await store.line.result(for: realm.account) { [self] () throws(KMSError) in
             try checkAgain(key, for: operation)
             guard let tokens = store.tokens else { throw .unavailable(key) }
             do throws(TokenUseFailure) {

@@ -89,7 +89,7 @@ struct GenerateRandom: AccountOperation {
             guard store.record.cluster != nil else {
                 throw KMSError(.unsupportedOperation, "An external key store makes no random bytes.")
             }
-            let plaintext = try await context.use(context.tokens(of: store)) { tokens throws(TokenFailure) in
+            let plaintext = try await context.useTokens(of: store) { tokens throws(TokenFailure) in
                 try tokens.randomBytes(count)
             }
             var outcome = Outcome(API.GenerateRandomResponse(plaintext: plaintext))

@@ -35,6 +35,8 @@ struct CreateKey: AccountOperation {
         context.turnsForKey(in: context.realm) + (input.customKeyStoreId == nil ? [] : [context.realm.keyStoreTurn])
     }
 
+    static func restsOnKeyStores(_ input: API.CreateKeyRequest) -> Bool { input.customKeyStoreId != nil }
+
     static func check(_ input: API.CreateKeyRequest) throws(KMSError) {
         let kind = try KeyKind(input)
         try kind.check()
@@ -54,7 +56,7 @@ struct CreateKey: AccountOperation {
         let tags = try TagList([]).setting(input.tags ?? [], quota: ResourceQuotas.tagsPerKey)
         var record = KeyRecord(
             arn: arn, spec: kind.spec, usage: kind.usage, origin: kind.origin,
-            customKeyStore: home?.store.record.id, externalKeyID: kind.externalKeyID, creationDate: context.now,
+            customKeyStore: home?.record.id, externalKeyID: kind.externalKeyID, creationDate: context.now,
             primaryRegion: kind.isMultiRegion ? region : nil, state: .pendingImport,
             description: input.description ?? "",
             policy: StandardKeyPolicy.default(for: arn.account, in: region.partition), tags: tags.tags,
@@ -67,27 +69,23 @@ struct CreateKey: AccountOperation {
                 request: try RequestConditions(replacingPolicyOf: record, in: context)
             )
         }
-        let material = try await context.makeMaterial(for: arn, kind, in: home?.tokens)
+        let material = try await context.makeMaterial(for: arn, kind, in: home)
         if let material {
             record.state = .enabled
             record.currentMaterial = material.id
         }
         var metadata = API.KeyMetadata(record, materials: material.map { [$0] } ?? [], relatives: [record])
-        metadata.cloudHsmClusterId = home?.store.record.cluster
+        metadata.cloudHsmClusterId = home?.record.cluster
         var outcome = Outcome(
             API.CreateKeyResponse(keyMetadata: metadata),
             change: Change([.insertKey(record)] + (material.map { [.insertMaterial($0)] } ?? []))
         )
         outcome.created = [arn.description]
+        if let home, home.record.cluster != nil, let material {
+            outcome.takeBack = { await context.forget(material, in: home) }
+        }
         return outcome
     }
-}
-
-/// The custom key store that a key is made in.
-private struct KeyHome {
-    let store: KeyStore
-    /// Where its material is made; nil where that is here.
-    let tokens: TokenKeyStore?
 }
 
 extension RequestContext {
@@ -95,20 +93,20 @@ extension RequestContext {
     ///
     /// - Throws: ``KMSError``: `CustomKeyStoreNotFoundException`, `CustomKeyStoreInvalidStateException`, and what is wrong with
     ///   the external key that is to be behind it.
-    fileprivate func home(of kind: KeyKind) async throws(KMSError) -> KeyHome? {
+    fileprivate func home(of kind: KeyKind) async throws(KMSError) -> KeyStore? {
         guard let id = kind.keyStore else { return nil }
         let store = try keyStore(id)
         switch (store.record.backing, kind.origin) {
-        case (.cluster, .awsCloudHSM): return KeyHome(store: store, tokens: try tokens(of: store))
-        case (.proxy(let proxy), .externalKeyStore):
-            guard store.isConnected else { throw .invalidState(of: store) }
+        case (.cluster, .awsCloudHSM) where store.isConnected: break
+        case (.proxy(let proxy), .externalKeyStore) where store.isConnected:
             guard let external = kind.externalKeyID else { throw KMSError(.kmsInternal) }
             try await check(external, of: store.record, proxy)
-            return KeyHome(store: store, tokens: nil)
+        case (.cluster, .awsCloudHSM), (.proxy, .externalKeyStore): throw .invalidState(of: store)
         default:
             throw KMSError(
                 .validation, "Keys of custom key store \(id) have no origin \(kind.origin.rawValue).")
         }
+        return store
     }
 
     /// Refuses an external key that is another KMS key's, or is none that can encrypt and decrypt.
@@ -135,20 +133,31 @@ extension RequestContext {
 
     /// The first material of a key; nil for an imported one, whose material comes later.
     ///
-    /// - Parameter tokens: Where it is made, if not here.
+    /// - Parameter store: Where the key is, if not here.
     fileprivate func makeMaterial(
-        for key: KeyARN, _ kind: KeyKind, in tokens: TokenKeyStore?
+        for key: KeyARN, _ kind: KeyKind, in store: KeyStore?
     ) async throws(KMSError) -> MaterialRecord? {
         guard kind.origin != .external else { return nil }
-        guard let tokens else {
+        guard let store, store.record.cluster != nil else {
             return try await compute(at: kind.spec.generationCost, for: .createKey, on: []) {
                 keyring throws(CryptoFailure) in
                 try MaterialRecord(generatedBy: keyring, for: key, spec: kind.spec, at: now)
             }
         }
         let id = try keyring.answering { keyring throws(CryptoFailure) in try keyring.makeMaterialID() }
-        try await use(tokens) { tokens throws(TokenFailure) in try tokens.makeKey(id, of: key) }
+        try await useTokens(of: store) { tokens throws(TokenFailure) in try tokens.makeKey(id, of: key) }
         return MaterialRecord(key: key, id: id, spec: kind.spec, creationDate: now, wrapped: nil)
+    }
+
+    /// Takes back what ``makeMaterial(for:_:in:)`` made in a token, of a key that there is not.
+    fileprivate func forget(_ material: MaterialRecord, in store: KeyStore) async {
+        do throws(KMSError) {
+            try await useTokens(of: store) { tokens throws(TokenFailure) in
+                try tokens.destroyKey(material.id, of: material.key)
+            }
+        } catch {
+            logger.warning("A key that was not made stays in its token", metadata: ["key": "\(material.key)"])
+        }
     }
 
     /// A new random identifier: a UUID, version 4, or `mrk-` and 128 bits.

@@ -7,6 +7,7 @@ protocol KeyStoreOperation: AccountOperation {}
 
 extension KeyStoreOperation {
     static func turns(for input: Input, in context: RequestContext) -> [String] { [context.realm.keyStoreTurn] }
+    static func restsOnKeyStores(_ input: Input) -> Bool { true }
 }
 
 /// An operation that changes a custom key store that is there.

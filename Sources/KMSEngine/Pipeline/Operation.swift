@@ -26,6 +26,10 @@ package protocol Operation: Sendable {
     /// What changes of this are in turn at, beside what is acted on.
     static func turns(for input: Input, in context: RequestContext) -> [String]
 
+    /// Whether what custom key stores of the account there are decides about the change: then no two nodes make such changes of
+    /// an account at a time.
+    static func restsOnKeyStores(_ input: Input) -> Bool
+
     /// Refuses what does not fit together, once the keys are known to be in the right state.
     static func check(_ input: Input, on subject: Subject) throws(KMSError)
 
@@ -57,6 +61,8 @@ package struct Outcome<Output: ResponseShape>: Sendable {
     var destroyedMaterialOf: KeyARN?
     /// The record that the call leaves in another region.
     var elsewhere: RecordElsewhere?
+    /// Takes back what was done outside of the store; called when it is sure that the change was not made.
+    var takeBack: (@Sendable () async -> Void)?
 
     package init(_ output: Output, change: Change? = nil) {
         self.output = output
@@ -99,6 +105,7 @@ extension Operation {
     package static func check(_ input: Input) throws(KMSError) {}
     package static func check(_ input: Input, on subject: Subject) throws(KMSError) {}
     package static func turns(for input: Input, in context: RequestContext) -> [String] { [] }
+    package static func restsOnKeyStores(_ input: Input) -> Bool { false }
     package static func isDryRun(_ input: Input) -> Bool { false }
 }
 

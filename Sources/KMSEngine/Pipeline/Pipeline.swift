@@ -225,19 +225,21 @@ package final class Pipeline: Sendable {
         _ operation: Op.Type, _ input: Op.Input, _ body: JSONObject, _ call: inout Call
     ) async throws(KMSError) -> [UInt8] {
         for _ in 0..<Self.mostAttempts {
+            let turn = Op.restsOnKeyStores(input) ? try await readKeyStoresAgain(of: call.context.realm.account) : nil
             let outcome = try await attempt(operation, input, body, call.context, &call.record)
             guard let change = outcome.change else { return finish(operation, outcome, &call) }
             var finished = call
             let answer = finish(operation, outcome, &finished)
             let kept = KeptAuditLines(finished.records)
             do throws(StoreError) {
-                try await ledger.commit(change, keeping: kept)
+                try await ledger.commit(turn.map(change.with) ?? change, keeping: kept)
                 if let key = outcome.destroyedMaterialOf { keyring.forget(key) }
                 call = finished
                 call.kept = kept
                 return answer
             } catch .conflict {
                 // Somebody changed the same record first: look again at what is there now.
+                await outcome.takeBack?()
                 continue
             } catch {
                 logger.error(

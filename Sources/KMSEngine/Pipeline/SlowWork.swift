@@ -25,9 +25,6 @@ package struct SlowWork: Sendable {
         "chatelaine.computation", width: ProcessInfo.processInfo.activeProcessorCount, mostWaitingPerAccount: 1024
     )
 
-    /// Waiting for the tokens of custom key stores: milliseconds, or as long as a device that is away takes to say so.
-    let tokens = FairLine("chatelaine.tokens", width: 16, mostWaitingPerAccount: 1024)
-
     /// Looking through all keys of an account: up to seconds with the most that there may be.
     ///
     /// It does not give way: a thread that has to wait for a processor while it holds the directory's lock would hold up

@@ -160,6 +160,7 @@ package struct Ledger: Sendable {
             case .deleteGrant(let arn, let id): directory.grants.withdraw(id, on: arn)
             case .insertKeyStore(let store), .updateKeyStore(let store, _): keyStores.publish(store)
             case .deleteKeyStore(let realm, let id, _): keyStores.withdraw(id, in: realm)
+            case .updateAccount(let account, _): keyStores.noteVersion(of: account)
             default: continue
             }
         }

@@ -255,6 +255,9 @@ private final class Leases: SharedStore {
     func keyCount(in realm: Realm, keptIn store: CustomKeyStoreID) async throws(StoreError) -> Int {
         throw Self.nothing
     }
+    func hasKey(
+        in realm: Realm, keptIn store: CustomKeyStoreID, behind id: ExternalKeyID
+    ) async throws(StoreError) -> Bool { throw Self.nothing }
     func next(_ event: KeyEvent, limit: Int) async throws(StoreError) -> [KeyDue] { throw Self.nothing }
     func keyCounts() async throws(StoreError) -> [KeyKind: Int] { throw Self.nothing }
     func auditLines() async throws(StoreError) -> [KeptAuditLines] { throw Self.nothing }

@@ -214,6 +214,14 @@ final class SharedMemoryStore: SharedStore {
         try await contents().keys.count { $0.arn.realm == realm && $0.customKeyStore == store }
     }
 
+    func hasKey(
+        in realm: Realm, keptIn store: CustomKeyStoreID, behind id: ExternalKeyID
+    ) async throws(StoreError) -> Bool {
+        try await contents().keys.contains {
+            $0.arn.realm == realm && $0.customKeyStore == store && $0.externalKeyID == id
+        }
+    }
+
     func next(_ event: KeyEvent, limit: Int) async throws(StoreError) -> [KeyDue] {
         let due = try await contents().keys.compactMap { key -> KeyDue? in
             switch (event, key.state) {

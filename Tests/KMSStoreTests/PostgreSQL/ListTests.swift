@@ -122,6 +122,27 @@ import Testing
         }
     }
 
+    @Test func `keys of a custom key store are counted and found by what is behind them`() async throws {
+        try await SharedStores.withTwo { one, two in
+            try await one.commit(
+                Change([
+                    .insertKey(try samples.key(1)), .insertKey(try samples.externalKey(2)),
+                    .insertKey(try samples.externalKey(3, store: 2)),
+                ]))
+            let (realm, id) = (samples.realm, try #require(ExternalKeyID("orders")))
+            for store in [1, 2] {
+                #expect(try await two.keyCount(in: realm, keptIn: samples.keyStoreID(store)) == 1)
+                #expect(try await two.hasKey(in: realm, keptIn: samples.keyStoreID(store), behind: id))
+            }
+            #expect(try await two.keyCount(in: realm, keptIn: samples.keyStoreID(3)) == 0)
+            #expect(try await !two.hasKey(in: realm, keptIn: samples.keyStoreID(3), behind: id))
+            let other = try #require(ExternalKeyID("other"))
+            #expect(try await !two.hasKey(in: realm, keptIn: samples.keyStoreID(1), behind: other))
+            let elsewhere = try Samples(region: "us-east-1").realm
+            #expect(try await !two.hasKey(in: elsewhere, keptIn: samples.keyStoreID(1), behind: id))
+        }
+    }
+
     @Test func `keys are counted by kind and by realm, and realms are listed`() async throws {
         let realms = [
             try Samples(account: "111122223333", region: "us-east-1"), try Samples(account: "999988887777"), samples,

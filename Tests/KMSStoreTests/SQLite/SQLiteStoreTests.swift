@@ -214,7 +214,7 @@ import Testing
                     """
             )
             #expect(loose.isEmpty)
-            #expect(try String.fetchAll(database, sql: "SELECT identifier FROM grdb_migrations").count == 8)
+            #expect(try String.fetchAll(database, sql: "SELECT identifier FROM grdb_migrations").count == 9)
         }
     }
 
