@@ -16,6 +16,8 @@
 #   make bench-layers  microseconds for each layer of a call
 #   make check-instructions  how many instructions a call takes, beside what is recorded
 #   make bench-audit   what it costs to have every audit record on the disk before its answer
+#   make bench-key-places  what a key in a token, or behind an external key store's proxy, costs beside an ordinary key;
+#                  KEEP=1 to put the table into docs
 #   make generate-kubernetes  the Swift of Kubernetes' KMS v2 service anew, from its definition
 #   make build, lint, format, generate, install-dependencies
 #
@@ -25,7 +27,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
 .PHONY: serve build test soak soak-kills bench bench-layers bench-audit bench-console deb test-deb lint format generate clean
-.PHONY: test-cluster soak-cluster bench-cluster bench-keys check-instructions generate-kubernetes
+.PHONY: test-cluster soak-cluster bench-cluster bench-key-places bench-keys check-instructions generate-kubernetes
 .PHONY: install-cluster-tools install-dependencies install-system-libraries install-test-tools install-bench-tools install-others
 .PHONY: install-packaging-tools install-packaging-test-tools install-valgrind
 
@@ -87,6 +89,10 @@ soak-cluster: build install-cluster-tools
 
 bench-cluster: build install-bench-tools install-cluster-tools
 	CHATELAINE_BINARY=$(BINARIES)/chatelaine $(PYTHON) Benchmarks/cluster.py
+
+# The token is SoftHSM2's, which the tests install.
+bench-key-places: build install-bench-tools
+	CHATELAINE_BINARY=$(BINARIES)/chatelaine $(PYTHON) Benchmarks/key_places.py $(if $(KEEP),--keep)
 
 # Half an hour, and twenty gigabytes in TMPDIR, for ten million keys.
 bench-keys: build install-bench-tools

@@ -152,6 +152,8 @@ def keys_in_a_token_are_made_once_each(world):
     equal(len(keys), 10, f"keys: {made}")
     listed = re.findall(r"label: +([0-9a-f-]{36})", TOKENS.keys())
     equal(sorted(listed), sorted(keys), "keys in the token")
+    # SoftHSM2 overlooks what another process made while it made something itself, until something else is made.
+    keys.add(nodes[0].create_key(CustomKeyStoreId=store, Origin="AWS_CLOUDHSM")["KeyMetadata"]["KeyId"])
     for key in keys:
         blob = nodes[0].encrypt(KeyId=key, Plaintext=b"hello")["CiphertextBlob"]
         equal(nodes[1].decrypt(CiphertextBlob=blob)["Plaintext"], b"hello", "decrypted by the other")
