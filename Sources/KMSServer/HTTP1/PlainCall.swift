@@ -20,6 +20,11 @@ struct PlainCall {
             "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateRandom",
             "GenerateMac", "VerifyMac", "Sign", "Verify", "DescribeKey", "GetPublicKey",
         ].map { JSONProtocol.targetPrefix + $0 })
+    /// What makes keys: of some kinds in microseconds and a commit, of others in seconds.
+    private static let creation = JSONProtocol.targetPrefix + "CreateKey"
+    /// What stands in the body of each request for a key of another kind than the usual one, or in another place; or, where a
+    /// name is spelled with escapes, may.
+    private static let ofSlowCreation = ["Spec", "CustomKeyStore", "\\u"].map { BytePattern($0.utf8) }
 
     /// Names in lower case, values as received.
     private(set) var headers: [(name: String, value: String)] = []
@@ -55,8 +60,15 @@ struct PlainCall {
             let text = String(decoding: value, as: UTF8.self)
             guard take(PlainField(name), String(decoding: name, as: UTF8.self), text) else { return nil }
         }
-        guard isCall, host != nil else { return nil }
+        guard length != nil, host != nil, Self.targets.contains(target) || isCreation else { return nil }
     }
+
+    /// Whether it is answered soon with this body.
+    func isQuick(with body: [UInt8]) -> Bool {
+        !isCreation || !Self.ofSlowCreation.contains { $0.isFound(in: body[...]) }
+    }
+
+    private var isCreation: Bool { target == Self.creation }
 
     /// The length of the body, in bytes.
     var bodyLength: Int { length ?? 0 }

@@ -27,7 +27,8 @@ struct WholeCall {
             return UnsafeBufferPointer(rebasing: rest[..<(end - 1)])
         }
         guard let call, bytes.count - position == call.bodyLength else { return nil }
-        return (call, Array(bytes[position...]))
+        let body = Array(bytes[position...])
+        return call.isQuick(with: body) ? (call, body) : nil
     }
 }
 
