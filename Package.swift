@@ -252,8 +252,8 @@ let package = Package(
         .executableTarget(
             name: "hot-path",
             dependencies: [
-                "KMSModel", "KMSAccess", "KMSCrypto", "KMSEngine", "KMSLibcrypto", "KMSServer", "KMSStore",
-                "KMSStoreSQLite",
+                "KMSModel", "KMSAccess", "KMSBoringSSL", "KMSCrypto", "KMSEngine", "KMSLibcrypto", "KMSServer",
+                "KMSStore", "KMSStoreSQLite",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import KMSBoringSSL
 import KMSLibcrypto
 import KMSModel
 import Synchronization
@@ -41,14 +42,20 @@ struct Primitive: Sendable {
     let once: @Sendable () throws -> Void
 
     static func all() throws -> [Primitive] {
-        let curve = try PrivateKey(generating: .curve(.p256))
+        var number = [UInt8](repeating: 0, count: P256Signature.privateKeyByteCount)
+        try number.withUnsafeMutableBytes { try PrivateKey(generating: .curve(.p256)).writeNumber(to: $0) }
+        let curveKey = number
         let rsa = try PrivateKey(generating: .rsa(bits: 2048))
         let digest = [UInt8](repeating: 7, count: 32)
         return [
-            Primitive(name: "ECC_NIST_P256") { _ = try curve.ecdsaSignature(of: digest) },
+            Primitive(name: "ECC_NIST_P256") {
+                _ = try curveKey.withUnsafeBytes { try P256Signature.make(of: digest, privateKey: $0) }
+            },
             Primitive(name: "RSA_2048") { _ = try rsa.rsaSignature(of: digest, hash: .sha256, padding: .pkcs1) },
             Primitive(name: "HMAC_256") {
-                _ = try digest.withUnsafeBytes { bytes in try HashFunction.sha256.hmac(of: bytes, key: bytes) }
+                _ = digest.withUnsafeBytes { bytes in
+                    [UInt8](count: KeyedHash.byteCount) { KeyedHash.authenticate(bytes, key: bytes, to: $0) }
+                }
             },
         ]
     }

@@ -1,6 +1,7 @@
 import CSodium
 import Crypto
 import KMSBoringSSL
+import KMSModel
 
 /// HMAC-SHA-256 (FIPS 198-1), under everything that is derived or signed here.
 enum HMACSHA256 {
@@ -10,6 +11,11 @@ enum HMACSHA256 {
     static func authenticate(
         _ message: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer, to output: UnsafeMutableRawBufferPointer
     ) { unsafe KeyedHash.authenticate(message, key: key, to: output) }
+
+    /// The code of `message`, 32 bytes.
+    static func code(of message: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer) -> [UInt8] {
+        unsafe [UInt8](count: byteCount) { output in unsafe authenticate(message, key: key, to: output) }
+    }
 
     /// The code of `message` as a key, which is zeroed when it is let go.
     static func key(from message: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer) -> SymmetricKey {

@@ -45,6 +45,9 @@ extension Keyring {
     ) throws(CryptoFailure) -> [UInt8] {
         guard let hash = material.spec.macAlgorithm?.hash else { throw .unsupported }
         let key = try open(material)
+        guard hash != .sha256 else {
+            return unsafe key.withBytes { key in unsafe message.withBytes { unsafe HMACSHA256.code(of: $0, key: key) } }
+        }
         return try CryptoFailure.translating { () throws(LibcryptoFailure) in
             try unsafe key.withBytes { key throws(LibcryptoFailure) in
                 try unsafe message.withBytes { message throws(LibcryptoFailure) in

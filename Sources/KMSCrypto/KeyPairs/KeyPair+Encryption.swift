@@ -49,7 +49,7 @@ extension KeyPair {
     /// - Throws: ``CryptoFailure/malformed`` when that is not a public key on the same curve; ``CryptoFailure/unsupported``
     ///   for a key that agrees on nothing; ``CryptoFailure/unavailable``.
     func sharedSecret(with peer: [UInt8]) throws(CryptoFailure) -> SecretBytes {
-        guard case .libcrypto(let key) = self, key.kind.isCurve else { throw .unsupported }
+        guard let key = libcryptoKey, key.kind.isCurve else { throw .unsupported }
         do throws(LibcryptoFailure) {
             return try key.sharedSecret(with: PublicKey(der: peer, kind: key.kind))
         } catch {

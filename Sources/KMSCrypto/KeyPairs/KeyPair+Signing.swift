@@ -1,3 +1,4 @@
+import KMSBoringSSL
 import KMSLibcrypto
 import KMSModel
 
@@ -17,6 +18,9 @@ extension KeyPair {
         case (.libcrypto(let key), .ecdsa(let hash)):
             let digest = try unsafe Self.digest(of: message, type: type, hash: hash)
             return try CryptoFailure.translating { () throws(LibcryptoFailure) in try key.ecdsaSignature(of: digest) }
+        case (.p256(_, let number), .ecdsa(let hash)):
+            let digest = try unsafe Self.digest(of: message, type: type, hash: hash)
+            return try Self.signature(of: digest, number)
         case (.libcrypto(let key), .sm2):
             return try CryptoFailure.translating { () throws(LibcryptoFailure) in
                 try unsafe type == .digest
@@ -39,7 +43,7 @@ extension KeyPair {
         case (.libcrypto(let key), .rsa(let padding, let hash)):
             let digest = try unsafe Self.digest(of: message, type: type, hash: hash)
             return key.publicKey.isRSASignature(signature, of: digest, hash: hash, padding: padding)
-        case (.libcrypto(let key), .ecdsa(let hash)):
+        case (.libcrypto(let key), .ecdsa(let hash)), (.p256(let key, _), .ecdsa(let hash)):
             let digest = try unsafe Self.digest(of: message, type: type, hash: hash)
             return key.publicKey.isECDSASignature(signature, of: digest)
         case (.libcrypto(let key), .sm2):
@@ -52,6 +56,16 @@ extension KeyPair {
             return unsafe Ed25519KeyPair.isPrehashedSignature(signature, of: message, by: key.publicKey)
         case (.mlDSA(let key), .mlDSA): return try unsafe key.isSignature(signature, of: message, type: type)
         default: throw .unsupported
+        }
+    }
+
+    private static func signature(of digest: [UInt8], _ number: OpenMaterial) throws(CryptoFailure) -> [UInt8] {
+        do throws(P256Failure) {
+            return try unsafe number.withBytes { number throws(P256Failure) in
+                try unsafe P256Signature.make(of: digest, privateKey: number)
+            }
+        } catch {
+            throw .unavailable
         }
     }
 

@@ -8,6 +8,8 @@ import KMSModel
 enum KeyPair: Sendable {
     /// RSA, the curves of ECDSA and ECDH, and SM2.
     case libcrypto(PrivateKey)
+    /// P-256: BoringSSL signs with the number, libcrypto does the rest.
+    case p256(PrivateKey, number: OpenMaterial)
     case ed25519(Ed25519KeyPair)
     case mlDSA(MLDSAKeyPair)
 
@@ -17,15 +19,31 @@ enum KeyPair: Sendable {
     init(_ privateKey: UnsafeRawBufferPointer, spec: KeySpec, arena: MaterialArena) throws(CryptoFailure) {
         switch spec.scheme {
         case .libcrypto(let kind):
+            let key: PrivateKey
             do throws(LibcryptoFailure) {
-                self = .libcrypto(try unsafe PrivateKey(pkcs8: privateKey, kind: kind))
+                key = try unsafe PrivateKey(pkcs8: privateKey, kind: kind)
             } catch {
                 throw error == .refused ? .damagedRecord : .unavailable
             }
+            self = kind == .curve(.p256) ? .p256(key, number: try Self.number(of: key, arena)) : .libcrypto(key)
         case .ed25519: self = .ed25519(try unsafe Ed25519KeyPair(pkcs8: privateKey, arena: arena))
         case .mlDSA(let parameters):
             self = .mlDSA(try unsafe MLDSAKeyPair(seed: privateKey, parameters: parameters, arena: arena))
         case nil: throw .unsupported
+        }
+    }
+
+    private static func number(of key: PrivateKey, _ arena: MaterialArena) throws(CryptoFailure) -> OpenMaterial {
+        try unsafe arena.store(count: P256Signature.privateKeyByteCount) { slot throws(CryptoFailure) in
+            try CryptoFailure.translating { () throws(LibcryptoFailure) in try unsafe key.writeNumber(to: slot) }
+        }
+    }
+
+    /// The key in libcrypto's memory, where it is there.
+    var libcryptoKey: PrivateKey? {
+        switch self {
+        case .libcrypto(let key), .p256(let key, _): key
+        case .ed25519, .mlDSA: nil
         }
     }
 
@@ -35,7 +53,7 @@ enum KeyPair: Sendable {
     var publicKey: [UInt8] {
         get throws(CryptoFailure) {
             switch self {
-            case .libcrypto(let key):
+            case .libcrypto(let key), .p256(let key, _):
                 try CryptoFailure.translating { () throws(LibcryptoFailure) in try key.publicKey.der() }
             case .ed25519(let key): key.subjectPublicKeyInfo
             case .mlDSA(let key): key.subjectPublicKeyInfo

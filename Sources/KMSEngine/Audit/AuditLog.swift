@@ -23,13 +23,19 @@ package final class AuditLog: Sendable {
 
     private struct Pending {
         var waiters: [Waiter] = []
+        /// Those who are told of the next sync, and for whom it need not be soon.
+        var listeners: [Waiter] = []
         /// Those who cannot write before there is another file.
         var writers: [CheckedContinuation<Void, Never>] = []
         var isClosed = false
+        /// Whether listeners go on waiting.
+        var isGathering = false
     }
 
     /// How long a record that nobody waits for is not on the disk, in seconds.
     private static let tick = 1
+    /// How long listeners are gathered, in milliseconds: a sync for each change would keep the disk from those of the store.
+    private static let gathering = 50
 
     let files: AuditFiles
     let chain: AuditChain
@@ -141,6 +147,15 @@ package final class AuditLog: Sendable {
         if isClosed { work(.failure(.closed)) } else { signal.signal() }
     }
 
+    /// As ``whenSynced(_:)``, but many who ask for it have one sync together, a moment later.
+    package func whenNextSynced(_ work: @escaping @Sendable (Result<Void, AuditFailure>) -> Void) {
+        let (isClosed, isFirst) = pending.withLock { pending in
+            if !pending.isClosed { pending.listeners.append(work) }
+            return (pending.isClosed, pending.listeners.count == 1)
+        }
+        if isClosed { work(.failure(.closed)) } else if isFirst { signal.signal() }
+    }
+
     /// Returns once there may be room in another file.
     func anotherFile() async {
         await withCheckedContinuation { writer in
@@ -190,19 +205,19 @@ package final class AuditLog: Sendable {
 
     private func workUntilClosed() {
         var dayOfSearch = 0
+        var isGathering = false
         while true {
-            let isTick = signal.wait(timeout: .now() + .seconds(Self.tick)) == .timedOut
-            let group = pending.withLock { pending in
-                defer { (pending.waiters, pending.writers) = ([], []) }
-                return pending
-            }
+            let patience: DispatchTimeInterval = isGathering ? .milliseconds(Self.gathering) : .seconds(Self.tick)
+            let isTick = signal.wait(timeout: .now() + patience) == .timedOut
+            let group = takePending(isTick: isTick)
+            isGathering = group.isGathering
             if !group.writers.isEmpty {
                 rotate()
                 for writer in group.writers { writer.resume() }
             }
             if isTick || group.isClosed || !group.waiters.isEmpty {
                 let result = makeDurable()
-                for waiter in group.waiters { waiter(result) }
+                for waiter in group.listeners + group.waiters { waiter(result) }
             }
             guard !group.isClosed else { break }
             let today = UTCTime.day(of: clock.now)
@@ -212,6 +227,21 @@ package final class AuditLog: Sendable {
         }
         tail.withLock { $0.close() }
         closed.signal()
+    }
+
+    /// Takes what there is to do; listeners only where there is a sync anyway, or was none for long enough.
+    private func takePending(isTick: Bool) -> Pending {
+        pending.withLock { pending in
+            var group = pending
+            (pending.waiters, pending.writers) = ([], [])
+            if isTick || group.isClosed || !group.waiters.isEmpty {
+                pending.listeners = []
+            } else {
+                group.listeners = []
+            }
+            group.isGathering = !pending.listeners.isEmpty
+            return group
+        }
     }
 
     /// Makes everything durable that was written, once the file is what was written.

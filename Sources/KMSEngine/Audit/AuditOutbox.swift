@@ -74,7 +74,7 @@ final class AuditOutbox: Sendable {
             state.withLock { $0.unwritten += kept }
             throw error
         }
-        log.whenSynced { [self] result in
+        log.whenNextSynced { [self] result in
             state.withLock { state in
                 if case .success = result { state.written += kept.map(\.eventID) } else { state.unwritten += kept }
             }

@@ -162,14 +162,15 @@ extension RequestContext {
 
     /// A new random identifier: a UUID, version 4, or `mrk-` and 128 bits.
     fileprivate func makeKeyID(isMultiRegion: Bool) throws(KMSError) -> KeyID {
-        let text =
-            isMultiRegion
-            ? try KeyID.multiRegionPrefix
-                + Hex.encode(
-                    keyring.answering { keyring throws(CryptoFailure) in
-                        try keyring.randomBytes(16).withBytes { Array($0) }
-                    }) : UUID().uuidString.lowercased()
-        guard let keyID = KeyID(text) else { throw KMSError(.kmsInternal) }
+        var bytes = try keyring.answering { keyring throws(CryptoFailure) in
+            try keyring.randomBytes(16).withBytes { Array($0) }
+        }
+        if !isMultiRegion {
+            // The version and the variant (RFC 9562, sections 4.1 and 4.2).
+            bytes[6] = bytes[6] & 0x0F | 0x40
+            bytes[8] = bytes[8] & 0x3F | 0x80
+        }
+        guard let keyID = KeyID(bytes: bytes, isMultiRegion: isMultiRegion) else { throw KMSError(.kmsInternal) }
         return keyID
     }
 

@@ -17,9 +17,17 @@ struct AnswerWay {
         self.rules = try rules.map { ($0, try pipeline.context(handler: $0)) }
     }
 
+    /// Takes note of a call that came whole.
+    ///
+    /// - Returns: Whether it is to be answered.
+    func begin() -> Bool { rules?.handler.takeWhole() ?? true }
+
     /// Writes an answer, all of it, as HTTP/1.1 has it.
     func write(_ message: ByteBuffer) {
         encoder.write(NIOAny(message), promise: nil)
         if let rules { rules.handler.answered(rules.context) }
     }
+
+    /// Sends what was written.
+    func flush() { encoder.flush() }
 }

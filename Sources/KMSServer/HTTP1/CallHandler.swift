@@ -56,6 +56,8 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var hasHandedOn = false
     /// Whether the connection ends with what was handed on: nothing that comes after that is a request (RFC 9112, section 9.6).
     private var isEnding = false
+    /// Its place in the connection, as long as it is there.
+    private var context: ChannelHandlerContext?
 
     /// - Parameter group: That of the connection's event loop.
     init(_ endpoint: CallEndpoint, _ group: AnswerGroup, peer: Peer, way: AnswerWay) {
@@ -64,6 +66,10 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
         self.peer = peer
         self.way = way
     }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     // MARK: Requests
 
@@ -97,7 +103,8 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
             var whole = received.body.take() ?? context.channel.allocator.buffer(capacity: received.call.bodyLength)
             whole.writeImmutableBuffer(more)
             received.body = whole
-        case (.receiving(let received), .end): answer(received.call, received.body, context)
+        case (.receiving(let received), .end):
+            answer(received.call, received.body.map { Array($0.readableBytesView) } ?? [], context)
         case (.handingOn, .end):
             handOn(context, part)
             turn = .free
@@ -141,14 +148,24 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: Answers
 
-    private func answer(_ call: PlainCall, _ body: ByteBuffer?, _ context: ChannelHandlerContext) {
+    /// Answers a call that came whole, and before which nothing waits.
+    ///
+    /// - Returns: Whether it is one, and will be answered.
+    func answer(_ bytes: ByteBuffer) -> Bool {
+        guard let context, case .free = turn, handedOn == 0, !isEnding, !mustWait(context),
+            let whole = WholeCall(bytes), way.begin()
+        else { return false }
+        answer(whole.call, whole.body, context)
+        return true
+    }
+
+    private func answer(_ call: PlainCall, _ body: [UInt8], _ context: ChannelHandlerContext) {
         turn = .answering
-        let bytes = body.map { Array($0.readableBytesView) } ?? []
         let (loop, endpoint, peer) = (context.eventLoop, endpoint, peer)
         let place = NIOLoopBound((handler: self, context: context), eventLoop: loop)
         // Begins here and now, and ends here unless the call has to wait for something.
         Task.immediate {
-            let answer = await endpoint.begin(call, bytes, from: peer)
+            let answer = await endpoint.begin(call, body, from: peer)
             loop.onceInside { place.value.handler.send(answer, place.value.context) }
         }
     }
@@ -157,7 +174,7 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
         group.add(answer) { [self] answer in
             turn = .free
             way.write(answer.message(on: endpoint.date.text, context.channel.allocator))
-            context.flush()
+            way.flush()
             takeHeld(context)
         }
     }
@@ -241,9 +258,11 @@ extension Endpoint {
     func answerCalls(on channel: any Channel, from peer: Peer, behind rules: ConnectionRules?) throws {
         guard let calls else { return }
         let way = try AnswerWay(of: channel, behind: rules)
-        try channel.pipeline.syncOperations.addHandler(
-            CallHandler(calls, calls.group(on: channel.eventLoop), peer: peer, way: way),
-            position: rules.map { .after($0) } ?? .last)
+        let pipeline = channel.pipeline.syncOperations
+        let handler = CallHandler(calls, calls.group(on: channel.eventLoop), peer: peer, way: way)
+        try pipeline.addHandler(handler, position: rules.map { .after($0) } ?? .last)
+        let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+        try pipeline.addHandler(WholeCallReader(handler), position: .before(decoder))
     }
 }
 

@@ -68,6 +68,15 @@ final class ConnectionRules: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
+    /// Takes note of a request that came whole and is plain.
+    ///
+    /// - Returns: Whether it will be answered: a server that ends begins nothing new.
+    func takeWhole() -> Bool {
+        guard !isOver, timer.conversation.begin() else { return false }
+        timer.conversation.finish()
+        return true
+    }
+
     private func pass(_ part: ByteBuffer?, _ context: ChannelHandlerContext) {
         if let part { context.fireChannelRead(wrapInboundOut(.body(part))) }
     }

@@ -11,53 +11,93 @@ struct PlainCall {
     /// The longest head, in bytes, by the same rule.
     private static let largestHead = BodyAllowance.always
 
+    /// About how many fields an SDK sends.
+    private static let usualCount = 16
+
     /// What is done in microseconds as a rule: what changes something, or searches, wants to hear when the server ends.
     private static let targets = Set(
         [
             "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateRandom",
             "GenerateMac", "VerifyMac", "Sign", "Verify", "DescribeKey", "GetPublicKey",
         ].map { JSONProtocol.targetPrefix + $0 })
+    /// What makes keys: of some kinds in microseconds and a commit, of others in seconds.
+    private static let creation = JSONProtocol.targetPrefix + "CreateKey"
+    /// What stands in the body of each request for a key of another kind than the usual one, or in another place; or, where a
+    /// name is spelled with escapes, may.
+    private static let ofSlowCreation = ["Spec", "CustomKeyStore", "\\u"].map { BytePattern($0.utf8) }
 
     /// Names in lower case, values as received.
     private(set) var headers: [(name: String, value: String)] = []
-    private(set) var target = ""
     private(set) var contentType: String?
     private(set) var userAgent: String?
     private(set) var referer: String?
     private(set) var host: String?
-    private(set) var bodyLength = 0
+    // Nil as long as nothing was said of them.
+    private var length: Int?
+    private var knownTarget: String?
+    /// Of the fields, in bytes.
+    private var size = 0
 
     /// Nil for any other request.
     init?(_ head: HTTPRequestHead) {
         guard head.method == .POST, head.version == .http1_1, head.uri == "/", head.isKeepAlive else { return nil }
-        var (size, length): (Int, Int?) = (0, nil)
-        var target: String?
         headers.reserveCapacity(head.headers.count)
         for (name, value) in head.headers {
-            size += name.utf8.count + value.utf8.count + BodyAllowance.bytesBesideField
-            guard size <= Self.largestHead, Self.isPlain(value) else { return nil }
-            guard let field = PlainField(name) else {
-                headers.append((name.foldingASCII, value))
-                continue
-            }
-            headers.append((field.rawValue, value))
-            switch field {
-            case .target: guard Self.set(&target, value) else { return nil }
-            case .contentType: guard Self.set(&contentType, value) else { return nil }
-            case .userAgent: guard Self.set(&userAgent, value) else { return nil }
-            case .referer: guard Self.set(&referer, value) else { return nil }
-            case .host: guard Self.set(&host, value) else { return nil }
-            case .contentLength:
-                guard length == nil, let count = Int(value), (0...Self.largestBody).contains(count) else { return nil }
-                length = count
-            case .connection: guard value.isSame(asFolded: "keep-alive") else { return nil }
-            case .authorization, .date, .token: continue
-            case .forwardedFor, .forwardedProto, .transferEncoding, .expect, .cookie, .upgrade, .trailer, .te:
-                return nil
-            }
+            guard Self.isPlain(value), take(PlainField(name), name, value) else { return nil }
         }
-        guard let length, let target, Self.targets.contains(target) else { return nil }
-        (bodyLength, self.target) = (length, target)
+        guard isCall else { return nil }
+    }
+
+    /// The call whose fields these are, line by line, and nothing else.
+    ///
+    /// - Parameter next: The next line, without what ends it; empty when there is none, nil when it is not plain.
+    init?(lines next: () -> UnsafeBufferPointer<UInt8>?) {
+        headers.reserveCapacity(Self.usualCount)
+        while true {
+            guard let line = next() else { return nil }
+            guard !line.isEmpty else { break }
+            guard let (name, value) = PlainField.parts(of: line) else { return nil }
+            let text = String(decoding: value, as: UTF8.self)
+            guard take(PlainField(name), String(decoding: name, as: UTF8.self), text) else { return nil }
+        }
+        guard length != nil, host != nil, Self.targets.contains(target) || isCreation else { return nil }
+    }
+
+    /// Whether it is answered soon with this body.
+    func isQuick(with body: [UInt8]) -> Bool {
+        !isCreation || !Self.ofSlowCreation.contains { $0.isFound(in: body[...]) }
+    }
+
+    private var isCreation: Bool { target == Self.creation }
+
+    /// The length of the body, in bytes.
+    var bodyLength: Int { length ?? 0 }
+
+    var target: String { knownTarget ?? "" }
+
+    private var isCall: Bool { length != nil && Self.targets.contains(target) }
+
+    /// Takes a field, and says whether there is only one reading of it and of those before it.
+    private mutating func take(_ field: PlainField?, _ name: @autoclosure () -> String, _ value: String) -> Bool {
+        let name = field?.rawValue ?? name().foldingASCII
+        size += name.utf8.count + value.utf8.count + BodyAllowance.bytesBesideField
+        guard size <= Self.largestHead else { return false }
+        headers.append((name, value))
+        switch field {
+        case nil: return true
+        case .target: return Self.set(&knownTarget, value)
+        case .contentType: return Self.set(&contentType, value)
+        case .userAgent: return Self.set(&userAgent, value)
+        case .referer: return Self.set(&referer, value)
+        case .host: return Self.set(&host, value)
+        case .contentLength:
+            guard length == nil, let count = Int(value), (0...Self.largestBody).contains(count) else { return false }
+            length = count
+            return true
+        case .connection: return value.isSame(asFolded: "keep-alive")
+        case .authorization, .date, .token: return true
+        case .forwardedFor, .forwardedProto, .transferEncoding, .expect, .cookie, .upgrade, .trailer, .te: return false
+        }
     }
 
     /// The request with its body, as it was signed.
@@ -75,44 +115,5 @@ struct PlainCall {
     private static func isPlain(_ value: String) -> Bool {
         guard value.isASCII, let first = value.utf8.first, let last = value.utf8.last else { return value.isEmpty }
         return first > 0x20 && last > 0x20
-    }
-}
-
-/// The fields of a head that are looked at here, and those that signers send with nearly each request.
-///
-/// Each has its name in lower case, which therefore need not be made of what was received.
-private enum PlainField: String, CaseIterable {
-    case target = "x-amz-target"
-    case contentType = "content-type"
-    case userAgent = "user-agent"
-    case referer
-    case host
-    case contentLength = "content-length"
-    case connection
-    case authorization
-    case date = "x-amz-date"
-    case token = "x-amz-security-token"
-    // What proxies say of a client, and what the framework has rules for.
-    case forwardedFor = "x-forwarded-for"
-    case forwardedProto = "x-forwarded-proto"
-    case transferEncoding = "transfer-encoding"
-    case expect, cookie, upgrade, trailer, te
-
-    /// Those of each length.
-    private static let byLength: [[PlainField]] = {
-        var lists = [[PlainField]](repeating: [], count: 24)
-        for field in allCases { lists[field.rawValue.utf8.count].append(field) }
-        return lists
-    }()
-
-    /// The field of this name, in whichever case that is.
-    init?(_ name: String) {
-        let length = name.utf8.count
-        guard length < Self.byLength.count else { return nil }
-        for field in Self.byLength[length] where name.isSame(asFolded: field.rawValue) {
-            self = field
-            return
-        }
-        return nil
     }
 }

@@ -52,7 +52,10 @@ import Testing
     @Test(arguments: [
         "GET /ping HTTP/1.1\r\nHost: kms\r\n\r\n", "POST /x HTTP/1.1\r\nHost: kms\r\nContent-Length: 0\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: kms\r\nContent-Length: 0\r\n\r\n",
-        call().replacing("DescribeKey", with: "CreateKey"), call().replacing("DescribeKey", with: "ListKeys"),
+        call().replacing("DescribeKey", with: "CreateGrant"), call().replacing("DescribeKey", with: "ListKeys"),
+        call(body: #"{"KeySpec":"RSA_4096"}"#).replacing("DescribeKey", with: "CreateKey"),
+        call(body: #"{"\u004beyS\u0070ec":"RSA_4096"}"#).replacing("DescribeKey", with: "CreateKey"),
+        call(body: #"{"CustomKeyStoreId":"cks-1"}"#).replacing("DescribeKey", with: "CreateKey"),
         call(["Expect: 100-continue"]),
         call(["Connection: close"]), call(["X-Amz-Target: TrentService.Encrypt"]), call(["Cookie: a=b"]),
         call(["X-Forwarded-For: 10.0.0.1"]), call(["User-Agent: für"]), call(["Content-Type: text/plain"]),
