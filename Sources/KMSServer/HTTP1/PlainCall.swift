@@ -91,7 +91,10 @@ struct PlainCall {
         case .referer: return Self.set(&referer, value)
         case .host: return Self.set(&host, value)
         case .contentLength:
-            guard length == nil, let count = Int(value), (0...Self.largestBody).contains(count) else { return false }
+            // Digits alone: `Int` would take a sign (RFC 9112, section 6.3).
+            guard length == nil, value.utf8.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains),
+                let count = Int(value), count <= Self.largestBody
+            else { return false }
             length = count
             return true
         case .connection: return value.isSame(asFolded: "keep-alive")

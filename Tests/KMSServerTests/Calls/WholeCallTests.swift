@@ -20,6 +20,9 @@ import Testing
         { $0.replacing("HTTP/1.1", with: "HTTP/1.0") }, { $0.replacing("HTTP/1.1", with: "HTTP/1.1 ") },
         { "\r\n" + $0 }, { $0 + "\r\n" }, { $0 + "a" }, { $0 + $0 }, { String($0.dropLast()) },
         { $0.replacing("host: kms\r\n", with: "") }, { $0.replacing("host: kms\r\n", with: "Host:kms\r\n") },
+        { $0.replacing("length: 20", with: "length: +20") }, { $0.replacing("length: 20", with: "length: 020") },
+        { $0.replacing("length: 20", with: "length: -0") }, { $0.replacing("length: 20", with: "length: 2 0") },
+        { $0.replacing("length: 20", with: "length: 0x14") },
         { $0.replacing("\r\n\r\n", with: "\r\n \r\n\r\n") }, { $0.replacing("\r\n\r\n", with: "\r\n\r\r\n\r\n") },
     ]
 
