@@ -9,9 +9,12 @@ package struct DoubleCiphertext: Sendable, Equatable {
     package static let vectorByteCounts: Set = [12, 16]
     /// The most bytes of `ciphertextMetadata`.
     package static let mostMetadata = 20
+    private static let commitmentByteCount = 32
     /// The most bytes that the other side has to take as a plaintext, and the most that a ciphertext may have.
     package static let mostText = 4300
 
+    /// SHA-256 of what was encrypted here: what the other side is bound to, and what it has to decrypt to.
+    package let commitment: [UInt8]
     /// The parts that the key elsewhere needs.
     package let outer: ExternalCiphertext
 
@@ -22,6 +25,7 @@ package struct DoubleCiphertext: Sendable, Equatable {
     /// Source: AWS KMS External Key Store Proxy API Specification 1.0.2, Encrypt.
     package init?(_ outer: ExternalCiphertext, of inner: [UInt8]) {
         guard outer.text.count == inner.count, Self.isAdmitted(outer) else { return nil }
+        commitment = Self.commitment(to: inner)
         self.outer = outer
     }
 
@@ -30,7 +34,10 @@ package struct DoubleCiphertext: Sendable, Equatable {
     /// - Throws: ``CryptoFailure/malformed``; ``CryptoFailure/notAuthentic`` for one of another key or material.
     package init(_ ciphertext: [UInt8], of material: MaterialRecord) throws(CryptoFailure) {
         guard ciphertext.starts(with: SymmetricCiphertext.header(.external, for: material)) else { throw .notAuthentic }
-        var rest = ciphertext.dropFirst(SymmetricCiphertext.headerByteCount)
+        let body = ciphertext.dropFirst(SymmetricCiphertext.headerByteCount)
+        guard body.count > Self.commitmentByteCount else { throw .malformed }
+        commitment = Array(body.prefix(Self.commitmentByteCount))
+        var rest = body.dropFirst(Self.commitmentByteCount)
         guard let vector = Self.field(&rest), let metadata = Self.field(&rest), rest.count >= Sealing.tagByteCount
         else {
             throw .malformed
@@ -44,7 +51,7 @@ package struct DoubleCiphertext: Sendable, Equatable {
 
     /// The ciphertext as callers get it.
     package func bytes(for material: MaterialRecord) -> [UInt8] {
-        var output = SymmetricCiphertext.header(.external, for: material)
+        var output = SymmetricCiphertext.header(.external, for: material) + commitment
         for field in [outer.initializationVector, outer.metadata] {
             output.append(UInt8(field.count))
             output += field
@@ -52,12 +59,23 @@ package struct DoubleCiphertext: Sendable, Equatable {
         return output + outer.tag + outer.text
     }
 
-    /// What the other side binds its ciphertext to: a hash of the key, the material and the encryption context, which it is not
-    /// told.
+    /// What ``commitment`` is of this.
     ///
     /// - Returns: 32 bytes.
-    package static func binding(for material: MaterialRecord, _ context: EncryptionContext) -> [UInt8] {
-        var encoding = CanonicalEncoding(after: SymmetricCiphertext.header(.external, for: material), capacity: 128)
+    package static func commitment(to inner: [UInt8]) -> [UInt8] { Digest.sha256(inner) }
+
+    /// Whether this is what was encrypted here.
+    package func isOf(_ inner: [UInt8]) -> Bool { Digest.areEqual(commitment, Self.commitment(to: inner)) }
+
+    /// What the other side binds its ciphertext to: a hash of the key, the material, the encryption context, which it is not told,
+    /// and what was encrypted here, so that the answer to one request is none to another.
+    ///
+    /// - Returns: 32 bytes.
+    package static func binding(
+        _ commitment: [UInt8], for material: MaterialRecord, _ context: EncryptionContext
+    ) -> [UInt8] {
+        var encoding = CanonicalEncoding(
+            after: SymmetricCiphertext.header(.external, for: material) + commitment, capacity: 128)
         encoding.append(context)
         return Digest.sha256(encoding.bytes)
     }

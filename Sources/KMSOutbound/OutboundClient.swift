@@ -19,6 +19,9 @@ package final class OutboundClient: Sendable {
         package var addresses: [String: String] = [:]
         /// Whether nothing but HTTP/1.1 is spoken.
         package var isHTTP1Only = false
+        /// Whether names are looked up for this client alone: the library looks up one name at a time on each thread, and goes
+        /// on with that when nobody wants it any more, so that others would wait for a name server that does not answer.
+        package var hasThreadOfItsOwn = false
 
         package init(roots: String?, connectPatience: Duration) {
             self.roots = roots
@@ -33,6 +36,9 @@ package final class OutboundClient: Sendable {
     /// - Throws: ``OutboundFailure/noRoots(_:)`` when there are no certificates in the file.
     package init(_ configuration: Configuration) throws(OutboundFailure) {
         var tls = TLSConfiguration.makeClientConfiguration()
+        // As on the server's side: before TLS 1.3 ephemeral keys and authenticated encryption only.
+        tls.minimumTLSVersion = .tlsv12
+        tls.cipherSuites = "ECDHE+AESGCM:ECDHE+CHACHA20"
         if let roots = configuration.roots {
             guard let certificates = try? NIOSSLCertificate.fromPEMFile(roots), !certificates.isEmpty else {
                 throw .noRoots(roots)
@@ -47,8 +53,11 @@ package final class OutboundClient: Sendable {
         settings.connectionPool.retryConnectionEstablishment = false
         settings.dnsOverride = configuration.addresses
         if configuration.isHTTP1Only { settings.httpVersion = .http1Only }
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
-        timers = HTTPClient.defaultEventLoopGroup.any()
+        let group: any EventLoopGroup =
+            configuration.hasThreadOfItsOwn
+            ? MultiThreadedEventLoopGroup(numberOfThreads: 1) : HTTPClient.defaultEventLoopGroup
+        client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: settings)
+        timers = group.any()
     }
 
     /// Closes the connections; nothing is sent after this.
@@ -115,14 +124,29 @@ package enum OutboundFailure: Error, Sendable, Equatable {
     /// There was no connection.
     case unreachable(String)
 
+    private static let timeouts: [HTTPClientError] = [
+        .connectTimeout, .deadlineExceeded, .tlsHandshakeTimeout, .getConnectionFromPoolTimeout,
+    ]
+
+    private init(_ error: NIOSSLError) {
+        self =
+            switch error {
+            // Somebody ended the connection, as who stands in front of a server that is away: nothing was said of terms.
+            case .uncleanShutdown: .cut("\(error)")
+            case .handshakeFailed(.sslError(let reasons)) where reasons.contains(.eofDuringHandshake): .cut("\(error)")
+            default: .insecure("\(error)")
+            }
+    }
+
     fileprivate init(_ error: any Error, _ limit: Int) {
         self =
             switch error {
             case is CancellationError: .timedOut
             case is NIOTooManyBytesError: .tooLong(limit)
-            case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: .insecure("\(error)")
+            case let error as NIOSSLError: Self(error)
+            case is NIOSSLExtraError, is BoringSSLError: .insecure("\(error)")
             case let error as HTTPClientError where error == .remoteConnectionClosed: .cut("\(error)")
-            case let error as HTTPClientError where [.connectTimeout, .deadlineExceeded].contains(error): .timedOut
+            case let error as HTTPClientError where Self.timeouts.contains(error): .timedOut
             case ChannelError.ioOnClosedChannel, ChannelError.eof, HTTPParserError.invalidEOFState: .cut("\(error)")
             case let error as IOError where [ECONNRESET, EPIPE].contains(error.errnoCode): .cut("\(error)")
             default: .unreachable("\(error)")

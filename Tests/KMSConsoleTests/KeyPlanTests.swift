@@ -41,6 +41,36 @@ struct KeyPlanTests {
         #expect(plan.problems(at: .kind, in: try realm()).isEmpty)
     }
 
+    @Test(arguments: ["AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"])
+    func `a key in a custom key store is asked for with it, and with the key that is behind it`(origin: String) throws {
+        let store = "cks-0123456789abcdef0"
+        let written = try plan(with: [
+            "origin": origin, "key-store-\(origin)": store, "key-store-AWS_KMS": "cks-1", "external-key": " orders.1 ",
+        ])
+        #expect(written.problems(at: .kind, in: try realm()).isEmpty)
+        let isExternal = origin == "EXTERNAL_KEY_STORE"
+        let request = try #require(written.request(in: try realm()))
+        #expect(request.text("CustomKeyStoreId") == store && request.text("Origin") == origin)
+        #expect(request.text("XksKeyId") == (isExternal ? "orders.1" : nil))
+        let form = written.fields(beside: .review).map { "\($0.name)=\(escaped($0.value))" }.joined(separator: "&")
+        #expect(KeyPlan(try #require(FormFields(form.utf8))) == written)
+    }
+
+    @Test func `a key that no custom key store can have is not asked for`() throws {
+        let store = "cks-0123456789abcdef0"
+        for (pairs, field) in [
+            (["origin": "AWS_CLOUDHSM"], "store"), (["origin": "AWS_CLOUDHSM", "key-store": "cks-1"], "store"),
+            (["origin": "AWS_CLOUDHSM", "key-store": store, "regions": "multi"], "origin"),
+            (["origin": "AWS_CLOUDHSM", "key-store": store, "spec": "RSA_2048"], "origin"),
+            (["origin": "EXTERNAL_KEY_STORE", "key-store": store], "external"),
+            (["origin": "EXTERNAL_KEY_STORE", "key-store": store, "external-key": "a/b"], "external"),
+        ] as [(KeyValuePairs<String, String>, String)] {
+            #expect(try plan(with: pairs).problems(at: .kind, in: try realm())[field] != nil, "\(pairs)")
+        }
+        let ordinary = try plan(with: ["key-store": store, "external-key": "k"]).request(in: try realm())
+        #expect(ordinary?.text("CustomKeyStoreId") == nil && ordinary?.text("XksKeyId") == nil)
+    }
+
     @Test func `every answer comes back from the hidden fields of the other steps`() throws {
         let written = try plan([
             "usage": "GENERATE_VERIFY_MAC", "spec": "HMAC_512", "origin": "EXTERNAL", "regions": "multi",

@@ -26,20 +26,26 @@ struct DoubleCiphertextTests {
         let bytes = double.bytes(for: material)
         let pinned =
             "6368740300" + "1234abcd12ab34cd56ef1234567890ab"
-            + "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f" + "0c010101010101010101010101"
+            + "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+            // SHA-256 of four zeros.
+            + "df3f619804a92fdb4057192dc43dd748ea778adc52bc498ce80524c014b81119" + "0c010101010101010101010101"
             + "02aaaa" + "02020202020202020202020202020202" + "03030303"
         #expect(Hex.encode(bytes) == pinned)
         #expect(try DoubleCiphertext(bytes, of: material) == double)
+        #expect(double.isOf([0, 0, 0, 0]) && !double.isOf([0, 0, 0, 1]))
         let header = try SymmetricCiphertext.header(of: bytes)
         #expect(header.keyID == material.key.keyID && header.materialID == material.id)
     }
 
     /// SHA-256 of the header and the canonical encoding of the context, computed by another program.
     @Test func `what the other side binds it to is the same for ever`() throws {
-        let binding = DoubleCiphertext.binding(for: try Self.material(), Sample.context)
-        #expect(Hex.encode(binding) == "295f60c15e93ef547b281ad81bf78f90900d4c3b87819739ae35c1e1b85bc571")
-        #expect(binding != DoubleCiphertext.binding(for: try Self.material(), .empty))
-        #expect(binding != DoubleCiphertext.binding(for: try Self.material(1), Sample.context))
+        let commitment = DoubleCiphertext.commitment(to: [0, 0, 0, 0])
+        let binding = DoubleCiphertext.binding(commitment, for: try Self.material(), Sample.context)
+        #expect(Hex.encode(binding) == "d82980b0a52325a7855c0fa97fcff639288c12ca9ae094f90faac6b45f18d20f")
+        #expect(binding != DoubleCiphertext.binding(commitment, for: try Self.material(), .empty))
+        #expect(binding != DoubleCiphertext.binding(commitment, for: try Self.material(1), Sample.context))
+        let other = DoubleCiphertext.commitment(to: [0, 0, 0, 1])
+        #expect(binding != DoubleCiphertext.binding(other, for: try Self.material(), Sample.context))
     }
 
     @Test(arguments: [12, 16], [0, 20])
@@ -69,7 +75,7 @@ struct DoubleCiphertextTests {
 
     @Test func `any bytes are read or refused, and written as they were`() throws {
         let material = try Self.material()
-        let header = try #require(DoubleCiphertext(Self.outer(), of: [0, 0, 0, 0])).bytes(for: material).prefix(53)
+        let header = try #require(DoubleCiphertext(Self.outer(), of: [0, 0, 0, 0])).bytes(for: material).prefix(53 + 32)
         let randomness = SeededRandomness(seed: 9)
         var count = 0
         for _ in 0..<20_000 {

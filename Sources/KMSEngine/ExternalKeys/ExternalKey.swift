@@ -22,7 +22,7 @@ struct ExternalKey: Sendable {
         let inner = try context.keyring.answering { keyring throws(CryptoFailure) in
             try keyring.encrypt(plaintext, by: cipher)
         }
-        let binding = DoubleCiphertext.binding(for: material, cipher.context)
+        let binding = DoubleCiphertext.binding(DoubleCiphertext.commitment(to: inner), for: material, cipher.context)
         do throws(ExternalKeyFailure) {
             let proxy = try context.externalProxies.proxy(of: store, record)
             return try await proxy.encrypt(inner, with: id, binding: binding, for: context.occasion(operation, key))
@@ -43,7 +43,7 @@ struct ExternalKey: Sendable {
         let double = try context.keyring.answering { _ throws(CryptoFailure) in
             try DoubleCiphertext(ciphertext, of: material)
         }
-        let binding = DoubleCiphertext.binding(for: material, cipher.context)
+        let binding = DoubleCiphertext.binding(double.commitment, for: material, cipher.context)
         do throws(ExternalKeyFailure) {
             let proxy = try context.externalProxies.proxy(of: store, record)
             let inner = try await proxy.decrypt(

@@ -12,6 +12,8 @@ package enum ExternalKeyFailure: Error, Sendable, Equatable {
     case damagedSecret
     /// There was no answer in time.
     case timedOut
+    /// More requests are on their way than can be.
+    case crowded
     /// There was no connection, or no answer on it.
     case unreachable(String)
     /// There was no connection, for want of a certificate or of terms that both sides accept.
@@ -32,6 +34,7 @@ extension ExternalKeyFailure: CustomStringConvertible {
         case .serviceOfOther(let name): "the service \(name) is that of another host in the configuration"
         case .damagedSecret: "its credential does not open"
         case .timedOut: "no answer in time"
+        case .crowded: "too many requests are on their way to it"
         case .unreachable(let reason), .insecure(let reason): reason
         case .invalidAnswer(let reason): "its answer is not what the specification says: \(reason)"
         case .managersUnavailable: "none of its external key managers is available"
@@ -47,6 +50,7 @@ extension ExternalKeyFailure: CustomStringConvertible {
         case .serviceOfOther: "ServiceOfOther"
         case .damagedSecret: "DamagedSecret"
         case .timedOut: "TimedOut"
+        case .crowded: "Crowded"
         case .unreachable: "Unreachable"
         case .insecure: "Insecure"
         case .invalidAnswer: "InvalidAnswer"
@@ -67,7 +71,7 @@ extension ExternalKeyFailure {
         case .unknownService: "XKS_VPC_ENDPOINT_SERVICE_NOT_FOUND"
         case .serviceOfOther: "XKS_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION"
         case .damagedSecret: "INTERNAL_ERROR"
-        case .timedOut: "XKS_PROXY_TIMED_OUT"
+        case .timedOut, .crowded: "XKS_PROXY_TIMED_OUT"
         case .unknownEndpoint, .unreachable, .managersUnavailable: "XKS_PROXY_NOT_REACHABLE"
         case .insecure: "XKS_PROXY_INVALID_TLS_CONFIGURATION"
         case .invalidAnswer: "XKS_PROXY_INVALID_RESPONSE"
@@ -86,7 +90,9 @@ extension ExternalKeyFailure {
     /// Whether another attempt is of no use before somebody has looked into it.
     var isLasting: Bool {
         switch self {
-        case .timedOut, .unreachable, .managersUnavailable, .unknownEndpoint, .unknownService, .serviceOfOther: false
+        case .timedOut, .crowded, .unreachable, .managersUnavailable, .unknownEndpoint, .unknownService,
+            .serviceOfOther:
+            false
         case .damagedSecret, .insecure, .invalidAnswer: true
         case .refused(let name, _): ![.throttling, .internalError, .dependencyTimeout].contains(name)
         }
@@ -98,7 +104,7 @@ extension ExternalKeyFailure {
         case .unknownService: KMSError(.xksProxyVpcEndpointServiceNotFound, text)
         case .serviceOfOther: KMSError(.xksProxyVpcEndpointServiceInvalidConfiguration, text)
         case .damagedSecret: KMSError(.kmsInternal)
-        case .unknownEndpoint, .timedOut, .unreachable, .insecure, .managersUnavailable:
+        case .unknownEndpoint, .timedOut, .crowded, .unreachable, .insecure, .managersUnavailable:
             KMSError(.xksProxyUriUnreachable, text)
         case .invalidAnswer: KMSError(.xksProxyInvalidResponse, text)
         case .refused(let name, _):
@@ -106,7 +112,8 @@ extension ExternalKeyFailure {
             case .authenticationFailed: KMSError(.xksProxyIncorrectAuthenticationCredential, text)
             case .invalidURIPath, .keyNotFound, .throttling, .internalError, .dependencyTimeout:
                 KMSError(.xksProxyUriUnreachable, text)
-            default: KMSError(.xksProxyInvalidConfiguration, text)
+            case .accessDenied, .invalidCiphertext, .invalidKeyUsage, .invalidState, .unsupportedOperation, .validation:
+                KMSError(.xksProxyInvalidConfiguration, text)
             }
         }
     }
@@ -114,12 +121,19 @@ extension ExternalKeyFailure {
     /// The refusal of a KMS key that was to be made with an external key.
     var refusalOfKey: KMSError {
         switch self {
-        case .refused(.keyNotFound, _): KMSError(.xksKeyNotFound, text)
-        case .refused(.invalidKeyUsage, _), .refused(.invalidState, _), .refused(.accessDenied, _):
-            KMSError(.xksKeyInvalidConfiguration, text)
-        case .timedOut, .unreachable, .refused(.dependencyTimeout, _): KMSError(.dependencyTimeout, text)
+        case .timedOut, .crowded, .unreachable: KMSError(.dependencyTimeout, text)
         case .damagedSecret: KMSError(.kmsInternal)
-        default: KMSError(.customKeyStoreInvalidState, text)
+        case .unknownEndpoint, .unknownService, .serviceOfOther, .insecure, .invalidAnswer, .managersUnavailable:
+            KMSError(.customKeyStoreInvalidState, text)
+        case .refused(let name, _):
+            switch name {
+            case .keyNotFound: KMSError(.xksKeyNotFound, text)
+            case .invalidKeyUsage, .invalidState, .accessDenied: KMSError(.xksKeyInvalidConfiguration, text)
+            case .dependencyTimeout: KMSError(.dependencyTimeout, text)
+            case .authenticationFailed, .internalError, .invalidCiphertext, .invalidURIPath, .throttling,
+                .unsupportedOperation, .validation:
+                KMSError(.customKeyStoreInvalidState, text)
+            }
         }
     }
 
@@ -138,6 +152,7 @@ extension ExternalKeyFailure {
         case .serviceOfOther: "The private DNS name of the VPC endpoint service is another one."
         case .damagedSecret: "The credential of the external key store proxy cannot be read."
         case .timedOut: "The external key store proxy did not answer in the time allotted."
+        case .crowded: "Too many requests are on their way to the external key store proxy."
         case .unreachable: "The external key store proxy cannot be reached."
         case .insecure: "There is no TLS connection to the external key store proxy that both sides accept."
         case .invalidAnswer: "The answer of the external key store proxy cannot be interpreted."

@@ -25,7 +25,7 @@ struct ExternalProxyAnswer {
     ///
     /// - Throws: ``ExternalKeyFailure/managersUnavailable``, ``ExternalKeyFailure/invalidAnswer(_:)``.
     func checkHealth() throws(ExternalKeyFailure) {
-        guard case .number(let size)? = object["xksProxyFleetSize"], Int(size) != nil else {
+        guard case .number(let size)? = object["xksProxyFleetSize"], let count = Int(size), count > 0 else {
             throw .invalidAnswer("xksProxyFleetSize")
         }
         for name in ["xksProxyVendor", "xksProxyModel", "ekmVendor"] where object.text(name) == nil {
@@ -35,7 +35,7 @@ struct ExternalProxyAnswer {
             throw .invalidAnswer("ekmFleetDetails")
         }
         var isUsable = false
-        for case let each in fleet {
+        for each in fleet {
             guard case .object(let manager) = each, manager.text("id") != nil, manager.text("model") != nil,
                 let status = manager.text("healthStatus"), ["ACTIVE", "DEGRADED", "UNAVAILABLE"].contains(status)
             else { throw .invalidAnswer("ekmFleetDetails") }
@@ -79,7 +79,7 @@ struct ExternalProxyAnswer {
     /// - Throws: ``ExternalKeyFailure/invalidAnswer(_:)``.
     func plaintext(of ciphertext: DoubleCiphertext) throws(ExternalKeyFailure) -> [UInt8] {
         let plaintext = try bytes("plaintext")
-        guard plaintext.count == ciphertext.outer.text.count else { throw .invalidAnswer("the length of plaintext") }
+        guard ciphertext.isOf(plaintext) else { throw .invalidAnswer("plaintext is not what was encrypted") }
         return plaintext
     }
 

@@ -45,6 +45,13 @@ package struct ExternalProxySetting: Sendable, Hashable {
         guard sides.count == 1 || address != nil, service.map(Self.isService) ?? true else { return nil }
     }
 
+    /// Whether it takes a name server to know where it is.
+    package var needsNameServer: Bool {
+        (address?.host ?? host).utf8.contains {
+            !((UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: "."))
+        }
+    }
+
     /// The host in `XksProxyUriEndpoint`.
     static func host(in uriEndpoint: String) -> String { String(uriEndpoint.dropFirst(scheme.count)).lowercased() }
 

@@ -40,6 +40,8 @@ final class KeyStore: Sendable {
     fileprivate struct State {
         var record: CustomKeyStoreRecord
         var condition: Condition
+        /// Which of the times that it was told to connect the condition is of.
+        var connectCount: Int64 = 0
         /// Grows when what is under way is not wanted any more.
         var attempt = 0
         /// Whether a thread is on its way to the token, wanted or not: there is one at the most.
@@ -84,6 +86,9 @@ final class KeyStore: Sendable {
             state.record = record
             switch (record.connection, state.condition) {
             case (.connected, .disconnected): return (true, nil)
+            // It was disconnected, and perhaps changed, in between.
+            case (.connected, _) where record.connectCount != state.connectCount:
+                return (true, state.end(as: .disconnected))
             case (.connected, _): return (false, nil)
             case (.disconnected, _): return (false, state.end(as: .disconnected))
             case (.failed(let code), _): return (false, state.end(as: .failed(code: code, isLasting: true)))
@@ -105,6 +110,7 @@ final class KeyStore: Sendable {
             case .connecting, .disconnected, .failed: break
             }
             state.condition = .connecting
+            state.connectCount = state.record.connectCount
             // Somebody is on the way for what was wanted before; who comes back begins anew.
             guard !state.isAtWork else { return nil }
             state.isAtWork = true

@@ -96,13 +96,14 @@ final class KeyStoreConnector: Sendable {
             logger.error(
                 "A custom key store could not be connected",
                 metadata: ["key-store": "\(record.id)", "reason": "\(failure.reason)"])
-            // Also after a start: a PIN that is tried again and again locks the token.
-            if failure.isRefusal { await note(failure, of: record) }
+            // Also after a start, and on other nodes: a PIN that is tried again and again locks the token. What is between one
+            // node and a proxy is its own.
+            if failure.isRefusal, record.cluster != nil { await note(failure, of: record) }
         }
     }
 
     private func note(_ failure: ConnectionFailure, of record: CustomKeyStoreRecord) async {
-        await turns.inTurn(at: [record.realm.keyStoreTurn]) {
+        await turns.inTurn(at: [record.id.connectionTurn]) {
             guard let present = directory.store(record.id, in: record.realm)?.record, present.connection == .connected
             else { return }
             do throws(StoreError) {
@@ -170,6 +171,14 @@ extension TokenFailure {
 }
 
 extension Realm {
-    /// What changes of the realm's custom key stores are in turn at.
+    /// What is in turn at that makes custom key stores of the realm, or may give one what another has.
     var keyStoreTurn: String { "key stores of \(account) in \(region)" }
+}
+
+extension CustomKeyStoreID {
+    /// What is in turn at that a key store must not change, or go, meanwhile.
+    var turn: String { "key store \(self)" }
+
+    /// What is in turn at that connects a key store or disconnects it: these wait for nothing that a device or a proxy does.
+    var connectionTurn: String { "connection of \(self)" }
 }

@@ -8,7 +8,7 @@ import KMSStore
 //
 // Source: KMS API Reference, the operations' own pages; KMS Developer Guide, "Key stores".
 
-struct CreateCustomKeyStore: KeyStoreOperation {
+struct CreateCustomKeyStore: AccountOperation {
     static let description = OperationDescription(
         .createCustomKeyStore, quota: .own(perSecond: 5),
         recorded: .change(
@@ -16,6 +16,12 @@ struct CreateCustomKeyStore: KeyStoreOperation {
             "XksProxyConnectivity", "XksProxyVpcEndpointServiceName", "XksProxyVpcEndpointServiceOwner",
             response: .everything
         ).withoutResources())
+
+    static func turns(for input: API.CreateCustomKeyStoreRequest, in context: RequestContext) -> [String] {
+        [context.realm.keyStoreTurn]
+    }
+
+    static func dependence(_ input: API.CreateCustomKeyStoreRequest) -> KeyStoreDependence { .all }
 
     static func check(_ input: API.CreateCustomKeyStoreRequest) throws(KMSError) {
         if input.isExternal { return try checkExternal(input) }
@@ -64,6 +70,8 @@ struct ConnectCustomKeyStore: OneKeyStoreOperation {
 
     static func identifier(in input: API.ConnectCustomKeyStoreRequest) -> String { input.customKeyStoreId }
 
+    static func turns(of store: CustomKeyStoreID, in realm: Realm) -> [String] { [store.connectionTurn] }
+
     static func change(
         _ store: KeyStore, _ input: API.ConnectCustomKeyStoreRequest, in context: RequestContext
     ) async throws(KMSError) -> (Change?, API.ConnectCustomKeyStoreResponse) {
@@ -71,7 +79,12 @@ struct ConnectCustomKeyStore: OneKeyStoreOperation {
         switch store.condition {
         case .failed: throw .invalidState(of: store)
         case .connected, .connecting: return (nil, response)
-        case .disconnected: return (store.record.change { $0.connection = .connected }, response)
+        case .disconnected:
+            let change = store.record.change { record in
+                record.connection = .connected
+                record.connectCount += 1
+            }
+            return (change, response)
         }
     }
 }
@@ -85,6 +98,8 @@ struct DisconnectCustomKeyStore: OneKeyStoreOperation {
         recorded: .change("CustomKeyStoreId", response: .nothing).withoutResources())
 
     static func identifier(in input: API.DisconnectCustomKeyStoreRequest) -> String { input.customKeyStoreId }
+
+    static func turns(of store: CustomKeyStoreID, in realm: Realm) -> [String] { [store.connectionTurn] }
 
     static func change(
         _ store: KeyStore, _ input: API.DisconnectCustomKeyStoreRequest, in context: RequestContext
@@ -107,6 +122,10 @@ struct UpdateCustomKeyStore: OneKeyStoreOperation {
         ).withoutResources())
 
     static func identifier(in input: API.UpdateCustomKeyStoreRequest) -> String { input.customKeyStoreId }
+
+    static func turns(of store: CustomKeyStoreID, in realm: Realm) -> [String] { [store.turn, realm.keyStoreTurn] }
+
+    static func dependence(_ input: API.UpdateCustomKeyStoreRequest) -> KeyStoreDependence { .all }
 
     static func change(
         _ store: KeyStore, _ input: API.UpdateCustomKeyStoreRequest, in context: RequestContext

@@ -178,16 +178,17 @@ struct ReEncrypt: Operation {
         )
         outcome.additionalEventData = Self.eventData(
             from: source.answeredID(of: opening.material), to: destination.answeredID(of: closing.material),
-            in: source.record.customKeyStore ?? destination.record.customKeyStore)
+            of: source.record.customKeyStore == nil ? destination : source)
         return outcome
     }
 
     private static func eventData(
-        from source: String?, to destination: String?, in store: CustomKeyStoreID?
+        from source: String?, to destination: String?, of elsewhere: KeySnapshot
     ) -> JSONObject? {
         let identifiers = [
-            ("customKeyStoreId", store?.description), ("destinationKeyMaterialId", destination),
-            ("sourceKeyMaterialId", source),
+            ("customKeyStoreId", elsewhere.record.customKeyStore?.description),
+            ("destinationKeyMaterialId", destination),
+            ("sourceKeyMaterialId", source), ("xksKeyId", elsewhere.record.externalKeyID?.description),
         ].compactMap {
             name, identifier in identifier.map { JSONObject.Member(name: name, value: .string($0)) }
         }

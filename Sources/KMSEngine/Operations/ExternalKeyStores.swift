@@ -55,7 +55,7 @@ extension UpdateCustomKeyStore {
             throw KMSError(.validation, "Parameters of a CloudHSM key store are not valid for an external key store.")
         }
         let present = store.record
-        let changed = try proxy.changed(by: input)
+        let changed = try proxy.changed(by: input, owner: context.realm.account)
         switch store.condition {
         case .disconnected: break
         case .connected where input.leavesPlace: break
@@ -106,7 +106,9 @@ extension XksProxyRecord {
     }
 
     /// The record with what a request says anew.
-    fileprivate func changed(by input: API.UpdateCustomKeyStoreRequest) throws(KMSError) -> XksProxyRecord {
+    fileprivate func changed(
+        by input: API.UpdateCustomKeyStoreRequest, owner: AccountID
+    ) throws(KMSError) -> XksProxyRecord {
         var changed = self
         if let path = input.xksProxyUriPath { changed.uriPath = path }
         if let endpoint = input.xksProxyUriEndpoint { changed.uriEndpoint = endpoint }
@@ -119,10 +121,13 @@ extension XksProxyRecord {
             }
             changed.connectivity = connectivity
             if connectivity == XksProxyConnectivity.publicEndpoint {
-                (changed.vpcEndpointServiceName, changed.vpcEndpointServiceOwner) = (
-                    input.xksProxyVpcEndpointServiceName, nil
-                )
+                changed.vpcEndpointServiceName = input.xksProxyVpcEndpointServiceName
             }
+        }
+        if changed.connectivity == XksProxyConnectivity.publicEndpoint {
+            changed.vpcEndpointServiceOwner = nil
+        } else if changed.vpcEndpointServiceOwner == nil {
+            changed.vpcEndpointServiceOwner = owner
         }
         try changed.check()
         return changed

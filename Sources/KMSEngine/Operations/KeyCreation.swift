@@ -32,10 +32,13 @@ struct CreateKey: AccountOperation {
 
     static func turns(for input: API.CreateKeyRequest, in context: RequestContext) -> [String] {
         // A key store is not removed while a key is being made in it.
-        context.turnsForKey(in: context.realm) + (input.customKeyStoreId == nil ? [] : [context.realm.keyStoreTurn])
+        context.turnsForKey(in: context.realm)
+            + (input.customKeyStoreId.flatMap(CustomKeyStoreID.init).map { [$0.turn] } ?? [])
     }
 
-    static func restsOnKeyStores(_ input: API.CreateKeyRequest) -> Bool { input.customKeyStoreId != nil }
+    static func dependence(_ input: API.CreateKeyRequest) -> KeyStoreDependence {
+        input.customKeyStoreId == nil ? .none : .one
+    }
 
     static func check(_ input: API.CreateKeyRequest) throws(KMSError) {
         let kind = try KeyKind(input)
@@ -69,6 +72,7 @@ struct CreateKey: AccountOperation {
                 request: try RequestConditions(replacingPolicyOf: record, in: context)
             )
         }
+        if let home { try await context.checkExternalKey(kind, in: home) }
         let material = try await context.makeMaterial(for: arn, kind, in: home)
         if let material {
             record.state = .enabled
@@ -78,7 +82,9 @@ struct CreateKey: AccountOperation {
         metadata.cloudHsmClusterId = home?.record.cluster
         var outcome = Outcome(
             API.CreateKeyResponse(keyMetadata: metadata),
-            change: Change([.insertKey(record)] + (material.map { [.insertMaterial($0)] } ?? []))
+            change: Change(
+                [.insertKey(record)] + (material.map { [.insertMaterial($0)] } ?? [])
+                    + (home.map { context.expecting($0.record) } ?? []))
         )
         outcome.created = [arn.description]
         if let home, home.record.cluster != nil, let material {
@@ -98,9 +104,9 @@ extension RequestContext {
         let store = try keyStore(id)
         switch (store.record.backing, kind.origin) {
         case (.cluster, .awsCloudHSM) where store.isConnected: break
-        case (.proxy(let proxy), .externalKeyStore) where store.isConnected:
+        case (.proxy, .externalKeyStore) where store.isConnected:
             guard let external = kind.externalKeyID else { throw KMSError(.kmsInternal) }
-            try await check(external, of: store.record, proxy)
+            try await refuseUsed(external, of: store.record)
         case (.cluster, .awsCloudHSM), (.proxy, .externalKeyStore): throw .invalidState(of: store)
         default:
             throw KMSError(
@@ -109,16 +115,25 @@ extension RequestContext {
         return store
     }
 
-    /// Refuses an external key that is another KMS key's, or is none that can encrypt and decrypt.
-    private func check(
-        _ id: ExternalKeyID, of store: CustomKeyStoreRecord, _ proxy: XksProxyRecord
-    ) async throws(KMSError) {
+    /// What keeps a key store from being changed or removed by another node while a key is made in it.
+    fileprivate func expecting(_ store: CustomKeyStoreRecord) -> [Mutation] {
+        sharesStore ? store.change { _ in }.mutations : []
+    }
+
+    /// Refuses an external key that is another KMS key's.
+    private func refuseUsed(_ id: ExternalKeyID, of store: CustomKeyStoreRecord) async throws(KMSError) {
         let isUsed = try await listing { catalog throws(StoreError) in
             try await catalog.hasKey(in: store.realm, keptIn: store.id, behind: id)
         }
         guard !isUsed else {
             throw KMSError(.xksKeyAlreadyInUse, "The external key is another KMS key's in this external key store.")
         }
+    }
+
+    /// Refuses an external key that is none which can encrypt and decrypt.
+    fileprivate func checkExternalKey(_ kind: KeyKind, in store: KeyStore) async throws(KMSError) {
+        let store = store.record
+        guard let id = kind.externalKeyID, case .proxy(let proxy) = store.backing else { return }
         do throws(ExternalKeyFailure) {
             guard try await externalProxies.proxy(of: store, proxy).isUsable(id, for: occasion(.createKey)) else {
                 throw ExternalKeyFailure.refused(.invalidKeyUsage, "its metadata")

@@ -2,18 +2,13 @@ import KMSAccess
 import KMSModel
 import KMSStore
 
-/// An operation that changes the custom key stores of an account and region; there is one at a time.
-protocol KeyStoreOperation: AccountOperation {}
-
-extension KeyStoreOperation {
-    static func turns(for input: Input, in context: RequestContext) -> [String] { [context.realm.keyStoreTurn] }
-    static func restsOnKeyStores(_ input: Input) -> Bool { true }
-}
-
 /// An operation that changes a custom key store that is there.
-protocol OneKeyStoreOperation: KeyStoreOperation {
+protocol OneKeyStoreOperation: AccountOperation {
     /// The member that names it.
     static func identifier(in input: Input) -> String
+
+    /// What changes of this store are in turn at.
+    static func turns(of store: CustomKeyStoreID, in realm: Realm) -> [String]
 
     /// - Returns: What becomes of it, or nothing when it is so already; and the answer.
     static func change(
@@ -22,6 +17,14 @@ protocol OneKeyStoreOperation: KeyStoreOperation {
 }
 
 extension OneKeyStoreOperation {
+    static func turns(of store: CustomKeyStoreID, in realm: Realm) -> [String] { [store.turn] }
+
+    static func turns(for input: Input, in context: RequestContext) -> [String] {
+        CustomKeyStoreID(identifier(in: input)).map { turns(of: $0, in: context.realm) } ?? []
+    }
+
+    static func dependence(_ input: Input) -> KeyStoreDependence { .one }
+
     static func perform(
         _ input: Input, under permit: Permit<Void>, in context: RequestContext
     ) async throws(KMSError) -> Outcome<Output> {

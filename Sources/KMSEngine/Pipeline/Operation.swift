@@ -26,9 +26,8 @@ package protocol Operation: Sendable {
     /// What changes of this are in turn at, beside what is acted on.
     static func turns(for input: Input, in context: RequestContext) -> [String]
 
-    /// Whether what custom key stores of the account there are decides about the change: then no two nodes make such changes of
-    /// an account at a time.
-    static func restsOnKeyStores(_ input: Input) -> Bool
+    /// What a change has to know of custom key stores, where other nodes change them too.
+    static func dependence(_ input: Input) -> KeyStoreDependence
 
     /// Refuses what does not fit together, once the keys are known to be in the right state.
     static func check(_ input: Input, on subject: Subject) throws(KMSError)
@@ -105,7 +104,7 @@ extension Operation {
     package static func check(_ input: Input) throws(KMSError) {}
     package static func check(_ input: Input, on subject: Subject) throws(KMSError) {}
     package static func turns(for input: Input, in context: RequestContext) -> [String] { [] }
-    package static func restsOnKeyStores(_ input: Input) -> Bool { false }
+    package static func dependence(_ input: Input) -> KeyStoreDependence { .none }
     package static func isDryRun(_ input: Input) -> Bool { false }
 }
 

@@ -225,7 +225,7 @@ package final class Pipeline: Sendable {
         _ operation: Op.Type, _ input: Op.Input, _ body: JSONObject, _ call: inout Call
     ) async throws(KMSError) -> [UInt8] {
         for _ in 0..<Self.mostAttempts {
-            let turn = Op.restsOnKeyStores(input) ? try await readKeyStoresAgain(of: call.context.realm.account) : nil
+            let turn = try await readKeyStoresAgain(of: call.context.realm.account, Op.dependence(input))
             let outcome = try await attempt(operation, input, body, call.context, &call.record)
             guard let change = outcome.change else { return finish(operation, outcome, &call) }
             var finished = call

@@ -57,6 +57,9 @@ package struct RequestContext: Sendable {
     /// The account and region that the request works in.
     package var realm: Realm { Realm(account: caller.principal.account, region: caller.region) }
 
+    /// Whether other nodes change what this one does.
+    var sharesStore: Bool { pipeline.shared != nil }
+
     /// Whether nothing is to be done but to find out whether it would be allowed.
     var isDryRun: Bool { body["DryRun"] == .bool(true) }
 

@@ -144,7 +144,7 @@ struct Rewrapping: Sendable {
     }
 
     private func renewSecret(of store: KeyStore) async throws -> RewrappingReport {
-        try await turns.inTurn(at: [store.record.realm.keyStoreTurn]) {
+        try await turns.inTurn(at: [store.record.id.turn]) {
             for _ in 0..<Self.mostAttempts {
                 let record = store.record
                 var report = RewrappingReport()

@@ -16,6 +16,8 @@ package struct CustomKeyStoreRecord: Sendable, Equatable {
     package var backing: Backing
     /// What it was last told to be, and whether that came about.
     package var connection: Connection
+    /// How often it was told to connect: who sees a new number begins anew, also when what was between was missed.
+    package var connectCount: Int64
     /// What the cryptography module wrapped: the password of the cluster's user, or the secret of the proxy's credential.
     package var wrappedSecret: [UInt8]
     /// Grows by one with each change; the store refuses a change that was made from an older version.
@@ -39,7 +41,7 @@ package struct CustomKeyStoreRecord: Sendable, Equatable {
 
     package init(
         realm: Realm, id: CustomKeyStoreID, creationDate: Date, name: String, backing: Backing,
-        connection: Connection = .disconnected, wrappedSecret: [UInt8], version: Int64 = 1
+        connection: Connection = .disconnected, connectCount: Int64 = 0, wrappedSecret: [UInt8], version: Int64 = 1
     ) {
         self.realm = realm
         self.id = id
@@ -47,6 +49,7 @@ package struct CustomKeyStoreRecord: Sendable, Equatable {
         self.name = name
         self.backing = backing
         self.connection = connection
+        self.connectCount = connectCount
         self.wrappedSecret = wrappedSecret
         self.version = version
     }
@@ -95,6 +98,7 @@ extension CustomKeyStoreRecord {
         let creationDate: Date
         let backing: Backing
         let connection: Connection
+        let connectCount: Int64
     }
 
     /// Name, date, backing and connection, as JSON.
@@ -102,7 +106,9 @@ extension CustomKeyStoreRecord {
     /// - Throws: `EncodingError`, for a date that JSON has no number for.
     package func document() throws -> [UInt8] {
         try RecordJSON.bytes(
-            of: Document(name: name, creationDate: creationDate, backing: backing, connection: connection))
+            of: Document(
+                name: name, creationDate: creationDate, backing: backing, connection: connection,
+                connectCount: connectCount))
     }
 
     /// Reads what ``document()`` wrote.
@@ -112,6 +118,7 @@ extension CustomKeyStoreRecord {
         let read: Document = try RecordJSON.record(in: document)
         self.init(
             realm: realm, id: id, creationDate: read.creationDate, name: read.name, backing: read.backing,
-            connection: read.connection, wrappedSecret: wrappedSecret, version: version)
+            connection: read.connection, connectCount: read.connectCount, wrappedSecret: wrappedSecret,
+            version: version)
     }
 }

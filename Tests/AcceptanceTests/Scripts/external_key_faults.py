@@ -109,39 +109,73 @@ def wrong_answers_are_refused(world):
         def text(count):
             return base64.b64encode(bytes(count)).decode()
 
-        of_encrypt = [
+        unclear = "cannot be interpreted"
+        of_encrypt = [(unclear, answer) for answer in (
             changed(ciphertext=None), changed(ciphertext=text(4)), changed(ciphertext="%"), changed(ciphertext=7),
             changed(initializationVector=text(13)), changed(initializationVector=text(12)),
             changed(authenticationTag=text(15)), changed(authenticationTag=text(16)),
             changed(ciphertextMetadata=text(21)), changed(ciphertextMetadata=text(20)),
             changed(ciphertextDataIntegrityValue=None), changed(ciphertextDataIntegrityValue=text(32)),
-        ]  # fmt: skip
-        of_decrypt = [
+        )]  # fmt: skip
+        of_decrypt = [(unclear, answer) for answer in (
             changed(plaintext=None), changed(plaintext=text(8)), changed(plaintext=text(129)), changed(plaintext="%"),
             changed(plaintext=base64.b64encode(b"y" * 129).decode()),
-        ]  # fmt: skip
+        )]  # fmt: skip
         of_both = [
-            lambda *_: (200, b""), lambda *_: (200, b"null"), lambda *_: (200, b"[" * 10_000), lambda *_: (204, b""),
-            lambda *_: (302, b"{}"), lambda *_: (200, b"{" + b" " * 100_000 + b"}"), lambda *_: (500, b"no JSON"),
-            lambda *_: b"SSH-2.0-OpenSSH\r\n", lambda *_: b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{",
-            error("AccessDeniedException", 403), error("ThrottlingException", 429), error("NoSuchException", 418),
-            error("InvalidKeyUsageException", 400), error("UnsupportedOperationException", 501),
-            error("ValidationException", 400), error("DependencyTimeoutException", 503),
-            lambda *_: (400, b'{"errorName":"InvalidStateException"}'),
+            (unclear, lambda *_: (200, b"")), (unclear, lambda *_: (200, b"null")),
+            (unclear, lambda *_: (200, b"[" * 10_000)), (unclear, lambda *_: (204, b"")), (unclear, lambda *_: (302, b"{}")),
+            (unclear, lambda *_: (200, b"{" + b" " * 100_000 + b"}")), ("cannot be reached", lambda *_: (500, b"no JSON")),
+            ("cannot be reached", lambda *_: b"SSH-2.0-OpenSSH\r\n"),
+            ("cannot be reached", lambda *_: b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"),
+            ("denied access", error("AccessDeniedException", 403)), ("more requests", error("ThrottlingException", 429)),
+            (unclear, error("NoSuchException", 418)), ("is not one for", error("InvalidKeyUsageException", 400)),
+            ("does not support", error("UnsupportedOperationException", 501)),
+            ("as invalid", error("ValidationException", 400)),
+            ("manager did not answer", error("DependencyTimeoutException", 503)),
+            ("is not enabled", lambda *_: (400, b'{"errorName":"InvalidStateException"}')),
         ]  # fmt: skip
         for answers, call, more in (
             (of_encrypt + of_both, kms.encrypt, {"KeyId": key, "Plaintext": b"x" * 32}),
             (of_decrypt + of_both, kms.decrypt, {"CiphertextBlob": blob}),
         ):  # fmt: skip
-            for answer in answers:
+            for number, (part, answer) in enumerate(answers):
                 with FAR.meddler.meddling(answer=answer):
                     for _ in range(20):
                         failure = refused("KMSInvalidStateException", call, **more)
-                        if SLOW not in failure["Message"]:
+                        if SLOW not in failure["Message"] or part in failure["Message"]:
                             break
+                    holds(part in failure["Message"], f"{number}: {part!r} is in {failure}")
                     holds("because" not in failure["Message"], f"the other side's words: {failure}")
         equal(sure(kms.decrypt, CiphertextBlob=blob)["Plaintext"], b"x" * 32, "plaintext")
         equal(entry(kms, store)["ConnectionState"], "CONNECTED", "state")
+
+
+@scenario
+def the_answer_to_one_request_is_none_to_another(world):
+    with one_key(world, "another", host=MEDDLED) as (kms, store, key):
+        kept = []
+
+        def keep(status, body):
+            kept.append((status, body))
+            return status, body
+
+        with FAR.meddler.meddling(answer=keep):
+            first = sure(kms.generate_data_key, KeyId=key, KeySpec="AES_256")
+            sure(kms.decrypt, CiphertextBlob=first["CiphertextBlob"])
+        encrypted, decrypted = kept[0], kept[-1]
+        second = sure(kms.encrypt, KeyId=key, Plaintext=b"z" * 32)["CiphertextBlob"]
+        for answer, call, more in (
+            (encrypted, kms.generate_data_key, {"KeyId": key, "KeySpec": "AES_256"}),
+            (encrypted, kms.encrypt, {"KeyId": key, "Plaintext": b"z" * 32}),
+            (decrypted, kms.decrypt, {"CiphertextBlob": second}),
+        ):  # fmt: skip
+            with FAR.meddler.meddling(answer=lambda *_, answer=answer: answer):
+                for _ in range(20):
+                    failure = refused("KMSInvalidStateException", call, **more)
+                    if SLOW not in failure["Message"]:
+                        break
+                holds("cannot be interpreted" in failure["Message"], f"{failure}")
+        equal(sure(kms.decrypt, CiphertextBlob=second)["Plaintext"], b"z" * 32, "plaintext")
 
 
 @scenario

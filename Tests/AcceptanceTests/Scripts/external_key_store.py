@@ -7,11 +7,12 @@ import time
 import botocore.exceptions
 
 from far_side import DIRECT, INSIDE, MEDDLED, SERVICE, STRANGE, changed, error, path
-from harness import FIRST, SECOND, advance, audit_lines, equal, eventually, holds, scenario
+from harness import FIRST, REGION, SECOND, advance, audit_lines, equal, eventually, holds, scenario
 from key_store_proxy import credential, rule
 from near_side import (
-    CONTEXT, FAR, SLOW, entry, go, key_in, one_key, parameters, reaches, refused, secret, sure, take_away,
+    CONTEXT, FAR, SLOW, connected, entry, go, key_in, one_key, parameters, reaches, refused, secret, sure, take_away,
 )  # fmt: skip
+from visitor import signed_in
 
 
 # Stores
@@ -225,6 +226,33 @@ def a_key_is_made_with_an_external_one(world):
     kms.disconnect_custom_key_store(CustomKeyStoreId=store)
     refused("CustomKeyStoreHasCMKsException", kms.delete_custom_key_store, CustomKeyStoreId=store)
     take_away(world, kms, store, again["KeyId"])
+
+
+@scenario
+def the_console_makes_one_and_shows_it(world):
+    FAR.offer("/console", key=FAR.key())
+    kms = world.kms()
+    store = connected(kms, "console")
+    visitor = signed_in(world)
+    where = f"/console/{REGION}/create"
+    page = visitor.get(where)
+    holds('value="EXTERNAL_KEY_STORE"' in page.text and store in page.text, page.text)
+    holds('value="AWS_CLOUDHSM"' not in page.text, "there are no stores of that type")
+    answers = {
+        "token": page.token, "step": "5", "go": "create", "usage": "ENCRYPT_DECRYPT", "spec": "SYMMETRIC_DEFAULT",
+        "origin": "EXTERNAL_KEY_STORE", "key-store": store,
+    }  # fmt: skip
+    wrong = visitor.post(where, answers, status=400)
+    holds("1 to 128 letters" in wrong.text, wrong.text)
+    for _ in range(20):
+        made = visitor.send("POST", where, answers | {"external-key": "key"})
+        if made.status == 303:
+            break
+    key = made.location.split("/keys/")[1].split("/")[0]
+    equal(kms.describe_key(KeyId=key)["KeyMetadata"]["XksKeyConfiguration"], {"Id": "key"}, "what is behind it")
+    shown = visitor.get(f"/console/{REGION}/keys/{key}/cryptography").text
+    holds(store in shown and "External key store" in shown, shown)
+    take_away(world, kms, store, key)
 
 
 @scenario

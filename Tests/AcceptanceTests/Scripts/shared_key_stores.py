@@ -8,7 +8,7 @@ import botocore.exceptions
 
 from far_side import DIRECT, FarSide, path
 from harness import REGION, equal, eventually, holds, run, scenario
-from hsm_key_store import CLUSTER, PIN, TOKEN, Tokens, certificate, module
+from hsm_key_store import CLUSTER, OTHER, PIN, TOKEN, Tokens, certificate, module
 from nodes import POSTGRES, Node, database
 
 FAR = FarSide()
@@ -16,7 +16,8 @@ SLOW = "in the time allotted"
 
 
 def flags(account):
-    clusters = f"{CLUSTER}/{account.number}/{REGION}={TOKEN}@{module()}"
+    place = f"{account.number}/{REGION}"
+    clusters = f"{CLUSTER}/{place}={TOKEN}@{module()},{OTHER}/{place}=other@{module()}"
     return (
         "--hsm-clusters", clusters,
         "--xks-endpoints", f"https://{DIRECT}/{account.number}/{REGION}=127.0.0.1:{FAR.port}",
@@ -86,6 +87,12 @@ def what_one_node_makes_the_other_uses(world):
     other.connect_custom_key_store(CustomKeyStoreId=store)
     eventually(lambda: state(one, store) == "CONNECTED", "connected on the other", seconds=20)
     equal(outcome(one.decrypt, CiphertextBlob=blob)["Plaintext"], b"hello", "decrypted")
+    # Failed on both, and mended before the other has seen that it was disconnected.
+    for _ in range(3):
+        one.disconnect_custom_key_store(CustomKeyStoreId=store)
+        one.connect_custom_key_store(CustomKeyStoreId=store)
+        for kms in (one, other):
+            eventually(lambda: state(kms, store) == "CONNECTED", "connected without a pause", seconds=20)
     # A node that starts later connects what is connected.
     b.stop()
     b.start(*flags(account))
@@ -135,6 +142,31 @@ def no_two_are_made_that_exclude_each_other(world):
 
 
 @scenario
+def a_token_that_is_replaced_without_a_pause_is_replaced_on_both(world):
+    a, b, account = two_nodes(world)
+    nodes = [a.kms(account), b.kms(account)]
+    store = nodes[0].create_custom_key_store(
+        CustomKeyStoreName="moved", CloudHsmClusterId=OTHER, KeyStorePassword=PIN, TrustAnchorCertificate=certificate()
+    )["CustomKeyStoreId"]
+    nodes[0].connect_custom_key_store(CustomKeyStoreId=store)
+    for kms in nodes:
+        eventually(lambda: state(kms, store) == "CONNECTED", "connected", seconds=20)
+    nodes[0].disconnect_custom_key_store(CustomKeyStoreId=store)
+    nodes[0].update_custom_key_store(CustomKeyStoreId=store, CloudHsmClusterId=CLUSTER)
+    nodes[0].connect_custom_key_store(CustomKeyStoreId=store)
+
+    def made_in_new_token():
+        key = outcome(nodes[1].create_key, CustomKeyStoreId=store, Origin="AWS_CLOUDHSM")
+        return isinstance(key, dict) and key["KeyMetadata"]["KeyId"] in TOKENS.keys()
+
+    eventually(lambda: state(nodes[0], store) == "CONNECTED", "connected", seconds=20)
+    # The other may not have heard of it yet; what it makes once it has is in the new token.
+    eventually(made_in_new_token, "made in the new token", seconds=10)
+    a.stop()
+    b.stop()
+
+
+@scenario
 def keys_in_a_token_are_made_once_each(world):
     a, b, account = two_nodes(world)
     nodes = [a.kms(account), b.kms(account)]
@@ -144,13 +176,14 @@ def keys_in_a_token_are_made_once_each(world):
     nodes[1].connect_custom_key_store(CustomKeyStoreId=store)
     for kms in nodes:
         eventually(lambda: state(kms, store) == "CONNECTED", "connected", seconds=20)
+    before = set(re.findall(r"label: +([0-9a-f-]{36})", TOKENS.keys()))
     # They exclude each other, so that some are begun anew: nothing of that stays in the token.
     made = at_once(*[
         (nodes[index % 2].create_key, {"CustomKeyStoreId": store, "Origin": "AWS_CLOUDHSM"}) for index in range(10)
     ])  # fmt: skip
     keys = {each["KeyMetadata"]["KeyId"] for each in made if isinstance(each, dict)}
     equal(len(keys), 10, f"keys: {made}")
-    listed = re.findall(r"label: +([0-9a-f-]{36})", TOKENS.keys())
+    listed = set(re.findall(r"label: +([0-9a-f-]{36})", TOKENS.keys())) - before
     equal(sorted(listed), sorted(keys), "keys in the token")
     # SoftHSM2 overlooks what another process made while it made something itself, until something else is made.
     keys.add(nodes[0].create_key(CustomKeyStoreId=store, Origin="AWS_CLOUDHSM")["KeyMetadata"]["KeyId"])
@@ -164,6 +197,7 @@ def keys_in_a_token_are_made_once_each(world):
 if __name__ == "__main__":
     TOKENS = Tokens(FAR.directory)
     TOKENS.make(TOKEN)
+    TOKENS.make("other")
     try:
         FAR.start()
         run()

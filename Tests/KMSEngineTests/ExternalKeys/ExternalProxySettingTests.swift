@@ -20,6 +20,16 @@ struct ExternalProxySettingTests {
         #expect("\(setting.realm.account)/\(setting.realm.region)" == "111122223333/eu-west-1")
     }
 
+    @Test func `an address is known without asking for it`() {
+        for (text, isAsked) in [
+            ("https://a.example/111122223333/eu-west-1", true),
+            ("https://a.example/111122223333/eu-west-1=10.0.0.1:1", false),
+            ("https://10.0.0.1/111122223333/eu-west-1", false), ("https://10.0.0.1/111122223333/eu-west-1=b:1", true),
+        ] {
+            #expect(ExternalProxySetting(text)?.needsNameServer == isAsked, "\(text)")
+        }
+    }
+
     @Test(arguments: [
         "", "@", "=", "https://", "https:///111122223333/eu-west-1", "http://a/111122223333/eu-west-1",
         "HTTPS://a/111122223333/eu-west-1", "https://a/111122223333", "https://a/1/eu-west-1",

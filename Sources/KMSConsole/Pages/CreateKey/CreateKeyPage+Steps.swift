@@ -26,7 +26,10 @@ extension CreateKeyPage {
         _ step: KeyPlan.Step, _ plan: KeyPlan, _ problems: PlanProblems = [:], alert: ConsoleFailure? = nil
     ) async -> ConsoleResponse {
         switch step {
-        case .kind: page(.createKind, step, plan, problems, alert, KindChoices(plan, in: realm.region.partition))
+        case .kind:
+            page(
+                .createKind, step, plan, problems, alert,
+                KindChoices(plan, in: realm.region.partition, keyStores: await visit.keyStores()))
         case .labels: page(.createLabels, step, plan, problems, alert, Labels(plan, visit.request.form))
         case .administrators:
             page(
@@ -69,6 +72,17 @@ extension KeyPlan.Step {
         case .administrators: "Key administrators"
         case .users: "Key users"
         case .review: "Review"
+        }
+    }
+}
+
+extension Visit {
+    /// The custom key stores that the visitor may see; none for who may not.
+    fileprivate func keyStores() async -> [JSONObject] {
+        do throws(ConsoleFailure) {
+            return try await kms(.describeCustomKeyStores).objects("CustomKeyStores")
+        } catch {
+            return []
         }
     }
 }
@@ -116,6 +130,8 @@ private struct Review: Sendable {
     let usage: String
     let spec: String
     let origin: String
+    let keyStore: String?
+    let externalKey: String?
     let regions: String
     let alias: String?
     let description: String?
@@ -133,6 +149,8 @@ private struct Review: Sendable {
         usage = Wording.usage(plan.usage?.rawValue ?? "")
         spec = plan.spec?.rawValue ?? ""
         origin = Wording.origin(plan.origin?.rawValue ?? "")
+        keyStore = plan.keyStore?.description
+        externalKey = plan.externalKey.isEmpty ? nil : plan.externalKey
         regions = plan.isMultiRegion ? "Multi-Region key" : "Single-Region key"
         alias = plan.alias.isEmpty ? nil : AliasName.prefix + plan.alias
         description = plan.description.isEmpty ? nil : plan.description

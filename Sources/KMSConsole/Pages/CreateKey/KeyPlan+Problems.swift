@@ -44,7 +44,22 @@ extension KeyPlan {
             problems["spec"] = "Choose a usage and a key spec."
         }
         if origin == nil { problems["origin"] = "Choose where the key material comes from." }
+        if isInKeyStore { problems.merge(keyStoreProblems) { $1 } }
         return problems
+    }
+
+    private var keyStoreProblems: PlanProblems {
+        let isUsual = spec == .symmetricDefault && usage == .encryptDecrypt && !isMultiRegion
+        let isNamed = origin != .externalKeyStore || ExternalKeyID(externalKey) != nil
+        return PlanProblems(
+            "origin",
+            isUsual ? nil : "A custom key store has symmetric keys for encryption only, which are of one region."
+        )
+        .merging(PlanProblems("store", keyStore == nil ? "Choose a custom key store." : nil)) { $1 }
+        .merging(PlanProblems("external", isNamed ? nil : "1 to 128 letters, digits, hyphens, underscores or periods."))
+        {
+            $1
+        }
     }
 
     private var labelProblems: PlanProblems {

@@ -18,7 +18,7 @@ extension KeyPlan {
     /// The input of CreateKey; nil as long as the kind of key is not known.
     package func request(in realm: Realm) -> JSONObject? {
         guard let spec, let usage, let origin, let policy = policy ?? standardPolicy(in: realm) else { return nil }
-        return JSONObject([
+        var request = JSONObject([
             "KeySpec": .string(spec.rawValue), "KeyUsage": .string(usage.rawValue),
             "Origin": .string(origin.rawValue), "MultiRegion": .bool(isMultiRegion),
             "Description": .string(description), "Policy": .string(policy),
@@ -27,5 +27,8 @@ extension KeyPlan {
                     .object(JSONObject(["TagKey": .string(tag.key), "TagValue": .string(tag.value)]))
                 }),
         ])
+        if let keyStore { request.append("CustomKeyStoreId", .string(keyStore.description)) }
+        if !externalKey.isEmpty { request.append("XksKeyId", .string(externalKey)) }
+        return request
     }
 }

@@ -29,8 +29,12 @@ package struct KeyPlan: Sendable, Equatable {
     package private(set) var usage: KeyUsage? = .encryptDecrypt
     /// Nil for what this server does not know.
     package private(set) var spec: KeySpec? = .symmetricDefault
-    /// Nil for what cannot be chosen here.
+    /// Nil for what this server does not know.
     package private(set) var origin: KeyOrigin? = .awsKMS
+    /// The custom key store that the origin means, if it means one.
+    package private(set) var keyStore: CustomKeyStoreID?
+    /// What the proxy of an external key store calls the key, as it was typed.
+    package private(set) var externalKey = ""
     /// Whether the key can have replicas.
     package private(set) var isMultiRegion = false
     /// The name without `alias/`; empty for none.
@@ -80,7 +84,12 @@ package struct KeyPlan: Sendable, Equatable {
         let usageText = form["usage" + type]
         usage = usageText.flatMap(KeyUsage.init)
         spec = (type.isEmpty ? form["spec"] : form["spec\(type)-\(usageText ?? "")"]).flatMap(KeySpec.init)
-        origin = form["origin"].flatMap(KeyOrigin.init).flatMap { Self.origins.contains($0) ? $0 : nil }
+        let originText = form["origin"] ?? ""
+        origin = KeyOrigin(rawValue: originText)
+        if isInKeyStore {
+            keyStore = (form["key-store-\(originText)"] ?? form["key-store"]).flatMap(CustomKeyStoreID.init)
+        }
+        if origin == .externalKeyStore { externalKey = Self.trimmed(form["external-key"] ?? "") }
         isMultiRegion = form["regions"] == "multi"
     }
 
@@ -109,8 +118,8 @@ package struct KeyPlan: Sendable, Equatable {
 }
 
 extension KeyPlan {
-    /// Where material can come from here.
-    static let origins: [KeyOrigin] = [.awsKMS, .external]
+    /// Whether the key is to be in a custom key store.
+    var isInKeyStore: Bool { origin == .awsCloudHSM || origin == .externalKeyStore }
 
     /// The specs of one type of key for one usage, in the partition's regions (KMS Developer Guide, "Key spec reference":
     /// SM2 is for China).
@@ -143,6 +152,7 @@ extension KeyPlan {
         case .kind:
             Self.filled([
                 ("usage", usage?.rawValue), ("spec", spec?.rawValue), ("origin", origin?.rawValue),
+                ("key-store", keyStore?.description), ("external-key", externalKey.isEmpty ? nil : externalKey),
                 ("regions", isMultiRegion ? "multi" : nil),
             ])
         case .labels:

@@ -18,21 +18,58 @@ struct KindChoices: Sendable {
         let specs: [Choice]
     }
 
+    /// Custom key stores of one type, as an origin.
+    struct KeyStores: Sendable {
+        let value: String
+        let name: String
+        let note: String
+        let isChosen: Bool
+        let stores: [Choice]
+        /// What has been typed for the key behind the proxy; nil where there is none.
+        let externalKey: String?
+
+        /// Nil when there are no stores of this type, and none was asked for.
+        init?(_ origin: KeyOrigin, _ note: String, _ plan: KeyPlan, of found: [JSONObject]) {
+            let own = found.filter { $0.text("CustomKeyStoreType") == origin.rawValue }
+            guard !own.isEmpty || plan.origin == origin else { return nil }
+            (value, name, self.note) = (origin.rawValue, Wording.origin(origin.rawValue), note)
+            isChosen = plan.origin == origin
+            stores = Choice.list(
+                own.map { ($0.text("CustomKeyStoreId") ?? "", Self.name(of: $0)) },
+                chosen: plan.keyStore?.description)
+            externalKey = origin == .externalKeyStore ? plan.externalKey : nil
+        }
+
+        private static func name(of store: JSONObject) -> String {
+            let name = store.text("CustomKeyStoreName") ?? ""
+            return store.text("ConnectionState") == "CONNECTED" ? name : "\(name) (not connected)"
+        }
+    }
+
     let types: [KeyType]
     let origins: [Choice]
+    let keyStores: [KeyStores]
     let regions: [Choice]
 
-    init(_ plan: KeyPlan, in partition: Partition) {
+    /// - Parameter found: The custom key stores that whoever asks may see.
+    init(_ plan: KeyPlan, in partition: Partition, keyStores found: [JSONObject]) {
         types = [
             Self.type("symmetric", "Symmetric", "One secret key, which never leaves this server.", plan, partition),
             Self.type("asymmetric", "Asymmetric", "A key pair; anybody can have the public key.", plan, partition),
         ]
-        let notes = ["This server makes the key material.", "You import key material of your own, after this."]
-        origins = zip(KeyPlan.origins, notes).map { origin, note in
+        let notes: [(KeyOrigin, String)] = [
+            (.awsKMS, "This server makes the key material."),
+            (.external, "You import key material of your own, after this."),
+        ]
+        origins = notes.map { origin, note in
             Choice(
                 value: origin.rawValue, name: Wording.origin(origin.rawValue), isChosen: plan.origin == origin,
                 note: note)
         }
+        keyStores = [
+            KeyStores(.awsCloudHSM, "An HSM makes the key, and never lets it out.", plan, of: found),
+            KeyStores(.externalKeyStore, "A key elsewhere is needed too, each time.", plan, of: found),
+        ].compactMap(\.self)
         regions = [
             Choice(
                 value: "single", name: "Single-Region key", isChosen: !plan.isMultiRegion,

@@ -17,6 +17,8 @@ struct CryptographyTab: KeyTab {
         let spec: String
         let usage: String
         let origin: String
+        let keyStore: String?
+        let externalKey: String?
         let algorithms: [String]
         let material: String?
         let publicKey: String?
@@ -41,6 +43,7 @@ struct CryptographyTab: KeyTab {
         return Content(
             type: isPair ? "Asymmetric" : "Symmetric", spec: key.text("KeySpec") ?? "",
             usage: Wording.usage(key.text("KeyUsage") ?? ""), origin: Wording.origin(key.text("Origin") ?? ""),
+            keyStore: key.text("CustomKeyStoreId"), externalKey: key.object("XksKeyConfiguration")?.text("Id"),
             algorithms: lists.flatMap { key.texts($0) }, material: key.text("CurrentKeyMaterialId"),
             publicKey: publicKey, download: "\(page.path)/public-key", refusal: refusal)
     }
