@@ -25,7 +25,11 @@ package struct ServiceEvent: Sendable {
     static func creation(of key: KeyARN) -> Self { Self("CreateKey", of: key) }
 
     /// The waiting period of a key is over.
-    static func deletion(of key: KeyARN) -> Self { Self("DeleteKey", of: key) }
+    ///
+    /// - Parameter backingKeys: Those of a key in a token, as in ``KeySnapshot/backingKeys``.
+    static func deletion(of key: KeyARN, backingKeys: String?) -> Self {
+        Self("DeleteKey", of: key, details: backingKeys.map { [("backingKeys", $0)] })
+    }
 
     /// The material of a key was replaced.
     static func rotation(of key: KeyARN, by type: RotationType) -> Self {

@@ -88,6 +88,7 @@ struct CreateKey: AccountOperation {
         )
         outcome.created = [arn.description]
         if let home, home.record.cluster != nil, let material {
+            outcome.additionalEventData = JSONObject(["backingKey": .string(material.backingKey)])
             outcome.takeBack = { await context.forget(material, in: home) }
         }
         return outcome

@@ -74,6 +74,20 @@ extension KeySnapshot {
     }
 }
 
+extension MaterialRecord {
+    /// What audit records call the key in the token of a custom key store: an object of JSON, as a text.
+    ///
+    /// Source: KMS Developer Guide, CloudTrail log entries of CreateKey, "in an AWS CloudHSM key store".
+    var backingKey: String { #"{"backingKeyId":"\#(id)"}"# }
+}
+
+extension KeySnapshot {
+    /// What audit records call the keys in the token of a custom key store: a list of JSON, as a text; nil for other keys.
+    var backingKeys: String? {
+        record.origin == .awsCloudHSM ? "[\(materials.map(\.backingKey).joined(separator: ","))]" : nil
+    }
+}
+
 extension EncryptionContext {
     /// The pairs of a request; none when it gave none.
     init(_ pairs: [(String, String)]?) {

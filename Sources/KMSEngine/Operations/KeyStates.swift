@@ -75,12 +75,14 @@ struct ScheduleKeyDeletion: KeyOperation {
             $0.deletionDate = end
             $0.pendingWindowInDays = days
         }
-        return Outcome(
+        var outcome = Outcome(
             API.ScheduleKeyDeletionResponse(
                 keyId: key.arnText, deletionDate: end, keyState: state.rawValue, pendingWindowInDays: days
             ),
             change: change
         )
+        outcome.additionalEventData = key.backingKeys.map { JSONObject(["backingKeys": .string($0)]) }
+        return outcome
     }
 }
 

@@ -185,7 +185,9 @@ package actor Housekeeping: Service {
             // The primary gets a new version in any case: what a request decides about it may depend on its replicas.
             mutations += change?.mutations ?? [primary.unchanged]
         }
-        try await commit(Change(mutations), [.deletion(of: key.arn)], at: time) { keyring.forget(key.arn) }
+        try await commit(Change(mutations), [.deletion(of: key.arn, backingKeys: key.backingKeys)], at: time) {
+            keyring.forget(key.arn)
+        }
         destroyElsewhere(key)
     }
 

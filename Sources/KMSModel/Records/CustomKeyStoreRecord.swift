@@ -98,7 +98,8 @@ extension CustomKeyStoreRecord {
         let creationDate: Date
         let backing: Backing
         let connection: Connection
-        let connectCount: Int64
+        /// Nil in what was written before there were such numbers.
+        let connectCount: Int64?
     }
 
     /// Name, date, backing and connection, as JSON.
@@ -118,7 +119,7 @@ extension CustomKeyStoreRecord {
         let read: Document = try RecordJSON.record(in: document)
         self.init(
             realm: realm, id: id, creationDate: read.creationDate, name: read.name, backing: read.backing,
-            connection: read.connection, connectCount: read.connectCount, wrappedSecret: wrappedSecret,
+            connection: read.connection, connectCount: read.connectCount ?? 0, wrappedSecret: wrappedSecret,
             version: version)
     }
 }

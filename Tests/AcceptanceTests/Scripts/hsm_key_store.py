@@ -257,6 +257,11 @@ def audit(data):
     assert all("resources" not in record for record in records if "CustomKeyStore" in record["eventName"])
     assert PIN not in text and base64.b64encode(PIN.encode()).decode() not in text
     used = [record for record in records if record["eventName"] == "Encrypt" and "errorCode" not in record]
+    for name, member in (("CreateKey", "backingKey"), ("ScheduleKeyDeletion", "backingKeys")):
+        told = [(record.get("additionalEventData") or {}).get(member) for record in records if record["eventName"] == name]
+        assert any(told) and "backingKeyId" in [each for each in told if each][0], (name, told)
+    (deleted,) = [record for record in records if record["eventName"] == "DeleteKey"]
+    assert "backingKeyId" in deleted["serviceEventDetails"]["backingKeys"], deleted
     assert any("customKeyStoreId" in (record.get("additionalEventData") or {}) for record in used)
 
 
