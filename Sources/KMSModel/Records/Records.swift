@@ -14,10 +14,8 @@ package struct KeyRecord: Sendable, Equatable {
     package let origin: KeyOrigin
     /// Who administers the key.
     package let manager: KeyManager
-    /// Where the key's material is, if it is not here.
-    package let customKeyStore: CustomKeyStoreID?
-    /// What the proxy of an external key store calls the key behind this one (the API's `XksKeyId`); nil for other keys.
-    package let externalKeyID: ExternalKeyID?
+    /// One reference, for most keys are here and there are many of them.
+    private let elsewhere: Elsewhere?
     /// The condition that the key is in.
     package var state: KeyState
     /// When it was made.
@@ -40,6 +38,9 @@ package struct KeyRecord: Sendable, Equatable {
     /// The material that encrypts; nil before the first import.
     package var currentMaterial: KeyMaterialID?
 
+    /// - Parameters:
+    ///   - customKeyStore: Nil for a key that is here.
+    ///   - externalKeyID: Only of a key in an external key store.
     package init(
         arn: KeyARN, spec: KeySpec, usage: KeyUsage, origin: KeyOrigin, manager: KeyManager = .customer,
         customKeyStore: CustomKeyStoreID? = nil, externalKeyID: ExternalKeyID? = nil, creationDate: Date,
@@ -53,8 +54,7 @@ package struct KeyRecord: Sendable, Equatable {
         self.usage = usage
         self.origin = origin
         self.manager = manager
-        self.customKeyStore = customKeyStore
-        self.externalKeyID = externalKeyID
+        elsewhere = customKeyStore.map { Elsewhere($0, externalKeyID) }
         self.creationDate = creationDate
         self.primaryRegion = primaryRegion
         self.state = state
@@ -68,11 +68,34 @@ package struct KeyRecord: Sendable, Equatable {
         self.version = version
     }
 
+    /// Where the key's material is, if it is not here.
+    package var customKeyStore: CustomKeyStoreID? { elsewhere?.store }
+
+    /// What the proxy of an external key store calls the key behind this one (the API's `XksKeyId`); nil for other keys.
+    package var externalKeyID: ExternalKeyID? { elsewhere?.externalKeyID }
+
     /// Whether related keys of other regions may share its material.
     package var isMultiRegion: Bool { primaryRegion != nil }
 
     /// Whether this is a multi-Region key whose primary is elsewhere.
     package var isReplica: Bool { primaryRegion != nil && primaryRegion != arn.region }
+}
+
+extension KeyRecord {
+    /// Where a key is that is not here.
+    fileprivate final class Elsewhere: Sendable, Equatable {
+        let store: CustomKeyStoreID
+        let externalKeyID: ExternalKeyID?
+
+        init(_ store: CustomKeyStoreID, _ externalKeyID: ExternalKeyID?) {
+            self.store = store
+            self.externalKeyID = externalKeyID
+        }
+
+        static func == (left: Elsewhere, right: Elsewhere) -> Bool {
+            left.store == right.store && left.externalKeyID == right.externalKeyID
+        }
+    }
 }
 
 /// A label that a customer puts on a key.
