@@ -13,7 +13,6 @@ import dataclasses
 import json
 import os
 import platform
-import re
 import subprocess
 import sys
 import time
@@ -110,13 +109,7 @@ def save(result, directory, name):
 def keep(result):
     """Puts the result where the documentation shows it."""
     save(result, DOCS, "performance")
-    begin, end = "<!-- what `make bench KEEP=1` measured -->\n", "<!-- until here -->"
-    page = PAGE.read_text()
-    changed, count = re.subn(
-        f"{re.escape(begin)}.*{re.escape(end)}", lambda _: f"{begin}\n{tables(result)}\n\n{end}", page, flags=re.DOTALL)
-    if count != 1:
-        sys.exit(f"{PAGE} has no place for the result")
-    PAGE.write_text(changed)
+    table.put(tables(result), PAGE, "<!-- what `make bench KEEP=1` measured -->\n")
 
 
 def main():

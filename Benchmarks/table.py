@@ -1,6 +1,8 @@
 """Rows of what was to be reached and what was measured, and the tables that are made of them."""
 
 import dataclasses
+import re
+import sys
 
 
 @dataclasses.dataclass
@@ -69,3 +71,13 @@ def changes(rows, kept):
     before = {(row.what, row.target): row for row in kept}
     pairs = [(before[row.what, row.target], row) for row in rows if (row.what, row.target) in before]
     return "\n".join(f"{late.what}: {soon.measured} then, {late.measured} now" for soon, late in pairs)
+
+
+def put(text, page, begin):
+    """Puts a text where a page of the documentation shows it: between its mark and the next end."""
+    end = "<!-- until here -->"
+    changed, count = re.subn(
+        f"{re.escape(begin)}.*{re.escape(end)}", lambda _: f"{begin}\n{text}\n\n{end}", page.read_text(), flags=re.DOTALL)
+    if count != 1:
+        sys.exit(f"{page} has no place for the result")
+    page.write_text(changed)

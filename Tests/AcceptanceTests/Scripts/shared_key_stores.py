@@ -6,13 +6,11 @@ import re
 
 import botocore.exceptions
 
-from far_side import DIRECT, FarSide, path
+from far_side import DIRECT
 from harness import REGION, equal, eventually, holds, run, scenario
 from hsm_key_store import CLUSTER, OTHER, PIN, TOKEN, Tokens, certificate, module
+from near_side import FAR, SLOW, parameters
 from nodes import POSTGRES, Node, database
-
-FAR = FarSide()
-SLOW = "in the time allotted"
 
 
 def flags(account):
@@ -20,7 +18,7 @@ def flags(account):
     clusters = f"{CLUSTER}/{place}={TOKEN}@{module()},{OTHER}/{place}=other@{module()}"
     return (
         "--hsm-clusters", clusters,
-        "--xks-endpoints", f"https://{DIRECT}/{account.number}/{REGION}=127.0.0.1:{FAR.port}",
+        "--xks-endpoints", f"https://{DIRECT}/{place}=127.0.0.1:{FAR.port}",
         "--xks-ca-bundle", str(FAR.root.file),
     )  # fmt: skip
 
@@ -34,15 +32,15 @@ def two_nodes(world):
     return a, b, account
 
 
-def parameters(name, where):
-    credential = FAR.credential(where)
-    return {
-        "CustomKeyStoreName": name, "CustomKeyStoreType": "EXTERNAL_KEY_STORE",
-        "XksProxyConnectivity": "PUBLIC_ENDPOINT", "XksProxyUriEndpoint": f"https://{DIRECT}",
-        "XksProxyUriPath": path(where), "XksProxyAuthenticationCredential": {
-            "AccessKeyId": credential.access_key_id, "RawSecretAccessKey": credential.secret_access_key,
-        },
-    }  # fmt: skip
+def connected_token(nodes, name, cluster):
+    """A store with a token, to which both nodes are connected."""
+    store = nodes[0].create_custom_key_store(
+        CustomKeyStoreName=name, CloudHsmClusterId=cluster, KeyStorePassword=PIN, TrustAnchorCertificate=certificate()
+    )["CustomKeyStoreId"]
+    nodes[1].connect_custom_key_store(CustomKeyStoreId=store)
+    for kms in nodes:
+        eventually(lambda: state(kms, store) == "CONNECTED", "connected", seconds=20)
+    return store
 
 
 def outcome(call, **arguments):
@@ -145,12 +143,7 @@ def no_two_are_made_that_exclude_each_other(world):
 def a_token_that_is_replaced_without_a_pause_is_replaced_on_both(world):
     a, b, account = two_nodes(world)
     nodes = [a.kms(account), b.kms(account)]
-    store = nodes[0].create_custom_key_store(
-        CustomKeyStoreName="moved", CloudHsmClusterId=OTHER, KeyStorePassword=PIN, TrustAnchorCertificate=certificate()
-    )["CustomKeyStoreId"]
-    nodes[0].connect_custom_key_store(CustomKeyStoreId=store)
-    for kms in nodes:
-        eventually(lambda: state(kms, store) == "CONNECTED", "connected", seconds=20)
+    store = connected_token(nodes, "moved", OTHER)
     nodes[0].disconnect_custom_key_store(CustomKeyStoreId=store)
     nodes[0].update_custom_key_store(CustomKeyStoreId=store, CloudHsmClusterId=CLUSTER)
     nodes[0].connect_custom_key_store(CustomKeyStoreId=store)
@@ -170,12 +163,7 @@ def a_token_that_is_replaced_without_a_pause_is_replaced_on_both(world):
 def keys_in_a_token_are_made_once_each(world):
     a, b, account = two_nodes(world)
     nodes = [a.kms(account), b.kms(account)]
-    store = nodes[0].create_custom_key_store(
-        CustomKeyStoreName="token", CloudHsmClusterId=CLUSTER, KeyStorePassword=PIN, TrustAnchorCertificate=certificate()
-    )["CustomKeyStoreId"]
-    nodes[1].connect_custom_key_store(CustomKeyStoreId=store)
-    for kms in nodes:
-        eventually(lambda: state(kms, store) == "CONNECTED", "connected", seconds=20)
+    store = connected_token(nodes, "token", CLUSTER)
     before = set(re.findall(r"label: +([0-9a-f-]{36})", TOKENS.keys()))
     # They exclude each other, so that some are begun anew: nothing of that stays in the token.
     made = at_once(*[
