@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import KMSAccess
 import KMSCrypto
@@ -17,6 +18,9 @@ package struct Console: Sendable {
     private let site: Site
     private let sessions = ConsoleSessions()
     private let signIn: SignInPages
+
+    /// Begins to read the templates, on another thread, so that a start that has other things to read need not wait for them.
+    package static func prepare() { DispatchQueue.global().async { _ = Templates.all } }
 
     /// - Throws: What is wrong with a template: a defect of this program.
     package init(engine: Engine) throws {

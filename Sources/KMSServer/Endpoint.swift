@@ -44,6 +44,9 @@ package final class Endpoint: HTTPResponder, Sendable {
     /// Where calls are answered that come by the short way; nil while the server is sealed.
     let calls: CallEndpoint?
 
+    /// Begins to make what no engine is needed for, on another thread.
+    package static func prepare() { Console.prepare() }
+
     /// The endpoint of `engine`'s APIs, and of the console over them; of a server that is sealed when there is no engine.
     ///
     /// - Parameter proxies: Whose word counts on where a request came from.

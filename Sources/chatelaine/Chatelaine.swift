@@ -3,6 +3,7 @@ import Dispatch
 import EventLoopExecutor
 import Foundation
 import Glibc
+import KMSServer
 import NIOCore
 import NIOPosix
 
@@ -19,7 +20,10 @@ enum Main {
         signal(SIGPIPE, SIG_IGN)
         do {
             var command = try Chatelaine.parseAsRoot()
-            try (command as? any ServingCommand)?.prepareProcess()
+            if let serving = command as? any ServingCommand {
+                try serving.prepareProcess()
+                Endpoint.prepare()
+            }
             if let command = command as? any AsyncParsableCommand { run(command) }
             try command.run()
         } catch {

@@ -35,7 +35,7 @@ struct RunningService: Service {
     func runUntilSignal() async throws {
         // In this order, so that the server ends before those who tell how it is.
         let services = companions.services + [self]
-        let group = ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        let group = ServiceGroup(services, endingAt: [.sigterm, .sigint], logger: logger)
         do {
             try await group.run()
         } catch {
@@ -75,7 +75,7 @@ struct RunningService: Service {
             // The node has its name until all is over, and ends when it has lost it.
             let name: [any Service] = data.membership.map { [$0] } ?? []
             let follower: [any Service] = data.engine.follower.map { [$0] } ?? []
-            try await ServiceGroup(services: name + follower + services, logger: logger).run()
+            try await ServiceGroup(name + follower + services, logger: logger).run()
         } onGracefulShutdown: {
             data.engine.metrics.phase = .ending
             liveness.isEnding()

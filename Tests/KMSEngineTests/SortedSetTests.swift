@@ -33,6 +33,17 @@ struct SortedSetTests {
         expectEqual(sorted, Array(0..<count * 2), &random, count * 2 + 1)
     }
 
+    @Test(arguments: [1, 100, 1_000])
+    func takesManyPieceByPiece(count: Int) {
+        var random = Sequence64(state: UInt64(count))
+        let elements = (0..<count * 20).shuffled()
+        var sorted = SortedSet<Int>()
+        for start in stride(from: 0, to: elements.count, by: count) {
+            sorted.insert(contentsOf: elements[start..<start + count])
+            expectEqual(sorted, elements[..<(start + count)].sorted(), &random, elements.count)
+        }
+    }
+
     private func expectEqual(
         _ sorted: SortedSet<Int>, _ expected: [Int], _ random: inout Sequence64, _ range: Int,
         sourceLocation: SourceLocation = #_sourceLocation

@@ -24,7 +24,7 @@ struct Site: Sendable {
 
     /// - Throws: As ``Templates/init()``.
     init() throws {
-        templates = try Templates()
+        templates = try Templates.all.get()
         stylesheet = Asset(PackageResources.console_css, "css", type: "text/css; charset=utf-8")
         script = Asset(PackageResources.console_js, "js", type: "text/javascript; charset=utf-8")
         icon = Asset(PackageResources.console_svg, "svg", type: "image/svg+xml")

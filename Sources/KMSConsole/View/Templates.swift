@@ -90,6 +90,9 @@ package struct Templates: Sendable {
         }
     }
 
+    /// Read once, by whoever asks first.
+    static let all = Result { try Templates() }
+
     private let library: MustacheLibrary
 
     /// - Throws: What the parser says of a template that is none: a defect of this program, which its tests find.

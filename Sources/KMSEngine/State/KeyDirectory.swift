@@ -166,15 +166,14 @@ package final class KeyDirectory: Sendable {
         }
     }
 
-    /// Puts very many keys into memory at once, none of which is there yet.
+    /// Puts many keys into memory at once, none of which is there yet.
     ///
+    /// - Parameter count: How many there will be in all, about.
     /// - Returns: One whose place another one has, when there is such a one; else nil.
-    func load(_ keys: [KeySnapshot]) -> KeyARN? { contents.withLock { $0.load(keys) } }
+    func load(_ keys: [KeySnapshot], of count: Int) -> KeyARN? { contents.withLock { $0.load(keys, of: count) } }
 
     /// Puts `alias` in the place of the record that was there, unless that is newer, or its key is not in memory.
-    package func publish(_ alias: AliasRecord) {
-        contents.withLock { $0.publish(alias) }
-    }
+    package func publish(_ alias: AliasRecord) { contents.withLock { $0.publish(alias) } }
 
     /// Adds `grant` to those in memory, unless its key is not there.
     func publish(_ grant: Grant) {
@@ -310,8 +309,8 @@ extension KeyDirectory.Contents {
         put(key, present?.mark ?? residents?.put(relatives + [key.arn], of: key.arn.keyID))
     }
 
-    fileprivate mutating func load(_ new: [KeySnapshot]) -> KeyARN? {
-        keys.reserveCapacity(keys.count + new.count)
+    fileprivate mutating func load(_ new: [KeySnapshot], of count: Int) -> KeyARN? {
+        keys.reserveCapacity(count)
         for key in new where place(key, nil) != nil { return key.arn }
         index?.insert(new)
         return nil

@@ -40,8 +40,12 @@ struct KeyIndex {
     /// Adds keys that are not there yet.
     mutating func insert(_ keys: [KeySnapshot]) {
         census.insert(keys)
-        for (realm, keys) in Dictionary(grouping: keys, by: \.arn.realm) {
-            keyIDs[realm, default: SortedSet()].insert(contentsOf: keys.lazy.map(\.arn.keyID))
+        var rest = keys[...]
+        while let realm = rest.first?.arn.realm {
+            // Keys of one account and region mostly stand together.
+            let keys = rest.prefix { $0.arn.realm == realm }
+            rest = rest[keys.endIndex...]
+            keyIDs[realm, default: SortedSet()].insert(contentsOf: keys.map { $0.arn.keyID })
             customerKeyCounts[realm, default: 0] += keys.count { $0.record.manager == .customer }
         }
     }

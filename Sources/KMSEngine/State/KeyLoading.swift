@@ -3,24 +3,40 @@ import KMSModel
 import KMSStore
 
 /// What a start makes of the records that it reads, piece by piece.
+///
+/// Keys go into memory as they come: the thread that reads takes longer for a piece than this does.
 struct KeyLoading {
     private let policies: PolicyRules
+    private let directory: KeyDirectory
     /// Of all related keys together, each in its own order.
     private var materials: [KeyID: [MaterialRecord]] = [:]
     private var usages: [KeyARN: KeyUsageRecord] = [:]
-    private var snapshots: [KeySnapshot] = []
+    private var last: KeySnapshot?
     private var aliases: [AliasRecord] = []
     private var grants: [GrantRecord] = []
 
-    init(policies: PolicyRules) { self.policies = policies }
+    init(policies: PolicyRules, directory: KeyDirectory) {
+        self.policies = policies
+        self.directory = directory
+    }
 
     /// Takes some of the records, those that a key is made of before it or with it.
     ///
-    /// - Throws: ``StoreError/corrupt(_:)`` when a stored policy is not one.
+    /// - Throws: ``StoreError/corrupt(_:)`` when a stored policy is not one, and for two keys of one region with one
+    ///   identifier.
     mutating func take(_ piece: StoreContents) throws(StoreError) {
         for material in piece.materials { materials[material.key.keyID, default: []].append(material) }
         for usage in piece.usages { usages[usage.key] = usage }
-        for key in piece.keys { snapshots.append(try snapshot(of: key)) }
+        var snapshots: [KeySnapshot] = []
+        snapshots.reserveCapacity(piece.keys.count)
+        for key in piece.keys {
+            let snapshot = try snapshot(of: key)
+            snapshots.append(snapshot)
+            last = snapshot
+        }
+        if let twice = directory.load(snapshots, of: materials.count) {
+            throw .corrupt("the key \(twice): another one has its identifier")
+        }
         aliases += piece.aliases
         grants += piece.grants
     }
@@ -29,7 +45,7 @@ struct KeyLoading {
         var key = key
         let policy: KeyPolicy
         // Most keys of an account have the default policy.
-        if let before = snapshots.last, before.arn.region == key.arn.region,
+        if let before = last, before.arn.region == key.arn.region,
             before.record.policy.isSame(as: key.policy)
         {
             policy = before.policy
@@ -40,14 +56,12 @@ struct KeyLoading {
         }
         var own = materials[key.arn.keyID] ?? []
         if own.contains(where: { $0.key != key.arn }) { own.removeAll { $0.key != key.arn } }
-        return KeySnapshot(record: key, policy: policy, materials: own, use: KeyUse(usages[key.arn]))
+        return KeySnapshot(
+            record: key, policy: policy, materials: own, use: KeyUse(usages.isEmpty ? nil : usages[key.arn]))
     }
 
-    /// Puts all of it into memory.
-    ///
-    /// - Throws: ``StoreError/corrupt(_:)`` for two keys of one region with one identifier.
-    func finish(in directory: KeyDirectory) throws(StoreError) {
-        if let twice = directory.load(snapshots) { throw .corrupt("the key \(twice): another one has its identifier") }
+    /// Puts into memory what belongs to keys that are there.
+    func finish() {
         for alias in aliases.sorted(by: { $0.arn.name < $1.arn.name }) { directory.publish(alias) }
         for grant in grants { directory.grants.publish(Grant(grant)) }
     }

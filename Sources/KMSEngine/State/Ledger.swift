@@ -97,11 +97,11 @@ package struct Ledger: Sendable {
         // One thread reads while another makes of it what memory holds.
         let (pieces, feed) = AsyncStream.makeStream(of: StoreContents.self)
         async let reading = readEveryKey(into: feed)
-        var loading = KeyLoading(policies: policies)
+        var loading = KeyLoading(policies: policies, directory: directory)
         for await piece in pieces { try loading.take(piece) }
         try await reading.get()
         guard !Task.isCancelled else { throw .unavailable("the start was cancelled") }
-        try loading.finish(in: directory)
+        loading.finish()
     }
 
     private func readEveryKey(into feed: AsyncStream<StoreContents>.Continuation) async -> Result<Void, StoreError> {

@@ -5,6 +5,9 @@
 package struct SortedSet<Element: Comparable & Sendable>: Sendable {
     /// A piece that has more becomes two.
     private static var mostInPiece: Int { 1024 }
+    /// Of the elements that are there, the share from which on all of them are put in order anew for newcomers: below it,
+    /// finding each one's place is less, and filling a set bit by bit does not grow with its square.
+    private static var leastShare: Int { 8 }
 
     /// None of them empty.
     private var pieces: [[Element]] = []
@@ -29,10 +32,11 @@ package struct SortedSet<Element: Comparable & Sendable>: Sendable {
         pieces.insert(rest, at: piece + 1)
     }
 
-    /// Adds very many at once.
+    /// Adds many at once.
     ///
     /// - Parameter newcomers: Distinct, in any order, and none of them there yet.
-    package mutating func insert(contentsOf newcomers: some Sequence<Element>) {
+    package mutating func insert(contentsOf newcomers: some Collection<Element>) {
+        guard newcomers.count * Self.leastShare >= count else { return newcomers.forEach { insert($0) } }
         replace(by: (Array(pieces.joined()) + Array(newcomers)).sorted())
     }
 

@@ -48,10 +48,9 @@ struct KubernetesPluginCommand: ParsableCommand {
             } catch {
                 throw CommandFailure.operation(error.message)
             }
-            var services = ServiceGroupConfiguration(
-                services: [plugin], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-            services.maximumGracefulShutdownDuration = Self.patience
-            try await ServiceGroup(configuration: services).run()
+            let group = ServiceGroup(
+                [plugin], endingAt: [.sigterm, .sigint], within: Self.patience, logger: logger)
+            try await group.run()
             await exchange.end()
         }
     }

@@ -49,14 +49,7 @@ struct SealedService {
         }
         let control = try await ControlSocket(in: sealed.path, unsealing.commands, logger: logger)
         let group = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: companions.services.map {
-                    ServiceGroupConfiguration.ServiceConfiguration(service: $0)
-                } + [
-                    .init(service: server), .init(service: control),
-                    .init(service: wait, successTerminationBehavior: .gracefullyShutdownGroup),
-                ],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+            companions.services + [server, control], until: wait, endingAt: [.sigterm, .sigint], logger: logger)
         do {
             try await group.run()
         } catch {
