@@ -236,6 +236,12 @@ package struct Engine: Sendable {
         }
     }
 
+    /// Begins the end: what waits for its turn is not done any more, and whoever asks for such a thing is told to come again.
+    package func endWaiting() {
+        pipeline.slowWork.end()
+        for store in pipeline.keyStores.all { store.tokens?.line.end() }
+    }
+
     /// Ends what the engine does, once nothing is answered any more: what is not durable is made so, and the store is told how
     /// far the audit log is.
     package func finish() async {

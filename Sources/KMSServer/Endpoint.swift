@@ -98,6 +98,9 @@ package final class Endpoint: HTTPResponder, Sendable {
         let signed = SignedRequest(request.head, body: body)
         let client = client(of: request, from: peer)
         if let proxied, let answer = await proxied.answer(signed, client, requestID) { return answer }
+        if services.keyStoreProxy != nil, KeyStoreProxyEndpoint.isMeant(by: request) {
+            return KeyStoreProxyEndpoint.notThere(requestID)
+        }
         let contentType = request.headers[.contentType]?.latin1
         if let target = request.headers[.amzTarget]?.latin1 {
             return await json.answer(signed, target: target, contentType: contentType, client, requestID).response

@@ -43,9 +43,15 @@ struct KeyStoreProxyEndpoint {
     /// Whether there could be a proxy where a request goes.
     static func canBeFor(_ request: Request) -> Bool { path(of: request) != nil }
 
-    private static func path(of request: Request) -> KeyStoreProxyPath? {
-        let path = request.head.path ?? ""
-        return KeyStoreProxyPath(String(Substring(path.utf8.prefix { $0 != UInt8(ascii: "?") })))
+    /// Whether a request looks for a proxy, of whatever version, and be it where none can be.
+    static func isMeant(by request: Request) -> Bool { sign.isFound(in: Array(text(of: request).utf8)[...]) }
+
+    private static let sign = BytePattern("/kms/xks/v".utf8)
+
+    private static func path(of request: Request) -> KeyStoreProxyPath? { KeyStoreProxyPath(text(of: request)) }
+
+    private static func text(of request: Request) -> String {
+        String(Substring((request.head.path ?? "").utf8.prefix { $0 != UInt8(ascii: "?") }))
     }
 
     // MARK: Answers
@@ -60,6 +66,11 @@ struct KeyStoreProxyEndpoint {
             default: KeyStoreProxyError(.validation, "The body was not received whole.")
             }
         return response(.init(refusal), requestID)
+    }
+
+    /// The answer where there is no proxy.
+    static func notThere(_ requestID: String) -> Response {
+        response(.init(KeyStoreProxyError(.invalidURIPath, "No key store proxy is at this path.")), requestID)
     }
 
     /// The answer of a server without its root key.

@@ -79,6 +79,7 @@ struct RunningService: Service {
         } onGracefulShutdown: {
             data.engine.metrics.phase = .ending
             liveness.isEnding()
+            data.engine.endWaiting()
         }
     }
 

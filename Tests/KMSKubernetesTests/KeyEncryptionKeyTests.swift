@@ -50,6 +50,16 @@ struct KeyHistoryTests {
     }
 
     @Test
+    func `what is current is not held on to when it does not serve`() {
+        var history = KeyHistory()
+        for key in [first, second] { history.observe(key, at: start) }
+        history.forgetSuperseded()
+        #expect(history.current == second)
+        history.observe(first, at: start)
+        #expect(history.current == first)
+    }
+
+    @Test
     func `an answer without a material says nothing against one with it`() {
         var history = KeyHistory()
         history.observe(first, at: start)

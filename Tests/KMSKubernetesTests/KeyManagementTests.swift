@@ -162,6 +162,27 @@ struct KeyManagementTests {
         }
     }
 
+    @Test
+    func `a key_id of a custom key store's key names no material, and one that does is refused`() async throws {
+        kms.change { ($0.key.key, $0.key.origin) = (KeyEncryptionKey(arn: Samples.arn, material: nil), "AWS_CLOUDHSM") }
+        let encrypted = try await management.encrypt(seed)
+        #expect(encrypted.keyID == "\(Samples.arn)")
+        let decrypted = try await management.decrypt(
+            encrypted.ciphertext, keyID: encrypted.keyID, hasAnnotations: false)
+        #expect(decrypted.withBytes { Array($0) } == Array(1...32))
+        await expectInvalid {
+            _ = try await management.decrypt(encrypted.ciphertext, keyID: "\(Samples.key(1))", hasAnnotations: false)
+        }
+    }
+
+    @Test
+    func `a key_id without a material is refused where one decrypts`() async throws {
+        let encrypted = try await management.encrypt(seed)
+        await expectInvalid {
+            _ = try await management.decrypt(encrypted.ciphertext, keyID: "\(Samples.arn)", hasAnnotations: false)
+        }
+    }
+
     private func expectInvalid(_ body: () async throws -> Void) async {
         do {
             try await body()
@@ -190,6 +211,7 @@ struct RefusalTests {
     func `other failures have theirs`() {
         #expect(RPCError.Code(KMSFailure.unreachable("")) == .unavailable)
         #expect(RPCError.Code(KMSFailure.noCredentials("")) == .unauthenticated)
+        #expect(RPCError.Code(KMSFailure.outdated(Samples.key(1))) == .unavailable)
         #expect(RPCError.Code(KMSFailure.unexpectedAnswer("")) == .internalError)
         #expect(RPCError.Code(KMSFailure.refused(code: nil, name: "New", message: "")) == .internalError)
     }

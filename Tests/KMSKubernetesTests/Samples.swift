@@ -13,24 +13,33 @@ enum Samples {
         return KeyARN(region: region, account: account, keyID: keyID)
     }
 
-    /// The sample key with the material that consists of this byte.
-    static func key(_ material: UInt8) -> KeyEncryptionKey {
+    /// A key with the material that consists of this byte.
+    static func key(_ material: UInt8, of arn: KeyARN = arn) -> KeyEncryptionKey {
         KeyEncryptionKey(arn: arn, material: KeyMaterialID(bytes: Array(repeating: material, count: 32)))
     }
 }
 
-/// A KMS in memory with one key, which counts what it is asked.
+/// A KMS in memory, which counts what it is asked.
 ///
-/// Its ciphertexts are the material's byte and the plaintext.
+/// Its ciphertexts are the material's byte, 0 for that of a custom key store's key, and the plaintext.
 final class SampleKMS: RemoteKMS {
     struct State {
+        /// What is meant by an alias, and by everything else that means none of `others`.
         var key = KeyDescription(key: Samples.key(1), state: "Enabled", spec: "SYMMETRIC_DEFAULT", origin: "AWS_KMS")
+        /// Keys that are asked for by their ARNs.
+        var others: [KeyDescription] = []
         var failure: KMSFailure?
+        /// What happens while the answer to a description is on its way, once.
+        var whileDescribing: (@Sendable () async -> Void)?
         /// What it does between the two calls of an encryption.
         var afterEncrypt: (@Sendable (inout State) -> Void)?
         /// How many bytes a ciphertext is longer than its plaintext.
         var overhead = 1
         var calls: [String] = []
+
+        func meant(by reference: String) -> KeyDescription {
+            others.first { $0.key.arn.description == reference } ?? key
+        }
     }
 
     let state = Mutex(State())
@@ -42,7 +51,12 @@ final class SampleKMS: RemoteKMS {
     func describeKey(
         _ key: String, until deadline: ContinuousClock.Instant
     ) async throws(KMSFailure) -> KeyDescription {
-        try record("DescribeKey").key
+        let state = try record("DescribeKey")
+        if let deed = state.whileDescribing {
+            change { $0.whileDescribing = nil }
+            await deed()
+        }
+        return state.meant(by: key)
     }
 
     func encrypt(
@@ -51,18 +65,23 @@ final class SampleKMS: RemoteKMS {
     ) async throws(KMSFailure) -> (ciphertext: [UInt8], key: KeyARN) {
         let state = try record("Encrypt")
         defer { self.state.withLock { state in state.afterEncrypt?(&state) } }
+        let meant = state.meant(by: key)
+        if meant.state == "Disabled" {
+            throw .refused(code: .disabled, name: "DisabledException", message: "\(meant.key.arn) is disabled.")
+        }
         let padding = [UInt8](repeating: 0, count: state.overhead - 1)
-        let material = state.key.key.material?.bytes.prefix(1) ?? [0]
-        return (padding + material + plaintext.withBytes { Array($0) }, state.key.key.arn)
+        let material = meant.key.material?.bytes.prefix(1) ?? [0]
+        return (padding + material + plaintext.withBytes { Array($0) }, meant.key.arn)
     }
 
     func decrypt(
         _ ciphertext: [UInt8], under key: KeyARN, context: [String: String], until deadline: ContinuousClock.Instant
     ) async throws(KMSFailure) -> (plaintext: SecretBytes, key: KeyEncryptionKey) {
         let overhead = try record("Decrypt").overhead
-        let material = KeyMaterialID(bytes: Array(repeating: ciphertext[overhead - 1], count: 32))
+        let byte = ciphertext[overhead - 1]
         return (
-            SecretBytes(copying: ciphertext.dropFirst(overhead)), KeyEncryptionKey(arn: key, material: material)
+            SecretBytes(copying: ciphertext.dropFirst(overhead)),
+            byte == 0 ? KeyEncryptionKey(arn: key, material: nil) : Samples.key(byte, of: key)
         )
     }
 

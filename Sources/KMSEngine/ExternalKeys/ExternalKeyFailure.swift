@@ -62,8 +62,9 @@ extension ExternalKeyFailure: CustomStringConvertible {
 
 // What AWS makes of it.
 //
-// Source: KMS Developer Guide, "Troubleshooting external key stores"; API model, `ConnectionErrorCodeType` and the `Xks…`
-// exceptions.
+// Source: KMS Developer Guide, "Troubleshooting external key stores", and the table of exceptions in "Monitoring external key
+// stores"; API model, `ConnectionErrorCodeType` and the `Xks…` exceptions. What a proxy may not answer to the request that was
+// made is an answer that cannot be interpreted.
 extension ExternalKeyFailure {
     /// What DescribeCustomKeyStores tells after a connection that did not come about.
     var connectionErrorCode: String {
@@ -104,16 +105,18 @@ extension ExternalKeyFailure {
         case .unknownService: KMSError(.xksProxyVpcEndpointServiceNotFound, text)
         case .serviceOfOther: KMSError(.xksProxyVpcEndpointServiceInvalidConfiguration, text)
         case .damagedSecret: KMSError(.kmsInternal)
-        case .unknownEndpoint, .timedOut, .crowded, .unreachable, .insecure, .managersUnavailable:
+        case .unknownEndpoint, .timedOut, .crowded, .unreachable, .managersUnavailable:
             KMSError(.xksProxyUriUnreachable, text)
+        case .insecure: KMSError(.xksProxyInvalidConfiguration, text)
         case .invalidAnswer: KMSError(.xksProxyInvalidResponse, text)
         case .refused(let name, _):
             switch name {
             case .authenticationFailed: KMSError(.xksProxyIncorrectAuthenticationCredential, text)
-            case .invalidURIPath, .keyNotFound, .throttling, .internalError, .dependencyTimeout:
-                KMSError(.xksProxyUriUnreachable, text)
-            case .accessDenied, .invalidCiphertext, .invalidKeyUsage, .invalidState, .unsupportedOperation, .validation:
-                KMSError(.xksProxyInvalidConfiguration, text)
+            case .throttling, .dependencyTimeout: KMSError(.xksProxyUriUnreachable, text)
+            case .accessDenied, .invalidURIPath: KMSError(.xksProxyInvalidConfiguration, text)
+            case .internalError, .invalidCiphertext, .invalidKeyUsage, .invalidState, .keyNotFound,
+                .unsupportedOperation, .validation:
+                KMSError(.xksProxyInvalidResponse, text)
             }
         }
     }
@@ -121,17 +124,16 @@ extension ExternalKeyFailure {
     /// The refusal of a KMS key that was to be made with an external key.
     var refusalOfKey: KMSError {
         switch self {
-        case .timedOut, .crowded, .unreachable: KMSError(.dependencyTimeout, text)
         case .damagedSecret: KMSError(.kmsInternal)
-        case .unknownEndpoint, .unknownService, .serviceOfOther, .insecure, .invalidAnswer, .managersUnavailable:
+        case .unknownEndpoint, .unknownService, .serviceOfOther, .timedOut, .crowded, .unreachable, .insecure,
+            .invalidAnswer, .managersUnavailable:
             KMSError(.customKeyStoreInvalidState, text)
         case .refused(let name, _):
             switch name {
             case .keyNotFound: KMSError(.xksKeyNotFound, text)
-            case .invalidKeyUsage, .invalidState, .accessDenied: KMSError(.xksKeyInvalidConfiguration, text)
-            case .dependencyTimeout: KMSError(.dependencyTimeout, text)
-            case .authenticationFailed, .internalError, .invalidCiphertext, .invalidURIPath, .throttling,
-                .unsupportedOperation, .validation:
+            case .invalidKeyUsage, .invalidState: KMSError(.xksKeyInvalidConfiguration, text)
+            case .accessDenied, .authenticationFailed, .dependencyTimeout, .internalError, .invalidCiphertext,
+                .invalidURIPath, .throttling, .unsupportedOperation, .validation:
                 KMSError(.customKeyStoreInvalidState, text)
             }
         }

@@ -1,4 +1,5 @@
 import Foundation
+import KMSAccess
 package import KMSModel
 
 /// A place where proxies of external key stores can be: what the operator says of it.
@@ -47,9 +48,10 @@ package struct ExternalProxySetting: Sendable, Hashable {
 
     /// Whether it takes a name server to know where it is.
     package var needsNameServer: Bool {
-        (address?.host ?? host).utf8.contains {
-            !((UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: "."))
-        }
+        KMSAccess.Address(address?.host ?? host) == nil
+            && (address?.host ?? host).utf8.contains {
+                !((UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: "."))
+            }
     }
 
     /// The host in `XksProxyUriEndpoint`.
@@ -73,12 +75,18 @@ package struct ExternalProxySetting: Sendable, Hashable {
 }
 
 extension ExternalProxySetting.Address {
-    /// Reads `HOST:PORT`.
+    /// Reads `HOST:PORT`, or `[ADDRESS]:PORT` with an address of IPv6.
     fileprivate init?(_ text: String) {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count == 2, ExternalProxySetting.isHost(parts[0]), let port = UInt16(parts[1]), port > 0 else {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[colon...].dropFirst()), port > 0 else {
             return nil
         }
-        self.init(host: String(parts[0]), port: Int(port))
+        var host = text[..<colon]
+        if host.first == "[", host.last == "]" {
+            host = host.dropFirst().dropLast()
+            guard host.contains(":"), KMSAccess.Address(String(host)) != nil else { return nil }
+        } else {
+            guard ExternalProxySetting.isHost(host) else { return nil }
+        }
+        self.init(host: String(host), port: Int(port))
     }
 }

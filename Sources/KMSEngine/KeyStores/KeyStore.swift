@@ -24,7 +24,7 @@ final class KeyStore: Sendable {
             }
         }
 
-        fileprivate var tokens: TokenKeyStore? {
+        fileprivate var tokens: TokenConnection? {
             if case .connected(.tokens(let tokens)) = self { tokens } else { nil }
         }
     }
@@ -32,7 +32,7 @@ final class KeyStore: Sendable {
     /// What a connected store is used by.
     enum Way {
         /// Sessions with a token.
-        case tokens(TokenKeyStore)
+        case tokens(TokenConnection)
         /// Nothing that stays: each request to a proxy is one for itself, by what the record says then.
         case proxy
     }
@@ -46,13 +46,16 @@ final class KeyStore: Sendable {
         var attempt = 0
         /// Whether a thread is on its way to the token, wanted or not: there is one at the most.
         var isAtWork = false
+        /// The lines of connections that are over, where threads may still wait for the token.
+        var abandoned: [FairLine] = []
     }
+
+    /// How many threads may wait for a token that hangs, before it is left alone until it has answered some of them.
+    private static let mostStuck = 32
 
     private let state: Mutex<State>
     /// How often its keys were used just now.
     let admission = Admission()
-    /// Waiting for its token: milliseconds, or as long as a device that is away takes to say so; no other store waits for that.
-    let line: FairLine
 
     init(_ record: CustomKeyStoreRecord) {
         let condition: Condition =
@@ -62,7 +65,6 @@ final class KeyStore: Sendable {
                 .disconnected
             }
         state = Mutex(State(record: record, condition: condition))
-        line = FairLine("chatelaine.tokens.\(record.id)", width: 8, mostWaitingPerAccount: 1024)
     }
 
     /// What the store holds of it.
@@ -75,13 +77,13 @@ final class KeyStore: Sendable {
     var isConnected: Bool { if case .connected = condition { true } else { false } }
 
     /// Sessions with the token; nil while there are none, and for a store that has no token.
-    var tokens: TokenKeyStore? { state.withLock { $0.condition.tokens } }
+    var tokens: TokenConnection? { state.withLock { $0.condition.tokens } }
 
     /// Takes over what is stored by now, and lets go of a connection that is not wanted.
     ///
     /// - Returns: Whether it is to be connected, and nobody is at it; then whoever calls has to.
     func update(_ record: CustomKeyStoreRecord) -> Bool {
-        let (isWanted, old) = state.withLock { state -> (Bool, TokenKeyStore?) in
+        let (isWanted, old) = state.withLock { state -> (Bool, TokenConnection?) in
             guard record.version >= state.record.version else { return (false, nil) }
             state.record = record
             switch (record.connection, state.condition) {
@@ -112,7 +114,7 @@ final class KeyStore: Sendable {
             state.condition = .connecting
             state.connectCount = state.record.connectCount
             // Somebody is on the way for what was wanted before; who comes back begins anew.
-            guard !state.isAtWork else { return nil }
+            guard !state.isAtWork, state.stuckCount < Self.mostStuck else { return nil }
             state.isAtWork = true
             state.attempt += 1
             return (state.record, state.attempt)
@@ -123,7 +125,7 @@ final class KeyStore: Sendable {
     ///
     /// - Returns: Whether it was still wanted.
     func endConnecting(_ attempt: Int, _ condition: Condition) -> Bool {
-        let (isWanted, old) = state.withLock { state -> (Bool, TokenKeyStore?) in
+        let (isWanted, old) = state.withLock { state -> (Bool, TokenConnection?) in
             state.isAtWork = false
             guard state.attempt == attempt else { return (false, condition.tokens) }
             return (true, state.end(as: condition))
@@ -132,27 +134,45 @@ final class KeyStore: Sendable {
         return isWanted
     }
 
-    /// Notes that the token does not let anybody in any more.
-    func refuse(code: String) {
-        Self.release(state.withLock { $0.end(as: .failed(code: code, isLasting: true)) })
+    /// Notes that the token of this connection, if it is still the store's, does not let anybody in any more, or does not answer.
+    ///
+    /// - Parameter isLasting: Whether it stays so until somebody disconnects the store.
+    /// - Returns: Whether it was still the store's.
+    @discardableResult
+    func lose(_ connection: TokenConnection, code: String, isLasting: Bool) -> Bool {
+        let old = state.withLock { state in
+            state.condition.tokens === connection ? state.end(as: .failed(code: code, isLasting: isLasting)) : nil
+        }
+        Self.release(old)
+        return old != nil
     }
 
     /// Lets go of what it has, as it is gone.
     func close() { Self.release(state.withLock { $0.end(as: .disconnected) }) }
 
     /// Ends sessions on a thread of their own: that waits for the device, and nobody may wait for it under a lock.
-    private static func release(_ tokens: TokenKeyStore?) {
-        guard let tokens else { return }
-        Thread.detachNewThread { withExtendedLifetime(tokens) {} }
+    private static func release(_ connection: TokenConnection?) {
+        guard let connection else { return }
+        connection.line.abandon()
+        Thread.detachNewThread { withExtendedLifetime(connection) {} }
     }
 }
 
 extension KeyStore.State {
     /// - Returns: The sessions that there were.
-    fileprivate mutating func end(as condition: KeyStore.Condition) -> TokenKeyStore? {
+    fileprivate mutating func end(as condition: KeyStore.Condition) -> TokenConnection? {
         let old = self.condition.tokens
         self.condition = condition
         attempt += 1
+        if let old { abandoned.append(old.line) }
         return old
+    }
+
+    /// How many threads wait for the token that nobody waits for any more.
+    fileprivate var stuckCount: Int {
+        mutating get {
+            abandoned.removeAll { $0.runningCount() == 0 }
+            return abandoned.reduce(0) { $0 + $1.runningCount() }
+        }
     }
 }

@@ -33,7 +33,21 @@ final class KeyStoreConnector: Sendable {
     /// Connects what is to be connected, now and whenever it becomes so.
     func begin() {
         directory.whenWanted { [self] store in connect(store) }
-        for store in directory.all where store.record.connection == .connected { connect(store, isAgain: true) }
+        for store in directory.all where store.record.connection == .connected {
+            connect(store, isAgain: store.record.isEstablished)
+        }
+    }
+
+    /// Gives up connections to tokens that do not do what they were asked to, and lets nobody wait for them any longer.
+    func giveUpHanging() {
+        for store in directory.all {
+            guard let connection = store.tokens, connection.hangs,
+                store.lose(connection, code: TokenFailure.hangingCode, isLasting: false)
+            else { continue }
+            logger.error(
+                "A token does not answer, and is not connected any more",
+                metadata: ["key-store": "\(store.record.id)", "after": "\(TokenConnection.patience)"])
+        }
     }
 
     /// Tries those again that are to be connected and are not, for want of what may come back by itself.
@@ -50,7 +64,7 @@ final class KeyStoreConnector: Sendable {
             // A thread of its own: a token may take minutes to answer.
             Thread.detachNewThread { [self] in
                 let outcome = Result { () throws(ConnectionFailure) in
-                    KeyStore.Way.tokens(try tokens(of: record, cluster: id))
+                    KeyStore.Way.tokens(TokenConnection(try tokens(of: record, cluster: id), of: record.id))
                 }
                 Task { await end(store, attempt, record, outcome) }
             }
@@ -91,28 +105,36 @@ final class KeyStoreConnector: Sendable {
         // What was wanted meanwhile begins now.
         guard store.endConnecting(attempt, condition) else { return connect(store) }
         switch outcome {
-        case .success: logger.info("A custom key store is connected", metadata: ["key-store": "\(record.id)"])
+        case .success:
+            logger.info("A custom key store is connected", metadata: ["key-store": "\(record.id)"])
+            if !record.isEstablished { await note(of: record) { $0.lastEstablished = record.connectCount } }
         case .failure(let failure):
             logger.error(
                 "A custom key store could not be connected",
                 metadata: ["key-store": "\(record.id)", "reason": "\(failure.reason)"])
             // Also after a start, and on other nodes: a PIN that is tried again and again locks the token. What is between one
             // node and a proxy is its own.
-            if failure.isRefusal, record.cluster != nil { await note(failure, of: record) }
+            if failure.isRefusal, record.cluster != nil {
+                await note(of: record) { $0.connection = .failed(code: failure.code) }
+            }
         }
     }
 
-    private func note(_ failure: ConnectionFailure, of record: CustomKeyStoreRecord) async {
+    /// Tells the store how what it was to be came out, unless it is to be something else by now.
+    private func note(
+        of record: CustomKeyStoreRecord, _ outcome: @Sendable (inout CustomKeyStoreRecord) -> Void
+    ) async {
         await turns.inTurn(at: [record.id.connectionTurn]) {
-            guard let present = directory.store(record.id, in: record.realm)?.record, present.connection == .connected
+            guard let present = directory.store(record.id, in: record.realm)?.record, present.connection == .connected,
+                present.connectCount == record.connectCount
             else { return }
             do throws(StoreError) {
-                try await ledger.commit(present.change { $0.connection = .failed(code: failure.code) })
+                try await ledger.commit(present.change(outcome))
             } catch {
                 // Another node may have been first.
                 guard !error.isConflict else { return }
                 logger.error(
-                    "The store was not told of a failed connection",
+                    "The store was not told of a connection",
                     metadata: ["key-store": "\(record.id)", "reason": "\(error)"])
             }
         }
@@ -157,6 +179,9 @@ extension KeyStoreConnector.ConnectionFailure {
 }
 
 extension TokenFailure {
+    /// What a store is called whose device does not answer (API model, `ConnectionErrorCodeType`).
+    static let hangingCode = "NETWORK_ERRORS"
+
     /// API model, `ConnectionErrorCodeType`.
     var connectionErrorCode: String {
         switch self {
@@ -164,7 +189,7 @@ extension TokenFailure {
         case _ where refusesLogin: "INVALID_CREDENTIALS"
         case .noToken, .severalTokens: "INSUFFICIENT_CLOUDHSM_HSMS"
         case .notLoadable, .notAModule: "CLUSTER_NOT_FOUND"
-        case .refused: "NETWORK_ERRORS"
+        case .refused: Self.hangingCode
         default: "INTERNAL_ERROR"
         }
     }

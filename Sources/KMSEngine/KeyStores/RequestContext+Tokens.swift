@@ -7,29 +7,27 @@ import Logging
 // Custom key stores that have a token.
 
 extension RequestContext {
-    /// The sessions of a custom key store with a token, which has to be connected.
-    ///
-    /// - Throws: ``KMSError`` with `CustomKeyStoreInvalidStateException`.
-    func tokens(of store: KeyStore) throws(KMSError) -> TokenKeyStore {
-        guard let tokens = store.tokens else { throw .invalidState(of: store) }
-        return tokens
-    }
-
     /// Does `work` with the sessions of a store, which has to be connected, on a thread that may wait.
     ///
+    /// - Parameter undo: Does away with what work has made that nobody waited for any more, because the token hung meanwhile.
     /// - Throws: ``KMSError`` with `CustomKeyStoreInvalidStateException` when the store is not connected, or the token fails.
     func useTokens<Value: Sendable>(
-        of store: KeyStore, _ work: @escaping @Sendable (TokenKeyStore) throws(TokenFailure) -> Value
+        of store: KeyStore, undoing undo: @escaping @Sendable (TokenKeyStore, Value) -> Void = { _, _ in },
+        _ work: @escaping @Sendable (TokenKeyStore) throws(TokenFailure) -> Value
     ) async throws(KMSError) -> Value {
-        let tokens = try tokens(of: store)
-        let result = try await store.line.result(for: realm.account) { () throws(TokenFailure) in
-            try work(tokens)
+        guard let connection = store.tokens else { throw .invalidState(of: store) }
+        let failed = KMSError(
+            .customKeyStoreInvalidState, "The cluster of the custom key store cannot do it at present.")
+        let result = try await connection.line.result(
+            for: realm.account, orAfterAbandonment: failed, undoing: { undo(connection.tokens, $0) }
+        ) { () throws(TokenFailure) in
+            try work(connection.tokens)
         }
         do throws(TokenFailure) {
             return try result.get()
         } catch {
-            logger.warning("A token does not do what was asked", metadata: ["reason": "\(error)"])
-            throw KMSError(.customKeyStoreInvalidState, "The cluster of the custom key store cannot do it at present.")
+            note(error, of: store, connection)
+            throw failed
         }
     }
 
@@ -40,23 +38,35 @@ extension RequestContext {
         of store: KeyStore, _ key: KeySnapshot, for operation: OperationName,
         _ work: @escaping @Sendable (Keyring, TokenKeyStore) throws(TokenUseFailure) -> Value
     ) async throws(KMSError) -> Value {
-        let result = try await store.line.result(for: realm.account) { [self] () throws(KMSError) in
+        guard let connection = store.tokens else { throw .unavailable(key) }
+        let result = try await connection.line.result(
+            for: realm.account, orAfterAbandonment: .unavailable(key)
+        ) { [self] () throws(KMSError) in
             try checkAgain(key, for: operation)
-            guard let tokens = store.tokens else { throw .unavailable(key) }
             do throws(TokenUseFailure) {
-                return try work(keyring, tokens)
+                return try work(keyring, connection.tokens)
             } catch {
                 switch error {
                 case .crypto(let failure): throw KMSError(failure)
                 case .token(let failure):
-                    logger.warning(
-                        "A token does not do what was asked",
-                        metadata: ["key": "\(key.arnText)", "reason": "\(failure)"])
-                    if failure.refusesLogin { store.refuse(code: failure.connectionErrorCode) }
+                    note(failure, of: store, connection, key: key)
                     throw .unavailable(key)
                 }
             }
         }
         return try result.get()
+    }
+
+    /// Tells the log, and gives up the connection if the token does not let anybody in any more.
+    private func note(
+        _ failure: TokenFailure, of store: KeyStore, _ connection: TokenConnection, key: KeySnapshot? = nil
+    ) {
+        var metadata: Logger.Metadata = [
+            "key-store": "\(store.record.id)", "request-id": "\(requestID ?? "")", "reason": "\(failure)",
+        ]
+        if let key { metadata["key"] = "\(key.arnText)" }
+        logger.warning("A token does not do what was asked", metadata: metadata)
+        guard failure.refusesLogin else { return }
+        store.lose(connection, code: failure.connectionErrorCode, isLasting: true)
     }
 }

@@ -161,7 +161,10 @@ extension RequestContext {
             }
         }
         let id = try keyring.answering { keyring throws(CryptoFailure) in try keyring.makeMaterialID() }
-        try await useTokens(of: store) { tokens throws(TokenFailure) in try tokens.makeKey(id, of: key) }
+        try await useTokens(of: store, undoing: { tokens, _ in try? tokens.destroyKey(id, of: key) }) {
+            tokens throws(TokenFailure) in
+            try tokens.makeKey(id, of: key)
+        }
         return MaterialRecord(key: key, id: id, spec: kind.spec, creationDate: now, wrapped: nil)
     }
 

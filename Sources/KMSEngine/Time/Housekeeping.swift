@@ -1,4 +1,3 @@
-import Dispatch
 import Foundation
 import KMSCrypto
 import KMSModel
@@ -24,7 +23,6 @@ package actor Housekeeping: Service {
     private let orphans: OrphanedAuditLines?
     private let keyStores: KeyStoreDirectory
     private let connector: KeyStoreConnector
-    private let destructions = DispatchQueue(label: "chatelaine.token-destruction")
     private let clock: any Clock
     private let metrics: Metrics
     private let interval: Duration
@@ -66,6 +64,7 @@ package actor Housekeeping: Service {
         await cancelWhenGracefulShutdown {
             var looks = 0
             while !Task.isCancelled {
+                self.connector.giveUpHanging()
                 await self.doWhatIsDue()
                 // What is still not written stays where it is; the log itself says why.
                 try? await self.outbox.writeRest()
@@ -197,15 +196,14 @@ package actor Housekeeping: Service {
     private func destroyElsewhere(_ key: KeySnapshot) {
         // A key behind a proxy is its owner's.
         guard let id = key.record.customKeyStore, key.record.externalKeyID == nil else { return }
-        guard let tokens = keyStores.store(id, in: key.arn.realm)?.tokens else {
+        guard let connection = keyStores.store(id, in: key.arn.realm)?.tokens else {
             logger.warning("A deleted key stays in its token", metadata: ["key": "\(key.arnText)"])
             return
         }
-        // One after the other: a thousand keys may be due at a time.
-        destructions.async { [logger] in
+        connection.destructions.async { [logger] in
             for material in key.materials {
                 do throws(TokenFailure) {
-                    try tokens.destroyKey(material.id, of: key.arn)
+                    try connection.tokens.destroyKey(material.id, of: key.arn)
                 } catch {
                     logger.warning(
                         "A deleted key stays in its token",

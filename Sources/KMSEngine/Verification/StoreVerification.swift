@@ -15,8 +15,12 @@ package struct StoreVerification: Sendable {
         package var materials = 0
         /// How many have no bytes: imported material that is not there.
         package var absent = 0
+        /// How many are in the token of a custom key store.
+        package var elsewhere = 0
         /// How many secrets of access keys were opened.
         package var secrets = 0
+        /// How many passwords and secrets of custom key stores were opened.
+        package var keyStoreSecrets = 0
         /// What does not open: a sentence each, the first of them.
         package var findings: [String] = []
         /// How many do not open.
@@ -49,7 +53,12 @@ package struct StoreVerification: Sendable {
         while true {
             let page = try await store.keys(after: last, limit: Self.batch)
             guard let end = page.last else { break }
-            for material in page.flatMap(\.materials) { look(at: material, &report) }
+            for key in page {
+                let isElsewhere = key.record.customKeyStore != nil && key.record.externalKeyID == nil
+                for material in key.materials {
+                    if isElsewhere { report.elsewhere += 1 } else { look(at: material, &report) }
+                }
+            }
             (last, done) = (end.record.arn, done + page.count)
             await pause(at: done, of: max(keyCount, done) + frame.accessKeys.count, onProgress)
         }
@@ -63,7 +72,7 @@ package struct StoreVerification: Sendable {
         }
         for store in frame.keyStores {
             let opens = (try? keyring.openSecret(store.wrappedSecret, of: store.id, in: store.realm)) != nil
-            if opens { report.secrets += 1 } else { report.note("the custom key store \(store.id)") }
+            if opens { report.keyStoreSecrets += 1 } else { report.note("the custom key store \(store.id)") }
         }
         for name in damagedSettings(frame.settings) { report.note("the setting \(name)") }
         return report

@@ -27,10 +27,14 @@ package struct ConfiguredKey: Sendable {
 
     /// Encrypts, and decrypts again: only that answer says with which key material it was done, also when the key rotates at
     /// this moment, and nothing is kept that cannot be decrypted.
+    ///
+    /// - Parameter arn: The key that does it; nil for the one that the operator's reference means now.
     func encrypt(
-        _ plaintext: SecretBytes, until deadline: ContinuousClock.Instant
+        _ plaintext: SecretBytes, under arn: KeyARN?, until deadline: ContinuousClock.Instant
     ) async throws(KMSFailure) -> (ciphertext: [UInt8], key: KeyEncryptionKey) {
-        let encrypted = try await kms.encrypt(plaintext, under: reference, context: context, until: deadline)
+        let encrypted = try await kms.encrypt(
+            plaintext, under: arn?.description ?? reference, context: context, until: deadline)
+        guard arn == nil || encrypted.key == arn else { throw .unexpectedAnswer("it encrypted with another key") }
         guard !encrypted.ciphertext.isEmpty, encrypted.ciphertext.count <= Self.longestCiphertext else {
             throw .unexpectedAnswer(
                 "a ciphertext of \(encrypted.ciphertext.count) bytes; Kubernetes takes \(Self.longestCiphertext)")

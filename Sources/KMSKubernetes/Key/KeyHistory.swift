@@ -2,6 +2,7 @@
 ///
 /// A KMS of many nodes can answer from one that does not know of a rotation yet. Kubernetes wants a `key_id` that does not go
 /// back, so what was superseded a short time ago is not current again; afterwards it is, for an alias can be pointed back.
+/// What is current here is what is encrypted with, so that Status and Encrypt say the same at any time.
 package struct KeyHistory: Sendable {
     /// For how long answers may be those of a node that lags behind.
     package static let lag: Duration = .seconds(300)
@@ -21,4 +22,7 @@ package struct KeyHistory: Sendable {
         if let current { superseded[current] = now }
         current = key
     }
+
+    /// Lets the next answer count, whatever it says: what is current does not serve, so there is nothing to hold on to.
+    package mutating func forgetSuperseded() { superseded = [:] }
 }

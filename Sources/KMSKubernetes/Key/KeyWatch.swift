@@ -15,6 +15,8 @@ actor KeyWatch {
     private static let freshness: Duration = .seconds(5)
     /// How often it is proved that the key encrypts and decrypts while all is well; API servers ask about each minute.
     private static let proofInterval: Duration = .seconds(60)
+    /// How often a node of the KMS that lags behind may do an encryption before it counts as failed.
+    private static let attempts = 2
     /// As many bytes as Kubernetes encrypts.
     private static let sampleCount = 32
 
@@ -38,32 +40,62 @@ actor KeyWatch {
     func report(until deadline: ContinuousClock.Instant) async -> Report {
         // One question for all who ask meanwhile.
         if let examination { return await examination.value }
-        if let last, let lastTime, now() - lastTime < Self.freshness { return last }
+        // What was encrypted since may have shown that the KMS has rotated.
+        if let last, let lastTime, last.key == history.current, now() - lastTime < Self.freshness { return last }
         let task = Task { await examine(until: deadline) }
         examination = task
-        let report = await task.value
-        examination = nil
-        return report
+        return await task.value
     }
 
     /// Which key is meant now, whether it works or not.
     func currentKey(until deadline: ContinuousClock.Instant) async throws(KMSFailure) -> KeyEncryptionKey {
         if let current = history.current { return current }
         let description = try await key.describe(until: deadline)
-        history.observe(description.key, at: now())
-        return description.key
+        observe(description.key, since: nil)
+        return history.current ?? description.key
     }
 
-    /// Takes note of what was just used to encrypt, and to decrypt again.
-    func didEncrypt(with key: KeyEncryptionKey) {
-        history.observe(key, at: now())
-        proof = (key, now())
+    /// Encrypts with what the last report says to be current, or with what the KMS has rotated it to, which is what the next
+    /// report says.
+    ///
+    /// Kubernetes throws away what was encrypted with anything else, and an API server that starts then has no seed. So it is
+    /// not an alias that the KMS is given, which can have been pointed elsewhere since, but the key.
+    ///
+    /// - Throws: ``KMSFailure``, after which the next report is not one from memory.
+    func encrypt(
+        _ plaintext: SecretBytes, until deadline: ContinuousClock.Instant
+    ) async throws(KMSFailure) -> (ciphertext: [UInt8], key: KeyEncryptionKey) {
+        do throws(KMSFailure) {
+            return try await encryptWithCurrent(plaintext, until: deadline)
+        } catch {
+            (lastTime, proof) = (nil, nil)
+            throw error
+        }
     }
 
-    /// Takes note that the KMS did not do what it was asked: the next report is not one from memory.
-    func didFail() {
-        lastTime = nil
-        proof = nil
+    private func encryptWithCurrent(
+        _ plaintext: SecretBytes, until deadline: ContinuousClock.Instant
+    ) async throws(KMSFailure) -> (ciphertext: [UInt8], key: KeyEncryptionKey) {
+        var attempt = 1
+        while true {
+            let before = history.current
+            let encrypted = try await key.encrypt(plaintext, under: before?.arn, until: deadline)
+            if encrypted.key.material == nil, before?.material != nil {
+                throw .unexpectedAnswer("it does not say which key material decrypts, so a rotation would not be seen")
+            }
+            observe(encrypted.key, since: before)
+            if encrypted.key == history.current {
+                proof = (encrypted.key, now())
+                return encrypted
+            }
+            guard attempt < Self.attempts else { throw .outdated(encrypted.key) }
+            attempt += 1
+        }
+    }
+
+    /// Believes an answer, unless another was believed since it was asked for: then it may be the older of the two.
+    private func observe(_ key: KeyEncryptionKey, since before: KeyEncryptionKey?) {
+        if history.current == before { history.observe(key, at: now()) }
     }
 
     private func examine(until deadline: ContinuousClock.Instant) async -> Report {
@@ -76,20 +108,29 @@ actor KeyWatch {
         if problem != nil { proof = nil }
         let report = Report(problem: problem, key: history.current)
         logChange(to: report)
-        (last, lastTime) = (report, now())
+        // At once: who asks from now on may have seen an encryption that this report does not know of.
+        (last, lastTime, examination) = (report, now(), nil)
         return report
     }
 
     private func findProblem(until deadline: ContinuousClock.Instant) async throws(KMSFailure) -> String? {
+        let before = history.current
         let description = try await key.describe(until: deadline)
-        history.observe(description.key, at: now())
-        if let problem = description.problem { return problem }
-        if let proof, proof.of == history.current, now() - proof.at < Self.proofInterval { return nil }
-        let encrypted = try await key.encrypt(Self.sample(), until: deadline)
-        if encrypted.key.material == nil, description.key.material != nil {
-            return "the server does not say which key material decrypts, so a rotation would not be seen"
+        observe(description.key, since: before)
+        // While an alias that was pointed back is not believed, only encrypting says how the key is that is held on to.
+        if description.key.arn == history.current?.arn {
+            if let problem = description.problem {
+                history.forgetSuperseded()
+                return problem
+            }
+            if let proof, proof.of == history.current, now() - proof.at < Self.proofInterval { return nil }
         }
-        didEncrypt(with: encrypted.key)
+        do throws(KMSFailure) {
+            _ = try await encrypt(Self.sample(), until: deadline)
+        } catch {
+            history.forgetSuperseded()
+            throw error
+        }
         return nil
     }
 

@@ -63,6 +63,8 @@ package enum KMSFailure: Error, Sendable {
     case unreachable(String)
     /// There is no access key to ask with.
     case noCredentials(String)
+    /// It encrypted with what it had superseded a short time ago, as a node does that lags behind.
+    case outdated(KeyEncryptionKey)
     /// It answered what the API does not let it answer.
     case unexpectedAnswer(String)
 
@@ -70,7 +72,7 @@ package enum KMSFailure: Error, Sendable {
     package var isTransient: Bool {
         switch self {
         case .refused(let code, _, _): code.map(Self.transient.contains) ?? false
-        case .unreachable, .noCredentials: true
+        case .unreachable, .noCredentials, .outdated: true
         case .unexpectedAnswer: false
         }
     }
@@ -86,6 +88,7 @@ extension KMSFailure: CustomStringConvertible {
         case .refused(_, let name, let message): message.isEmpty ? name : "\(name): \(message)"
         case .unreachable(let reason): "the KMS cannot be reached: \(reason)"
         case .noCredentials(let reason): "there are no credentials: \(reason)"
+        case .outdated(let key): "the KMS still encrypts with \(key), which it had superseded"
         case .unexpectedAnswer(let reason): "the KMS answered something unexpected: \(reason)"
         }
     }

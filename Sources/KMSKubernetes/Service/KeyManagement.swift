@@ -54,17 +54,17 @@ package struct KeyManagement: Sendable {
         return Status(healthz: report.problem ?? Self.healthy, keyID: report.key?.description ?? "")
     }
 
-    /// Encrypts a data encryption key, or the seed of some.
+    /// Encrypts a data encryption key, or the seed of some, with what ``status()`` says to be current.
+    ///
+    /// Only where the KMS has just rotated the key is it something newer, which the next status says too.
     package func encrypt(_ plaintext: SecretBytes) async throws(Refusal) -> Encrypted {
         guard (1...Self.longestPlaintext).contains(plaintext.count) else {
             throw .invalidArgument("a plaintext has 1 to \(Self.longestPlaintext) bytes")
         }
         do throws(KMSFailure) {
-            let encrypted = try await key.encrypt(plaintext, until: deadline)
-            await watch.didEncrypt(with: encrypted.key)
+            let encrypted = try await watch.encrypt(plaintext, until: deadline)
             return Encrypted(ciphertext: encrypted.ciphertext, keyID: encrypted.key.description)
         } catch {
-            await watch.didFail()
             throw .kms(error)
         }
     }
@@ -102,8 +102,9 @@ package struct KeyManagement: Sendable {
             return .failure(.invalidArgument("\(named.arn) is not a key of this plugin"))
         }
         let decrypted = try await key.decrypt(ciphertext, under: arn, until: deadline)
-        // The key_id says which data is stale, so one that is not true is not served.
-        guard decrypted.key.material == named.material || decrypted.key.material == nil else {
+        // The key_id says which data is stale, so one that is not true is not served. That of a custom key store's key, of
+        // which no answer tells a material, names none.
+        guard decrypted.key.material == named.material else {
             return .failure(.invalidArgument("the ciphertext is not of the key material that the key_id names"))
         }
         return .success(decrypted.plaintext)

@@ -13,6 +13,7 @@ package struct KubernetesPlugin: Service {
     private let management: KeyManagement
     private let socket: PluginSocket
     private let server: GRPCServer<HTTP2ServerTransport.Posix>
+    private let logger: Logger
     private let onReady: @Sendable () -> Void
 
     /// Listens on the socket; answers are given by ``run()``.
@@ -23,10 +24,11 @@ package struct KubernetesPlugin: Service {
     /// - Throws: ``PluginFailure`` when it cannot listen there.
     package init(
         _ management: KeyManagement, socketPath: String, logger: Logger, onReady: @escaping @Sendable () -> Void
-    ) throws(PluginFailure) {
+    ) async throws(PluginFailure) {
         self.management = management
+        self.logger = logger
         self.onReady = onReady
-        socket = try PluginSocket(path: socketPath)
+        socket = try await PluginSocket(path: socketPath)
         var configuration = HTTP2ServerTransport.Posix.Config.defaults
         configuration.rpc.maxRequestPayloadSize = Self.largestRequest
         configuration.http2.maxConcurrentStreams = Self.mostCalls
@@ -38,7 +40,16 @@ package struct KubernetesPlugin: Service {
 
     /// Answers until the process is asked to end, and finishes the calls that are in flight.
     package func run() async throws {
-        defer { socket.remove() }
+        do {
+            try await answer()
+        } catch {
+            await removeSocket()
+            throw error
+        }
+        await removeSocket()
+    }
+
+    private func answer() async throws {
         try await withGracefulShutdownHandler {
             try await withThrowingDiscardingTaskGroup { group in
                 group.addTask { try await serve() }
@@ -48,6 +59,14 @@ package struct KubernetesPlugin: Service {
             }
         } onGracefulShutdown: {
             server.beginGracefulShutdown()
+        }
+    }
+
+    private func removeSocket() async {
+        do throws(PluginFailure) {
+            try await socket.remove()
+        } catch {
+            logger.warning("The socket is left behind", metadata: ["reason": "\(error.message)"])
         }
     }
 

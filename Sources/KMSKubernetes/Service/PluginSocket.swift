@@ -1,4 +1,3 @@
-import Foundation
 import Glibc
 import NIOCore
 
@@ -15,16 +14,16 @@ struct PluginSocket {
 
     /// Listens at `path`, in the place of a socket that nobody listens on any more.
     ///
-    /// - Throws: ``PluginFailure`` when there is another kind of file, or another process that listens.
-    init(path: String) throws(PluginFailure) {
+    /// - Throws: ``PluginFailure`` when there is another kind of file, or another process that listens or is about to.
+    init(path: String) async throws(PluginFailure) {
         let address: SocketAddress
         do {
             address = try SocketAddress(unixDomainSocketPath: path)
         } catch {
             throw PluginFailure("\(path) is too long for the name of a socket: 107 bytes are the most")
         }
-        let directory = try DirectoryTurn(of: path)
-        defer { directory.end() }
+        let turn = try await SocketTurn(of: path)
+        defer { turn.end() }
         try Self.removeStale(path, address)
         let descriptor = try Self.newSocket(nonBlocking: false)
         do throws(PluginFailure) {
@@ -42,9 +41,12 @@ struct PluginSocket {
     }
 
     /// Removes the file, unless it is another process's by now.
-    func remove() {
-        guard let directory = try? DirectoryTurn(of: path) else { return }
-        defer { directory.end() }
+    ///
+    /// - Throws: ``PluginFailure`` when another process is at it for too long: it is still there then, and is replaced at
+    ///   the next start.
+    func remove() async throws(PluginFailure) {
+        let turn = try await SocketTurn(of: path)
+        defer { turn.end() }
         if let file, FileIdentity(path) == file { unlink(path) }
     }
 
@@ -67,44 +69,8 @@ struct PluginSocket {
         return descriptor
     }
 
-    fileprivate static func require(_ isDone: Bool, _ deed: String, _ path: String) throws(PluginFailure) {
+    private static func require(_ isDone: Bool, _ deed: String, _ path: String) throws(PluginFailure) {
         guard !isDone else { return }
         throw PluginFailure("cannot \(deed) \(path): \(String(cString: strerror(errno)))")
     }
-}
-
-/// Which file a name means: that of a symbolic link is the link.
-private struct FileIdentity: Equatable {
-    private let device: NSNumber
-    private let number: NSNumber
-    let isSocket: Bool
-
-    /// Nil when there is none, or when nobody may look; then it cannot be replaced either.
-    init?(_ path: String) {
-        guard let attributes = try? FileManager.default.attributesOfItem(atPath: path),
-            let device = attributes[.systemNumber] as? NSNumber,
-            let number = attributes[.systemFileNumber] as? NSNumber
-        else { return nil }
-        (self.device, self.number) = (device, number)
-        isSocket = attributes[.type] as? FileAttributeType == .typeSocket
-    }
-}
-
-/// The time in which no other plugin changes the sockets of a directory: two that start at once would each remove the other's.
-private struct DirectoryTurn {
-    private let descriptor: Int32
-
-    /// - Throws: ``PluginFailure`` when the directory cannot be opened.
-    init(of path: String) throws(PluginFailure) {
-        let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
-        descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        try PluginSocket.require(descriptor >= 0, "open", directory)
-        // The others keep it for a moment only.
-        guard flock(descriptor, LOCK_EX) == 0 else {
-            close(descriptor)
-            throw PluginFailure("cannot lock \(directory)")
-        }
-    }
-
-    func end() { close(descriptor) }
 }

@@ -24,7 +24,7 @@ extension RPCError.Code {
     package init(_ failure: KMSFailure) {
         switch failure {
         case .refused(let code, _, _): self = code.flatMap { Self.refusals[$0] } ?? .internalError
-        case .unreachable: self = .unavailable
+        case .unreachable, .outdated: self = .unavailable
         case .noCredentials: self = .unauthenticated
         case .unexpectedAnswer: self = .internalError
         }

@@ -18,6 +18,8 @@ package struct CustomKeyStoreRecord: Sendable, Equatable {
     package var connection: Connection
     /// How often it was told to connect: who sees a new number begins anew, also when what was between was missed.
     package var connectCount: Int64
+    /// Which of these times a connection came about the last time.
+    package var lastEstablished: Int64
     /// What the cryptography module wrapped: the password of the cluster's user, or the secret of the proxy's credential.
     package var wrappedSecret: [UInt8]
     /// Grows by one with each change; the store refuses a change that was made from an older version.
@@ -41,7 +43,8 @@ package struct CustomKeyStoreRecord: Sendable, Equatable {
 
     package init(
         realm: Realm, id: CustomKeyStoreID, creationDate: Date, name: String, backing: Backing,
-        connection: Connection = .disconnected, connectCount: Int64 = 0, wrappedSecret: [UInt8], version: Int64 = 1
+        connection: Connection = .disconnected, connectCount: Int64 = 0, lastEstablished: Int64 = 0,
+        wrappedSecret: [UInt8], version: Int64 = 1
     ) {
         self.realm = realm
         self.id = id
@@ -50,9 +53,13 @@ package struct CustomKeyStoreRecord: Sendable, Equatable {
         self.backing = backing
         self.connection = connection
         self.connectCount = connectCount
+        self.lastEstablished = lastEstablished
         self.wrappedSecret = wrappedSecret
         self.version = version
     }
+
+    /// Whether it was connected since it was last told to be.
+    package var isEstablished: Bool { lastEstablished == connectCount }
 
     /// The API's `CustomKeyStoreType`.
     package var type: String {
@@ -98,8 +105,9 @@ extension CustomKeyStoreRecord {
         let creationDate: Date
         let backing: Backing
         let connection: Connection
-        /// Nil in what was written before there were such numbers.
+        // Nil in what was written before there were such numbers.
         let connectCount: Int64?
+        let lastEstablished: Int64?
     }
 
     /// Name, date, backing and connection, as JSON.
@@ -109,7 +117,7 @@ extension CustomKeyStoreRecord {
         try RecordJSON.bytes(
             of: Document(
                 name: name, creationDate: creationDate, backing: backing, connection: connection,
-                connectCount: connectCount))
+                connectCount: connectCount, lastEstablished: lastEstablished))
     }
 
     /// Reads what ``document()`` wrote.
@@ -119,7 +127,8 @@ extension CustomKeyStoreRecord {
         let read: Document = try RecordJSON.record(in: document)
         self.init(
             realm: realm, id: id, creationDate: read.creationDate, name: read.name, backing: read.backing,
-            connection: read.connection, connectCount: read.connectCount ?? 0, wrappedSecret: wrappedSecret,
+            connection: read.connection, connectCount: read.connectCount ?? 0,
+            lastEstablished: read.lastEstablished ?? read.connectCount ?? 0, wrappedSecret: wrappedSecret,
             version: version)
     }
 }

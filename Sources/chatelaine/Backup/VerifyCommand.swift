@@ -42,6 +42,10 @@ struct VerifyCommand: AsyncParsableCommand {
         try say(
             "The store is whole: \(count("materials")) generations of key material and \(count("secrets")) secrets of access "
                 + "keys open. Imported material that is not there: \(count("absent")).")
+        guard count("elsewhere") + count("keyStoreSecrets") > 0 else { return }
+        try say(
+            "Of custom key stores, \(count("keyStoreSecrets")) secrets open. Keys that are in their tokens, and were not "
+                + "looked at: \(count("elsewhere")).")
     }
 }
 
@@ -54,7 +58,8 @@ extension DataDirectory {
             let report = try await engine.verification.run(onProgress)
             return JSONObject([
                 "materials": .number("\(report.materials)"), "secrets": .number("\(report.secrets)"),
-                "absent": .number("\(report.absent)"), "damaged": .number("\(report.damaged)"),
+                "absent": .number("\(report.absent)"), "elsewhere": .number("\(report.elsewhere)"),
+                "keyStoreSecrets": .number("\(report.keyStoreSecrets)"), "damaged": .number("\(report.damaged)"),
                 "findings": .array(report.findings.map { .string($0) }),
             ])
         } catch {

@@ -41,7 +41,7 @@ struct KubernetesPluginCommand: ParsableCommand {
             let management = KeyManagement(key: try remote.key(KMSClient(exchange)), logger: logger)
             let plugin: KubernetesPlugin
             do throws(PluginFailure) {
-                plugin = try KubernetesPlugin(management, socketPath: path, logger: logger) {
+                plugin = try await KubernetesPlugin(management, socketPath: path, logger: logger) {
                     announce("listening on unix://\(path)")
                     liveness.isReady("listening on unix://\(path)")
                 }

@@ -8,9 +8,9 @@ import botocore.exceptions
 
 from far_side import MEDDLED, changed, error
 from harness import FIRST, equal, eventually, holds, scenario
-from key_store_proxy import rule
+from key_store_proxy import credential, rule
 from near_side import (
-    FAR, SLOW, connected, entry, go, key_in, one_key, reaches, refused, secret, sure, take_away,
+    FAR, SLOW, connected, entry, go, key_in, one_key, parameters, reaches, refused, secret, sure, take_away,
 )  # fmt: skip
 
 
@@ -185,8 +185,9 @@ def either_side_starts_again(world):
         FAR.server.stop()
         failure = refused("KMSInvalidStateException", kms.decrypt, CiphertextBlob=blob)
         holds("cannot be reached" in failure["Message"], f"{failure}")
-        refused("DependencyTimeoutException", kms.create_key, CustomKeyStoreId=store, Origin="EXTERNAL_KEY_STORE",
-                XksKeyId="other")  # fmt: skip
+        failure = refused("CustomKeyStoreInvalidStateException", kms.create_key, CustomKeyStoreId=store,
+                          Origin="EXTERNAL_KEY_STORE", XksKeyId="other")  # fmt: skip
+        holds("cannot be reached" in failure["Message"], f"{failure}")
         # This side starts while the other is away: the store stays connected.
         world.server.stop()
         world.server.start()
@@ -205,6 +206,35 @@ def either_side_starts_again(world):
         kms.connect_custom_key_store(CustomKeyStoreId=store)
         reaches(kms, store, "CONNECTED")
         equal(sure(kms.decrypt, CiphertextBlob=blob)["Plaintext"], b"x", "plaintext")
+
+
+@scenario
+def a_start_connects_what_was_connected_and_nothing_else(world):
+    def starts_again(wanted, code=None):
+        world.server.stop()
+        world.server.start()
+        kms = world.kms()
+        eventually(lambda: entry(kms, store).get("ConnectionErrorCode") == code, f"the code {code}")
+        equal(entry(kms, store)["ConnectionState"], wanted, "state")
+        return kms
+
+    right, wrong = FAR.credential("/started"), credential("Y")
+    FAR.offer("/started", key=FAR.key())
+    kms = world.kms()
+    store = sure(kms.create_custom_key_store, **parameters("started", "/started"))["CustomKeyStoreId"]
+    FAR.credentials["/started"] = wrong
+    FAR.offer("/started", key=FAR.key())
+    kms.connect_custom_key_store(CustomKeyStoreId=store)
+    eventually(lambda: entry(kms, store).get("ConnectionErrorCode") == "INVALID_CREDENTIALS", "refused")
+    kms = starts_again("FAILED", "INVALID_CREDENTIALS")
+    kms.disconnect_custom_key_store(CustomKeyStoreId=store)
+    FAR.credentials["/started"] = right
+    FAR.offer("/started", key=FAR.key())
+    kms.connect_custom_key_store(CustomKeyStoreId=store)
+    reaches(kms, store, "CONNECTED")
+    FAR.credentials["/started"] = wrong
+    FAR.offer("/started", key=FAR.key())
+    take_away(world, starts_again("CONNECTED"), store)
 
 
 if __name__ == "__main__":

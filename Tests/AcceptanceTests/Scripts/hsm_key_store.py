@@ -1,6 +1,9 @@
 """Custom key stores whose keys are in a token of SoftHSM2, through boto3: the states, what keys can, and a token that fails."""
 
 import base64
+import concurrent.futures
+import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -52,11 +55,26 @@ class Tokens:
             ["softhsm2-util", "--init-token", "--free", "--label", label, "--pin", pin, "--so-pin", "123456"],
             check=True, capture_output=True)  # fmt: skip
 
+    @contextlib.contextmanager
+    def held(self):
+        """As if somebody else had got stuck in the middle of what they do: whoever uses a token waits."""
+        with contextlib.ExitStack() as stack:
+            for path in (self.directory / "tokens").rglob("*"):
+                if path.is_file():
+                    file = stack.enter_context(open(path, "r+b"))
+                    fcntl.lockf(file, fcntl.LOCK_EX)
+            yield
+
     def keys(self, label=TOKEN, pin=PIN):
         done = subprocess.run(
             ["pkcs11-tool", "--module", module(), "--token-label", label, "--login", "--pin", pin, "--list-objects",
              "--type", "secrkey"], check=True, capture_output=True, text=True)  # fmt: skip
         return done.stdout
+
+    def change_pin(self, old, new, label=TOKEN):
+        subprocess.run(
+            ["pkcs11-tool", "--module", module(), "--token-label", label, "--login", "--pin", old, "--change-pin",
+             "--new-pin", new], check=True, capture_output=True)  # fmt: skip
 
     def hide(self):
         (self.directory / "tokens").rename(self.directory / "elsewhere")
@@ -78,7 +96,7 @@ def refused(code, call, **arguments):
     try:
         call(**arguments)
     except botocore.exceptions.ClientError as error:
-        assert error.response["Error"]["Code"] == code, error
+        assert error.response["Error"]["Code"] in ((code,) if isinstance(code, str) else code), error
         return error
     raise AssertionError(f"{code} was expected of {arguments}")
 
@@ -219,6 +237,22 @@ def token_taken_out(kms, tokens, key, sealed, plain):
     assert kms.decrypt(CiphertextBlob=sealed, EncryptionContext=CONTEXT)["Plaintext"] == plain
 
 
+def pin_changed(kms, tokens, store, key, sealed, plain):
+    """Whatever call it is that has to log in again, the PIN is tried once."""
+    tokens.hide()
+    refused("KMSInvalidStateException", kms.encrypt, KeyId=key, Plaintext=b"x")
+    tokens.show()
+    tokens.change_pin(PIN, "1234567")
+    refused("CustomKeyStoreInvalidStateException", kms.create_key, CustomKeyStoreId=store, Origin="AWS_CLOUDHSM")
+    shown = state(kms, store)
+    assert (shown["ConnectionState"], shown["ConnectionErrorCode"]) == ("FAILED", "INVALID_CREDENTIALS"), shown
+    kms.disconnect_custom_key_store(CustomKeyStoreId=store)
+    tokens.change_pin("1234567", PIN)
+    kms.connect_custom_key_store(CustomKeyStoreId=store)
+    wait_for(kms, store, "CONNECTED")
+    assert kms.decrypt(CiphertextBlob=sealed, EncryptionContext=CONTEXT)["Plaintext"] == plain
+
+
 def lost_token(server, tokens, key, sealed, plain):
     """The token is away when the server starts, and comes back."""
     server.stop()
@@ -233,6 +267,46 @@ def lost_token(server, tokens, key, sealed, plain):
             break
         time.sleep(0.05)
     assert kms.decrypt(CiphertextBlob=sealed, EncryptionContext=CONTEXT)["Plaintext"] == plain
+
+
+def hanging_token(server, tokens, store, key, sealed, plain):
+    """A token that does not answer holds up nobody else, and its own callers for some seconds only."""
+    kms = client(server)
+    signer = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+
+    def decrypt():
+        return client(server).decrypt(CiphertextBlob=sealed, EncryptionContext=CONTEXT)
+
+    with concurrent.futures.ThreadPoolExecutor(12) as pool, tokens.held():
+        begun = time.monotonic()
+        waiting = [pool.submit(decrypt) for _ in range(12)]
+        time.sleep(1)
+        assert not any(each.done() for each in waiting), "the token answered"
+        for _ in range(5):
+            signing = time.monotonic()
+            kms.sign(KeyId=signer, Message=b"x", SigningAlgorithm="RSASSA_PSS_SHA_256")
+            assert time.monotonic() - signing < 0.8, "the token held up who does not use it"
+        for each in waiting:
+            refused("KMSInvalidStateException", each.result)
+        assert 10 <= time.monotonic() - begun < 20, time.monotonic() - begun
+        shown = state(kms, store)
+        assert (shown["ConnectionState"], shown["ConnectionErrorCode"]) == ("FAILED", "NETWORK_ERRORS"), shown
+        refused("KMSInvalidStateException", decrypt)
+    # Nobody has to do anything for it to be used again.
+    for _ in range(400):
+        if state(kms, store)["ConnectionState"] == "CONNECTED":
+            break
+        time.sleep(0.05)
+    assert decrypt()["Plaintext"] == plain
+    # Nor does it keep the server from ending in time.
+    with concurrent.futures.ThreadPoolExecutor(12) as pool, tokens.held():
+        waiting = [pool.submit(decrypt) for _ in range(12)]
+        time.sleep(1)
+        assert not any(each.done() for each in waiting), "the token answered"
+        server.stop()
+        for each in waiting:
+            refused(("KMSInvalidStateException", "DependencyTimeoutException"), each.result)
+    server.start()
 
 
 def end(kms, server, tokens, store, key):
@@ -287,7 +361,9 @@ def main():
             sealed, plain = use(kms, key)
             disconnection(kms, store, key, sealed, plain)
             token_taken_out(kms, tokens, key, sealed, plain)
+            pin_changed(kms, tokens, store, key, sealed, plain)
             lost_token(server, tokens, key, sealed, plain)
+            hanging_token(server, tokens, store, key, sealed, plain)
             end(client(server), server, tokens, store, key)
             server.stop()
             audit(data)

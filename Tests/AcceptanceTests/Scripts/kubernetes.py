@@ -2,14 +2,11 @@
 
 import hashlib
 import json
-import os
 import re
 import shlex
 import signal
 import socket
-import stat
 import subprocess
-import threading
 import time
 
 import grpc
@@ -17,10 +14,12 @@ import grpc
 from harness import (
     OTHER_REGION, REGION, SECOND, allow, audit_lines, equal, eventually, holds, key_arn, policy, run, scenario, settled,
 )  # fmt: skip
-from plugin import FRESHNESS, MODULE, PATIENCE, SEED, Credentials, Plugin, Relay, denied, messages, refusal
+from plugin import (
+    FRESHNESS, MODULE, PATIENCE, SEED, Credentials, Plugin, Relay, chatelaine, denied, messages, refusal,
+)  # fmt: skip
 from principals import make_user, permit
 from secure import Secure
-from server import REPOSITORY, Server, binary
+from server import REPOSITORY
 
 SHIPPED = REPOSITORY / "deploy" / "kubernetes"
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
@@ -33,15 +32,6 @@ def events(world, name):
 def questions(world, key):
     """The records of what was asked to be decrypted under a key."""
     return [event for event in events(world, "Decrypt") if key["Arn"] in json.dumps(event["resources"])]
-
-
-def chatelaine(*arguments, wanted):
-    done = subprocess.run(
-        [binary(), "kubernetes-plugin", *map(str, arguments)],
-        capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    equal(done.returncode, wanted, f"exit code of {arguments}: {done.stdout}{done.stderr}")
-    return done.stdout + done.stderr
 
 
 def material(key_id):
@@ -98,7 +88,8 @@ def encrypt_says_which_material_did_it_before_status_knows(world):
         current = kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["CurrentKeyMaterialId"]
         equal(material(encrypted.key_id), current, "the material that encrypted")
         holds(encrypted.key_id != before, "another key_id")
-        eventually(lambda: plugin.key_id() == encrypted.key_id, "the same of both", seconds=10)
+        equal(plugin.key_id(), encrypted.key_id, "what Status says from then on")
+        equal(plugin.encrypt().key_id, encrypted.key_id, "what Encrypt says from then on")
 
 
 @scenario
@@ -118,6 +109,46 @@ def an_alias_can_be_pointed_to_another_key(world):
         plugin.opens(encrypted)
     with Plugin(world, new["KeyId"], "--previous-key-id", old["Arn"]) as plugin:
         plugin.opens(encrypted)
+
+
+@scenario
+def status_and_encrypt_agree_when_an_alias_is_pointed_back(world):
+    """Kubernetes throws away what was encrypted with another key than the one that Status says."""
+    kms, first, second, unfit = world.kms(), world.key(), world.key(), world.key()
+
+    def point(key):
+        kms.update_alias(AliasName="alias/returning", TargetKeyId=key["KeyId"])
+
+    def agree(plugin, key):
+        for _ in range(3):
+            holds(plugin.key_id().startswith(key["Arn"]), "the key that Status says")
+            holds(plugin.encrypt().key_id.startswith(key["Arn"]), "the key that Encrypt says")
+
+    kms.create_alias(AliasName="alias/returning", TargetKeyId=first["KeyId"])
+    with Plugin(world, "alias/returning") as plugin:
+        encrypted = plugin.encrypt()
+        agree(plugin, first)
+        point(second)
+        eventually(lambda: plugin.key_id().startswith(second["Arn"]), "the other key", seconds=10)
+        agree(plugin, second)
+        point(first)
+        time.sleep(FRESHNESS)
+        agree(plugin, second)
+        # It is not held on to when it does not serve.
+        kms.disable_key(KeyId=second["KeyId"])
+        with denied(grpc.StatusCode.FAILED_PRECONDITION, "disabled"):
+            plugin.encrypt()
+        holds("DisabledException" in plugin.status().healthz, "Status says so")
+        eventually(lambda: plugin.status().healthz == "ok", "the first key is back", seconds=10)
+        agree(plugin, first)
+        plugin.opens(encrypted)
+        # Nor is one that never served.
+        kms.disable_key(KeyId=unfit["KeyId"])
+        point(unfit)
+        eventually(lambda: "not enabled" in plugin.status().healthz, "Status sees the other key", seconds=10)
+        point(first)
+        eventually(lambda: plugin.status().healthz == "ok", "the first key is back", seconds=10)
+        agree(plugin, first)
 
 
 @scenario
@@ -364,69 +395,7 @@ def the_server_is_told_by_its_certificate(world):
             plugin.encrypt()
 
 
-# The socket
-
-
-@scenario
-def the_socket_is_for_its_owner_and_goes_with_the_plugin(world):
-    key = world.key()
-    with Plugin(world, key["KeyId"]) as plugin:
-        status = os.lstat(plugin.path)
-        equal((stat.S_ISSOCK(status.st_mode), stat.S_IMODE(status.st_mode)), (True, 0o600), "a socket, and its mode")
-        plugin.key_id()
-        equal(plugin.program.stop(), 0, "exit code after SIGTERM")
-        holds(not os.path.lexists(plugin.path), "it is removed")
-
-
-@scenario
-def a_socket_that_nobody_listens_on_is_replaced_and_no_other_file_is(world):
-    key = world.key()
-    with Plugin(world, key["KeyId"]) as plugin:
-        plugin.program.kill()
-        holds(os.path.lexists(plugin.path), "it is left by a crash")
-        with Plugin(world, key["KeyId"], path=plugin.path) as successor:
-            successor.key_id()
-            arguments = successor.program.command[2:]
-            said = chatelaine(*arguments, wanted=1)
-            holds("another process listens" in said, f"it says {said!r}")
-            successor.key_id()
-            # What somebody else has put in its place is not removed.
-            os.rename(plugin.path, f"{plugin.path}.moved")
-            plugin.path.write_text("mine")
-            equal(successor.program.stop(), 0, "exit code after SIGTERM")
-            equal(plugin.path.read_text(), "mine", "the file of somebody else")
-        holds("no socket" in chatelaine(*arguments, wanted=1), "a file is left alone")
-        equal(plugin.path.read_text(), "mine", "the file of somebody else")
-        plugin.path.unlink()
-        os.symlink(f"{plugin.path}.moved", plugin.path)
-        holds("no socket" in chatelaine(*arguments, wanted=1), "a link is left alone")
-
-
-@scenario
-def of_many_that_start_at_once_one_listens(world):
-    key = world.key()
-    with Plugin(world, key["KeyId"]) as first:
-        for _ in range(5):
-            first.program.kill()
-            rivals = [Server(*first.program.command[1:]) for _ in range(4)]
-            outcomes = []
-
-            def begin(rival):
-                try:
-                    rival.start()
-                    outcomes.append(rival)
-                except AssertionError:
-                    rival.forget_log()
-
-            threads = [threading.Thread(target=begin, args=(rival,)) for rival in rivals]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            equal(len(outcomes), 1, "plugins that listen")
-            chatelaine("check", "--socket", first.path, wanted=0)
-            first.program.forget_log()
-            first.program = outcomes[0]
+# The program
 
 
 @scenario
@@ -493,7 +462,4 @@ def what_is_shipped_is_of_this_program(world):
     equal([line for line in done.stderr.splitlines() if file in line or "Unknown" in line], [], "what systemd says")
 
 
-os.environ.pop("AWS_ACCESS_KEY_ID", None)
-os.environ.pop("AWS_REGION", None)
-os.environ.pop("AWS_DEFAULT_REGION", None)
 run()

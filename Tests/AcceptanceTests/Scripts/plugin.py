@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import os
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -12,7 +13,7 @@ import grpc
 from grpc_tools import protoc
 
 from harness import FIRST, REGION, equal, holds
-from server import REPOSITORY, Server
+from server import REPOSITORY, Server, binary
 
 MODULE = REPOSITORY / "Sources" / "KMSKubernetes"
 SEED = bytes(range(32))
@@ -21,6 +22,9 @@ PATIENCE = 3
 # For so long a status can come from memory.
 FRESHNESS = 5.5
 _numbers = itertools.count(1)
+# Where it finds what a script does not give it.
+for _name in ("AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_DEFAULT_REGION"):
+    os.environ.pop(_name, None)
 
 
 def _generated():
@@ -35,6 +39,16 @@ def _generated():
 
 
 messages, services = _generated()
+
+
+def chatelaine(*arguments, wanted):
+    """What the program says of the plugin, and ends with this code."""
+    done = subprocess.run(
+        [binary(), "kubernetes-plugin", *map(str, arguments)],
+        capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    equal(done.returncode, wanted, f"exit code of {arguments}: {done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
 
 
 @contextlib.contextmanager

@@ -266,14 +266,14 @@ def paths_and_methods_are_those_of_the_specification(world):
         bad(client.send(rest, told), "InvalidUriPathException", rest)
     bad(client.send(f"/keys/{'k' * 128}/encrypt", told), "KeyNotFoundException", "the longest name")
     wire = Wire(world.endpoint)
+    for path in (
+        f"/two{ENDING}/health", f"{ENDING}/health", f"/One{ENDING}/health", "/one/kms/xks/v2/health", client.path,
+    ):  # fmt: skip
+        bad(wire.send({"Host": wire.host}, b"{}", path=path), "InvalidUriPathException", path)
     for method in ("GET", "PUT", "DELETE", "HEAD"):
         for rest in ("/health", f"/keys/{KEY}/metadata", f"/keys/{KEY}/encrypt", "/keys/absent/decrypt"):
             answer = Wire(world.endpoint).send({"Host": wire.host}, method=method, path=f"/one{ENDING}{rest}")
             equal((answer.status, answer.headers.get("allow")), (405, "POST"), f"{method} {rest}")
-    elsewhere = wire.send({"Host": wire.host}, b"{}", path="/nothing/at/all")
-    for path in (f"/two{ENDING}/health", f"{ENDING}/health", f"/One{ENDING}/health", "/one/kms/xks/v2/health"):
-        answer = wire.send({"Host": wire.host}, b"{}", path=path)
-        equal((answer.status, answer.body), (elsewhere.status, elsewhere.body), f"where no proxy is: {path}")
 
 
 # Keys

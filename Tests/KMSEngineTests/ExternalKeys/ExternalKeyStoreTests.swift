@@ -33,15 +33,21 @@ struct ExternalKeyStoreTests {
     }
 
     private static let failures: [(ExternalKeyFailure, store: KMSError.Code, key: KMSError.Code)] = [
-        (.timedOut, .xksProxyUriUnreachable, .dependencyTimeout),
-        (.unreachable("x"), .xksProxyUriUnreachable, .dependencyTimeout),
-        (.insecure("x"), .xksProxyUriUnreachable, .customKeyStoreInvalidState),
+        (.timedOut, .xksProxyUriUnreachable, .customKeyStoreInvalidState),
+        (.unreachable("x"), .xksProxyUriUnreachable, .customKeyStoreInvalidState),
+        (.managersUnavailable, .xksProxyUriUnreachable, .customKeyStoreInvalidState),
+        (.insecure("x"), .xksProxyInvalidConfiguration, .customKeyStoreInvalidState),
         (.invalidAnswer("x"), .xksProxyInvalidResponse, .customKeyStoreInvalidState),
         (.refused(.authenticationFailed, "x"), .xksProxyIncorrectAuthenticationCredential, .customKeyStoreInvalidState),
-        (.refused(.accessDenied, "x"), .xksProxyInvalidConfiguration, .xksKeyInvalidConfiguration),
-        (.refused(.keyNotFound, "x"), .xksProxyUriUnreachable, .xksKeyNotFound),
+        (.refused(.accessDenied, "x"), .xksProxyInvalidConfiguration, .customKeyStoreInvalidState),
+        (.refused(.dependencyTimeout, "x"), .xksProxyUriUnreachable, .customKeyStoreInvalidState),
+        (.refused(.internalError, "x"), .xksProxyInvalidResponse, .customKeyStoreInvalidState),
+        (.refused(.invalidKeyUsage, "x"), .xksProxyInvalidResponse, .xksKeyInvalidConfiguration),
+        (.refused(.invalidState, "x"), .xksProxyInvalidResponse, .xksKeyInvalidConfiguration),
+        (.refused(.invalidURIPath, "x"), .xksProxyInvalidConfiguration, .customKeyStoreInvalidState),
+        (.refused(.keyNotFound, "x"), .xksProxyInvalidResponse, .xksKeyNotFound),
         (.refused(.throttling, "x"), .xksProxyUriUnreachable, .customKeyStoreInvalidState),
-        (.refused(.dependencyTimeout, "x"), .xksProxyUriUnreachable, .dependencyTimeout),
+        (.refused(.validation, "x"), .xksProxyInvalidResponse, .customKeyStoreInvalidState),
     ]
 
     /// What fails on the way shows as AWS shows it, and never in the words of somebody else.

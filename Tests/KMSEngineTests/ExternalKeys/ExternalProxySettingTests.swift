@@ -10,6 +10,7 @@ struct ExternalProxySettingTests {
         ("https://XKS.Example/111122223333/eu-west-1=10.0.0.1:8443", "xks.example", "10.0.0.1:8443", nil),
         ("https://a/111122223333/eu-west-1=host-1.internal:1@\(service)", "a", "host-1.internal:1", service),
         ("https://a/111122223333/eu-west-1@\(service)", "a", nil, service),
+        ("https://a/111122223333/eu-west-1=[::1]:8443@\(service)", "a", "::1:8443", service),
     ])
     func `a place is a host, an account and a region, and where that is`(
         text: String, host: String, address: String?, service: String?
@@ -24,6 +25,7 @@ struct ExternalProxySettingTests {
         for (text, isAsked) in [
             ("https://a.example/111122223333/eu-west-1", true),
             ("https://a.example/111122223333/eu-west-1=10.0.0.1:1", false),
+            ("https://a.example/111122223333/eu-west-1=[fd00::a]:1", false),
             ("https://10.0.0.1/111122223333/eu-west-1", false), ("https://10.0.0.1/111122223333/eu-west-1=b:1", true),
         ] {
             #expect(ExternalProxySetting(text)?.needsNameServer == isAsked, "\(text)")
@@ -37,7 +39,10 @@ struct ExternalProxySettingTests {
         "https://a_b/111122223333/eu-west-1", "https://a/111122223333/eu-west-1=",
         "https://a/111122223333/eu-west-1=host", "https://a/111122223333/eu-west-1=host:0",
         "https://a/111122223333/eu-west-1=host:65536", "https://a/111122223333/eu-west-1=host:1:2",
-        "https://a/111122223333/eu-west-1=ho/st:1", "https://a/111122223333/eu-west-1@",
+        "https://a/111122223333/eu-west-1=::1:1", "https://a/111122223333/eu-west-1=[::1]",
+        "https://a/111122223333/eu-west-1=[10.0.0.1]:1", "https://a/111122223333/eu-west-1=[::1%lo]:1",
+        "https://a/111122223333/eu-west-1=[a]:1", "https://a/111122223333/eu-west-1=ho/st:1",
+        "https://a/111122223333/eu-west-1@",
         "https://a/111122223333/eu-west-1@vpce-svc-1", "https://user@a/111122223333/eu-west-1",
         "https://\u{e9}/111122223333/eu-west-1",
     ])
