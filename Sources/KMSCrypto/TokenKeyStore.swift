@@ -50,16 +50,32 @@ import Synchronization
         pool.withLock { $0.idle.append(first) }
     }
 
+    /// Has nobody log in any more: what is being done is done in the session that it has, or fails.
+    ///
+    /// A PIN that was changed meanwhile would else be tried by each call that comes back from a token that hung.
+    package func giveUp() { pool.withLock { $0.refusal = $0.refusal ?? .givenUp(token: label) } }
+
+    /// Gives up, and ends the sessions that nobody uses, which may wait for the device; the others end with their use.
+    package func close() {
+        giveUp()
+        giveUp(pool.withLock { $0.generation })
+    }
+
     // MARK: Keys
 
     /// Makes the key of this generation of material, which is found by the generation's identifier.
     ///
-    /// - Throws: ``TokenFailure``.
+    /// - Throws: ``TokenFailure``; ``TokenFailure/givenUp(token:)`` also when that happened meanwhile, and then the key is
+    ///   destroyed.
     package func makeKey(_ id: KeyMaterialID, of key: KeyARN) throws(TokenFailure) {
         try withSession { token, _ throws(TokenFailure) in
             // It was made when the answer got lost.
             if (try? token.key(id: id.bytes, label: key.keyID.description)) != nil { return }
             try token.makeKey(id: id.bytes, label: key.keyID.description)
+            guard case .givenUp(let label)? = pool.withLock({ $0.refusal }) else { return }
+            // Nobody waits for it any more.
+            try token.destroy(try token.key(id: id.bytes, label: key.keyID.description))
+            throw .givenUp(token: label)
         }
     }
 

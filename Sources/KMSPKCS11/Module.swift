@@ -18,9 +18,24 @@ import Synchronization
     /// Whether this object has started the library, and not something else in the process.
     private let isStarter: Bool
 
-    /// Those that are in use, by their paths, and by how many tokens: whoever ends a library ends it for everybody in the
-    /// process.
-    private static let used = Mutex<[String: (module: Module, count: Int)]>([:])
+    /// A path, and the library there while it is in use, by how many tokens: whoever ends a library ends it for everybody in
+    /// the process.
+    ///
+    /// Starting and ending one may wait for a device: only who uses the same library waits for that.
+    private final class Place: Sendable {
+        let use = Mutex<(module: Module, count: Int)?>(nil)
+    }
+
+    private static let places = Mutex<[String: Place]>([:])
+
+    private static func place(_ path: String) -> Place {
+        places.withLock { places in
+            if let known = places[path] { return known }
+            let place = Place()
+            places[path] = place
+            return place
+        }
+    }
 
     /// The library at a path, which is loaded and started if nobody uses it; ``release()`` ends the use.
     ///
@@ -28,23 +43,23 @@ import Synchronization
     /// - Throws: ``TokenFailure/notLoadable(module:reason:)``, ``TokenFailure/notAModule(_:)``,
     ///   ``TokenFailure/refused(function:code:)``.
     static func at(_ path: String) throws(TokenFailure) -> Module {
-        try used.withLock { used throws(TokenFailure) in
-            if let known = used[path] {
-                used[path] = (known.module, known.count + 1)
+        try place(path).use.withLock { use throws(TokenFailure) in
+            if let known = use {
+                use = (known.module, known.count + 1)
                 return known.module
             }
             let module = try Module(path)
-            used[path] = (module, 1)
+            use = (module, 1)
             return module
         }
     }
 
     /// Ends one use; the last one ends the library, so that the next begins with the tokens that are there then.
     func release() {
-        Self.used.withLock { used in
-            guard let known = used[path] else { return }
-            guard known.count == 1 else { return used[path] = (known.module, known.count - 1) }
-            used[path] = nil
+        Self.place(path).use.withLock { use in
+            guard let known = use else { return }
+            guard known.count == 1 else { return use = (known.module, known.count - 1) }
+            use = nil
             if isStarter { _ = functions.C_Finalize?(nil) }
         }
     }

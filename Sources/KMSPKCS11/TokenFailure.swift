@@ -7,6 +7,8 @@ package enum TokenFailure: Error, Equatable, Sendable, CustomStringConvertible {
     /// The file was loaded, but is no PKCS#11 library.
     case notAModule(String)
     case noToken(String)
+    /// The sessions with the token were given up.
+    case givenUp(token: String)
     /// Several tokens of this label: which one is meant cannot be known.
     case severalTokens(String)
     /// The token needs a PIN, and there is none.
@@ -33,6 +35,7 @@ package enum TokenFailure: Error, Equatable, Sendable, CustomStringConvertible {
         case .notLoadable(let module, let reason): "cannot load the PKCS#11 module \(module): \(reason)"
         case .notAModule(let module): "\(module) is not a PKCS#11 module"
         case .noToken(let token): "there is no token \"\(token)\""
+        case .givenUp(let token): "the connection to the token \"\(token)\" was given up"
         case .severalTokens(let token): "there are several tokens \"\(token)\""
         case .pinNeeded(let token): "the token \"\(token)\" needs a PIN"
         case .wrongPIN(let token):

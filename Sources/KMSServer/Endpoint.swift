@@ -99,7 +99,7 @@ package final class Endpoint: HTTPResponder, Sendable {
         let client = client(of: request, from: peer)
         if let proxied, let answer = await proxied.answer(signed, client, requestID) { return answer }
         if services.keyStoreProxy != nil, KeyStoreProxyEndpoint.isMeant(by: request) {
-            return KeyStoreProxyEndpoint.notThere(requestID)
+            return KeyStoreProxyEndpoint.notThere(requestID, request.method)
         }
         let contentType = request.headers[.contentType]?.latin1
         if let target = request.headers[.amzTarget]?.latin1 {

@@ -24,8 +24,7 @@ struct KeyStoreProxyEndpoint {
         /// Answers the request; nil when the proxy is gone meanwhile.
         func answer(_ request: SignedRequest, _ client: Client, _ requestID: String) async -> Response? {
             guard method == .post else {
-                let answer = KeyStoreProxyEndpoint.wrongMethod(requestID)
-                return method == .head ? answer.createHeadResponse() : answer
+                return KeyStoreProxyEndpoint.withoutBody(KeyStoreProxyEndpoint.wrongMethod(requestID), if: method)
             }
             guard let answer = await service.answer(request, at: path, from: client, requestID: requestID) else {
                 return nil
@@ -69,8 +68,14 @@ struct KeyStoreProxyEndpoint {
     }
 
     /// The answer where there is no proxy.
-    static func notThere(_ requestID: String) -> Response {
-        response(.init(KeyStoreProxyError(.invalidURIPath, "No key store proxy is at this path.")), requestID)
+    static func notThere(_ requestID: String, _ method: HTTPRequest.Method) -> Response {
+        let error = KeyStoreProxyError(.invalidURIPath, "No key store proxy is at this path.")
+        return withoutBody(response(.init(error), requestID), if: method)
+    }
+
+    /// An answer to HEAD has no body (RFC 9110, section 9.3.2).
+    fileprivate static func withoutBody(_ answer: Response, if method: HTTPRequest.Method) -> Response {
+        method == .head ? answer.createHeadResponse() : answer
     }
 
     /// The answer of a server without its root key.

@@ -117,15 +117,46 @@ struct FairLineTests {
         await hanging.haveBegun(1)
         async let waiting = Self.ask(line, one) { 1 }
         while line.waitingCount < 1 { await Task.yield() }
-        #expect(line.runningCount() == 1)
-        #expect(line.runningCount(longerThan: .seconds(3600)) == 0)
+        #expect(line.runningCount == 1)
+        #expect((line.look(), line.look()) == (1, 2))
         line.abandon()
         #expect(await (begun, waiting) == (.error(.kmsInvalidState), .error(.kmsInvalidState)))
         #expect(await Self.ask(line, one) { 1 } == .error(.kmsInvalidState))
         #expect(undone.all == [])
         hanging.letGo()
-        while line.runningCount() > 0 { await Task.yield() }
+        while line.runningCount > 0 { await Task.yield() }
         #expect(undone.all == [7])
+        #expect(line.look() == 0)
+    }
+
+    /// What a job holds on to can be what waits for a device when it goes.
+    private final class Lasting: Sendable {
+        let hanging: Hanging
+        init(_ hanging: Hanging) { self.hanging = hanging }
+        deinit { _ = hanging.hang() }
+    }
+
+    private static func begin(
+        _ line: FairLine, _ account: AccountID, _ hanging: Hanging, thenLettingGoOf lasting: consuming Lasting
+    ) -> Task<Outcome, Never> {
+        Task { [lasting] in
+            await ask(line, account) { withExtendedLifetime(lasting) { hanging.hang() } }
+        }
+    }
+
+    @Test func `what takes its time to go holds up nobody`() async throws {
+        let one = try #require(Self.one)
+        let (hanging, ending) = (Hanging(), Hanging())
+        let line = FairLine("lasting")
+        let task = Self.begin(line, one, hanging, thenLettingGoOf: Lasting(ending))
+        await hanging.haveBegun(1)
+        line.abandon()
+        #expect(await task.value == .error(.kmsInvalidState))
+        hanging.letGo()
+        await ending.haveBegun(1)
+        // Nothing of the line is held meanwhile.
+        #expect((line.runningCount, line.look(), line.waitingCount) == (0, 0, 0))
+        ending.letGo()
     }
 
     @Test func `who does not wait any more is not worked for`() async throws {

@@ -108,9 +108,8 @@ extension SealFailure {
     init(_ failure: TokenFailure) {
         switch failure {
         case .wrongPIN, .pinLocked, .pinNeeded: self = .wrongPIN(failure.description)
-        case .notLoadable, .notAModule, .noToken, .severalTokens, .noKey, .severalKeys, .keyExists, .unfit,
-            .noMechanism,
-            .notOpened, .refused:
+        case .notLoadable, .notAModule, .noToken, .givenUp, .severalTokens, .noKey, .severalKeys, .keyExists, .unfit,
+            .noMechanism, .notOpened, .refused:
             self = .token(failure.description)
         }
     }

@@ -1,6 +1,7 @@
 import Foundation
 import KMSCrypto
 import KMSModel
+import KMSPKCS11
 import Synchronization
 
 /// A custom key store as this process knows it: what is stored of it, and the way to it.
@@ -111,10 +112,14 @@ final class KeyStore: Sendable {
             case .connecting where state.isAtWork: return nil
             case .connecting, .disconnected, .failed: break
             }
-            state.condition = .connecting
             state.connectCount = state.record.connectCount
+            guard state.stuckCount < Self.mostStuck else {
+                state.condition = .failed(code: TokenFailure.hangingCode, isLasting: false)
+                return nil
+            }
+            state.condition = .connecting
             // Somebody is on the way for what was wanted before; who comes back begins anew.
-            guard !state.isAtWork, state.stuckCount < Self.mostStuck else { return nil }
+            guard !state.isAtWork else { return nil }
             state.isAtWork = true
             state.attempt += 1
             return (state.record, state.attempt)
@@ -153,8 +158,9 @@ final class KeyStore: Sendable {
     /// Ends sessions on a thread of their own: that waits for the device, and nobody may wait for it under a lock.
     private static func release(_ connection: TokenConnection?) {
         guard let connection else { return }
+        connection.tokens.giveUp()
         connection.line.abandon()
-        Thread.detachNewThread { withExtendedLifetime(connection) {} }
+        Thread.detachNewThread { connection.tokens.close() }
     }
 }
 
@@ -171,8 +177,8 @@ extension KeyStore.State {
     /// How many threads wait for the token that nobody waits for any more.
     fileprivate var stuckCount: Int {
         mutating get {
-            abandoned.removeAll { $0.runningCount() == 0 }
-            return abandoned.reduce(0) { $0 + $1.runningCount() }
+            abandoned.removeAll { $0.runningCount == 0 }
+            return abandoned.reduce(0) { $0 + $1.runningCount }
         }
     }
 }

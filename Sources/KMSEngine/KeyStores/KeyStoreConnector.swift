@@ -30,8 +30,12 @@ final class KeyStoreConnector: Sendable {
         self.logger = logger
     }
 
-    /// Connects what is to be connected, now and whenever it becomes so.
+    /// Connects what is to be connected, now and whenever it becomes so, and gives up what hangs.
     func begin() {
+        // Beside everything else, to the very end: nobody else lets go who waits for a token.
+        Task { [weak self] in
+            while self?.giveUpHanging() != nil { try? await Task.sleep(for: .seconds(1)) }
+        }
         directory.whenWanted { [self] store in connect(store) }
         for store in directory.all where store.record.connection == .connected {
             connect(store, isAgain: store.record.isEstablished)
@@ -39,14 +43,14 @@ final class KeyStoreConnector: Sendable {
     }
 
     /// Gives up connections to tokens that do not do what they were asked to, and lets nobody wait for them any longer.
-    func giveUpHanging() {
+    private func giveUpHanging() {
         for store in directory.all {
-            guard let connection = store.tokens, connection.hangs,
+            guard let connection = store.tokens, connection.hangs(),
                 store.lose(connection, code: TokenFailure.hangingCode, isLasting: false)
             else { continue }
             logger.error(
                 "A token does not answer, and is not connected any more",
-                metadata: ["key-store": "\(store.record.id)", "after": "\(TokenConnection.patience)"])
+                metadata: ["key-store": "\(store.record.id)"])
         }
     }
 
@@ -72,7 +76,7 @@ final class KeyStoreConnector: Sendable {
             Task {
                 let outcome: Result<KeyStore.Way, ConnectionFailure>
                 do throws(ConnectionFailure) {
-                    if !isAgain { try await checkHealth(of: record, proxy) }
+                    try await lookAt(proxy, of: record, isAgain: isAgain)
                     outcome = .success(.proxy)
                 } catch {
                     outcome = .failure(error)
@@ -82,11 +86,14 @@ final class KeyStoreConnector: Sendable {
         }
     }
 
-    private func checkHealth(of record: CustomKeyStoreRecord, _ proxy: XksProxyRecord) async throws(ConnectionFailure) {
+    private func lookAt(
+        _ proxy: XksProxyRecord, of record: CustomKeyStoreRecord, isAgain: Bool
+    ) async throws(ConnectionFailure) {
         let occasion = ExternalProxy.Occasion(
             operation: OperationName.connectCustomKeyStore.rawValue, requestID: RequestID.make())
         do throws(ExternalKeyFailure) {
-            try await proxies.proxy(of: record, proxy).checkHealth(for: occasion)
+            let proxy = try proxies.proxy(of: record, proxy)
+            if !isAgain { try await proxy.checkHealth(for: occasion) }
         } catch {
             throw ConnectionFailure(
                 code: error.connectionErrorCode, reason: error.description, isRefusal: error.isLasting)
@@ -120,23 +127,39 @@ final class KeyStoreConnector: Sendable {
         }
     }
 
+    /// How often the store is told how a connection came out, while others change the same.
+    private static let attempts = 5
+
     /// Tells the store how what it was to be came out, unless it is to be something else by now.
     private func note(
         of record: CustomKeyStoreRecord, _ outcome: @Sendable (inout CustomKeyStoreRecord) -> Void
     ) async {
-        await turns.inTurn(at: [record.id.connectionTurn]) {
-            guard let present = directory.store(record.id, in: record.realm)?.record, present.connection == .connected,
-                present.connectCount == record.connectCount
-            else { return }
-            do throws(StoreError) {
-                try await ledger.commit(present.change(outcome))
-            } catch {
-                // Another node may have been first.
-                guard !error.isConflict else { return }
-                logger.error(
-                    "The store was not told of a connection",
-                    metadata: ["key-store": "\(record.id)", "reason": "\(error)"])
-            }
+        for _ in 0..<Self.attempts {
+            if await turns.inTurn(at: [record.id.connectionTurn], { await isNoted(of: record, outcome) }) { return }
+            // What another node made of it comes with the feed.
+            try? await Task.sleep(for: .seconds(1))
+        }
+    }
+
+    /// - Returns: Whether there is nothing left to tell.
+    private func isNoted(
+        of record: CustomKeyStoreRecord, _ outcome: @Sendable (inout CustomKeyStoreRecord) -> Void
+    ) async -> Bool {
+        guard let present = directory.store(record.id, in: record.realm)?.record, present.connection == .connected,
+            present.connectCount == record.connectCount
+        else { return true }
+        var noted = present
+        outcome(&noted)
+        guard noted != present else { return true }
+        do throws(StoreError) {
+            try await ledger.commit(present.change(outcome))
+            return true
+        } catch {
+            if error.isConflict { return false }
+            logger.error(
+                "The store was not told of a connection",
+                metadata: ["key-store": "\(record.id)", "reason": "\(error)"])
+            return true
         }
     }
 

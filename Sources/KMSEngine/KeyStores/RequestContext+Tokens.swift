@@ -9,17 +9,17 @@ import Logging
 extension RequestContext {
     /// Does `work` with the sessions of a store, which has to be connected, on a thread that may wait.
     ///
-    /// - Parameter undo: Does away with what work has made that nobody waited for any more, because the token hung meanwhile.
+    /// - Parameter undo: Called for work that was done when nobody waited for it any more, because the token hung meanwhile.
     /// - Throws: ``KMSError`` with `CustomKeyStoreInvalidStateException` when the store is not connected, or the token fails.
     func useTokens<Value: Sendable>(
-        of store: KeyStore, undoing undo: @escaping @Sendable (TokenKeyStore, Value) -> Void = { _, _ in },
+        of store: KeyStore, undoing undo: @escaping @Sendable (Value) -> Void = { _ in },
         _ work: @escaping @Sendable (TokenKeyStore) throws(TokenFailure) -> Value
     ) async throws(KMSError) -> Value {
         guard let connection = store.tokens else { throw .invalidState(of: store) }
         let failed = KMSError(
             .customKeyStoreInvalidState, "The cluster of the custom key store cannot do it at present.")
         let result = try await connection.line.result(
-            for: realm.account, orAfterAbandonment: failed, undoing: { undo(connection.tokens, $0) }
+            for: realm.account, orAfterAbandonment: failed, undoing: undo
         ) { () throws(TokenFailure) in
             try work(connection.tokens)
         }

@@ -4,8 +4,8 @@ import KMSModel
 
 /// Sessions with the token of a custom key store, and the threads that wait for it.
 final class TokenConnection: Sendable {
-    /// How long a token may take for what it does in milliseconds, before it is taken for one that hangs.
-    static let patience: Duration = .seconds(10)
+    /// How often, a second apart, a token may be seen at what it does in milliseconds, before it is taken for one that hangs.
+    private static let patience = 10
 
     let tokens: TokenKeyStore
     /// Waiting for the token: milliseconds, or as long as a device that is away takes to say so; no other store waits for that.
@@ -19,6 +19,6 @@ final class TokenConnection: Sendable {
         destructions = DispatchQueue(label: "chatelaine.token-destruction.\(store)")
     }
 
-    /// Whether it does not do what it was asked to.
-    var hangs: Bool { line.runningCount(longerThan: Self.patience) > 0 }
+    /// Looks whether it does not do what it was asked to; called each second.
+    func hangs() -> Bool { line.look() > Self.patience }
 }

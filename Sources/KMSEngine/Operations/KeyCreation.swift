@@ -161,8 +161,7 @@ extension RequestContext {
             }
         }
         let id = try keyring.answering { keyring throws(CryptoFailure) in try keyring.makeMaterialID() }
-        try await useTokens(of: store, undoing: { tokens, _ in try? tokens.destroyKey(id, of: key) }) {
-            tokens throws(TokenFailure) in
+        try await useTokens(of: store, undoing: { noteLeftBehind(key) }) { tokens throws(TokenFailure) in
             try tokens.makeKey(id, of: key)
         }
         return MaterialRecord(key: key, id: id, spec: kind.spec, creationDate: now, wrapped: nil)
@@ -175,8 +174,12 @@ extension RequestContext {
                 try tokens.destroyKey(material.id, of: material.key)
             }
         } catch {
-            logger.warning("A key that was not made stays in its token", metadata: ["key": "\(material.key)"])
+            noteLeftBehind(material.key)
         }
+    }
+
+    private func noteLeftBehind(_ key: KeyARN) {
+        logger.warning("A key that was not made stays in its token", metadata: ["key": "\(key)"])
     }
 
     /// A new random identifier: a UUID, version 4, or `mrk-` and 128 bits.

@@ -35,8 +35,8 @@ package final class FairLine: Sendable {
         var jobs: [AccountID: [Job]] = [:]
         /// The accounts that have jobs, the one whose turn it is first.
         var turns: [AccountID] = []
-        /// What is being done, and since when.
-        var running: [UInt64: (job: Job, since: ContinuousClock.Instant)] = [:]
+        /// What is being done, and how often it was seen so.
+        var running: [UInt64: (job: Job, looks: Int)] = [:]
         var threadCount = 0
         /// How many of the threads wait for something to do.
         var idleCount = 0
@@ -114,6 +114,18 @@ package final class FairLine: Sendable {
         }
     }
 
+    /// Looks at what is being done.
+    ///
+    /// Counted are looks and not time, of which much may pass while the whole process stands still.
+    ///
+    /// - Returns: How many looks in a row have seen the same, at the most.
+    package func look() -> Int {
+        state.withLock { state in
+            for number in state.running.keys { state.running[number]?.looks += 1 }
+            return state.running.values.map(\.looks).max() ?? 0
+        }
+    }
+
     /// Does nothing more that still waits; what is being done is brought to its end.
     package func end() { for job in close(.ended) { job.interrupt(.ended) } }
 
@@ -124,11 +136,8 @@ package final class FairLine: Sendable {
         for job in waiting + running { job.interrupt(.abandoned) }
     }
 
-    /// How many computations are being done that have taken longer than this.
-    package func runningCount(longerThan duration: Duration = .zero) -> Int {
-        let now = ContinuousClock.now
-        return state.withLock { $0.running.values.count { now - $0.since >= duration } }
-    }
+    /// How many computations are being done.
+    package var runningCount: Int { state.withLock { $0.running.count } }
 
     /// How many computations wait for their turn.
     package var waitingCount: Int { state.withLock { $0.jobs.values.reduce(0) { $0 + $1.count } } }
@@ -197,19 +206,21 @@ package final class FairLine: Sendable {
 
     /// Takes the job whose turn it is; the account goes to the end of the line.
     private func next(after done: UInt64?) -> Job? {
-        state.withLock { state in
-            if let done { state.running[done] = nil }
+        // What a job holds on to may be a device's, and to let go of it takes as long as that likes: not under the lock.
+        let (finished, next) = state.withLock { state -> (Job?, Job?) in
+            let finished = done.flatMap { state.running.removeValue(forKey: $0)?.job }
             guard let account = state.turns.first, let job = state.remove(at: 0, of: account) else {
                 state.idleCount += 1
-                return nil
+                return (finished, nil)
             }
             if state.jobs[account] != nil {
                 state.turns.removeFirst()
                 state.turns.append(account)
             }
-            state.running[job.number] = (job, .now)
-            return job
+            state.running[job.number] = (job, 0)
+            return (finished, job)
         }
+        return withExtendedLifetime(finished) { next }
     }
 
     /// Waits for more to do, which there may be none of for so long that the thread ends.

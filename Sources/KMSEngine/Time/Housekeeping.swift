@@ -64,7 +64,6 @@ package actor Housekeeping: Service {
         await cancelWhenGracefulShutdown {
             var looks = 0
             while !Task.isCancelled {
-                self.connector.giveUpHanging()
                 await self.doWhatIsDue()
                 // What is still not written stays where it is; the log itself says why.
                 try? await self.outbox.writeRest()

@@ -128,7 +128,12 @@ actor KeyWatch {
         do throws(KMSFailure) {
             _ = try await encrypt(Self.sample(), until: deadline)
         } catch {
-            history.forgetSuperseded()
+            switch error {
+            case .outdated: history.forgetSuperseded()
+            case _ where !error.isTransient: history.forgetSuperseded()
+            // What passes by itself says nothing of the key.
+            default: break
+            }
             throw error
         }
         return nil
