@@ -65,17 +65,16 @@ import Synchronization
 
     /// Makes the key of this generation of material, which is found by the generation's identifier.
     ///
-    /// - Throws: ``TokenFailure``; ``TokenFailure/givenUp(token:)`` also when that happened meanwhile, and then the key is
-    ///   destroyed.
+    /// - Throws: ``TokenFailure``, also when nobody may log in any more by then; the key is destroyed in that case.
     package func makeKey(_ id: KeyMaterialID, of key: KeyARN) throws(TokenFailure) {
         try withSession { token, _ throws(TokenFailure) in
             // It was made when the answer got lost.
             if (try? token.key(id: id.bytes, label: key.keyID.description)) != nil { return }
             try token.makeKey(id: id.bytes, label: key.keyID.description)
-            guard case .givenUp(let label)? = pool.withLock({ $0.refusal }) else { return }
+            guard let refusal = pool.withLock({ $0.refusal }) else { return }
             // Nobody waits for it any more.
             try token.destroy(try token.key(id: id.bytes, label: key.keyID.description))
-            throw .givenUp(token: label)
+            throw refusal
         }
     }
 

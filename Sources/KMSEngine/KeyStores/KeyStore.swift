@@ -160,7 +160,11 @@ final class KeyStore: Sendable {
         guard let connection else { return }
         connection.tokens.giveUp()
         connection.line.abandon()
-        Thread.detachNewThread { connection.tokens.close() }
+        Thread.detachNewThread {
+            // What is to be destroyed is, in the sessions that there are.
+            connection.destructions.sync {}
+            connection.tokens.close()
+        }
     }
 }
 

@@ -139,6 +139,9 @@ final class KeyStoreConnector: Sendable {
             // What another node made of it comes with the feed.
             try? await Task.sleep(for: .seconds(1))
         }
+        logger.error(
+            "The store was not told of a connection, for others changed it again and again",
+            metadata: ["key-store": "\(record.id)"])
     }
 
     /// - Returns: Whether there is nothing left to tell.
