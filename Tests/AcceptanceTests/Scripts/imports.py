@@ -358,15 +358,20 @@ def one_account_s_parameters_do_not_hold_up_another_s_import(world):
     given = parameters(busy.kms(SECOND), key, "RSAES_OAEP_SHA_256", "RSA_2048")
     material = wrap(os.urandom(32), given["PublicKey"], "RSAES_OAEP_SHA_256")
     theirs, _ = external(busy)
-    with burst(busy, theirs):
-        start = time.monotonic()
+    # Counted are the others' calls, and not seconds, of which a busy machine takes many for one RSA key.
+    with burst(busy, theirs) as asked:
+        before = ended(asked)
         busy.kms(SECOND).import_key_material(
             KeyId=key, ImportToken=given["ImportToken"], EncryptedKeyMaterial=material, **FOREVER
         )
-        holds(time.monotonic() - start < 3, f"the import waited {time.monotonic() - start} s")
-        start = time.monotonic()
+        count = ended(asked) - before
+        holds(count <= 1, f"the import waited for {count} of the others' wrapping keys")
+        before = ended(asked)
         parameters(busy.kms(SECOND), key, "RSAES_OAEP_SHA_256", "RSA_2048")
-        holds(time.monotonic() - start < 15, f"the other account's turn came after {time.monotonic() - start} s")
+        count = ended(asked) - before
+        # One was being made when the turn was asked for, and of one before it the end may be told late.
+        holds(count <= 2, f"the other account's turn came after {count} of the others'")
+        holds(ended(asked) <= 8, "the others still wait")
         # Nobody needs what the others asked for.
         server.kill()
     server.forget_log()
@@ -378,9 +383,8 @@ def a_server_that_is_asked_to_end_leaves_what_waits_undone(world):
     other = World(server.start(), world.directory)
     key, _ = external(other)
     with burst(other, key) as outcomes:
-        start = time.monotonic()
-        server.stop()
-        holds(time.monotonic() - start < 20, f"the end took {time.monotonic() - start} s")
+        # Longer than usual: the key that is being made is brought to its end, and whoever else computes comes first.
+        server.stop(patience=60)
     server.forget_log()
     seen = collections.Counter(each.result() for each in outcomes)
     holds(seen["DependencyTimeoutException"] >= 8, f"those that waited were told to come again: {seen}")
@@ -402,6 +406,11 @@ def burst(world, key, count=16):
         running = [pool.submit(attempt, number) for number in range(count)]
         time.sleep(0.3)
         yield running
+
+
+def ended(asked):
+    """How many of these calls are over."""
+    return sum(each.done() for each in asked)
 
 
 def crowd(world):

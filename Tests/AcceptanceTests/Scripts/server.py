@@ -50,14 +50,14 @@ class Server:
             text += piece
         return text.decode(errors="replace").split("\n")[0]
 
-    def stop(self):
-        """Asks it to finish, and fails when it does not."""
+    def stop(self, patience=15):
+        """Asks it to finish, and fails when it does not within so many seconds."""
         self.process.send_signal(signal.SIGTERM)
         try:
-            status = self.process.wait(timeout=15)
+            status = self.process.wait(timeout=patience)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"the server ignored SIGTERM for 15 s; its log:\n{self.log_text()}")
+            raise AssertionError(f"the server ignored SIGTERM for {patience} s; its log:\n{self.log_text()}")
         finally:
             self.process.stdout.close()
         return status
