@@ -53,19 +53,21 @@ import Synchronization
     /// Has nobody log in any more: what is being done is done in the session that it has, or fails.
     ///
     /// A PIN that was changed meanwhile would else be tried by each call that comes back from a token that hung.
-    package func giveUp() { pool.withLock { $0.refusal = $0.refusal ?? .givenUp(token: label) } }
+    package func refuseLogins() { pool.withLock { $0.refusal = $0.refusal ?? .givenUp(token: label) } }
 
-    /// Gives up, and ends the sessions that nobody uses, which may wait for the device; the others end with their use.
+    /// Has nobody log in any more, and ends the sessions that nobody uses, which may wait for the device; the others end with
+    /// their use.
     package func close() {
-        giveUp()
-        giveUp(pool.withLock { $0.generation })
+        refuseLogins()
+        endSessions(of: pool.withLock { $0.generation })
     }
 
     // MARK: Keys
 
     /// Makes the key of this generation of material, which is found by the generation's identifier.
     ///
-    /// - Throws: ``TokenFailure``, also when nobody may log in any more by then; the key is destroyed in that case.
+    /// - Throws: ``TokenFailure``, also when nobody may log in any more by then, and the key is destroyed in that case. After
+    ///   ``TokenFailure/refused(function:code:)`` there may be a key.
     package func makeKey(_ id: KeyMaterialID, of key: KeyARN) throws(TokenFailure) {
         try withSession { token, _ throws(TokenFailure) in
             // It was made when the answer got lost.
@@ -163,7 +165,7 @@ import Synchronization
             return result
         } catch {
             switch error {
-            case _ where error.endsSession: giveUp(generation)
+            case _ where error.endsSession: endSessions(of: generation)
             // An operation may still be under way in it, so that it would be good for no other.
             case .refused: break
             default: giveBack(token, generation)
@@ -186,7 +188,7 @@ import Synchronization
     }
 
     /// Lets go of all sessions: with the last of them ends the login.
-    private func giveUp(_ generation: Int) {
+    private func endSessions(of generation: Int) {
         let sessions = pool.withLock { pool -> [Idle] in
             guard pool.generation == generation else { return [] }
             defer { (pool.idle, pool.keys, pool.generation) = ([], [:], generation + 1) }

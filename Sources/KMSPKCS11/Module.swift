@@ -13,29 +13,10 @@ import Synchronization
             UnsafeMutablePointer<UnsafeMutablePointer<ck_function_list>?>?
         ) -> ck_rv_t
 
-    private let path: String
     let functions: ck_function_list
+    private let library: Library
     /// Whether this object has started the library, and not something else in the process.
     private let isStarter: Bool
-
-    /// A path, and the library there while it is in use, by how many tokens: whoever ends a library ends it for everybody in
-    /// the process.
-    ///
-    /// Starting and ending one may wait for a device: only who uses the same library waits for that.
-    private final class Place: Sendable {
-        let use = Mutex<(module: Module, count: Int)?>(nil)
-    }
-
-    private static let places = Mutex<[String: Place]>([:])
-
-    private static func place(_ path: String) -> Place {
-        places.withLock { places in
-            if let known = places[path] { return known }
-            let place = Place()
-            places[path] = place
-            return place
-        }
-    }
 
     /// The library at a path, which is loaded and started if nobody uses it; ``release()`` ends the use.
     ///
@@ -43,12 +24,13 @@ import Synchronization
     /// - Throws: ``TokenFailure/notLoadable(module:reason:)``, ``TokenFailure/notAModule(_:)``,
     ///   ``TokenFailure/refused(function:code:)``.
     static func at(_ path: String) throws(TokenFailure) -> Module {
-        try place(path).use.withLock { use throws(TokenFailure) in
+        let library = try Library.at(path)
+        return try library.use.withLock { use throws(TokenFailure) in
             if let known = use {
                 use = (known.module, known.count + 1)
                 return known.module
             }
-            let module = try Module(path)
+            let module = try Module(library, path: path)
             use = (module, 1)
             return module
         }
@@ -56,7 +38,7 @@ import Synchronization
 
     /// Ends one use; the last one ends the library, so that the next begins with the tokens that are there then.
     func release() {
-        Self.place(path).use.withLock { use in
+        library.use.withLock { use in
             guard let known = use else { return }
             guard known.count == 1 else { return use = (known.module, known.count - 1) }
             use = nil
@@ -64,24 +46,14 @@ import Synchronization
         }
     }
 
-    private init(_ path: String) throws(TokenFailure) {
-        guard path.hasPrefix("/") else {
-            throw .notLoadable(module: path, reason: "its path must begin with /")
-        }
-        guard let library = unsafe dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
-            let reason = unsafe dlerror().map { unsafe String(cString: $0) }
-            throw .notLoadable(module: path, reason: reason ?? "the system does not say why")
-        }
-        guard let symbol = unsafe dlsym(library, "C_GetFunctionList") else {
-            unsafe dlclose(library)
-            throw .notAModule(path)
-        }
+    private init(_ library: Library, path: String) throws(TokenFailure) {
+        guard let symbol = unsafe dlsym(library.handle, "C_GetFunctionList") else { throw .notAModule(path) }
         let list = unsafe unsafeBitCast(symbol, to: FunctionList.self)
         var functions: UnsafeMutablePointer<ck_function_list>?
         guard unsafe list(&functions) == CKR_OK, let functions = unsafe functions,
             unsafe functions.pointee.version.major == CRYPTOKI_VERSION_MAJOR
         else { throw .notAModule(path) }
-        self.path = path
+        self.library = library
         self.functions = unsafe functions.pointee
         isStarter = try Self.start(unsafe functions.pointee)
     }
@@ -135,4 +107,37 @@ import Synchronization
         let end = padded.lastIndex { $0 != UInt8(ascii: " ") && $0 != 0 } ?? -1
         return Array(padded[..<(end + 1)])
     }
+}
+
+/// A file that is loaded, by whatever path: whoever ends a PKCS#11 library ends it for everybody in the process.
+///
+/// `@unchecked Sendable`: the handle is only compared, and looked up in.
+@safe private final class Library: @unchecked Sendable {
+    let handle: UnsafeMutableRawPointer
+    /// The library while it is in use, and by how many tokens.
+    ///
+    /// Starting and ending it may wait for a device: only who uses the same library waits for that.
+    let use = Mutex<(module: Module, count: Int)?>(nil)
+
+    private static let all = Mutex<[Library]>([])
+
+    /// - Throws: ``TokenFailure/notLoadable(module:reason:)``.
+    static func at(_ path: String) throws(TokenFailure) -> Library {
+        guard path.hasPrefix("/") else {
+            throw .notLoadable(module: path, reason: "its path must begin with /")
+        }
+        guard let handle = unsafe dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
+            let reason = unsafe dlerror().map { unsafe String(cString: $0) }
+            throw .notLoadable(module: path, reason: reason ?? "the system does not say why")
+        }
+        let loaded = unsafe Library(handle)
+        return all.withLock { all in
+            // The same file has the same handle (dlopen(3)).
+            if let known = all.first(where: { unsafe $0.handle == loaded.handle }) { return known }
+            all.append(loaded)
+            return loaded
+        }
+    }
+
+    private init(_ handle: UnsafeMutableRawPointer) { unsafe self.handle = handle }
 }

@@ -26,15 +26,6 @@ enum ConsoleEndpoint {
             answer.headers.append(("allow", "GET, HEAD, POST"))
             return response(answer)
         }
-        // What is asked for by HEAD is the page without its body.
-        return request.method == .head
-            ? await page(request, body, client, by: console).createHeadResponse()
-            : await page(request, body, client, by: console)
-    }
-
-    private static func page(_ request: Request, _ body: [UInt8], _ client: Client, by console: Console) async
-        -> Response
-    {
         guard body.count <= largestForm else { return response(tooLarge(console)) }
         let read = ConsoleRequest(
             isPost: request.method == .post, path: request.uri.path, query: request.uri.query ?? "",

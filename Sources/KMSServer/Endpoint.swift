@@ -74,7 +74,8 @@ package final class Endpoint: HTTPResponder, Sendable {
         metrics.requestEnded(response.status.code)
         logger.debug(
             "Answered", metadata: ["request-id": "\(requestID)", "status": "\(response.status.code)"])
-        return response
+        // An answer to HEAD has no body (RFC 9110, section 9.3.2).
+        return request.method == .head ? response.createHeadResponse() : response
     }
 
     private func answer(
@@ -99,7 +100,7 @@ package final class Endpoint: HTTPResponder, Sendable {
         let client = client(of: request, from: peer)
         if let proxied, let answer = await proxied.answer(signed, client, requestID) { return answer }
         if services.keyStoreProxy != nil, KeyStoreProxyEndpoint.isMeant(by: request) {
-            return KeyStoreProxyEndpoint.notThere(requestID, request.method)
+            return KeyStoreProxyEndpoint.notThere(requestID)
         }
         let contentType = request.headers[.contentType]?.latin1
         if let target = request.headers[.amzTarget]?.latin1 {

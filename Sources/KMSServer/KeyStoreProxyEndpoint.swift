@@ -23,9 +23,7 @@ struct KeyStoreProxyEndpoint {
 
         /// Answers the request; nil when the proxy is gone meanwhile.
         func answer(_ request: SignedRequest, _ client: Client, _ requestID: String) async -> Response? {
-            guard method == .post else {
-                return KeyStoreProxyEndpoint.withoutBody(KeyStoreProxyEndpoint.wrongMethod(requestID), if: method)
-            }
+            guard method == .post else { return KeyStoreProxyEndpoint.wrongMethod(requestID) }
             guard let answer = await service.answer(request, at: path, from: client, requestID: requestID) else {
                 return nil
             }
@@ -68,14 +66,9 @@ struct KeyStoreProxyEndpoint {
     }
 
     /// The answer where there is no proxy.
-    static func notThere(_ requestID: String, _ method: HTTPRequest.Method) -> Response {
+    static func notThere(_ requestID: String) -> Response {
         let error = KeyStoreProxyError(.invalidURIPath, "No key store proxy is at this path.")
-        return withoutBody(response(.init(error), requestID), if: method)
-    }
-
-    /// An answer to HEAD has no body (RFC 9110, section 9.3.2).
-    fileprivate static func withoutBody(_ answer: Response, if method: HTTPRequest.Method) -> Response {
-        method == .head ? answer.createHeadResponse() : answer
+        return response(.init(error), requestID)
     }
 
     /// The answer of a server without its root key.

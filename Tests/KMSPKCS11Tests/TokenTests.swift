@@ -67,6 +67,17 @@ struct TokenSuite {
         #expect(throws: TokenFailure.notAModule(library)) { try Self.token(module: library) }
     }
 
+    @Test func `a library that has two names is one, and ends with its last use`() throws {
+        let name = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).so").path
+        try FileManager.default.createSymbolicLink(atPath: name, withDestinationPath: SoftToken.module)
+        defer { try? FileManager.default.removeItem(atPath: name) }
+        var first: Token? = try Self.token()
+        let second = try Self.token(module: name)
+        _ = try first?.wrappingKey("root")
+        first = nil
+        _ = try second.wrappingKey("root")
+    }
+
     @Test func `a token that is not there, or there twice, is told by its label, and no PIN is tried`() throws {
         for label in ["missing", "", "chatelain", "chatelaine "] {
             #expect(throws: TokenFailure.noToken(label)) { try Self.token(label) { Issue.record("asked for the PIN") } }

@@ -47,12 +47,7 @@ package struct ExternalProxySetting: Sendable, Hashable {
     }
 
     /// Whether it takes a name server to know where it is.
-    package var needsNameServer: Bool {
-        KMSAccess.Address(address?.host ?? host) == nil
-            && (address?.host ?? host).utf8.contains {
-                !((UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: "."))
-            }
-    }
+    package var needsNameServer: Bool { KMSAccess.Address(address?.host ?? host) == nil }
 
     /// The host in `XksProxyUriEndpoint`.
     static func host(in uriEndpoint: String) -> String { String(uriEndpoint.dropFirst(scheme.count)).lowercased() }

@@ -49,10 +49,14 @@ final class KeyStore: Sendable {
         var isAtWork = false
         /// The lines of connections that are over, where threads may still wait for the token.
         var abandoned: [FairLine] = []
+        /// What is to be destroyed once there is a connection.
+        var orphans: [OrphanedMaterial] = []
     }
 
     /// How many threads may wait for a token that hangs, before it is left alone until it has answered some of them.
     private static let mostStuck = 32
+    /// How many keys in the token it is remembered of that they are to be destroyed.
+    private static let mostOrphans = 10_000
 
     private let state: Mutex<State>
     /// How often its keys were used just now.
@@ -152,13 +156,32 @@ final class KeyStore: Sendable {
         return old != nil
     }
 
+    /// A connection to destroy this with, other than one that failed at it; without one it waits for the next.
+    func connection(
+        toDestroy orphan: OrphanedMaterial, otherThan failed: TokenConnection? = nil
+    ) -> TokenConnection? {
+        state.withLock { state in
+            if let tokens = state.condition.tokens, tokens !== failed { return tokens }
+            if state.orphans.count < Self.mostOrphans { state.orphans.append(orphan) }
+            return nil
+        }
+    }
+
+    /// Takes what waits for a connection to be destroyed.
+    func takeOrphans() -> [OrphanedMaterial] {
+        state.withLock { state in
+            defer { state.orphans = [] }
+            return state.orphans
+        }
+    }
+
     /// Lets go of what it has, as it is gone.
     func close() { Self.release(state.withLock { $0.end(as: .disconnected) }) }
 
     /// Ends sessions on a thread of their own: that waits for the device, and nobody may wait for it under a lock.
     private static func release(_ connection: TokenConnection?) {
         guard let connection else { return }
-        connection.tokens.giveUp()
+        connection.tokens.refuseLogins()
         connection.line.abandon()
         Thread.detachNewThread {
             // What is to be destroyed is, in the sessions that there are.

@@ -36,7 +36,7 @@ final class KeyStoreConnector: Sendable {
         Task { [weak self] in
             while self?.giveUpHanging() != nil { try? await Task.sleep(for: .seconds(1)) }
         }
-        directory.whenWanted { [self] store in connect(store) }
+        directory.whenWanted { [weak self] store in self?.connect(store) }
         for store in directory.all where store.record.connection == .connected {
             connect(store, isAgain: store.record.isEstablished)
         }
@@ -114,6 +114,7 @@ final class KeyStoreConnector: Sendable {
         switch outcome {
         case .success:
             logger.info("A custom key store is connected", metadata: ["key-store": "\(record.id)"])
+            store.destroyOrphans(logger)
             if !record.isEstablished { await note(of: record) { $0.lastEstablished = record.connectCount } }
         case .failure(let failure):
             logger.error(

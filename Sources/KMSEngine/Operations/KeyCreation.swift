@@ -89,7 +89,7 @@ struct CreateKey: AccountOperation {
         outcome.created = [arn.description]
         if let home, home.record.cluster != nil, let material {
             outcome.additionalEventData = JSONObject(["backingKey": .string(material.backingKey)])
-            outcome.takeBack = { await context.forget(material, in: home) }
+            outcome.takeBack = { context.forget(material, in: home) }
         }
         return outcome
     }
@@ -161,25 +161,22 @@ extension RequestContext {
             }
         }
         let id = try keyring.answering { keyring throws(CryptoFailure) in try keyring.makeMaterialID() }
-        try await useTokens(of: store, undoing: { noteLeftBehind(key) }) { tokens throws(TokenFailure) in
-            try tokens.makeKey(id, of: key)
+        let orphan = OrphanedMaterial(id: id, key: key)
+        try await useTokens(of: store, undoing: { store.destroy([orphan], logger) }) { tokens throws(TokenFailure) in
+            do throws(TokenFailure) {
+                try tokens.makeKey(id, of: key)
+            } catch {
+                // Its answer may have got lost.
+                if case .refused = error { store.destroy([orphan], logger) }
+                throw error
+            }
         }
         return MaterialRecord(key: key, id: id, spec: kind.spec, creationDate: now, wrapped: nil)
     }
 
     /// Takes back what ``makeMaterial(for:_:in:)`` made in a token, of a key that there is not.
-    fileprivate func forget(_ material: MaterialRecord, in store: KeyStore) async {
-        do throws(KMSError) {
-            try await useTokens(of: store) { tokens throws(TokenFailure) in
-                try tokens.destroyKey(material.id, of: material.key)
-            }
-        } catch {
-            noteLeftBehind(material.key)
-        }
-    }
-
-    private func noteLeftBehind(_ key: KeyARN) {
-        logger.warning("A key that was not made stays in its token", metadata: ["key": "\(key)"])
+    fileprivate func forget(_ material: MaterialRecord, in store: KeyStore) {
+        store.destroy([OrphanedMaterial(id: material.id, key: material.key)], logger)
     }
 
     /// A new random identifier: a UUID, version 4, or `mrk-` and 128 bits.

@@ -185,13 +185,14 @@ package final class FairLine: Sendable {
 
     private func startThread() {
         let thread = Thread { [self] in
+            // Not before it runs: only then the system hears of it, which has room for fifteen bytes (pthread_setname_np(3)).
+            Thread.current.name = String(label.prefix(15))
             #if canImport(Glibc)
                 // On Linux this is the calling thread's alone (setpriority(2), "C library/kernel differences").
                 if givesWay { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Self.niceness) }
             #endif
             repeat { workOff() } while isCalled()
         }
-        thread.name = label
         thread.start()
     }
 

@@ -61,7 +61,7 @@ package struct Outcome<Output: ResponseShape>: Sendable {
     /// The record that the call leaves in another region.
     var elsewhere: RecordElsewhere?
     /// Takes back what was done outside of the store; called when it is sure that the change was not made.
-    var takeBack: (@Sendable () async -> Void)?
+    var takeBack: (@Sendable () -> Void)?
 
     package init(_ output: Output, change: Change? = nil) {
         self.output = output

@@ -239,7 +239,7 @@ package final class Pipeline: Sendable {
                 return answer
             } catch .conflict {
                 // Somebody changed the same record first: look again at what is there now.
-                await outcome.takeBack?()
+                outcome.takeBack?()
                 continue
             } catch {
                 logger.error(

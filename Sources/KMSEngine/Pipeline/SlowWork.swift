@@ -8,19 +8,19 @@ package struct SlowWork: Sendable {
     /// Making RSA keys: up to seconds.
     ///
     /// One at a time, and giving way to whoever else wants the processor.
-    let keyGeneration = FairLine("chatelaine.key-generation", givingWay: true)
+    let keyGeneration = FairLine("key-generation", givingWay: true)
     /// Opening what was wrapped under such a key, and looking whether it is a key: up to a second.
-    let unwrapping = FairLine("chatelaine.unwrapping", givingWay: true)
+    let unwrapping = FairLine("unwrapping", givingWay: true)
     /// Using key pairs: less than milliseconds, on all processors.
     let computation = FairLine(
-        "chatelaine.computation", width: ProcessInfo.processInfo.activeProcessorCount, mostWaitingPerAccount: 1024
+        "computation", width: ProcessInfo.processInfo.activeProcessorCount, mostWaitingPerAccount: 1024
     )
 
     /// Looking through all keys of an account: up to seconds with the most that there may be.
     ///
     /// It does not give way: a thread that has to wait for a processor while it holds the directory's lock would hold up
     /// everybody who uses a key.
-    let listing = FairLine("chatelaine.listing")
+    let listing = FairLine("listing")
 
     init() {}
 

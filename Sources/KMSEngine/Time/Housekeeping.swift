@@ -195,21 +195,8 @@ package actor Housekeeping: Service {
     private func destroyElsewhere(_ key: KeySnapshot) {
         // A key behind a proxy is its owner's.
         guard let id = key.record.customKeyStore, key.record.externalKeyID == nil else { return }
-        guard let connection = keyStores.store(id, in: key.arn.realm)?.tokens else {
-            logger.warning("A deleted key stays in its token", metadata: ["key": "\(key.arnText)"])
-            return
-        }
-        connection.destructions.async { [logger] in
-            for material in key.materials {
-                do throws(TokenFailure) {
-                    try connection.tokens.destroyKey(material.id, of: key.arn)
-                } catch {
-                    logger.warning(
-                        "A deleted key stays in its token",
-                        metadata: ["key": "\(key.arnText)", "reason": "\(error)"])
-                }
-            }
-        }
+        guard let store = keyStores.store(id, in: key.arn.realm) else { return }
+        store.destroy(key.materials.map { OrphanedMaterial(id: $0.id, key: key.arn) }, logger)
     }
 
     private func expire(_ key: KeySnapshot, at time: Date) async throws {

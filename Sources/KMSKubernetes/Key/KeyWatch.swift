@@ -128,12 +128,8 @@ actor KeyWatch {
         do throws(KMSFailure) {
             _ = try await encrypt(Self.sample(), until: deadline)
         } catch {
-            switch error {
-            case .outdated: history.forgetSuperseded()
-            case _ where !error.isTransient: history.forgetSuperseded()
             // What passes by itself says nothing of the key.
-            default: break
-            }
+            if error.isOfKey { history.forgetSuperseded() }
             throw error
         }
         return nil

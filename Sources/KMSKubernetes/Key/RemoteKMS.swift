@@ -77,6 +77,11 @@ package enum KMSFailure: Error, Sendable {
         }
     }
 
+    /// Whether it tells something of the key, and not only of the way to it.
+    var isOfKey: Bool {
+        if case .outdated = self { true } else { !isTransient }
+    }
+
     private static let transient: Set<KMSError.Code> = [
         .throttling, .serviceUnavailable, .internalFailure, .kmsInternal, .dependencyTimeout, .keyUnavailable,
     ]

@@ -186,6 +186,8 @@ def what_is_no_call_is_not_found(world):
     answer = wire.send({"Host": wire.host}, b"", "GET", "/ping")
     equal((answer.status, answer.body.strip()), (200, b"healthy"))
     uuid.UUID(answer.headers["x-amzn-requestid"])
+    (answer, *_) = exchange(world, b"HEAD /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    holds(answer.startswith(b"HTTP/1.1 404 ") and answer.endswith(b"\r\n\r\n"), f"the answer to HEAD: {answer}")
     (answer, *_) = exchange(world, b"no HTTP\r\n\r\n")
     holds(re.search(rb"(?i)\r\nx-amzn-requestid: [0-9a-f-]{36}\r\n", answer), f"the answer to no HTTP: {answer}")
     still_serves(world)

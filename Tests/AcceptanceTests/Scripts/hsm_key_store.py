@@ -71,6 +71,17 @@ class Tokens:
              "--type", "secrkey"], check=True, capture_output=True, text=True)  # fmt: skip
         return done.stdout
 
+    def count(self):
+        return self.keys().count("Secret Key Object")
+
+    def wait_for(self, count):
+        """Until there are so many keys."""
+        for _ in range(100):
+            if self.count() == count:
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"there are {self.count()} keys in the token, and not {count}")
+
     def change_pin(self, old, new, label=TOKEN):
         subprocess.run(
             ["pkcs11-tool", "--module", module(), "--token-label", label, "--login", "--pin", old, "--change-pin",
@@ -271,7 +282,7 @@ def lost_token(server, tokens, key, sealed, plain):
 
 def hanging_token(server, tokens, store, key, sealed, plain):
     """A token that does not answer holds up nobody else, and its own callers for some seconds only."""
-    kms = client(server)
+    kms, before = client(server), tokens.count()
     signer = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
 
     def decrypt():
@@ -279,7 +290,9 @@ def hanging_token(server, tokens, store, key, sealed, plain):
 
     with concurrent.futures.ThreadPoolExecutor(12) as pool, tokens.held():
         begun = time.monotonic()
-        waiting = [pool.submit(decrypt) for _ in range(12)]
+        making = pool.submit(client(server).create_key, CustomKeyStoreId=store, Origin="AWS_CLOUDHSM")
+        time.sleep(0.2)
+        waiting = [pool.submit(decrypt) for _ in range(11)]
         time.sleep(1)
         assert not any(each.done() for each in waiting), "the token answered"
         for _ in range(5):
@@ -288,6 +301,7 @@ def hanging_token(server, tokens, store, key, sealed, plain):
             assert time.monotonic() - signing < 0.8, "the token held up who does not use it"
         for each in waiting:
             refused("KMSInvalidStateException", each.result)
+        refused("CustomKeyStoreInvalidStateException", making.result)
         assert 10 <= time.monotonic() - begun < 20, time.monotonic() - begun
         shown = state(kms, store)
         assert (shown["ConnectionState"], shown["ConnectionErrorCode"]) == ("FAILED", "NETWORK_ERRORS"), shown
@@ -298,6 +312,9 @@ def hanging_token(server, tokens, store, key, sealed, plain):
             break
         time.sleep(0.05)
     assert decrypt()["Plaintext"] == plain
+    # The key that the token made after all, when nobody waited for it any more, is not left there.
+    time.sleep(1)
+    tokens.wait_for(before)
     # Nor does it keep the server from ending in time.
     with concurrent.futures.ThreadPoolExecutor(12) as pool, tokens.held():
         waiting = [pool.submit(decrypt) for _ in range(12)]
@@ -309,14 +326,25 @@ def hanging_token(server, tokens, store, key, sealed, plain):
     server.start()
 
 
-def end(kms, server, tokens, store, key):
+def delete(kms, server, key):
     kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
     subprocess.run([binary(), "clock", "advance", "8d", "--endpoint", server.endpoint], check=True, capture_output=True)
     refused("NotFoundException", kms.describe_key, KeyId=key)
-    for _ in range(100):
-        if key not in tokens.keys():
-            break
-        time.sleep(0.05)
+
+
+def end(kms, server, tokens, store, key):
+    other = kms.create_key(CustomKeyStoreId=store, Origin="AWS_CLOUDHSM")["KeyMetadata"]["KeyId"]
+    before = tokens.count()
+    kms.disconnect_custom_key_store(CustomKeyStoreId=store)
+    wait_for(kms, store, "DISCONNECTED")
+    delete(kms, server, other)
+    assert other in tokens.keys(), "nobody could destroy it"
+    kms.connect_custom_key_store(CustomKeyStoreId=store)
+    wait_for(kms, store, "CONNECTED")
+    tokens.wait_for(before - 1)
+    assert other not in tokens.keys() and key in tokens.keys()
+    delete(kms, server, key)
+    tokens.wait_for(before - 2)
     assert key not in tokens.keys(), "the key is still in the token"
     kms.disconnect_custom_key_store(CustomKeyStoreId=store)
     kms.delete_custom_key_store(CustomKeyStoreId=store)
@@ -334,8 +362,8 @@ def audit(data):
     for name, member in (("CreateKey", "backingKey"), ("ScheduleKeyDeletion", "backingKeys")):
         told = [(record.get("additionalEventData") or {}).get(member) for record in records if record["eventName"] == name]
         assert any(told) and "backingKeyId" in [each for each in told if each][0], (name, told)
-    (deleted,) = [record for record in records if record["eventName"] == "DeleteKey"]
-    assert "backingKeyId" in deleted["serviceEventDetails"]["backingKeys"], deleted
+    deleted = [record for record in records if record["eventName"] == "DeleteKey"]
+    assert len(deleted) == 2 and all("backingKeyId" in record["serviceEventDetails"]["backingKeys"] for record in deleted), deleted
     assert any("customKeyStoreId" in (record.get("additionalEventData") or {}) for record in used)
 
 
