@@ -66,30 +66,38 @@ import Synchronization
 
     /// Makes the key of this generation of material, which is found by the generation's identifier.
     ///
-    /// - Throws: ``TokenFailure``, also when nobody may log in any more by then, and the key is destroyed in that case. After
-    ///   ``TokenFailure/refused(function:code:)`` there may be a key.
-    package func makeKey(_ id: KeyMaterialID, of key: KeyARN) throws(TokenFailure) {
+    /// - Parameter mayRemain: Becomes whether there may be such a key, also when this throws.
+    /// - Throws: ``TokenFailure``, also when nobody may log in any more by then.
+    package func makeKey(
+        _ id: KeyMaterialID, of key: KeyARN, mayRemain: inout Bool
+    ) throws(TokenFailure) {
         try withSession { token, _ throws(TokenFailure) in
-            // It was made when the answer got lost.
+            // It was made when the answer got lost. Besides, SoftHSM2 overlooks what another process made if it has not looked.
             if (try? token.key(id: id.bytes, label: key.keyID.description)) != nil { return }
+            mayRemain = true
             try token.makeKey(id: id.bytes, label: key.keyID.description)
             guard let refusal = pool.withLock({ $0.refusal }) else { return }
             // Nobody waits for it any more.
             try token.destroy(try token.key(id: id.bytes, label: key.keyID.description))
+            mayRemain = false
             throw refusal
         }
     }
 
-    /// Destroys the key of this generation of material; there may be none any more.
+    /// Destroys the key of this generation of material.
     ///
+    /// - Returns: Whether there was one.
     /// - Throws: ``TokenFailure``.
-    package func destroyKey(_ id: KeyMaterialID, of key: KeyARN) throws(TokenFailure) {
-        try withSession { token, _ throws(TokenFailure) in
+    package func destroyKey(_ id: KeyMaterialID, of key: KeyARN) throws(TokenFailure) -> Bool {
+        defer { pool.withLock { $0.keys[id] = nil } }
+        return try withSession { token, _ throws(TokenFailure) in
             do throws(TokenFailure) {
                 try token.destroy(try token.key(id: id.bytes, label: key.keyID.description))
-            } catch .noKey {}
+                return true
+            } catch .noKey {
+                return false
+            }
         }
-        pool.withLock { $0.keys[id] = nil }
     }
 
     /// Random bytes of the token.

@@ -247,6 +247,7 @@ package struct Engine: Sendable {
     package func finish() async {
         try? await audit.sync()
         await housekeeping.flush()
+        for store in pipeline.keyStores.all { store.orphans.tell(pipeline.logger) }
         audit.close()
     }
 }

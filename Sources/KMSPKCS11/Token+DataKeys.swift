@@ -17,7 +17,7 @@ extension Token {
     /// - Parameters:
     ///   - id: What it is found by (CKA_ID); there must be none like this.
     ///   - label: For people who look into the token.
-    /// - Throws: ``TokenFailure``; then there is none.
+    /// - Throws: ``TokenFailure``; then there may be one all the same, for what a device did may not be known.
     package func makeKey(id: [UInt8], label: String) throws(TokenFailure) {
         var mechanism = unsafe ck_mechanism(mechanism: CKM_AES_KEY_GEN, parameter: nil, parameter_len: 0)
         let attributes: [Attribute] = [
@@ -34,7 +34,7 @@ extension Token {
         }
         // Some tokens take a template and make something else of it.
         guard flag(UInt(CKA_EXTRACTABLE), of: handle) == false, flag(UInt(CKA_SENSITIVE), of: handle) == true else {
-            _ = module.functions.C_DestroyObject?(session, handle)
+            try destroy(TokenKey(handle: handle))
             throw .unfit(key: label, reason: "was made in a way that it could leave the token")
         }
     }
@@ -47,7 +47,11 @@ extension Token {
             Attribute(type: UInt(CKA_ID), value: id), .number(UInt(CKA_CLASS), CKO_SECRET_KEY),
             .number(UInt(CKA_KEY_TYPE), CKK_AES),
         ])
-        guard let handle = found.first else { throw .noKey(label, token: self.label) }
+        guard let handle = found.first else {
+            // Nobody finds what is private who is not logged in any more, as whoever opens another connection may see to.
+            guard isLoggedIn else { throw .refused(function: "C_FindObjects", code: CKR_USER_NOT_LOGGED_IN) }
+            throw .noKey(label, token: self.label)
+        }
         guard found.count == 1 else { throw .severalKeys(label, token: self.label) }
         return TokenKey(handle: handle)
     }

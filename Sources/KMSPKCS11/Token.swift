@@ -8,6 +8,8 @@ import CPKCS11
     let module: Module
     let slot: ck_slot_id_t
     let session: ck_session_handle_t
+    /// Whether the token shows and uses what is private only to who is logged in.
+    private let wantsLogin: Bool
 
     /// Opens a session with the token of this label, and logs in where the token wants that.
     ///
@@ -32,6 +34,7 @@ import CPKCS11
             let flags = UInt(CKF_SERIAL_SESSION) | (isWritable ? UInt(CKF_RW_SESSION) : 0)
             try Module.check("C_OpenSession", unsafe module.functions.C_OpenSession?(slot, flags, nil, nil, &session))
             self.session = session
+            wantsLogin = info.flags & UInt(CKF_LOGIN_REQUIRED) != 0
         } catch {
             module.release()
             throw error
@@ -50,7 +53,7 @@ import CPKCS11
         _ info: ck_token_info, _ isFirst: Bool,
         _ pin: ((UnsafeRawBufferPointer) -> Void) throws(TokenFailure) -> Void
     ) throws(TokenFailure) {
-        guard info.flags & UInt(CKF_LOGIN_REQUIRED) != 0 else { return }
+        guard wantsLogin else { return }
         guard info.flags & UInt(CKF_USER_PIN_LOCKED) == 0 else { throw .pinLocked(token: label) }
         if isFirst { _ = module.functions.C_Logout?(session) }
         var code = CKR_FUNCTION_NOT_SUPPORTED
@@ -70,6 +73,14 @@ import CPKCS11
         case CKR_PIN_LOCKED: throw .pinLocked(token: label)
         default: throw .refused(function: "C_Login", code: code)
         }
+    }
+
+    /// Whether the session is still logged in, if the token wants that: a logout in one session is one in all.
+    var isLoggedIn: Bool {
+        guard wantsLogin else { return true }
+        var info = ck_session_info()
+        guard unsafe module.functions.C_GetSessionInfo?(session, &info) == CKR_OK else { return false }
+        return [UInt(CKS_RO_USER_FUNCTIONS), UInt(CKS_RW_USER_FUNCTIONS)].contains(info.state)
     }
 
     // MARK: Objects

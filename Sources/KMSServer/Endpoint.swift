@@ -106,7 +106,7 @@ package final class Endpoint: HTTPResponder, Sendable {
         if let target = request.headers[.amzTarget]?.latin1 {
             return await json.answer(signed, target: target, contentType: contentType, client, requestID).response
         }
-        if request.method == .get, request.uri.path == "/ping" {
+        if [.get, .head].contains(request.method), request.uri.path == "/ping" {
             return JSONProtocol.healthy(requestID)
         }
         if ConsoleEndpoint.isFor(request) {

@@ -5,7 +5,8 @@ extension AcceptanceTests {
     @Suite(.serialized)
     struct PatientScriptTests {
         static let scripts = [
-            "bad_requests", "clock", "connections", "crowds", "delegation", "explain", "hsm_key_store", "lookup_events",
+            "bad_requests", "clock", "connections", "crowds", "delegation", "explain", "hsm_faults", "hsm_key_store",
+            "lookup_events",
             "multi_region",
             "proxies", "service_manager", "session_tokens", "sessions", "shared_key_stores",
             "shared_store", "states", "store_copy",

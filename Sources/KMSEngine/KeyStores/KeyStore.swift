@@ -49,18 +49,16 @@ final class KeyStore: Sendable {
         var isAtWork = false
         /// The lines of connections that are over, where threads may still wait for the token.
         var abandoned: [FairLine] = []
-        /// What is to be destroyed once there is a connection.
-        var orphans: [OrphanedMaterial] = []
     }
 
     /// How many threads may wait for a token that hangs, before it is left alone until it has answered some of them.
     private static let mostStuck = 32
-    /// How many keys in the token it is remembered of that they are to be destroyed.
-    private static let mostOrphans = 10_000
 
     private let state: Mutex<State>
     /// How often its keys were used just now.
     let admission = Admission()
+    /// What is to be destroyed in its token.
+    let orphans = OrphanedMaterials()
 
     init(_ record: CustomKeyStoreRecord) {
         let condition: Condition =
@@ -154,25 +152,6 @@ final class KeyStore: Sendable {
         }
         Self.release(old)
         return old != nil
-    }
-
-    /// A connection to destroy this with, other than one that failed at it; without one it waits for the next.
-    func connection(
-        toDestroy orphan: OrphanedMaterial, otherThan failed: TokenConnection? = nil
-    ) -> TokenConnection? {
-        state.withLock { state in
-            if let tokens = state.condition.tokens, tokens !== failed { return tokens }
-            if state.orphans.count < Self.mostOrphans { state.orphans.append(orphan) }
-            return nil
-        }
-    }
-
-    /// Takes what waits for a connection to be destroyed.
-    func takeOrphans() -> [OrphanedMaterial] {
-        state.withLock { state in
-            defer { state.orphans = [] }
-            return state.orphans
-        }
     }
 
     /// Lets go of what it has, as it is gone.

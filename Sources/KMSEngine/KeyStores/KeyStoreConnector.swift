@@ -54,9 +54,13 @@ final class KeyStoreConnector: Sendable {
         }
     }
 
-    /// Tries those again that are to be connected and are not, for want of what may come back by itself.
+    /// Tries those again that are to be connected and are not, for want of what may come back by itself, and what could not be
+    /// destroyed in their tokens.
     func retry() {
-        for store in directory.all where store.record.connection == .connected { connect(store) }
+        for store in directory.all {
+            if store.record.connection == .connected { connect(store) }
+            store.destroyOrphans(logger)
+        }
     }
 
     /// - Parameter isAgain: Whether it was connected when this process began: then a proxy is not asked anew, for a store stays

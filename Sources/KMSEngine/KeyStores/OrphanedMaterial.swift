@@ -3,6 +3,7 @@ import KMSCrypto
 import KMSModel
 import KMSPKCS11
 import Logging
+import Synchronization
 
 /// A key in a token that no KMS key has any more, or that none had ever.
 ///
@@ -12,35 +13,130 @@ struct OrphanedMaterial: Sendable {
     let key: KeyARN
 }
 
-extension KeyStore {
-    /// Destroys it in the token: now, or, while the store is not connected or the token fails, with its next connection.
-    ///
-    /// AWS promises no more than to try. Only this process knows of it: what it has not destroyed when it ends stays, which the
-    /// log says.
-    func destroy(_ orphans: [OrphanedMaterial], _ logger: Logger) {
-        for orphan in orphans { destroy(orphan, otherwiseThanBy: nil, logger) }
+/// What is to be destroyed in the token of one key store, until it is.
+///
+/// Only memory knows of it: what is not destroyed when the process ends stays, which the log says.
+final class OrphanedMaterials: Sendable {
+    /// How much is remembered.
+    private static let most = 10_000
+
+    private struct State {
+        /// Beside each whether the log has told of it.
+        var orphans: [KeyMaterialID: (orphan: OrphanedMaterial, isTold: Bool)] = [:]
+        /// Who is at it.
+        var destroyer: TokenConnection?
     }
 
-    /// Destroys what waited for a connection, which there is now.
-    func destroyOrphans(_ logger: Logger) { destroy(takeOrphans(), logger) }
+    private let state = Mutex(State())
 
-    private func destroy(_ orphan: OrphanedMaterial, otherwiseThanBy failed: TokenConnection?, _ logger: Logger) {
-        guard let connection = connection(toDestroy: orphan, otherThan: failed) else {
-            return logger.warning(
-                "A key that no KMS key has may be in its token, until the key store is connected again",
-                metadata: [
-                    "key-store": "\(record.id)", "key": "\(orphan.key)", "backing-key": "\(orphan.id)",
-                ])
+    /// Those that there is no room for are only told of.
+    func add(_ new: [OrphanedMaterial], _ logger: Logger) {
+        let rest = state.withLock { state in
+            let count = max(0, Self.most - state.orphans.count)
+            for orphan in new.prefix(count) { state.orphans[orphan.id] = (orphan, false) }
+            return new.dropFirst(count)
         }
+        for orphan in rest { tell(of: orphan, logger) }
+    }
+
+    /// Destroys all that can be, one after the other, in the background.
+    func destroy(with connection: TokenConnection, _ logger: Logger) {
+        let isAtWork = state.withLock { state in
+            if state.destroyer === connection || state.orphans.isEmpty { return true }
+            state.destroyer = connection
+            return false
+        }
+        guard !isAtWork else { return }
         connection.destructions.async { [self] in
-            do throws(TokenFailure) {
-                try connection.tokens.destroyKey(orphan.id, of: orphan.key)
-            } catch {
-                logger.warning(
-                    "A key could not be destroyed in its token",
-                    metadata: ["key": "\(orphan.key)", "reason": "\(error)"])
-                destroy(orphan, otherwiseThanBy: connection, logger)
+            var tried: Set<KeyMaterialID> = []
+            while true {
+                let rest = rest(for: connection, after: tried)
+                guard !rest.isEmpty else { return }
+                for orphan in rest {
+                    tried.insert(orphan.id)
+                    guard attempt(orphan, with: connection, logger) else { return leave(connection) }
+                }
             }
+        }
+    }
+
+    /// What was not tried yet; none when the work is over.
+    private func rest(for connection: TokenConnection, after tried: Set<KeyMaterialID>) -> [OrphanedMaterial] {
+        state.withLock { state in
+            let rest = state.orphans.values.map(\.orphan).filter { !tried.contains($0.id) }
+            if rest.isEmpty, state.destroyer === connection { state.destroyer = nil }
+            return rest
+        }
+    }
+
+    private func leave(_ connection: TokenConnection) {
+        state.withLock { if $0.destroyer === connection { $0.destroyer = nil } }
+    }
+
+    /// - Returns: Whether the next may be tried.
+    private func attempt(_ orphan: OrphanedMaterial, with connection: TokenConnection, _ logger: Logger) -> Bool {
+        var metadata: Logger.Metadata = ["key": "\(orphan.key)", "backing-key": "\(orphan.id)"]
+        do throws(TokenFailure) {
+            let wasThere = try connection.tokens.destroyKey(orphan.id, of: orphan.key)
+            let isTold = state.withLock { $0.orphans.removeValue(forKey: orphan.id)?.isTold } ?? false
+            logger.log(
+                level: isTold ? .notice : .info,
+                wasThere ? "A key was destroyed in its token" : "There was no key to destroy in the token",
+                metadata: metadata)
+            return true
+        } catch {
+            metadata["reason"] = "\(error)"
+            if noteTold(orphan.id) { logger.warning("A key could not be destroyed in its token", metadata: metadata) }
+            return error.isOfOneKey
+        }
+    }
+
+    /// Has the log say which there are that it has not told of, for they are not destroyed now.
+    func tell(_ logger: Logger) {
+        for (orphan, isTold) in state.withLock({ Array($0.orphans.values) }) where !isTold {
+            if noteTold(orphan.id) { tell(of: orphan, logger) }
+        }
+    }
+
+    /// - Returns: Whether the log is to tell of it now.
+    private func noteTold(_ id: KeyMaterialID) -> Bool {
+        state.withLock { state in
+            guard let (orphan, isTold) = state.orphans[id], !isTold else { return false }
+            state.orphans[id] = (orphan, true)
+            return true
+        }
+    }
+
+    private func tell(of orphan: OrphanedMaterial, _ logger: Logger) {
+        logger.warning(
+            "A key that no KMS key has may still be in its token",
+            metadata: ["key": "\(orphan.key)", "backing-key": "\(orphan.id)"])
+    }
+}
+
+extension KeyStore {
+    /// Destroys these in the token: now, or, while that is not possible, as soon as it is.
+    ///
+    /// AWS promises no more than to try.
+    func destroy(_ new: [OrphanedMaterial], _ logger: Logger) {
+        orphans.add(new, logger)
+        destroyOrphans(logger)
+    }
+
+    /// Destroys what waits for that, if the store is connected.
+    func destroyOrphans(_ logger: Logger) {
+        guard let tokens else { return orphans.tell(logger) }
+        orphans.destroy(with: tokens, logger)
+    }
+}
+
+extension TokenFailure {
+    /// Whether it says nothing of other keys.
+    fileprivate var isOfOneKey: Bool {
+        switch self {
+        case .severalKeys: true
+        case .refused: !endsSession
+        default: false
         }
     }
 }

@@ -163,11 +163,12 @@ extension RequestContext {
         let id = try keyring.answering { keyring throws(CryptoFailure) in try keyring.makeMaterialID() }
         let orphan = OrphanedMaterial(id: id, key: key)
         try await useTokens(of: store, undoing: { store.destroy([orphan], logger) }) { tokens throws(TokenFailure) in
+            var mayRemain = false
             do throws(TokenFailure) {
-                try tokens.makeKey(id, of: key)
+                try tokens.makeKey(id, of: key, mayRemain: &mayRemain)
             } catch {
                 // Its answer may have got lost.
-                if case .refused = error { store.destroy([orphan], logger) }
+                if mayRemain { store.destroy([orphan], logger) }
                 throw error
             }
         }

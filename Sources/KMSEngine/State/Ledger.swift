@@ -52,7 +52,10 @@ package struct Ledger: Sendable {
         } catch {
             outbox.putBack(news)
             number.map { residency?.abandonChange($0) }
-            if case .conflict = error { try await residency?.refresh(change) }
+            // Whatever comes of looking, it is sure that nothing was changed.
+            if case .conflict = error, let residency {
+                do throws(StoreError) { try await residency.refresh(change) } catch { directory.evict(ids) }
+            }
             throw error
         }
         outbox.settle(news)

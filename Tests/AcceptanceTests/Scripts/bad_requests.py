@@ -188,6 +188,7 @@ def what_is_no_call_is_not_found(world):
     uuid.UUID(answer.headers["x-amzn-requestid"])
     (answer, *_) = exchange(world, b"HEAD /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     holds(answer.startswith(b"HTTP/1.1 404 ") and answer.endswith(b"\r\n\r\n"), f"the answer to HEAD: {answer}")
+    equal(wire.send({"Host": wire.host}, b"", "HEAD", "/ping").status, 200, "HEAD")
     (answer, *_) = exchange(world, b"no HTTP\r\n\r\n")
     holds(re.search(rb"(?i)\r\nx-amzn-requestid: [0-9a-f-]{36}\r\n", answer), f"the answer to no HTTP: {answer}")
     still_serves(world)

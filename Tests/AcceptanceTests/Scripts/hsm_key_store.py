@@ -326,9 +326,13 @@ def hanging_token(server, tokens, store, key, sealed, plain):
     server.start()
 
 
+def advance(server, duration):
+    subprocess.run([binary(), "clock", "advance", duration, "--endpoint", server.endpoint], check=True, capture_output=True)
+
+
 def delete(kms, server, key):
     kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
-    subprocess.run([binary(), "clock", "advance", "8d", "--endpoint", server.endpoint], check=True, capture_output=True)
+    advance(server, "8d")
     refused("NotFoundException", kms.describe_key, KeyId=key)
 
 
