@@ -142,6 +142,7 @@ extension SQLConnection {
     private func showRecords<Record>(_ table: Table<Record>, _ show: ([Record]) -> Void) throws {
         var piece: [Record] = []
         try forEachRecord(table) { record in
+            if piece.isEmpty { piece.reserveCapacity(Self.pieceCount) }
             piece.append(record)
             guard piece.count == Self.pieceCount else { return }
             show(piece)
@@ -152,16 +153,17 @@ extension SQLConnection {
 
     private func forEachRecord<Record>(
         _ table: Table<Record>, where condition: Condition? = nil, order: String? = nil, limit: Int? = nil,
-        _ body: (Record) -> Void
+        _ body: (consuming Record) -> Void
     ) throws {
         let sql = table.query(on: self, where: condition, order: order, isLimited: limit != nil)
         var values = condition?.values.sqlValues ?? []
         if let limit { values.append(limit.sqlValue) }
-        var repeated = RowReader.Repeated()
+        var last: RowReader?
         try forEachRow(sql, values) { row in
-            var reader = RowReader(row, of: table.name, keyColumnCount: table.keyColumnCount, repeated)
+            var reader = last.take() ?? RowReader(row, of: table.name, keyColumnCount: table.keyColumnCount)
+            reader.turn(to: row)
             body(try table.read(&reader))
-            repeated = reader.repeated
+            last = reader
         }
     }
 }
@@ -229,25 +231,21 @@ extension Table<KeyRecord> {
             columns: """
                 account, region, key_id, spec, usage, origin, manager, key_store, external_key, creation_date,
                 primary_region, state,
-                description, deletion_date, pending_window_in_days, policy, current_material, version,
-                rotation_period_in_days, next_rotation_date
+                description, deletion_date, pending_window_in_days, policy,
+                rotation_period_in_days, next_rotation_date, current_material, version
                 """,
             keyColumnCount: 3
         ) { row throws(StoreError) in
-            var key = KeyRecord(
-                arn: try row.keyARN(), spec: try row.value(), usage: try row.value(), origin: try row.value(),
+            KeyRecord(
+                arn: try row.keyARN(), spec: try row.keySpec(), usage: try row.value(), origin: try row.value(),
                 manager: try row.value(), customKeyStore: try row.optionallyParsed(CustomKeyStoreID.init),
                 externalKeyID: try row.optionallyParsed { ExternalKeyID($0) },
                 creationDate: try row.date(), primaryRegion: try row.optionallyParsed(Region.init),
                 state: try row.value(),
                 description: try row.text(), deletionDate: try row.optionalDate(),
                 pendingWindowInDays: try row.optionalInteger().map(Int.init), policy: try row.repeatedText(),
-                currentMaterial: try row.optionalMaterialID(), version: try row.version()
+                rotation: try row.rotation(), currentMaterial: try row.optionalMaterialID(), version: try row.version()
             )
-            if let period = try row.optionalInteger() {
-                key.rotation = RotationSchedule(periodInDays: Int(period), nextRotation: try row.date())
-            }
-            return key
         }
     }
 }
@@ -275,7 +273,7 @@ extension Table<MaterialRecord> {
         ) { row throws(StoreError) in
             let key = try row.keyARN()
             guard let id = try row.optionalMaterialID() else { throw row.damage() }
-            let (spec, created): (KeySpec, Date) = (try row.value(), try row.date())
+            let (spec, created) = (try row.keySpec(), try row.date())
             let (stage, validTo, description) = (try row.stage(), try row.optionalDate(), try row.optionalText())
             return MaterialRecord(
                 key: key, id: id, spec: spec, creationDate: created, wrapped: try row.secret(), stage: stage,
@@ -336,6 +334,16 @@ extension RowReader {
     mutating func keyARN() throws(StoreError) -> KeyARN {
         let realm = try realm()
         return KeyARN(region: realm.region, account: realm.account, keyID: try parsed(KeyID.init))
+    }
+
+    /// The next two columns as a schedule; nil when there is none.
+    fileprivate mutating func rotation() throws(StoreError) -> RotationSchedule? {
+        let period = try optionalInteger()
+        guard let period else {
+            guard try optionalDate() == nil else { throw damage() }
+            return nil
+        }
+        return RotationSchedule(periodInDays: Int(period), nextRotation: try date())
     }
 
     /// Nil for a column without a value.

@@ -4,33 +4,35 @@ package import KMSStore
 
 /// Takes one row apart, column by column, and says which record and column is damaged when one is.
 package struct RowReader {
-    private let row: any SQLRow
+    private var row: any SQLRow
     /// The table, for the text of errors.
     private let table: String
     /// How many columns in front are the key of the record, which errors name it by.
     private let keyColumnCount: Int
     private var index = 0
     /// What rows often have alike, from the row before this one and then from this one.
-    private(set) var repeated: Repeated
+    private var repeated = Repeated()
 
     /// What a row often has in common with the one before it: read as the same values, it is neither parsed nor in memory
     /// twice.
-    struct Repeated {
-        fileprivate var account: AccountID?
-        fileprivate var region: Region?
-        fileprivate var text = ""
+    private struct Repeated {
+        var account: AccountID?
+        var region: Region?
+        var spec: KeySpec?
+        var text = ""
     }
 
-    /// Begins with the first column of a row that is read by itself.
+    /// Begins with the first column of a row.
     package init(_ row: any SQLRow, of table: String, keyColumnCount: Int) {
-        self.init(row, of: table, keyColumnCount: keyColumnCount, Repeated())
-    }
-
-    init(_ row: any SQLRow, of table: String, keyColumnCount: Int, _ repeated: Repeated) {
         self.row = row
         self.table = table
         self.keyColumnCount = keyColumnCount
-        self.repeated = repeated
+    }
+
+    /// Goes on with the first column of another row of the same table.
+    mutating func turn(to row: any SQLRow) {
+        self.row = row
+        index = 0
     }
 
     /// The next column as something that KMSModel parses from text.
@@ -103,11 +105,19 @@ package struct RowReader {
         return repeated.text
     }
 
+    /// The next column as a key spec.
+    mutating func keySpec() throws(StoreError) -> KeySpec {
+        let last = repeated.spec
+        let spec = try parsed { $0 == last?.rawValue ? last : KeySpec(rawValue: $0) }
+        repeated.spec = spec
+        return spec
+    }
+
     /// The next two columns as an account and a region.
     mutating func realm() throws(StoreError) -> Realm {
-        let before = repeated
-        let account = try parsed { $0 == before.account?.description ? before.account : AccountID($0) }
-        let region = try parsed { $0 == before.region?.description ? before.region : Region($0) }
+        let (lastAccount, lastRegion) = (repeated.account, repeated.region)
+        let account = try parsed { $0 == lastAccount?.description ? lastAccount : AccountID($0) }
+        let region = try parsed { $0 == lastRegion?.description ? lastRegion : Region($0) }
         (repeated.account, repeated.region) = (account, region)
         return Realm(account: account, region: region)
     }

@@ -63,20 +63,21 @@ private struct FoundRow: SQLRow {
     }
 
     subscript(index: Int) -> SQLValue {
-        let column = Int32(index)
-        switch sqlite3_column_type(statement, column) {
-        case SQLITE_INTEGER: return .integer(sqlite3_column_int64(statement, column))
-        case SQLITE_TEXT: return .text(String(decoding: bytes(column), as: UTF8.self))
-        case SQLITE_BLOB: return .bytes(Array(bytes(column)))
+        // Of the thread that has the statement, which is what SQLite calls an unprotected value: found once, and not thrice.
+        let value = sqlite3_column_value(statement, Int32(index))
+        switch sqlite3_value_type(value) {
+        case SQLITE_INTEGER: return .integer(sqlite3_value_int64(value))
+        case SQLITE_TEXT: return .text(String(decoding: bytes(value), as: UTF8.self))
+        case SQLITE_BLOB: return .bytes(Array(bytes(value)))
         // Tables are strict and have no numbers with a fraction.
         default: return .null
         }
     }
 
-    /// What is in a column, as it is, until the statement goes on.
-    private func bytes(_ column: Int32) -> UnsafeRawBufferPointer {
-        let start = sqlite3_column_blob(statement, column)
-        let count = Int(sqlite3_column_bytes(statement, column))
+    /// What a value has in it, as it is, until the statement goes on.
+    private func bytes(_ value: OpaquePointer?) -> UnsafeRawBufferPointer {
+        let start = sqlite3_value_blob(value)
+        let count = Int(sqlite3_value_bytes(value))
         return UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : count)
     }
 }

@@ -43,6 +43,23 @@ struct IdentifierTests {
         #expect(KeyID(text) == nil)
     }
 
+    @Test(arguments: ["1234abcd-12ab-34cd-56ef-1234567890ab", "mrk-1234abcd12ab34cd56ef1234567890ab"])
+    func `a digit can only be another digit, and nothing else can be another`(text: String) throws {
+        let digits = Set("0123456789abcdef".utf8)
+        let prefixCount = text.hasPrefix("mrk-") ? 4 : 0
+        for (place, byte) in text.utf8.enumerated() {
+            let isDigit = place >= prefixCount && byte != UInt8(ascii: "-")
+            for other in UInt8(0)..<128 where other != byte {
+                var bytes = Array(text.utf8)
+                bytes[place] = other
+                let changed = String(decoding: bytes, as: UTF8.self)
+                let keyID = KeyID(changed)
+                #expect((keyID != nil) == (isDigit && digits.contains(other)), "\(place) \(other)")
+                #expect(keyID.map(\.description) ?? changed == changed)
+            }
+        }
+    }
+
     @Test func `key identifiers are in the order of their texts`() throws {
         let texts = [
             "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-9000-000000000000",

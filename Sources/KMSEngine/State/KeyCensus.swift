@@ -30,7 +30,18 @@ struct KeyCensus {
 
     /// Adds keys that are not there yet.
     mutating func insert(_ keys: [KeySnapshot]) {
-        for key in keys { counts[KeyKind(key.record), default: 0] += 1 }
+        // Most are of one kind.
+        var run: (kind: KeyKind, count: Int)?
+        for key in keys {
+            let kind = KeyKind(key.record)
+            if let known = run, known.kind == kind {
+                run = (kind, known.count + 1)
+            } else {
+                if let run { counts[run.kind, default: 0] += run.count }
+                run = (kind, 1)
+            }
+        }
+        if let run { counts[run.kind, default: 0] += run.count }
         for event in KeyEvent.allCases {
             let new = keys.compactMap { $0.due(event) }
             if !new.isEmpty { due[event, default: SortedSet()].insert(contentsOf: new) }

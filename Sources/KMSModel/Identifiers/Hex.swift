@@ -25,6 +25,18 @@ package enum Hex {
         return halves + zeros + letters * toLetters
     }
 
+    /// The four bytes that eight digits stand for, each in the order of ``digits(of:)``; nil when others are among them.
+    static func bytes(of digits: UInt64) -> UInt32? {
+        // A letter has the bit of 64, and its place in the alphabet below that.
+        let letters = digits >> 6 & 0x0101_0101_0101_0101
+        let halves = (digits & 0x0F0F_0F0F_0F0F_0F0F) &+ letters &* 9
+        let spread = (halves << 4 | halves >> 8) & 0x00FF_00FF_00FF_00FF
+        let pairs = (spread | spread >> 8) & 0x0000_FFFF_0000_FFFF
+        let bytes = UInt32(truncatingIfNeeded: pairs | pairs >> 16)
+        // What these bytes are written as is not what stands there, if that were no digits.
+        return Self.digits(of: bytes) == digits ? bytes : nil
+    }
+
     /// Writes two digits for each byte.
     ///
     /// - Parameter output: Twice as long.

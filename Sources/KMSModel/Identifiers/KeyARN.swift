@@ -20,17 +20,24 @@ package struct KeyARN: Hashable, Sendable, CustomStringConvertible {
 
     /// `arn:<partition>:kms:<region>:<account>:key/<key id>`.
     package var description: String {
-        // Piece by piece into room that is there: every key in memory has such a text.
-        var text = "arn:"
-        text.reserveCapacity(80)
-        text += region.partition.rawValue
-        text += ":kms:"
-        text += region.description
-        text += ":"
-        text += account.description
-        text += ":key/"
-        text += keyID.description
-        return text
+        // At once into room of its size: every key in memory has such a text.
+        let (partition, region, account) = (
+            region.partition.rawValue.utf8, region.description.utf8, account.description.utf8
+        )
+        let count = "arn::kms:::key/".utf8.count + partition.count + region.count + account.count + KeyID.textLength
+        return String(unsafeUninitializedCapacity: count) { buffer in
+            var rest = buffer[...]
+            func append(_ text: String.UTF8View) { rest = rest[rest.initialize(fromContentsOf: text)...] }
+            append("arn:".utf8)
+            append(partition)
+            append(":kms:".utf8)
+            append(region)
+            append(":".utf8)
+            append(account)
+            append(":key/".utf8)
+            keyID.write(to: UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: rest)))
+            return count
+        }
     }
 
     /// Identifiers hardly ever have more than one account and region, so they alone spread in memory.

@@ -6,7 +6,7 @@ package struct KeyID: Hashable, Sendable, CustomStringConvertible {
     package static let multiRegionPrefix = "mrk-"
     private static let byteCount = 16
     /// How long both forms are.
-    private static let textLength = 36
+    static let textLength = 36
     private static let dash = UInt8(ascii: "-")
     /// Where the dashes of a UUID are.
     private static let dashes = [8, 13, 18, 23]
@@ -27,26 +27,12 @@ package struct KeyID: Hashable, Sendable, CustomStringConvertible {
     private init?(canonical text: UnsafeBufferPointer<UInt8>) {
         guard text.count == Self.textLength else { return nil }
         isMultiRegion = text.starts(with: Self.multiRegionPrefix.utf8)
-        let high = isMultiRegion ? Self.number(text[4..<20]) : Self.number(text[..<18])
-        let low = isMultiRegion ? Self.number(text[20...]) : Self.number(text[18...])
-        // Of the eighteen characters of each half sixteen are digits.
-        guard let high, let low, isMultiRegion || Self.dashes.allSatisfy({ text[$0] == Self.dash }) else { return nil }
+        guard isMultiRegion || Self.dashes.allSatisfy({ text[$0] == Self.dash }) else { return nil }
+        let digits = UnsafeRawBufferPointer(text)
+        let high = isMultiRegion ? digits.number(at: 4, 8, 12, 16) : digits.number(at: 0, 4, 9, 14)
+        let low = isMultiRegion ? digits.number(at: 20, 24, 28, 32) : digits.number(at: 19, 24, 28, 32)
+        guard let high, let low else { return nil }
         (self.high, self.low) = (high, low)
-    }
-
-    /// What sixteen hex digits with dashes anywhere between them say; nil for anything else.
-    private static func number(_ text: Slice<UnsafeBufferPointer<UInt8>>) -> UInt64? {
-        var number: UInt64 = 0
-        var count = 0
-        var isHex = true
-        for byte in text where byte != dash {
-            // Without a branch for each digit: nobody can tell whether the next one is a letter.
-            let (digit, letter) = (byte &- UInt8(ascii: "0"), byte &- UInt8(ascii: "a"))
-            isHex = isHex && (digit < 10) != (letter < 6)
-            number = number << 4 | UInt64((digit < 10 ? digit : letter &+ 10) & 15)
-            count += 1
-        }
-        return isHex && count == 2 * MemoryLayout<UInt64>.size ? number : nil
     }
 
     /// Makes the identifier whose sixteen bytes are `bytes`: the form that ciphertext headers carry.
@@ -67,11 +53,15 @@ package struct KeyID: Hashable, Sendable, CustomStringConvertible {
 
     package var description: String {
         String(unsafeUninitializedCapacity: Self.textLength) { buffer in
-            let text = UnsafeMutableRawBufferPointer(buffer)
-            // A UUID has its dashes inside, the other form stands behind its prefix.
-            isMultiRegion ? writeMultiRegion(to: text) : writeUUID(to: text)
+            write(to: UnsafeMutableRawBufferPointer(buffer))
             return Self.textLength
         }
+    }
+
+    /// Writes the text to the front of `output`.
+    func write(to output: UnsafeMutableRawBufferPointer) {
+        // A UUID has its dashes inside, the other form stands behind its prefix.
+        isMultiRegion ? writeMultiRegion(to: output) : writeUUID(to: output)
     }
 
     private func writeMultiRegion(to text: UnsafeMutableRawBufferPointer) {
@@ -122,6 +112,23 @@ extension UInt64 {
             Hex.digits(of: UInt32(truncatingIfNeeded: self >> 32).byteSwapped),
             Hex.digits(of: UInt32(truncatingIfNeeded: self).byteSwapped)
         )
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// What four times four hex digits say that begin at these places; nil when others are among them.
+    fileprivate func number(at first: Int, _ second: Int, _ third: Int, _ fourth: Int) -> UInt64? {
+        func digits(_ high: Int, _ low: Int) -> UInt64 {
+            let (high, low) = (
+                loadUnaligned(fromByteOffset: high, as: UInt32.self),
+                loadUnaligned(fromByteOffset: low, as: UInt32.self)
+            )
+            return UInt64(UInt32(littleEndian: high)) | UInt64(UInt32(littleEndian: low)) << 32
+        }
+        guard let high = Hex.bytes(of: digits(first, second)), let low = Hex.bytes(of: digits(third, fourth)) else {
+            return nil
+        }
+        return UInt64(high.byteSwapped) << 32 | UInt64(low.byteSwapped)
     }
 }
 
