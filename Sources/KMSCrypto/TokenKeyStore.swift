@@ -73,12 +73,12 @@ import Synchronization
     ) throws(TokenFailure) {
         try withSession { token, _ throws(TokenFailure) in
             // It was made when the answer got lost. Besides, SoftHSM2 overlooks what another process made if it has not looked.
-            if (try? token.key(id: id.bytes, label: key.keyID.description)) != nil { return }
+            if try token.hasKey(id: id.bytes) { return }
             mayRemain = true
             try token.makeKey(id: id.bytes, label: key.keyID.description)
             guard let refusal = pool.withLock({ $0.refusal }) else { return }
             // Nobody waits for it any more.
-            try token.destroy(try token.key(id: id.bytes, label: key.keyID.description))
+            _ = try token.destroyKeys(id: id.bytes)
             mayRemain = false
             throw refusal
         }
@@ -88,16 +88,9 @@ import Synchronization
     ///
     /// - Returns: Whether there was one.
     /// - Throws: ``TokenFailure``.
-    package func destroyKey(_ id: KeyMaterialID, of key: KeyARN) throws(TokenFailure) -> Bool {
+    package func destroyKey(_ id: KeyMaterialID) throws(TokenFailure) -> Bool {
         defer { pool.withLock { $0.keys[id] = nil } }
-        return try withSession { token, _ throws(TokenFailure) in
-            do throws(TokenFailure) {
-                try token.destroy(try token.key(id: id.bytes, label: key.keyID.description))
-                return true
-            } catch .noKey {
-                return false
-            }
-        }
+        return try withSession { token, _ throws(TokenFailure) in try token.destroyKeys(id: id.bytes) }
     }
 
     /// Random bytes of the token.

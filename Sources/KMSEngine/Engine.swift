@@ -247,7 +247,8 @@ package struct Engine: Sendable {
     package func finish() async {
         try? await audit.sync()
         await housekeeping.flush()
-        for store in pipeline.keyStores.all { store.orphans.tell(pipeline.logger) }
+        let stores = pipeline.keyStores
+        for orphans in stores.all.map(\.orphans) + stores.takeLeftBehind() { orphans.tellAll(pipeline.logger) }
         audit.close()
     }
 }

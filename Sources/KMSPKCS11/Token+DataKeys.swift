@@ -34,7 +34,7 @@ extension Token {
         }
         // Some tokens take a template and make something else of it.
         guard flag(UInt(CKA_EXTRACTABLE), of: handle) == false, flag(UInt(CKA_SENSITIVE), of: handle) == true else {
-            try destroy(TokenKey(handle: handle))
+            try destroy(handle)
             throw .unfit(key: label, reason: "was made in a way that it could leave the token")
         }
     }
@@ -43,24 +43,48 @@ extension Token {
     ///
     /// - Throws: ``TokenFailure/noKey(_:token:)``, ``TokenFailure/severalKeys(_:token:)``.
     package func key(id: [UInt8], label: String) throws(TokenFailure) -> TokenKey {
-        let found = try objects([
-            Attribute(type: UInt(CKA_ID), value: id), .number(UInt(CKA_CLASS), CKO_SECRET_KEY),
-            .number(UInt(CKA_KEY_TYPE), CKK_AES),
-        ])
-        guard let handle = found.first else {
-            // Nobody finds what is private who is not logged in any more, as whoever opens another connection may see to.
-            guard isLoggedIn else { throw .refused(function: "C_FindObjects", code: CKR_USER_NOT_LOGGED_IN) }
-            throw .noKey(label, token: self.label)
-        }
+        let found = try keys(id: id)
+        guard let handle = found.first else { throw .noKey(label, token: self.label) }
         guard found.count == 1 else { throw .severalKeys(label, token: self.label) }
         return TokenKey(handle: handle)
     }
 
-    /// Destroys a key.
+    /// Whether there is a key that was made with `id`.
     ///
     /// - Throws: ``TokenFailure/refused(function:code:)``.
-    package func destroy(_ key: TokenKey) throws(TokenFailure) {
-        try Module.check("C_DestroyObject", module.functions.C_DestroyObject?(session, key.handle))
+    package func hasKey(id: [UInt8]) throws(TokenFailure) -> Bool { try !keys(id: id).isEmpty }
+
+    /// At most two of the keys that were made with `id`.
+    private func keys(id: [UInt8]) throws(TokenFailure) -> [ck_object_handle_t] {
+        let attributes: [Attribute] = [
+            Attribute(type: UInt(CKA_ID), value: id), .number(UInt(CKA_CLASS), CKO_SECRET_KEY),
+            .number(UInt(CKA_KEY_TYPE), CKK_AES),
+        ]
+        let found = try objects(attributes)
+        guard found.isEmpty else { return found }
+        // Nobody finds what is private who is not logged in any more, as whoever opens another connection may see to.
+        guard isLoggedIn else { throw .refused(function: "C_FindObjects", code: CKR_USER_NOT_LOGGED_IN) }
+        return try objects(attributes)
+    }
+
+    /// Destroys all keys that were made with `id`.
+    ///
+    /// - Returns: Whether there was one.
+    /// - Throws: ``TokenFailure/refused(function:code:)``, and ``TokenFailure/unfit(key:reason:)`` when there is always another.
+    package func destroyKeys(id: [UInt8]) throws(TokenFailure) -> Bool {
+        for round in 0..<Self.mostRounds {
+            let found = try keys(id: id)
+            guard !found.isEmpty else { return round > 0 }
+            for handle in found { try destroy(handle) }
+        }
+        throw .unfit(key: "", reason: "is there again each time that it is destroyed")
+    }
+
+    /// How often keys are destroyed before there can be no more of them.
+    private static let mostRounds = 8
+
+    private func destroy(_ handle: ck_object_handle_t) throws(TokenFailure) {
+        try Module.check("C_DestroyObject", module.functions.C_DestroyObject?(session, handle))
     }
 
     /// Fills `output` with what the token has of random bytes.

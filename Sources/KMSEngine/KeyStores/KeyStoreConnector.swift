@@ -61,6 +61,7 @@ final class KeyStoreConnector: Sendable {
             if store.record.connection == .connected { connect(store) }
             store.destroyOrphans(logger)
         }
+        for orphans in directory.takeLeftBehind() { orphans.tellAll(logger) }
     }
 
     /// - Parameter isAgain: Whether it was connected when this process began: then a proxy is not asked anew, for a store stays

@@ -8,6 +8,8 @@ package final class KeyStoreDirectory: Sendable {
     private let stores = Mutex<[Realm: [CustomKeyStoreID: KeyStore]]>([:])
     /// The newest version of each account that this knows the key stores of.
     private let versions = Mutex<[AccountID: Int64]>([:])
+    /// What was not destroyed in the tokens of stores that are gone.
+    private let leftBehind = Mutex<[OrphanedMaterials]>([])
     /// Called with each store that is to be connected and is not.
     private let connect = Mutex<(@Sendable (KeyStore) -> Void)?>(nil)
 
@@ -75,6 +77,16 @@ package final class KeyStoreDirectory: Sendable {
     }
 
     func withdraw(_ id: CustomKeyStoreID, in realm: Realm) {
-        stores.withLock { $0[realm]?.removeValue(forKey: id) }?.close()
+        guard let store = stores.withLock({ $0[realm]?.removeValue(forKey: id) }) else { return }
+        store.close()
+        if !store.orphans.isEmpty { leftBehind.withLock { $0.append(store.orphans) } }
+    }
+
+    /// Takes what was not destroyed in the tokens of stores that are gone by now.
+    func takeLeftBehind() -> [OrphanedMaterials] {
+        leftBehind.withLock { leftBehind in
+            defer { leftBehind = [] }
+            return leftBehind
+        }
     }
 }

@@ -11,6 +11,15 @@ import Synchronization
 struct OrphanedMaterial: Sendable {
     let id: KeyMaterialID
     let key: KeyARN
+    /// Whether it is known to have been made.
+    let wasMade: Bool
+
+    /// Has the log say where it may be, by what its owner finds it there.
+    func tell(_ logger: Logger) {
+        logger.warning(
+            "A key that no KMS key has may still be in its token",
+            metadata: ["key": "\(key)", "backing-key": "\(id)"])
+    }
 }
 
 /// What is to be destroyed in the token of one key store, until it is.
@@ -23,6 +32,8 @@ final class OrphanedMaterials: Sendable {
     private struct State {
         /// Beside each whether the log has told of it.
         var orphans: [KeyMaterialID: (orphan: OrphanedMaterial, isTold: Bool)] = [:]
+        /// What a token is making: what it is not done with when the process ends may be there too.
+        var unfinished: [KeyMaterialID: OrphanedMaterial] = [:]
         /// Who is at it.
         var destroyer: TokenConnection?
     }
@@ -36,7 +47,16 @@ final class OrphanedMaterials: Sendable {
             for orphan in new.prefix(count) { state.orphans[orphan.id] = (orphan, false) }
             return new.dropFirst(count)
         }
-        for orphan in rest { tell(of: orphan, logger) }
+        for orphan in rest { orphan.tell(logger) }
+    }
+
+    /// Notes that a token makes this while `making` is at it.
+    func whileMaking<Failure: Error>(
+        _ orphan: OrphanedMaterial, _ making: () throws(Failure) -> Void
+    ) throws(Failure) {
+        state.withLock { $0.unfinished[orphan.id] = orphan }
+        defer { state.withLock { $0.unfinished[orphan.id] = nil } }
+        try making()
     }
 
     /// Destroys all that can be, one after the other, in the background.
@@ -77,12 +97,13 @@ final class OrphanedMaterials: Sendable {
     private func attempt(_ orphan: OrphanedMaterial, with connection: TokenConnection, _ logger: Logger) -> Bool {
         var metadata: Logger.Metadata = ["key": "\(orphan.key)", "backing-key": "\(orphan.id)"]
         do throws(TokenFailure) {
-            let wasThere = try connection.tokens.destroyKey(orphan.id, of: orphan.key)
+            let wasThere = try connection.tokens.destroyKey(orphan.id)
             let isTold = state.withLock { $0.orphans.removeValue(forKey: orphan.id)?.isTold } ?? false
-            logger.log(
-                level: isTold ? .notice : .info,
-                wasThere ? "A key was destroyed in its token" : "There was no key to destroy in the token",
-                metadata: metadata)
+            if wasThere {
+                logger.log(level: isTold ? .notice : .info, "A key was destroyed in its token", metadata: metadata)
+            } else if orphan.wasMade {
+                logger.warning("The token shows no such key, so none was destroyed", metadata: metadata)
+            }
             return true
         } catch {
             metadata["reason"] = "\(error)"
@@ -94,9 +115,18 @@ final class OrphanedMaterials: Sendable {
     /// Has the log say which there are that it has not told of, for they are not destroyed now.
     func tell(_ logger: Logger) {
         for (orphan, isTold) in state.withLock({ Array($0.orphans.values) }) where !isTold {
-            if noteTold(orphan.id) { tell(of: orphan, logger) }
+            if noteTold(orphan.id) { orphan.tell(logger) }
         }
     }
+
+    /// The same at the end, and what is not done by then.
+    func tellAll(_ logger: Logger) {
+        tell(logger)
+        for orphan in state.withLock({ Array($0.unfinished.values) }) { orphan.tell(logger) }
+    }
+
+    /// Whether there is nothing to tell or to destroy.
+    var isEmpty: Bool { state.withLock { $0.orphans.isEmpty && $0.unfinished.isEmpty } }
 
     /// - Returns: Whether the log is to tell of it now.
     private func noteTold(_ id: KeyMaterialID) -> Bool {
@@ -105,12 +135,6 @@ final class OrphanedMaterials: Sendable {
             state.orphans[id] = (orphan, true)
             return true
         }
-    }
-
-    private func tell(of orphan: OrphanedMaterial, _ logger: Logger) {
-        logger.warning(
-            "A key that no KMS key has may still be in its token",
-            metadata: ["key": "\(orphan.key)", "backing-key": "\(orphan.id)"])
     }
 }
 
@@ -134,8 +158,8 @@ extension TokenFailure {
     /// Whether it says nothing of other keys.
     fileprivate var isOfOneKey: Bool {
         switch self {
-        case .severalKeys: true
         case .refused: !endsSession
+        case .unfit: true
         default: false
         }
     }

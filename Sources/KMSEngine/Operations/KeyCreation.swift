@@ -89,7 +89,7 @@ struct CreateKey: AccountOperation {
         outcome.created = [arn.description]
         if let home, home.record.cluster != nil, let material {
             outcome.additionalEventData = JSONObject(["backingKey": .string(material.backingKey)])
-            outcome.takeBack = { context.forget(material, in: home) }
+            outcome.takeBack = { context.forget(material, in: home, isCertain: $0) }
         }
         return outcome
     }
@@ -160,24 +160,28 @@ extension RequestContext {
                 try MaterialRecord(generatedBy: keyring, for: key, spec: kind.spec, at: now)
             }
         }
+        try await checkChangesAreTaken()
         let id = try keyring.answering { keyring throws(CryptoFailure) in try keyring.makeMaterialID() }
-        let orphan = OrphanedMaterial(id: id, key: key)
+        let orphan = OrphanedMaterial(id: id, key: key, wasMade: false)
         try await useTokens(of: store, undoing: { store.destroy([orphan], logger) }) { tokens throws(TokenFailure) in
-            var mayRemain = false
-            do throws(TokenFailure) {
-                try tokens.makeKey(id, of: key, mayRemain: &mayRemain)
-            } catch {
-                // Its answer may have got lost.
-                if mayRemain { store.destroy([orphan], logger) }
-                throw error
+            try store.orphans.whileMaking(orphan) { () throws(TokenFailure) in
+                var mayRemain = false
+                do throws(TokenFailure) {
+                    try tokens.makeKey(id, of: key, mayRemain: &mayRemain)
+                } catch {
+                    // Its answer may have got lost.
+                    if mayRemain { store.destroy([orphan], logger) }
+                    throw error
+                }
             }
         }
         return MaterialRecord(key: key, id: id, spec: kind.spec, creationDate: now, wrapped: nil)
     }
 
-    /// Takes back what ``makeMaterial(for:_:in:)`` made in a token, of a key that there is not.
-    fileprivate func forget(_ material: MaterialRecord, in store: KeyStore) {
-        store.destroy([OrphanedMaterial(id: material.id, key: material.key)], logger)
+    /// Takes back what ``makeMaterial(for:_:in:)`` made in a token, of a key that there is not, or says that there may be none.
+    fileprivate func forget(_ material: MaterialRecord, in store: KeyStore, isCertain: Bool) {
+        let orphan = OrphanedMaterial(id: material.id, key: material.key, wasMade: true)
+        if isCertain { store.destroy([orphan], logger) } else { orphan.tell(logger) }
     }
 
     /// A new random identifier: a UUID, version 4, or `mrk-` and 128 bits.

@@ -60,8 +60,8 @@ package struct Outcome<Output: ResponseShape>: Sendable {
     var destroyedMaterialOf: KeyARN?
     /// The record that the call leaves in another region.
     var elsewhere: RecordElsewhere?
-    /// Takes back what was done outside of the store; called when it is sure that the change was not made.
-    var takeBack: (@Sendable () -> Void)?
+    /// Takes back what was done outside of the store, if it is certain that the change was not made.
+    var takeBack: (@Sendable (_ isCertain: Bool) -> Void)?
 
     package init(_ output: Output, change: Change? = nil) {
         self.output = output

@@ -24,7 +24,7 @@ package final class Pipeline: Sendable {
     let authorizer = Authorizer()
     let directory: KeyDirectory
     let identities: IdentityDirectory
-    private let ledger: Ledger
+    let ledger: Ledger
     let catalog: any KeyCatalog
     /// Where many nodes share the store.
     let shared: SharedState?
@@ -239,9 +239,10 @@ package final class Pipeline: Sendable {
                 return answer
             } catch .conflict {
                 // Somebody changed the same record first: look again at what is there now.
-                outcome.takeBack?()
+                outcome.takeBack?(true)
                 continue
             } catch {
+                outcome.takeBack?(false)
                 logger.error(
                     "The store failed",
                     metadata: [

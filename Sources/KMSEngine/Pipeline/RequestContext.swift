@@ -63,6 +63,13 @@ package struct RequestContext: Sendable {
     /// Whether nothing is to be done but to find out whether it would be allowed.
     var isDryRun: Bool { body["DryRun"] == .bool(true) }
 
+    /// Looks whether a change can be made, before something is made elsewhere that cannot go back with it.
+    ///
+    /// - Throws: ``KMSError`` with `DependencyTimeoutException` while the audit log does not take what is to be in it.
+    func checkChangesAreTaken() async throws(KMSError) {
+        do throws(StoreError) { try await pipeline.ledger.checkAuditLog() } catch { throw KMSError(error) }
+    }
+
     /// Reads a list.
     ///
     /// - Throws: ``KMSError`` with `DependencyTimeoutException` when the store does not answer.

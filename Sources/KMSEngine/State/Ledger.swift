@@ -32,9 +32,7 @@ package struct Ledger: Sendable {
     /// - Throws: ``StoreError``; after `conflict` nothing was written and nothing is different for anybody. `unavailable` also
     ///   when there are records of earlier changes that the audit log still does not take: then nothing more is changed.
     func commit(_ change: Change, keeping lines: KeptAuditLines? = nil) async throws(StoreError) {
-        if lines != nil {
-            do throws(AuditFailure) { try await outbox.writeRest() } catch { throw .unavailable(error.description) }
-        }
+        if lines != nil { try await checkAuditLog() }
         let ids = change.changedRecords.keyIDs
         let number = residency?.beginChange(of: ids)
         let snapshots: [KeySnapshot]
@@ -73,6 +71,13 @@ package struct Ledger: Sendable {
         guard !isPublished else { return }
         // Somebody else's change came in between, so this one may be old by now.
         do throws(StoreError) { try await residency.refresh(change) } catch { directory.evict(ids) }
+    }
+
+    /// Looks whether a change could be recorded.
+    ///
+    /// - Throws: ``StoreError/unavailable(_:)`` while there are records of earlier changes that the audit log does not take.
+    func checkAuditLog() async throws(StoreError) {
+        do throws(AuditFailure) { try await outbox.writeRest() } catch { throw .unavailable(error.description) }
     }
 
     /// The keys that `change` makes of identifiers that there were none of.

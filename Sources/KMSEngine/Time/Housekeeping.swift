@@ -185,8 +185,8 @@ package actor Housekeeping: Service {
         }
         try await commit(Change(mutations), [.deletion(of: key.arn, backingKeys: key.backingKeys)], at: time) {
             keyring.forget(key.arn)
+            destroyElsewhere(key)
         }
-        destroyElsewhere(key)
     }
 
     /// Destroys the key in the token of its custom key store, if that is there: AWS promises no more.
@@ -195,8 +195,9 @@ package actor Housekeeping: Service {
     private func destroyElsewhere(_ key: KeySnapshot) {
         // A key behind a proxy is its owner's.
         guard let id = key.record.customKeyStore, key.record.externalKeyID == nil else { return }
-        guard let store = keyStores.store(id, in: key.arn.realm) else { return }
-        store.destroy(key.materials.map { OrphanedMaterial(id: $0.id, key: key.arn) }, logger)
+        let orphans = key.materials.map { OrphanedMaterial(id: $0.id, key: key.arn, wasMade: true) }
+        guard let store = keyStores.store(id, in: key.arn.realm) else { return orphans.forEach { $0.tell(logger) } }
+        store.destroy(orphans, logger)
     }
 
     private func expire(_ key: KeySnapshot, at time: Date) async throws {

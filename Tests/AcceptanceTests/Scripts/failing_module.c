@@ -34,7 +34,7 @@ static void wait_while(const char *fault) {
 }
 
 static ck_rv_t initialize(void *arguments) {
-    wait_while("start");
+    wait_while("hang at the start");
     return real.C_Initialize(arguments);
 }
 
@@ -50,12 +50,16 @@ static ck_rv_t open_session(
 }
 
 static ck_rv_t close_session(ck_session_handle_t session) {
-    wait_while("close");
+    wait_while("hang at the end");
     return real.C_CloseSession(session);
 }
 
 static ck_rv_t find_objects_init(ck_session_handle_t session, struct ck_attribute *template, unsigned long count) {
     if (is_asked("crawl")) usleep(300000);
+    if (is_asked("stumble")) {
+        ask("");
+        return CKR_DEVICE_ERROR;
+    }
     return is_asked("away") ? CKR_DEVICE_REMOVED : real.C_FindObjectsInit(session, template, count);
 }
 
@@ -73,8 +77,8 @@ static ck_rv_t generate_key(
     ck_session_handle_t session, struct ck_mechanism *mechanism, struct ck_attribute *template, unsigned long count,
     ck_object_handle_t *key) {
     ck_rv_t answer = real.C_GenerateKey(session, mechanism, template, count, key);
-    if (is_asked("lose")) {
-        ask("");
+    if (is_asked("lose the answer")) {
+        ask(is_asked("and trip") ? "stumble" : "");
         return CKR_DEVICE_ERROR;
     }
     if (is_asked("vanish")) {
@@ -82,6 +86,7 @@ static ck_rv_t generate_key(
         return CKR_DEVICE_ERROR;
     }
     if (is_asked("fall silent")) ask("away");
+    wait_while("hang after it is made");
     return answer;
 }
 

@@ -3,14 +3,16 @@
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 
+import botocore.exceptions
 import hsm_key_store
-from harness import FIRST, REGION
+from harness import FIRST, REGION, equal, eventually
 from hsm_key_store import (
     CLUSTER, PIN, TOKEN, Tokens, advance, client, create, delete, module, refused, state, wait_for,
 )  # fmt: skip
@@ -24,7 +26,7 @@ class Device:
     """A server, a key store that is connected, and a key in its token."""
 
     def __init__(self, directory):
-        directory = pathlib.Path(directory)
+        self.directory = directory = pathlib.Path(directory)
         self.tokens = Tokens(directory)
         self.tokens.make(TOKEN)
         self.faults = directory / "faults"
@@ -34,9 +36,10 @@ class Device:
         compiler = shutil.which("clang") or shutil.which("cc")
         assert compiler, "a compiler of C, which comes with Swift, is needed"
         subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
+        self.clusters = f"{CLUSTER}/{FIRST.number}/{REGION}={TOKEN}@{library}"
         self.server = Server(
             "dev", "--listen", "127.0.0.1:0", "--data-dir", str(directory / "data"), "--clock", "controllable",
-            "--hsm-clusters", f"{CLUSTER}/{FIRST.number}/{REGION}={TOKEN}@{library}")  # fmt: skip
+            "--hsm-clusters", self.clusters)  # fmt: skip
         self.server.start()
         self.kms = client(self.server)
         self.store = create(self.kms, "failing")
@@ -56,51 +59,62 @@ class Device:
     def create_key(self):
         return self.kms.create_key(CustomKeyStoreId=self.store, Origin="AWS_CLOUDHSM")
 
+    def identifiers(self):
+        """What the keys in the token are found by, which pkcs11-tool asks the token itself."""
+        return set(re.findall(r"ID: +([0-9a-f]{64})", self.tokens.keys()))
+
     def has_keys(self, count, message):
-        """Whether there are so many keys in the token, by now or soon."""
-        for _ in range(PATIENCE * 5):
-            if self.tokens.count() == count:
-                return
-            time.sleep(0.2)
-        raise AssertionError(f"{message}: {self.tokens.count()}")
+        """Until there are no more keys in the token than these."""
+        eventually(lambda: len(self.identifiers()) <= count, f"{message}: {count}", seconds=PATIENCE)
+        equal(len(self.identifiers()), self.tokens.count(), "keys of one identifier")
+        equal(len(self.identifiers()), count, message)
 
     def works(self):
         sealed = self.kms.encrypt(KeyId=self.key, Plaintext=b"x")["CiphertextBlob"]
         assert self.kms.decrypt(CiphertextBlob=sealed)["Plaintext"] == b"x"
 
-    def is_told(self, text):
-        assert text in self.server.log_text(), f"the log does not say: {text}"
+    def is_told(self, text, identifier):
+        """Until the log says this of a key in the token."""
+        lines = lambda: [line for line in self.server.log_text().splitlines() if f"backing-key={identifier}" in line]  # noqa: E731
+        eventually(lambda: any(text in line for line in lines()), f"the log says: {text}", seconds=5)
 
 
 def an_answer_that_is_lost_makes_no_second_key(device):
-    device.fail("lose")
+    device.fail("lose the answer")
     device.create_key()
     device.has_keys(2, "keys after an answer was lost")
-    device.works()
+    device.fail("lose the answer and trip")
+    try:
+        made = {device.create_key()["KeyMetadata"]["KeyId"]}
+    except botocore.exceptions.ClientError:
+        made = set()
+    device.has_keys(2 + len(made), "keys after an answer was lost and a search failed")
+    for key in made | {device.key}:
+        device.kms.encrypt(KeyId=key, Plaintext=b"x")
 
 
 def a_key_that_was_made_and_not_given_is_destroyed(device):
     for fault in "vanish", "fall silent":
+        before = device.identifiers()
         device.fail(fault)
         refused("CustomKeyStoreInvalidStateException", device.create_key)
-        # The token is away, for the server too; pkcs11-tool asks the token itself.
-        assert device.tokens.count() == 2, f"keys after {fault}"
-        device.is_told("backing-key=")
+        (left,) = device.identifiers() - before
+        device.is_told("A key could not be destroyed in its token", left)
         device.work()
         device.has_keys(1, f"keys when the token is back after {fault}")
         device.works()
 
 
 def a_key_whose_end_comes_while_the_token_fails_is_destroyed(device):
+    before = device.identifiers()
     other = device.create_key()["KeyMetadata"]["KeyId"]
+    (identifier,) = device.identifiers() - before
     device.fail("keep")
     delete(device.kms, device.server, other)
-    time.sleep(1)
-    assert device.tokens.count() == 2
-    device.is_told("A key could not be destroyed in its token")
+    device.is_told("A key could not be destroyed in its token", identifier)
     device.work()
     device.has_keys(1, "keys when the token works again")
-    assert state(device.kms, device.store)["ConnectionState"] == "CONNECTED", "without a new connection"
+    equal(state(device.kms, device.store)["ConnectionState"], "CONNECTED", "without a new connection")
     device.works()
 
 
@@ -110,14 +124,14 @@ def a_password_that_is_wrong_meanwhile_leaves_no_key(device):
         device.kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
     device.fail("crawl")
     advance(device.server, "8d")
-    device.has_keys(8, "keys when the first is destroyed")
+    eventually(lambda: device.tokens.count() < 9, "the first is destroyed", pause=0)
     device.kms.disconnect_custom_key_store(CustomKeyStoreId=device.store)
     # Whoever tries another password logs out who is still at work.
     device.kms.update_custom_key_store(CustomKeyStoreId=device.store, KeyStorePassword="wrong-password")
     device.kms.connect_custom_key_store(CustomKeyStoreId=device.store)
     wait_for(device.kms, device.store, "FAILED")
     # As long as they would be looked for in vain.
-    time.sleep(8 * 0.4)
+    time.sleep(3)
     assert device.tokens.count() > 1, "the token was too fast for this test"
     device.work()
     device.kms.disconnect_custom_key_store(CustomKeyStoreId=device.store)
@@ -128,19 +142,80 @@ def a_password_that_is_wrong_meanwhile_leaves_no_key(device):
 
 
 def what_is_not_destroyed_at_the_end_is_told(device):
-    other = device.create_key()["KeyMetadata"]["KeyId"]
-    device.kms.disconnect_custom_key_store(CustomKeyStoreId=device.store)
-    delete(device.kms, device.server, other)
+    before = device.identifiers()
+    keys = [device.create_key()["KeyMetadata"]["KeyId"] for _ in range(3)]
+    left = device.identifiers() - before
+    device.fail("keep")
+    for key in keys:
+        device.kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    advance(device.server, "8d")
+    for key in keys:
+        refused("NotFoundException", device.kms.describe_key, KeyId=key)
     device.server.stop()
-    assert device.tokens.count() == 2
-    device.is_told("A key that no KMS key has may still be in its token")
+    equal(len(device.identifiers()), 4, "keys in the token")
+    for identifier in left:
+        device.is_told("key", identifier)
     device.server.start()
+
+
+def what_goes_with_its_key_store_is_told(device):
+    before = device.identifiers()
+    keys = [device.create_key()["KeyMetadata"]["KeyId"] for _ in range(3)] + [device.key]
+    left = device.identifiers() - before
+    device.fail("keep")
+    for key in keys:
+        device.kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    advance(device.server, "8d")
+    for key in keys:
+        refused("NotFoundException", device.kms.describe_key, KeyId=key)
+    device.kms.disconnect_custom_key_store(CustomKeyStoreId=device.store)
+    device.kms.delete_custom_key_store(CustomKeyStoreId=device.store)
+    device.server.stop()
+    for identifier in left:
+        device.is_told("key", identifier)
+    device.server.start()
+
+
+def what_a_token_is_still_making_at_the_end_is_told(device):
+    before = device.identifiers()
+    device.fail("hang after it is made")
+    refused("CustomKeyStoreInvalidStateException", device.create_key)
+    device.server.stop()
+    (left,) = device.identifiers() - before
+    device.is_told("A key that no KMS key has may still be in its token", left)
+    device.work()
+    device.server.start()
+
+
+def a_copy_without_clusters_touches_no_token(device):
+    device.kms.schedule_key_deletion(KeyId=device.key, PendingWindowInDays=7)
+    device.server.stop()
+    copy = device.directory / "copy"
+    shutil.copytree(device.directory / "data", copy)
+    device.server.start()
+    device.kms = client(device.server)
+    device.kms.cancel_key_deletion(KeyId=device.key)
+    device.kms.enable_key(KeyId=device.key)
+    # As a configuration file may name them.
+    os.environ["CHATELAINE_HSM_CLUSTERS"] = device.clusters
+    drill = Server(
+        "dev", "--listen", "127.0.0.1:0", "--data-dir", str(copy), "--clock", "controllable", "--hsm-clusters", "")  # fmt: skip
+    try:
+        drill.start()
+        advance(drill, "8d")
+        refused("NotFoundException", client(drill).describe_key, KeyId=device.key)
+        drill.stop()
+    finally:
+        del os.environ["CHATELAINE_HSM_CLUSTERS"]
+        drill.forget_log()
+    wait_for(device.kms, device.store, "CONNECTED")
+    device.works()
 
 
 def nobody_waits_for_a_session_that_does_not_end(device):
     ordinary = device.kms.create_key()["KeyMetadata"]["KeyId"]
     device.works()
-    device.fail("close")
+    device.fail("hang at the end")
     device.kms.disconnect_custom_key_store(CustomKeyStoreId=device.store)
     with in_no_time(device, ordinary):
         refused("KMSInvalidStateException", device.kms.encrypt, KeyId=device.key, Plaintext=b"x")
@@ -154,7 +229,7 @@ def nobody_waits_for_a_module_that_does_not_start(device):
     ordinary = device.kms.create_key()["KeyMetadata"]["KeyId"]
     device.kms.disconnect_custom_key_store(CustomKeyStoreId=device.store)
     time.sleep(1)
-    device.fail("start")
+    device.fail("hang at the start")
     device.kms.connect_custom_key_store(CustomKeyStoreId=device.store)
     with in_no_time(device, ordinary):
         assert state(device.kms, device.store)["ConnectionState"] == "CONNECTING"
@@ -185,6 +260,9 @@ SCENARIOS = [
     a_key_whose_end_comes_while_the_token_fails_is_destroyed,
     a_password_that_is_wrong_meanwhile_leaves_no_key,
     what_is_not_destroyed_at_the_end_is_told,
+    what_goes_with_its_key_store_is_told,
+    what_a_token_is_still_making_at_the_end_is_told,
+    a_copy_without_clusters_touches_no_token,
     nobody_waits_for_a_session_that_does_not_end,
     nobody_waits_for_a_module_that_does_not_start,
 ]
