@@ -73,13 +73,12 @@ import Synchronization
     ) throws(TokenFailure) {
         try withSession { token, _ throws(TokenFailure) in
             // It was made when the answer got lost. Besides, SoftHSM2 overlooks what another process made if it has not looked.
-            if try token.hasKey(id: id.bytes) { return }
+            if try token.hasKey(id: id.bytes, label: key.keyID.description) { return }
             mayRemain = true
             try token.makeKey(id: id.bytes, label: key.keyID.description)
             guard let refusal = pool.withLock({ $0.refusal }) else { return }
             // Nobody waits for it any more.
-            _ = try token.destroyKeys(id: id.bytes)
-            mayRemain = false
+            mayRemain = try !token.destroyKeys(id: id.bytes)
             throw refusal
         }
     }

@@ -32,9 +32,17 @@ extension Token {
             try Module.check(
                 "C_GenerateKey", unsafe module.functions.C_GenerateKey?(session, &mechanism, template, count, &handle))
         }
-        // Some tokens take a template and make something else of it.
-        guard flag(UInt(CKA_EXTRACTABLE), of: handle) == false, flag(UInt(CKA_SENSITIVE), of: handle) == true else {
+        do throws(TokenFailure) {
+            try checkStays(handle, label)
+        } catch {
             try destroy(handle)
+            throw error
+        }
+    }
+
+    /// Fails unless the token says that a key can never leave it: some take a template and make something else of it.
+    private func checkStays(_ handle: ck_object_handle_t, _ label: String) throws(TokenFailure) {
+        guard flag(UInt(CKA_EXTRACTABLE), of: handle) == false, flag(UInt(CKA_SENSITIVE), of: handle) == true else {
             throw .unfit(key: label, reason: "was made in a way that it could leave the token")
         }
     }
@@ -49,22 +57,32 @@ extension Token {
         return TokenKey(handle: handle)
     }
 
-    /// Whether there is a key that was made with `id`.
+    /// Whether there is a key that was made with `id`, and can never leave the token.
     ///
-    /// - Throws: ``TokenFailure/refused(function:code:)``.
-    package func hasKey(id: [UInt8]) throws(TokenFailure) -> Bool { try !keys(id: id).isEmpty }
+    /// - Throws: ``TokenFailure``, also when there are several, or one that is not as ``makeKey(id:label:)`` makes it.
+    package func hasKey(id: [UInt8], label: String) throws(TokenFailure) -> Bool {
+        do throws(TokenFailure) {
+            try checkStays(try key(id: id, label: label).handle, label)
+            return true
+        } catch .noKey {
+            return false
+        }
+    }
 
-    /// At most two of the keys that were made with `id`.
+    /// At most two of the keys that were made with `id`; there are none for certain when none are shown.
     private func keys(id: [UInt8]) throws(TokenFailure) -> [ck_object_handle_t] {
-        let attributes: [Attribute] = [
-            Attribute(type: UInt(CKA_ID), value: id), .number(UInt(CKA_CLASS), CKO_SECRET_KEY),
-            .number(UInt(CKA_KEY_TYPE), CKK_AES),
-        ]
-        let found = try objects(attributes)
+        let found = try shownKeys(id: id)
         guard found.isEmpty else { return found }
         // Nobody finds what is private who is not logged in any more, as whoever opens another connection may see to.
         guard isLoggedIn else { throw .refused(function: "C_FindObjects", code: CKR_USER_NOT_LOGGED_IN) }
-        return try objects(attributes)
+        return try shownKeys(id: id)
+    }
+
+    private func shownKeys(id: [UInt8]) throws(TokenFailure) -> [ck_object_handle_t] {
+        try objects([
+            Attribute(type: UInt(CKA_ID), value: id), .number(UInt(CKA_CLASS), CKO_SECRET_KEY),
+            .number(UInt(CKA_KEY_TYPE), CKK_AES),
+        ])
     }
 
     /// Destroys all keys that were made with `id`.
@@ -72,12 +90,28 @@ extension Token {
     /// - Returns: Whether there was one.
     /// - Throws: ``TokenFailure/refused(function:code:)``, and ``TokenFailure/unfit(key:reason:)`` when there is always another.
     package func destroyKeys(id: [UInt8]) throws(TokenFailure) -> Bool {
-        for round in 0..<Self.mostRounds {
-            let found = try keys(id: id)
-            guard !found.isEmpty else { return round > 0 }
-            for handle in found { try destroy(handle) }
+        var found = try keys(id: id)
+        guard !found.isEmpty else { return false }
+        for _ in 0..<Self.mostRounds where !found.isEmpty {
+            for handle in found {
+                // Another key would be gone for ever, if a module did not search as it was asked.
+                guard has(id, handle) else { throw .unfit(key: Self.hex(id), reason: "is not what was looked for") }
+                try destroy(handle)
+            }
+            found = try shownKeys(id: id)
         }
-        throw .unfit(key: "", reason: "is there again each time that it is destroyed")
+        guard found.isEmpty else { throw .unfit(key: Self.hex(id), reason: "is there again after it is destroyed") }
+        return true
+    }
+
+    /// Whether this was made with `id`.
+    private func has(_ id: [UInt8], _ handle: ck_object_handle_t) -> Bool {
+        var value = [UInt8](repeating: 0, count: id.count)
+        return unsafe read(UInt(CKA_ID), of: handle, into: &value, value.count) != nil && value == id
+    }
+
+    private static func hex(_ bytes: [UInt8]) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     /// How often keys are destroyed before there can be no more of them.

@@ -226,7 +226,7 @@ import Synchronization
             isBroken = true
             throw StoreError.unavailable("it is not certain that the change is durable: \(warning)")
         }
-        guard tag == "COMMIT" else { throw StoreError.unavailable("the database has undone the change") }
+        guard tag == "COMMIT" else { throw StoreError.undone("the database has undone the change") }
     }
 
     /// Ends every wait for the server within moments; the connection is broken then.

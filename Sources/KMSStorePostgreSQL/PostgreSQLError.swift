@@ -62,7 +62,7 @@ extension StoreError {
     var text: String {
         switch self {
         case .conflict: "conflict"
-        case .unavailable(let text), .corrupt(let text), .wrongFormat(let text): text
+        case .undone(let text), .unavailable(let text), .corrupt(let text), .wrongFormat(let text): text
         }
     }
 }

@@ -37,6 +37,11 @@ final class CommitLine: Sendable {
     }
 }
 
+extension StoreError {
+    /// The same where it is certain that nothing was written.
+    fileprivate var undone: StoreError { if case .unavailable(let text) = self { .undone(text) } else { self } }
+}
+
 extension Database {
     /// Commits these changes in one transaction; when one of them cannot be, each in its own, as if it had come by itself.
     ///
@@ -58,9 +63,10 @@ extension Database {
                 throw error
             }
         }
-        if case .failure = together, isEachItsOwn, !isInsideTransaction, changes.count > 1 {
-            return changes.flatMap { commit([$0]) }
+        guard case .failure(let error) = together, isEachItsOwn, !isInsideTransaction else {
+            return changes.map { _ in together }
         }
-        return changes.map { _ in together }
+        guard changes.count > 1 else { return [.failure(error.undone)] }
+        return changes.flatMap { commit([$0]) }
     }
 }

@@ -73,7 +73,8 @@ extension KeyStoreProxyError {
     /// What is told of a failing store.
     init(_ failure: StoreError) {
         switch failure {
-        case .conflict, .unavailable: self.init(.dependencyTimeout, "The store of the keys does not answer in time.")
+        case .conflict, .undone, .unavailable:
+            self.init(.dependencyTimeout, "The store of the keys does not answer in time.")
         case .corrupt, .wrongFormat: self = .failed
         }
     }

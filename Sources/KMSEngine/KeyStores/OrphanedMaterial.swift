@@ -14,6 +14,9 @@ struct OrphanedMaterial: Sendable {
     /// Whether it is known to have been made.
     let wasMade: Bool
 
+    /// The same, made.
+    var made: OrphanedMaterial { OrphanedMaterial(id: id, key: key, wasMade: true) }
+
     /// Has the log say where it may be, by what its owner finds it there.
     func tell(_ logger: Logger) {
         logger.warning(
@@ -101,8 +104,10 @@ final class OrphanedMaterials: Sendable {
             let isTold = state.withLock { $0.orphans.removeValue(forKey: orphan.id)?.isTold } ?? false
             if wasThere {
                 logger.log(level: isTold ? .notice : .info, "A key was destroyed in its token", metadata: metadata)
-            } else if orphan.wasMade {
-                logger.warning("The token shows no such key, so none was destroyed", metadata: metadata)
+            } else {
+                logger.log(
+                    level: orphan.wasMade || isTold ? .warning : .info,
+                    "The token shows no key that could be destroyed", metadata: metadata)
             }
             return true
         } catch {

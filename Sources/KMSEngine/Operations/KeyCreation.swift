@@ -163,7 +163,8 @@ extension RequestContext {
         try await checkChangesAreTaken()
         let id = try keyring.answering { keyring throws(CryptoFailure) in try keyring.makeMaterialID() }
         let orphan = OrphanedMaterial(id: id, key: key, wasMade: false)
-        try await useTokens(of: store, undoing: { store.destroy([orphan], logger) }) { tokens throws(TokenFailure) in
+        try await useTokens(of: store, undoing: { store.destroy([orphan.made], logger) }) {
+            tokens throws(TokenFailure) in
             try store.orphans.whileMaking(orphan) { () throws(TokenFailure) in
                 var mayRemain = false
                 do throws(TokenFailure) {
@@ -180,8 +181,12 @@ extension RequestContext {
 
     /// Takes back what ``makeMaterial(for:_:in:)`` made in a token, of a key that there is not, or says that there may be none.
     fileprivate func forget(_ material: MaterialRecord, in store: KeyStore, isCertain: Bool) {
-        let orphan = OrphanedMaterial(id: material.id, key: material.key, wasMade: true)
-        if isCertain { store.destroy([orphan], logger) } else { orphan.tell(logger) }
+        guard !isCertain else {
+            return store.destroy([OrphanedMaterial(id: material.id, key: material.key, wasMade: true)], logger)
+        }
+        logger.warning(
+            "A key was made in a token, and it is not known whether the KMS key that it is for was stored",
+            metadata: ["key": "\(material.key)", "backing-key": "\(material.id)"])
     }
 
     /// A new random identifier: a UUID, version 4, or `mrk-` and 128 bits.

@@ -9,7 +9,7 @@ extension KMSError {
     /// What a caller may learn of a failing store.
     init(_ failure: StoreError) {
         switch failure {
-        case .conflict, .unavailable:
+        case .conflict, .undone, .unavailable:
             self.init(
                 .dependencyTimeout,
                 "The system timed out while trying to fulfill the request. You can retry the request.")

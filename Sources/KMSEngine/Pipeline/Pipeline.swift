@@ -242,7 +242,7 @@ package final class Pipeline: Sendable {
                 outcome.takeBack?(true)
                 continue
             } catch {
-                outcome.takeBack?(false)
+                outcome.takeBack?(error.isUndone)
                 logger.error(
                     "The store failed",
                     metadata: [

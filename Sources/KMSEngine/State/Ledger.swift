@@ -29,7 +29,7 @@ package struct Ledger: Sendable {
     /// Commits `change` and lets every later request see it.
     ///
     /// - Parameter lines: What the audit log is to say of it, which the caller writes there afterwards.
-    /// - Throws: ``StoreError``; after `conflict` nothing was written and nothing is different for anybody. `unavailable` also
+    /// - Throws: ``StoreError``; after `conflict` nothing was written and nothing is different for anybody. `undone` also
     ///   when there are records of earlier changes that the audit log still does not take: then nothing more is changed.
     func commit(_ change: Change, keeping lines: KeptAuditLines? = nil) async throws(StoreError) {
         if lines != nil { try await checkAuditLog() }
@@ -75,9 +75,9 @@ package struct Ledger: Sendable {
 
     /// Looks whether a change could be recorded.
     ///
-    /// - Throws: ``StoreError/unavailable(_:)`` while there are records of earlier changes that the audit log does not take.
+    /// - Throws: ``StoreError/undone(_:)`` while there are records of earlier changes that the audit log does not take.
     func checkAuditLog() async throws(StoreError) {
-        do throws(AuditFailure) { try await outbox.writeRest() } catch { throw .unavailable(error.description) }
+        do throws(AuditFailure) { try await outbox.writeRest() } catch { throw .undone(error.description) }
     }
 
     /// The keys that `change` makes of identifiers that there were none of.

@@ -164,7 +164,10 @@ package actor Housekeeping: Service {
             return true
         } catch {
             metrics.noteHousekeepingFailure()
-            logger.error("Work that is due failed", metadata: ["key": "\(key.arnText)", "reason": "\(error)"])
+            var metadata: Logger.Metadata = ["key": "\(key.arnText)", "reason": "\(error)"]
+            // It may have been done all the same, and what is in a token is found by this alone then.
+            if key.isInToken { metadata["backing-keys"] = "\(key.materials.map(\.id))" }
+            logger.error("Work that is due failed", metadata: metadata)
             return false
         }
     }
@@ -193,8 +196,7 @@ package actor Housekeeping: Service {
     ///
     /// Source: KMS Developer Guide, "Delete KMS keys from an AWS CloudHSM key store".
     private func destroyElsewhere(_ key: KeySnapshot) {
-        // A key behind a proxy is its owner's.
-        guard let id = key.record.customKeyStore, key.record.externalKeyID == nil else { return }
+        guard key.isInToken, let id = key.record.customKeyStore else { return }
         let orphans = key.materials.map { OrphanedMaterial(id: $0.id, key: key.arn, wasMade: true) }
         guard let store = keyStores.store(id, in: key.arn.realm) else { return orphans.forEach { $0.tell(logger) } }
         store.destroy(orphans, logger)
@@ -239,4 +241,9 @@ package actor Housekeeping: Service {
         afterwards()
         if let kept { try await outbox.write([kept]) }
     }
+}
+
+extension KeySnapshot {
+    /// Whether its material is in the token of a custom key store; a key behind a proxy is its owner's.
+    fileprivate var isInToken: Bool { record.customKeyStore != nil && record.externalKeyID == nil }
 }
