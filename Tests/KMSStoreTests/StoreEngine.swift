@@ -68,25 +68,26 @@ final class ScratchDirectory: Sendable {
     }
 }
 
-/// Expects a refusal with this case of ``StoreError``.
+/// Expects a refusal with one of these cases of ``StoreError``.
 func expectRefusal(
-    _ expected: Refusal, _ location: SourceLocation = #_sourceLocation, of call: () async throws(StoreError) -> Void
+    _ expected: Refusal..., location: SourceLocation = #_sourceLocation, of call: () async throws(StoreError) -> Void
 ) async {
     do throws(StoreError) {
         try await call()
         Issue.record("was not refused", sourceLocation: location)
     } catch {
-        #expect(Refusal(error) == expected, "\(error)", sourceLocation: location)
+        #expect(expected.contains(Refusal(error)), "\(error)", sourceLocation: location)
     }
 }
 
 /// The cases of ``StoreError`` without their texts.
 enum Refusal: Equatable {
-    case conflict, unavailable, corrupt, wrongFormat
+    case conflict, undone, unavailable, corrupt, wrongFormat
 
     init(_ error: StoreError) {
         switch error {
         case .conflict: self = .conflict
+        case .undone: self = .undone
         case .unavailable: self = .unavailable
         case .corrupt: self = .corrupt
         case .wrongFormat: self = .wrongFormat

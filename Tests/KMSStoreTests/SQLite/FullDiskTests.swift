@@ -33,7 +33,7 @@ struct FullDiskTests {
                 refusal = error
             }
         }
-        #expect(refusal.map(Refusal.init) == .unavailable)
+        #expect(refusal.map(Refusal.init) == .undone)
         #expect(acknowledged.count > 10)
         #expect(Set(try await store.contents().keys.map(\.arn)) == Set(acknowledged))
 
