@@ -59,7 +59,7 @@ extension Token {
 
     /// Whether there is a key that was made with `id`, and can never leave the token.
     ///
-    /// - Throws: ``TokenFailure``, also when there are several, or one that is not as ``makeKey(id:label:)`` makes it.
+    /// - Throws: ``TokenFailure``, also when there are several, or one that may leave the token.
     package func hasKey(id: [UInt8], label: String) throws(TokenFailure) -> Bool {
         do throws(TokenFailure) {
             try checkStays(try key(id: id, label: label).handle, label)
@@ -88,14 +88,17 @@ extension Token {
     /// Destroys all keys that were made with `id`.
     ///
     /// - Returns: Whether there was one.
-    /// - Throws: ``TokenFailure/refused(function:code:)``, and ``TokenFailure/unfit(key:reason:)`` when there is always another.
+    /// - Throws: ``TokenFailure/refused(function:code:)``, and ``TokenFailure/unfit(key:reason:)`` when there is
+    ///   always another, or something else is found.
     package func destroyKeys(id: [UInt8]) throws(TokenFailure) -> Bool {
         var found = try keys(id: id)
         guard !found.isEmpty else { return false }
         for _ in 0..<Self.mostRounds where !found.isEmpty {
             for handle in found {
                 // Another key would be gone for ever, if a module did not search as it was asked.
-                guard has(id, handle) else { throw .unfit(key: Self.hex(id), reason: "is not what was looked for") }
+                guard try isMade(handle, with: id) else {
+                    throw .unfit(key: Self.hex(id), reason: "is not what was looked for")
+                }
                 try destroy(handle)
             }
             found = try shownKeys(id: id)
@@ -104,10 +107,9 @@ extension Token {
         return true
     }
 
-    /// Whether this was made with `id`.
-    private func has(_ id: [UInt8], _ handle: ck_object_handle_t) -> Bool {
+    private func isMade(_ handle: ck_object_handle_t, with id: [UInt8]) throws(TokenFailure) -> Bool {
         var value = [UInt8](repeating: 0, count: id.count)
-        return unsafe read(UInt(CKA_ID), of: handle, into: &value, value.count) != nil && value == id
+        return try unsafe length(UInt(CKA_ID), of: handle, into: &value, value.count) == id.count && value == id
     }
 
     private static func hex(_ bytes: [UInt8]) -> String {

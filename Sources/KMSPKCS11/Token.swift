@@ -114,11 +114,22 @@ import CPKCS11
     func read(
         _ type: ck_attribute_type_t, of object: ck_object_handle_t, into address: UnsafeMutableRawPointer, _ count: Int
     ) -> Void? {
-        var attribute = unsafe ck_attribute(type: type, value: address, value_len: UInt(count))
-        guard unsafe module.functions.C_GetAttributeValue?(session, object, &attribute, 1) == CKR_OK,
-            unsafe attribute.value_len == UInt(count)
-        else { return nil }
+        guard let length = unsafe try? length(type, of: object, into: address, count), length == count else {
+            return nil
+        }
         return ()
+    }
+
+    /// Reads a value that is not longer than there is room for; answers its length in bytes.
+    ///
+    /// - Throws: ``TokenFailure/refused(function:code:)``.
+    func length(
+        _ type: ck_attribute_type_t, of object: ck_object_handle_t, into address: UnsafeMutableRawPointer, _ count: Int
+    ) throws(TokenFailure) -> Int {
+        var attribute = unsafe ck_attribute(type: type, value: address, value_len: UInt(count))
+        try Module.check(
+            "C_GetAttributeValue", unsafe module.functions.C_GetAttributeValue?(session, object, &attribute, 1))
+        return unsafe Int(clamping: attribute.value_len)
     }
 
     /// Whether the token has a mechanism for these uses.

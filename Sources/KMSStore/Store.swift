@@ -37,8 +37,8 @@ package protocol Store: Sendable {
     /// Writes all of `change` or none of it, and returns once it would survive a power cut.
     ///
     /// - Throws: ``StoreError/conflict`` when what is stored is not what the change was made from: nothing is
-    ///   written, read again. ``StoreError/unavailable(_:)`` when the store cannot write at present: nothing is
-    ///   written, except that after a failed file sync all of the change may turn up at the next start.
+    ///   written, read again. ``StoreError/undone(_:)`` when the store cannot write at present, and nothing is written;
+    ///   ``StoreError/unavailable(_:)`` when all of the change may have been written, or turn up at the next start.
     ///   ``StoreError/corrupt(_:)`` for a date before 1970 or after 9999, which could not be read again.
     func commit(_ change: Change) async throws(StoreError)
 
@@ -57,7 +57,7 @@ package protocol Store: Sendable {
     func check() async throws(StoreError)
 
     /// Finishes the changes under way and lets go of the files; every later call but this is
-    /// ``StoreError/unavailable(_:)``.
+    /// ``StoreError/unavailable(_:)`` or ``StoreError/undone(_:)``.
     ///
     /// Nothing that was committed depends on this having been called.
     ///

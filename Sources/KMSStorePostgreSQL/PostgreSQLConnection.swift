@@ -208,8 +208,8 @@ import Synchronization
 
     /// Commits the transaction that has been begun.
     ///
-    /// - Throws: ``PostgreSQLError`` when the server says that nothing was done; ``StoreError/unavailable(_:)`` when the
-    ///   transaction may have been done or not.
+    /// - Throws: ``PostgreSQLError`` or ``StoreError/undone(_:)`` when the server says that nothing was done;
+    ///   ``StoreError/unavailable(_:)`` when the transaction may have been done or not.
     func commit() throws {
         warnings.texts = []
         let tag: String
@@ -226,7 +226,11 @@ import Synchronization
             isBroken = true
             throw StoreError.unavailable("it is not certain that the change is durable: \(warning)")
         }
-        guard tag == "COMMIT" else { throw StoreError.undone("the database has undone the change") }
+        if tag == "ROLLBACK" { throw StoreError.undone("the database has undone the change") }
+        guard tag == "COMMIT" else {
+            isBroken = true
+            throw StoreError.unavailable("it is not known whether the change was made: \(tag)")
+        }
     }
 
     /// Ends every wait for the server within moments; the connection is broken then.

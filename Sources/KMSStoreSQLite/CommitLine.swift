@@ -58,7 +58,8 @@ extension Database {
                     return .commit
                 }
             } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL {
-                // What is written with COMMIT may be too much for the disk because of one of them.
+                // What is written with COMMIT may be too much for the disk because of one of them. Then its last frame is not
+                // whole, as long as SQLite is built with powersafe overwrite, which it is by default.
                 isEachItsOwn = true
                 throw error
             }

@@ -165,7 +165,7 @@ package actor Housekeeping: Service {
         } catch {
             metrics.noteHousekeepingFailure()
             var metadata: Logger.Metadata = ["key": "\(key.arnText)", "reason": "\(error)"]
-            // It may have been done all the same, and what is in a token is found by this alone then.
+            // It may have been done all the same, and then the log says nowhere else what is left in a token.
             if key.isInToken { metadata["backing-keys"] = "\(key.materials.map(\.id))" }
             logger.error("Work that is due failed", metadata: metadata)
             return false
