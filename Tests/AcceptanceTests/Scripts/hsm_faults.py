@@ -34,7 +34,7 @@ class Device:
         self.faults = directory / "faults"
         os.environ.update(FAULTS=str(self.faults), MODULE=module())
         library = directory / "failing_module.so"
-        source = pathlib.Path(__file__).with_suffix("").parent / "failing_module.c"
+        source = pathlib.Path(__file__).with_name("failing_module.c")
         compiler = shutil.which("clang") or shutil.which("cc")
         assert compiler, "a compiler of C, which comes with Swift, is needed"
         subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
@@ -46,7 +46,7 @@ class Device:
         self.kms = client(self.server)
         self.store = create(self.kms, "failing")
         self.connect()
-        self.key = self.create_key()["KeyMetadata"]["KeyId"]
+        self.key = self.create_key()
 
     def fail(self, fault):
         self.faults.write_text(fault)
@@ -59,7 +59,7 @@ class Device:
         wait_for(self.kms, self.store, "CONNECTED")
 
     def create_key(self):
-        return self.kms.create_key(CustomKeyStoreId=self.store, Origin="AWS_CLOUDHSM")
+        return self.kms.create_key(CustomKeyStoreId=self.store, Origin="AWS_CLOUDHSM")["KeyMetadata"]["KeyId"]
 
     def identifiers(self):
         """What the keys in the token are found by, which pkcs11-tool asks the token itself."""
@@ -87,7 +87,7 @@ def an_answer_that_is_lost_makes_no_second_key(device):
     device.has_keys(2, "keys after an answer was lost")
     device.fail("lose the answer and trip")
     try:
-        made = {device.create_key()["KeyMetadata"]["KeyId"]}
+        made = {device.create_key()}
     except botocore.exceptions.ClientError:
         made = set()
     device.has_keys(2 + len(made), "keys after an answer was lost and a search failed")
@@ -109,7 +109,7 @@ def a_key_that_was_made_and_not_given_is_destroyed(device):
 
 def a_key_whose_end_comes_while_the_token_fails_is_destroyed(device):
     before = device.identifiers()
-    other = device.create_key()["KeyMetadata"]["KeyId"]
+    other = device.create_key()
     (identifier,) = device.identifiers() - before
     device.fail("keep")
     delete(device.kms, device.server, other)
@@ -121,11 +121,9 @@ def a_key_whose_end_comes_while_the_token_fails_is_destroyed(device):
 
 
 def a_password_that_is_wrong_meanwhile_leaves_no_key(device):
-    keys = [device.create_key()["KeyMetadata"]["KeyId"] for _ in range(8)]
-    for key in keys:
-        device.kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    keys = [device.create_key() for _ in range(8)]
     device.fail("crawl")
-    advance(device.server, "8d")
+    delete(device.kms, device.server, *keys)
     eventually(lambda: device.tokens.count() < 9, "the first is destroyed", pause=0)
     device.kms.disconnect_custom_key_store(CustomKeyStoreId=device.store)
     # Whoever tries another password logs out who is still at work.
@@ -145,14 +143,10 @@ def a_password_that_is_wrong_meanwhile_leaves_no_key(device):
 
 def what_is_not_destroyed_at_the_end_is_told(device):
     before = device.identifiers()
-    keys = [device.create_key()["KeyMetadata"]["KeyId"] for _ in range(3)]
+    keys = [device.create_key() for _ in range(3)]
     left = device.identifiers() - before
     device.fail("keep")
-    for key in keys:
-        device.kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
-    advance(device.server, "8d")
-    for key in keys:
-        refused("NotFoundException", device.kms.describe_key, KeyId=key)
+    delete(device.kms, device.server, *keys)
     device.server.stop()
     equal(len(device.identifiers()), 4, "keys in the token")
     for identifier in left:
@@ -162,14 +156,10 @@ def what_is_not_destroyed_at_the_end_is_told(device):
 
 def what_goes_with_its_key_store_is_told(device):
     before = device.identifiers()
-    keys = [device.create_key()["KeyMetadata"]["KeyId"] for _ in range(3)] + [device.key]
+    keys = [device.create_key() for _ in range(3)] + [device.key]
     left = device.identifiers() - before
     device.fail("keep")
-    for key in keys:
-        device.kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
-    advance(device.server, "8d")
-    for key in keys:
-        refused("NotFoundException", device.kms.describe_key, KeyId=key)
+    delete(device.kms, device.server, *keys)
     device.kms.disconnect_custom_key_store(CustomKeyStoreId=device.store)
     device.kms.delete_custom_key_store(CustomKeyStoreId=device.store)
     device.server.stop()

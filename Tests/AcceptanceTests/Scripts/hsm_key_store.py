@@ -15,7 +15,7 @@ import time
 import boto3
 import botocore.exceptions
 from botocore.config import Config
-from harness import FIRST, REGION
+from harness import FIRST, REGION, eventually
 from server import Server, binary
 
 CLUSTER = "cluster-2abcdefghij"
@@ -76,11 +76,7 @@ class Tokens:
 
     def wait_for(self, count):
         """Until there are so many keys."""
-        for _ in range(100):
-            if self.count() == count:
-                return
-            time.sleep(0.05)
-        raise AssertionError(f"there are {self.count()} keys in the token, and not {count}")
+        eventually(lambda: self.count() == count, f"{count} keys in the token", seconds=15)
 
     def change_pin(self, old, new, label=TOKEN):
         subprocess.run(
@@ -330,10 +326,12 @@ def advance(server, duration):
     subprocess.run([binary(), "clock", "advance", duration, "--endpoint", server.endpoint], check=True, capture_output=True)
 
 
-def delete(kms, server, key):
-    kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+def delete(kms, server, *keys):
+    for key in keys:
+        kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
     advance(server, "8d")
-    refused("NotFoundException", kms.describe_key, KeyId=key)
+    for key in keys:
+        refused("NotFoundException", kms.describe_key, KeyId=key)
 
 
 def end(kms, server, tokens, store, key):
