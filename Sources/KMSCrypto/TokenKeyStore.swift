@@ -78,7 +78,7 @@ import Synchronization
             try token.makeKey(id: id.bytes, label: key.keyID.description)
             guard let refusal = pool.withLock({ $0.refusal }) else { return }
             // Nobody waits for it any more.
-            mayRemain = try !token.destroyKeys(id: id.bytes)
+            mayRemain = try !token.destroyKeys(id: id.bytes, label: key.keyID.description)
             throw refusal
         }
     }
@@ -89,7 +89,9 @@ import Synchronization
     /// - Throws: ``TokenFailure``.
     package func destroyKey(_ id: KeyMaterialID) throws(TokenFailure) -> Bool {
         defer { pool.withLock { $0.keys[id] = nil } }
-        return try withSession { token, _ throws(TokenFailure) in try token.destroyKeys(id: id.bytes) }
+        return try withSession { token, _ throws(TokenFailure) in
+            try token.destroyKeys(id: id.bytes, label: id.description)
+        }
     }
 
     /// Random bytes of the token.

@@ -90,30 +90,26 @@ extension Token {
     /// - Returns: Whether there was one.
     /// - Throws: ``TokenFailure/refused(function:code:)``, and ``TokenFailure/unfit(key:reason:)`` when there is
     ///   always another, or something else is found.
-    package func destroyKeys(id: [UInt8]) throws(TokenFailure) -> Bool {
+    package func destroyKeys(id: [UInt8], label: String) throws(TokenFailure) -> Bool {
         var found = try keys(id: id)
         guard !found.isEmpty else { return false }
         for _ in 0..<Self.mostRounds where !found.isEmpty {
             for handle in found {
                 // Another key would be gone for ever, if a module did not search as it was asked.
                 guard try isMade(handle, with: id) else {
-                    throw .unfit(key: Self.hex(id), reason: "is not what was looked for")
+                    throw .unfit(key: label, reason: "is not what was looked for")
                 }
                 try destroy(handle)
             }
             found = try shownKeys(id: id)
         }
-        guard found.isEmpty else { throw .unfit(key: Self.hex(id), reason: "is there again after it is destroyed") }
+        guard found.isEmpty else { throw .unfit(key: label, reason: "is there again after it is destroyed") }
         return true
     }
 
     private func isMade(_ handle: ck_object_handle_t, with id: [UInt8]) throws(TokenFailure) -> Bool {
         var value = [UInt8](repeating: 0, count: id.count)
         return try unsafe length(UInt(CKA_ID), of: handle, into: &value, value.count) == id.count && value == id
-    }
-
-    private static func hex(_ bytes: [UInt8]) -> String {
-        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     /// How often keys are destroyed before there can be no more of them.
