@@ -33,7 +33,7 @@ package struct DoubleCiphertext: Sendable, Equatable {
     ///
     /// - Throws: ``CryptoFailure/malformed``; ``CryptoFailure/notAuthentic`` for one of another key or material.
     package init(_ ciphertext: [UInt8], of material: MaterialRecord) throws(CryptoFailure) {
-        guard ciphertext.starts(with: SymmetricCiphertext.header(.external, for: material)) else { throw .notAuthentic }
+        guard ciphertext.begins(with: SymmetricCiphertext.header(.external, for: material)) else { throw .notAuthentic }
         let body = ciphertext.dropFirst(SymmetricCiphertext.headerByteCount)
         guard body.count > Self.commitmentByteCount else { throw .malformed }
         commitment = Array(body.prefix(Self.commitmentByteCount))

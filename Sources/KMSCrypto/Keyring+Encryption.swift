@@ -121,7 +121,7 @@ extension Keyring {
         var header: [UInt8] = []
         header.reserveCapacity(SymmetricCiphertext.headerByteCount)
         SymmetricCiphertext.appendHeader(for: record, to: &header)
-        guard ciphertext.starts(with: header) else { throw .notAuthentic }
+        guard ciphertext.begins(with: header) else { throw .notAuthentic }
         let material = try open(record)
         let salt = ciphertext[SymmetricCiphertext.headerByteCount..<SymmetricCiphertext.prefixByteCount]
         let key = messageKey(from: material, salt: salt)

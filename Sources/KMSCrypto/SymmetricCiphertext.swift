@@ -42,8 +42,8 @@ package enum SymmetricCiphertext {
         } else {
             try checkLayout(of: ciphertext)
         }
-        guard let keyID = KeyID(bytes: Array(ciphertext[5..<21]), isMultiRegion: ciphertext[4] == 1),
-            let materialID = KeyMaterialID(bytes: Array(ciphertext[21..<headerByteCount]))
+        guard let keyID = KeyID(bytes: ciphertext[5..<21], isMultiRegion: ciphertext[4] == 1),
+            let materialID = KeyMaterialID(bytes: ciphertext[21..<headerByteCount])
         else { throw .malformed }
         return Header(keyID: keyID, materialID: materialID)
     }
@@ -52,14 +52,14 @@ package enum SymmetricCiphertext {
     ///
     /// - Throws: ``CryptoFailure/malformed``, ``CryptoFailure/unknownVersion``.
     static func checkLayout(of ciphertext: [UInt8]) throws(CryptoFailure) {
-        guard ciphertext.count >= overhead, ciphertext.starts(with: magic) else { throw .malformed }
+        guard ciphertext.count >= overhead, ciphertext.begins(with: magic) else { throw .malformed }
         guard ciphertext[3] == Version.local.rawValue else { throw .unknownVersion }
         guard ciphertext[4] <= 1 else { throw .malformed }
     }
 
     /// Whether the bytes begin as what only a token, or a key elsewhere, opens.
     private static func isElsewhere(_ ciphertext: [UInt8]) -> Bool {
-        guard ciphertext.count > 4, ciphertext.starts(with: magic), let version = Version(rawValue: ciphertext[3])
+        guard ciphertext.count > 4, ciphertext.begins(with: magic), let version = Version(rawValue: ciphertext[3])
         else {
             return false
         }

@@ -66,32 +66,29 @@ package struct UTCTime {
 
     /// `yyyy-MM-ddTHH:mm:ssZ`.
     package var iso8601: String {
-        var text: [UInt8] = []
-        text.reserveCapacity(20)
-        text.append(digits: year, count: 4)
-        text.append(UInt8(ascii: "-"))
-        text.append(digits: month, count: 2)
-        text.append(UInt8(ascii: "-"))
-        text.append(digits: day, count: 2)
-        text.append(UInt8(ascii: "T"))
-        text.append(digits: secondOfDay / 3600, count: 2)
-        text.append(UInt8(ascii: ":"))
-        text.append(digits: secondOfDay / 60 % 60, count: 2)
-        text.append(UInt8(ascii: ":"))
-        text.append(digits: secondOfDay % 60, count: 2)
-        text.append(UInt8(ascii: "Z"))
-        return String(decoding: text, as: UTF8.self)
+        String(unsafeUninitializedCapacity: 20) { text in
+            text.write(digits: year / 100, at: 0)
+            text.write(digits: year % 100, at: 2)
+            text[4] = UInt8(ascii: "-")
+            text.write(digits: month, at: 5)
+            text[7] = UInt8(ascii: "-")
+            text.write(digits: day, at: 8)
+            text[10] = UInt8(ascii: "T")
+            text.write(digits: secondOfDay / 3600, at: 11)
+            text[13] = UInt8(ascii: ":")
+            text.write(digits: secondOfDay / 60 % 60, at: 14)
+            text[16] = UInt8(ascii: ":")
+            text.write(digits: secondOfDay % 60, at: 17)
+            text[19] = UInt8(ascii: "Z")
+            return 20
+        }
     }
 
     /// The time in the form of audit records' own timestamps: `Aug 10, 2022, 10:38:27 PM`.
     package var spelledOut: String {
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         let hour = secondOfDay / 3600
-        var time: [UInt8] = []
-        time.append(digits: secondOfDay / 60 % 60, count: 2)
-        time.append(UInt8(ascii: ":"))
-        time.append(digits: secondOfDay % 60, count: 2)
-        let clock = "\(hour % 12 == 0 ? 12 : hour % 12):\(String(decoding: time, as: UTF8.self))"
+        let clock = "\(hour % 12 == 0 ? 12 : hour % 12):\(iso8601.dropLast().suffix(5))"
         return "\(months[month - 1]) \(day), \(year), \(clock) \(hour < 12 ? "AM" : "PM")"
     }
 }
@@ -103,13 +100,10 @@ extension Int {
     }
 }
 
-extension [UInt8] {
-    fileprivate mutating func append(digits value: Int, count: Int) {
-        var divisor = 1
-        for _ in 1..<count { divisor *= 10 }
-        while divisor > 0 {
-            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / divisor % 10))
-            divisor /= 10
-        }
+extension UnsafeMutableBufferPointer<UInt8> {
+    /// Writes the last two decimal digits of a number that is not negative.
+    fileprivate func write(digits value: Int, at place: Int) {
+        self[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / 10 % 10)
+        self[place + 1] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10)
     }
 }

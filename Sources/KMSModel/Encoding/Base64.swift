@@ -3,17 +3,7 @@
 /// Written here, because a secret must be decoded straight into memory that is zeroed and encoded straight from it;
 /// Foundation's coder goes through a `Data` and a `String` that nobody zeroes.
 package enum Base64 {
-    private static let alphabet: [UInt8] =
-        Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     private static let padding = UInt8(ascii: "=")
-    private static let invalid: UInt8 = 0xFF
-
-    /// The six bits behind each byte of the alphabet, ``invalid`` for the others.
-    private static let values: [UInt8] = {
-        var table = [UInt8](repeating: invalid, count: 256)
-        for (value, byte) in alphabet.enumerated() { table[Int(byte)] = UInt8(value) }
-        return table
-    }()
 
     /// How many characters `byteCount` bytes take.
     package static func encodedCount(of byteCount: Int) -> Int { (byteCount + 2) / 3 * 4 }
@@ -74,32 +64,55 @@ package enum Base64 {
     /// for last characters whose unused bits are not zero: no encoder writes those.
     package static func decode(_ text: UnsafeBufferPointer<UInt8>, into output: UnsafeMutableRawBufferPointer) -> Bool {
         guard let count = decodedCount(of: text), output.count >= count else { return false }
-        return values.withUnsafeBufferPointer { values in
-            var position = 0
-            var index = 0
-            while index < text.count {
-                let isLast = index + 4 == text.count
-                let paddingCount = isLast ? text.count / 4 * 3 - count : 0
-                var bits: UInt32 = 0
-                for offset in 0..<4 {
-                    if offset >= 4 - paddingCount {
-                        bits <<= 6
-                        continue
-                    }
-                    let value = values[Int(text[index + offset])]
-                    guard value != invalid else { return false }
-                    bits = bits << 6 | UInt32(value)
-                }
-                let unused: UInt32 = paddingCount == 0 ? 0 : paddingCount == 1 ? 0xFF : 0xFFFF
-                guard bits & unused == 0 else { return false }
-                for offset in 0..<3 - paddingCount {
-                    output[position] = UInt8(truncatingIfNeeded: bits >> UInt32(16 - 8 * offset))
-                    position += 1
-                }
-                index += 4
-            }
-            return true
+        let text = UnsafeRawBufferPointer(text)
+        var (index, position) = (0, 0)
+        var areValid = true
+        func six(_ digits: UInt64) -> UInt64 {
+            let (bytes, isValid) = bytes(of: UInt64(littleEndian: digits))
+            areValid = areValid && isValid
+            return bytes
         }
+        // Six bytes are written as eight.
+        while position + 8 <= count {
+            let bytes = six(text.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            output.storeBytes(of: (bytes << 16).bigEndian, toByteOffset: position, as: UInt64.self)
+            index += 8
+            position += 6
+        }
+        var unused: UInt64 = 0
+        let padded = text.count / 4 * 3 - count
+        while index < text.count {
+            // Padding stands for nothing, as what is missing of eight does.
+            var last = SIMD8(repeating: UInt8(ascii: "A"))
+            for place in 0..<min(8, text.count - padded - index) { last[place] = text[index + place] }
+            var bytes = six(unsafeBitCast(last, to: UInt64.self)) << 16
+            for _ in 0..<min(6, count - position) {
+                output[position] = UInt8(truncatingIfNeeded: bytes >> 56)
+                bytes <<= 8
+                position += 1
+            }
+            unused |= bytes
+            index += 8
+        }
+        return areValid && unused == 0
+    }
+
+    /// The six bytes that eight digits stand for, the first of which is the lowest of the number they are in, and the highest of
+    /// these; and whether they are digits.
+    ///
+    /// Without a table, as ``digits(of:)``.
+    @inline(__always)
+    private static func bytes(of digits: UInt64) -> (UInt64, isValid: Bool) {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        // One in the place of each digit that is at least so much. No place ever overflows into the next.
+        func atLeast(_ bound: UInt64) -> UInt64 { (digits &+ ones &* (128 &- bound)) >> 7 & ones }
+        let (slash, zero, upper, lower) = (atLeast(47), atLeast(48), atLeast(65), atLeast(97))
+        let kinds = atLeast(43) &- atLeast(44) &+ slash &- atLeast(58) &+ upper &- atLeast(91) &+ lower &- atLeast(123)
+        let values = digits &+ ones &* 19 &- slash &* 3 &- zero &* 12 &- upper &* 69 &- lower &* 6
+        let first = values.byteSwapped
+        let twos = first >> 2 & 0x0FC0_0FC0_0FC0_0FC0 | first & 0x003F_003F_003F_003F
+        let fours = twos >> 4 & 0x00FF_F000_00FF_F000 | twos & 0x0000_0FFF_0000_0FFF
+        return (fours >> 8 & 0xFFFF_FF00_0000 | fours & 0xFF_FFFF, kinds == ones && digits & ones << 7 == 0)
     }
 
     /// The bytes that `text` stands for, or nil when it is not base64.

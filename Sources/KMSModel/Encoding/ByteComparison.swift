@@ -64,7 +64,20 @@ extension Collection<UInt8> {
     }
 }
 
+extension [UInt8] {
+    /// Whether these bytes begin with the others.
+    package func begins(with prefix: [UInt8]) -> Bool { withUnsafeBufferPointer { $0.begins(with: prefix) } }
+}
+
 extension UnsafeBufferPointer<UInt8> {
+    /// Whether these bytes begin with the others.
+    package func begins(with prefix: [UInt8]) -> Bool {
+        guard count >= prefix.count, let baseAddress else { return prefix.isEmpty }
+        return prefix.withUnsafeBytes { prefix in
+            prefix.baseAddress.map { memcmp(baseAddress, $0, prefix.count) == 0 } ?? true
+        }
+    }
+
     var isASCII: Bool { !containsWord { $0 & 0x8080_8080_8080_8080 != 0 } }
 
     /// Whether `isSought` is true of any eight bytes of these together.

@@ -38,7 +38,7 @@ extension Substring.UTF8View {
 
 extension UnsafeRawBufferPointer {
     /// How far from the start `byte` is first.
-    fileprivate func offset(of byte: UInt8) -> Int? {
+    package func offset(of byte: UInt8) -> Int? {
         guard let start = baseAddress, let found = memchr(start, Int32(byte), count) else { return nil }
         return UnsafeRawPointer(found) - start
     }

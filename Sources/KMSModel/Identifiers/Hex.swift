@@ -78,11 +78,20 @@ package enum Hex {
     package static func decode(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
         guard text.count.isMultiple(of: 2) else { return nil }
         var isValid = true
-        let bytes = [UInt8](count: text.count / 2) { bytes in
-            for index in bytes.indices {
+        let bytes = [UInt8](count: text.count / 2) { output in
+            let digits = UnsafeRawBufferPointer(text)
+            var index = 0
+            while index + 4 <= output.count {
+                let eight = UInt64(littleEndian: digits.loadUnaligned(fromByteOffset: 2 * index, as: UInt64.self))
+                let four = Self.bytes(of: eight)
+                isValid = isValid && four != nil
+                output.storeBytes(of: (four ?? 0).littleEndian, toByteOffset: index, as: UInt32.self)
+                index += 4
+            }
+            for index in index..<output.count {
                 let (high, low) = (value(of: text[2 * index]), value(of: text[2 * index + 1]))
                 isValid = isValid && high != nil && low != nil
-                bytes[index] = (high ?? 0) << 4 | (low ?? 0)
+                output[index] = (high ?? 0) << 4 | (low ?? 0)
             }
         }
         return isValid ? bytes : nil

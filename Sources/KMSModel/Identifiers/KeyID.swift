@@ -38,7 +38,10 @@ package struct KeyID: Hashable, Sendable, CustomStringConvertible {
     /// Makes the identifier whose sixteen bytes are `bytes`: the form that ciphertext headers carry.
     ///
     /// Returns nil unless there are exactly sixteen.
-    package init?(bytes: [UInt8], isMultiRegion: Bool) {
+    package init?(bytes: [UInt8], isMultiRegion: Bool) { self.init(bytes: bytes[...], isMultiRegion: isMultiRegion) }
+
+    /// Makes the identifier whose sixteen bytes are `bytes`; nil unless there are exactly sixteen.
+    package init?(bytes: ArraySlice<UInt8>, isMultiRegion: Bool) {
         guard bytes.count == Self.byteCount else { return nil }
         let (high, low) = bytes.withUnsafeBytes { $0.loadUnaligned(as: (UInt64, UInt64).self) }
         self.init(high: UInt64(bigEndian: high), low: UInt64(bigEndian: low), isMultiRegion: isMultiRegion)
@@ -161,7 +164,10 @@ package struct KeyMaterialID: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Returns nil unless there are exactly 32 bytes.
-    package init?(bytes: [UInt8]) {
+    package init?(bytes: [UInt8]) { self.init(bytes: bytes[...]) }
+
+    /// Returns nil unless there are exactly 32 bytes.
+    package init?(bytes: ArraySlice<UInt8>) {
         guard bytes.count == Self.byteCount else { return nil }
         words = bytes.withUnsafeBytes { $0.loadUnaligned(as: (UInt64, UInt64, UInt64, UInt64).self) }
     }

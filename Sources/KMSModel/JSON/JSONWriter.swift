@@ -113,11 +113,21 @@ package struct JSONWriter {
     /// Appends a text that needs no escapes, with what stands around it, at once.
     private mutating func append(quoted text: UnsafeBufferPointer<UInt8>, isName: Bool = false) {
         bytes.append(addingCapacity: text.count + 4) { span in
-            if needsComma { span.append(UInt8(ascii: ",")) }
-            span.append(UInt8(ascii: "\""))
-            span.append(copying: text)
-            span.append(UInt8(ascii: "\""))
-            if isName { span.append(UInt8(ascii: ":")) }
+            span.withUnsafeMutableBufferPointer { buffer, count in
+                guard let start = buffer.baseAddress else { return }
+                var place = start + count
+                func add(_ byte: UInt8) {
+                    place.pointee = byte
+                    place += 1
+                }
+                if needsComma { add(UInt8(ascii: ",")) }
+                add(UInt8(ascii: "\""))
+                if let first = text.baseAddress { place.update(from: first, count: text.count) }
+                place += text.count
+                add(UInt8(ascii: "\""))
+                if isName { add(UInt8(ascii: ":")) }
+                count = place - start
+            }
         }
     }
 
@@ -164,16 +174,6 @@ package struct JSONWriter {
         case 0x0D: bytes.append(UInt8(ascii: "r"))
         case 0x09: bytes.append(UInt8(ascii: "t"))
         default: bytes.append(contentsOf: "u00\(Hex.encode([byte]))".utf8)
-        }
-    }
-}
-
-extension OutputSpan<UInt8> {
-    /// Appends bytes for which there has to be room.
-    fileprivate mutating func append(copying bytes: UnsafeBufferPointer<UInt8>) {
-        withUnsafeMutableBufferPointer { buffer, count in
-            let room = UnsafeMutableBufferPointer(rebasing: buffer[count...])
-            count += room.update(fromContentsOf: bytes)
         }
     }
 }
