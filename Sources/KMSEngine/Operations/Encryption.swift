@@ -81,7 +81,7 @@ struct Decrypt: Operation {
         let bound = EncryptionContext(input.encryptionContext)
         try algorithm.check(bound)
         guard let ciphertext = subject.ciphertext else { return Outcome(API.DecryptResponse()) }
-        let cipher = try subject.cipher(opening: ciphertext, by: algorithm, context: bound)
+        let cipher = try subject.cipher(by: algorithm, context: bound)
         let plaintext = try await context.decrypt(ciphertext, by: cipher, under: key, for: description.name)
         var outcome = Outcome(
             API.DecryptResponse(
@@ -160,9 +160,7 @@ struct ReEncrypt: Operation {
         try sourceAlgorithm.check(sourceContext)
         try destinationAlgorithm.check(destinationContext)
         guard let ciphertext = permit.subject.source.ciphertext else { return Outcome(API.ReEncryptResponse()) }
-        let opening = try permit.subject.source.cipher(
-            opening: ciphertext, by: sourceAlgorithm, context: sourceContext
-        )
+        let opening = try permit.subject.source.cipher(by: sourceAlgorithm, context: sourceContext)
         let closing = try destination.cipher(by: destinationAlgorithm, context: destinationContext)
         let result = try await context.reencrypt(
             ciphertext, from: (source, opening), to: (destination, closing), for: description.name)

@@ -7,6 +7,8 @@ package struct SealedText: Sendable {
     let key: KeySnapshot
     /// Nil when a dry run asks only about permissions.
     let ciphertext: [UInt8]?
+    /// What the ciphertext says of its key, if it is one of a symmetric key; one of RSA may begin with any bytes.
+    private let header: SymmetricCiphertext.Header?
     /// The key was found through the ciphertext, not named.
     let isNamedByCiphertext: Bool
 }
@@ -21,26 +23,26 @@ extension SealedText {
         if ignoresCiphertext {
             guard let identifier else { throw .missing(memberNames.key) }
             self.init(
-                key: try resolver.key(identifier, for: operation), ciphertext: nil, isNamedByCiphertext: false
-            )
+                key: try resolver.key(identifier, for: operation), ciphertext: nil, header: nil,
+                isNamedByCiphertext: false)
             return
         }
         guard let ciphertext else { throw .missing(memberNames.ciphertext) }
+        let header = try? SymmetricCiphertext.header(of: ciphertext)
         if let identifier {
-            let header = try? SymmetricCiphertext.header(of: ciphertext)
             let key = try resolver.key(opening: header?.keyID, named: identifier, for: operation)
             if let header { resolver.expect(header, of: key) }
-            self.init(key: key, ciphertext: ciphertext, isNamedByCiphertext: false)
+            self.init(key: key, ciphertext: ciphertext, header: header, isNamedByCiphertext: false)
             return
         }
         guard algorithm == nil || algorithm == EncryptionAlgorithm.symmetricDefault.rawValue else {
             let name = memberNames.key
             throw KMSError(.validation, "\(name.prefix(1).uppercased())\(name.dropFirst()) must not be null")
         }
-        guard let header = try? SymmetricCiphertext.header(of: ciphertext) else { throw KMSError(.invalidCiphertext) }
+        guard let header else { throw KMSError(.invalidCiphertext) }
         let key = try resolver.key(ofCiphertext: header.keyID, action: operation.action)
         resolver.expect(header, of: key)
-        self.init(key: key, ciphertext: ciphertext, isNamedByCiphertext: true)
+        self.init(key: key, ciphertext: ciphertext, header: header, isNamedByCiphertext: true)
     }
 
     func access(_ action: ActionName) -> Access {
@@ -49,28 +51,26 @@ extension SealedText {
 
     /// Refuses a key, of whichever kind, that is not the one which a symmetric ciphertext names.
     ///
-    /// - Parameter algorithm: What the request says of it; a ciphertext of RSA may begin with any bytes.
+    /// - Parameter algorithm: What the request says of it.
     func checkKey(decryptingBy algorithm: String?) throws(KMSError) {
         guard
             (algorithm ?? EncryptionAlgorithm.symmetricDefault.rawValue)
                 == EncryptionAlgorithm.symmetricDefault.rawValue,
-            let ciphertext, let header = try? SymmetricCiphertext.header(of: ciphertext)
+            let header
         else { return }
         guard header.keyID == key.arn.keyID else { throw .incorrectKey }
     }
 
-    /// What opens `ciphertext`, which is this one.
+    /// What opens the ciphertext.
     ///
     /// - Throws: ``KMSError``: `InvalidCiphertextException` for what no material of the key made.
     func cipher(
-        opening ciphertext: [UInt8], by algorithm: EncryptionAlgorithm, context: EncryptionContext
+        by algorithm: EncryptionAlgorithm, context: EncryptionContext
     ) throws(KMSError) -> Cipher {
         guard algorithm == .symmetricDefault else {
             return Cipher(try key.materialInUse, by: algorithm, context: .empty)
         }
-        guard let header = try? SymmetricCiphertext.header(of: ciphertext),
-            let material = key.material(header.materialID)
-        else { throw KMSError(.invalidCiphertext) }
+        guard let header, let material = key.material(header.materialID) else { throw KMSError(.invalidCiphertext) }
         return Cipher(material, context: context)
     }
 }
