@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Synchronization
 
 /// The file of an audit log that is written.
 ///
@@ -10,6 +11,15 @@ struct AuditFile {
     private(set) var size: Int
     /// Where the file has to end before the next line, after a half one that could not be taken away at once.
     private var end: off_t?
+    private let released = Released()
+
+    /// How much of the beginning of a file the system was told not to keep in memory, in bytes: the same for all copies.
+    private final class Released: Sendable {
+        let count = Atomic(0)
+    }
+
+    /// How much is released at once, in bytes.
+    private static let piece = 1 << 20
 
     /// Opens or creates the file at `path`, for the owner only.
     ///
@@ -131,6 +141,22 @@ struct AuditFile {
     /// - Throws: ``AuditFailure``.
     func sync() throws(AuditFailure) {
         guard fdatasync(descriptor) == 0 else { throw .system("sync the audit log") }
+    }
+
+    /// Lets the system have the memory that holds what was synced, of which hardly anything is read again.
+    ///
+    /// Otherwise the log would fill all memory that nobody else asks for with itself, and each page that it comes to for the
+    /// first time costs more than writing to it does: in a virtual machine, also a request to the host.
+    ///
+    /// - Note: A page at the end stays, which the next line is written into. One thread calls this.
+    func release() {
+        let start = released.count.load(ordering: .relaxed)
+        // What is behind the last whole piece comes next time.
+        let end = size / Self.piece * Self.piece
+        guard end > start else { return }
+        // A hint: nothing depends on what comes of it.
+        _ = posix_fadvise(descriptor, off_t(start), off_t(end - start), POSIX_FADV_DONTNEED)
+        released.count.store(end, ordering: .relaxed)
     }
 
     func close() { _ = Glibc.close(descriptor) }

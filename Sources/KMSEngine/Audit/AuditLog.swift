@@ -270,5 +270,6 @@ package final class AuditLog: Sendable {
             throw error
         }
         durable.withLock { $0 = head }
+        file?.release()
     }
 }
