@@ -36,25 +36,48 @@ extension CallAnswer {
     }
 
     private static let beginningOfSuccess = beginning(200)
-    /// What stands between that and the body, at the most, in bytes.
-    private static let mostOfRest = 240
+    /// The names of what stands between that and the body, at the most, in bytes.
+    private static let mostOfNames = 64
 
     /// The answer as HTTP/1.1 has it (RFC 9112), where the framework is not asked; with the same headers.
     ///
     /// - Parameter date: The present time.
     func message(on date: String, _ allocator: ByteBufferAllocator) -> ByteBuffer {
         let beginning = status == 200 ? Self.beginningOfSuccess : Self.beginning(status)
-        var message = allocator.buffer(capacity: beginning.count + Self.mostOfRest + body.count)
-        message.writeBytes(beginning)
-        message.writeString(requestID)
-        message.writeStaticString("\r\nContent-Type: ")
-        message.writeString(contentType)
-        message.writeStaticString("\r\nContent-Length: ")
-        message.writeString(String(body.count))
-        message.writeStaticString("\r\nDate: ")
-        message.writeString(date)
-        message.writeStaticString("\r\n\r\n")
-        message.writeBytes(body)
+        var length = String(body.count)
+        var (requestID, contentType, date) = (requestID, contentType, date)
+        let texts = requestID.utf8.count + contentType.utf8.count + length.utf8.count + date.utf8.count
+        let room = beginning.count + texts + Self.mostOfNames + body.count
+        var message = allocator.buffer(capacity: room)
+        // At once: of each piece by itself the buffer would find out again whether it may be written to.
+        message.writeWithUnsafeMutableBytes(minimumWritableBytes: room) {
+            var room = $0
+            beginning.withUnsafeBytes { room.take($0) }
+            room.take(&requestID)
+            room.take("\r\nContent-Type: ")
+            room.take(&contentType)
+            room.take("\r\nContent-Length: ")
+            room.take(&length)
+            room.take("\r\nDate: ")
+            room.take(&date)
+            room.take("\r\n\r\n")
+            body.withUnsafeBytes { room.take($0) }
+            return $0.count - room.count
+        }
         return message
+    }
+}
+
+extension UnsafeMutableRawBufferPointer {
+    /// Puts bytes to the front; what is behind them is left.
+    fileprivate mutating func take(_ bytes: UnsafeRawBufferPointer) {
+        copyMemory(from: bytes)
+        self = UnsafeMutableRawBufferPointer(rebasing: self[bytes.count...])
+    }
+
+    fileprivate mutating func take(_ text: inout String) { text.withUTF8 { take(UnsafeRawBufferPointer($0)) } }
+
+    fileprivate mutating func take(_ text: StaticString) {
+        take(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 }

@@ -38,20 +38,31 @@ final class JSONProtocol: Sendable {
         return Self.answer(await pipeline.kept([answer])[0], requestID)
     }
 
-    /// Answers a call of an operation of KMS, for who keeps the records of several calls together.
-    func unkeptAnswer(
+    private func unkeptAnswer(
         _ request: SignedRequest, target: String, contentType: String?, _ client: Client, _ requestID: String
     ) async -> UnkeptAnswer {
-        guard Self.isJSON(contentType) else {
-            return UnkeptAnswer(
-                refused: KMSError(.serialization, "The Content-Type must be \(Self.contentType)."), requestID: requestID
-            )
-        }
         guard target.hasPrefix(Self.targetPrefix),
             let operation = OperationName.named(String(target.utf8.dropFirst(Self.targetPrefix.utf8.count)) ?? "")
-        else { return UnkeptAnswer(refused: KMSError(.unknownOperation), requestID: requestID) }
-        return await pipeline.unkeptAnswer(to: request, for: operation, from: client, requestID: requestID)
+        else {
+            let error = Self.isJSON(contentType) ? KMSError(.unknownOperation) : Self.notJSON
+            return UnkeptAnswer(refused: error, requestID: requestID)
+        }
+        return await pipeline.unkeptAnswer(
+            to: received(request, for: operation, contentType: contentType, client, requestID))
     }
+
+    /// Finds out who called an operation of KMS.
+    func received(
+        _ request: SignedRequest, for operation: OperationName, contentType: String?, _ client: Client,
+        _ requestID: String
+    ) -> ReceivedCall {
+        guard Self.isJSON(contentType) else {
+            return ReceivedCall(refused: Self.notJSON, operation, from: client, requestID: requestID)
+        }
+        return pipeline.received(request, for: operation, from: client, requestID: requestID)
+    }
+
+    private static var notJSON: KMSError { KMSError(.serialization, "The Content-Type must be \(contentType).") }
 
     private func explain(_ request: SignedRequest, _ client: Client, _ requestID: String) async -> CallAnswer {
         do throws(KMSError) {

@@ -235,7 +235,10 @@ package struct AuditRecord: Sendable {
         case .call(_, let client, _):
             writer.member("sourceIPAddress", client.address)
             if let agent = client.userAgent {
-                writer.member("userAgent", String(decoding: agent.utf8.prefix(Self.longestUserAgent), as: UTF8.self))
+                let isLong = agent.utf8.count > Self.longestUserAgent
+                writer.member(
+                    "userAgent",
+                    isLong ? String(decoding: agent.utf8.prefix(Self.longestUserAgent), as: UTF8.self) : agent)
             }
         case .service:
             writer.member("sourceIPAddress", "AWS Internal")

@@ -160,7 +160,7 @@ extension Access {
     private func conditions(
         amongst all: [Access], of operation: OperationName, in context: RequestContext
     ) -> RequestConditions {
-        let keys = all.compactMap(\.key)
+        let keys = all.count > 1 ? all.compactMap(\.key) : []
         var conditions = RequestConditions(
             context: context, operation: operation, action: action,
             // The key that a replica is to be made of says what kind the replica will be.

@@ -16,7 +16,7 @@ extension Pipeline {
     /// Refuses keys that were made for another use.
     static func checkUsage(of accesses: [Access], for operation: OperationDescription) throws(KMSError) {
         guard let usage = operation.usage else { return }
-        for case let key? in accesses.map(\.key) where key.record.usage != usage {
+        for case let key? in accesses.lazy.map(\.key) where key.record.usage != usage {
             throw KMSError(
                 .invalidKeyUsage,
                 "\(key.arnText) key usage is \(key.record.usage.rawValue) which is not valid for "

@@ -89,28 +89,36 @@ package final class Pipeline: Sendable {
     package func answer(
         _ request: SignedRequest, for operation: OperationName, from client: Client, requestID: String
     ) async -> Result<[UInt8], KMSError> {
-        let answer = await unkeptAnswer(to: request, for: operation, from: client, requestID: requestID)
+        let answer = await unkeptAnswer(
+            to: received(request, for: operation, from: client, requestID: requestID))
         return await kept([answer])[0]
     }
 
-    /// Answers a signed request for `operation`, for who keeps the records of several calls together.
+    /// Finds out who sent a signed request for `operation`, for who does that for several together.
     ///
     /// - Parameter requestID: The identifier that the answer carries.
-    package func unkeptAnswer(
-        to request: SignedRequest, for operation: OperationName, from client: Client, requestID: String
-    ) async -> UnkeptAnswer {
+    package func received(
+        _ request: SignedRequest, for operation: OperationName, from client: Client, requestID: String
+    ) -> ReceivedCall {
         let watch = Stopwatch()
-        let caller: Caller
-        do throws(AuthenticationFailure) {
-            caller = try authenticator.verify(
-                request, expecting: .kms, at: clock.signingTime, serverTime: clock.now)
-        } catch {
-            // Nobody is known to have called, so there is no account whose record this could be.
-            return UnkeptAnswer(
-                .failure(KMSError(error)), UnchainedRecords([]), requestID: requestID, to: operation, watch)
+        let caller = Result { () throws(AuthenticationFailure) in
+            try authenticator.verify(request, expecting: .kms, at: clock.signingTime, serverTime: clock.now)
         }
-        return await unkeptAnswer(
-            to: request.body, for: operation, by: caller, from: client, requestID: requestID, watch)
+        return ReceivedCall(
+            of: operation, request.body, by: caller.mapError(KMSError.init), from: client, requestID: requestID, watch)
+    }
+
+    /// Answers a call, for who keeps the records of several together.
+    package func unkeptAnswer(to call: ReceivedCall) async -> UnkeptAnswer {
+        switch call.caller {
+        case .success(let caller):
+            await unkeptAnswer(
+                to: call.body, for: call.operation, by: caller, from: call.client, requestID: call.requestID,
+                call.watch)
+        // Nobody is known to have called, so there is no account whose record this could be.
+        case .failure(let error):
+            UnkeptAnswer(.failure(error), nil, requestID: call.requestID, to: call.operation, call.watch)
+        }
     }
 
     /// Answers a request for `operation` of a caller who is known, and keeps its record before the answer leaves.
@@ -139,7 +147,7 @@ package final class Pipeline: Sendable {
         var call = Call(context: context(of: caller, from: client, at: now, requestID: requestID), record: record)
         var result = await run(operation, body, &call)
         if case .failure(let error) = result { call.record.outcome = AuditRecord.Failure(error) }
-        var unkept = UnchainedRecords([])
+        var isKept = true
         do throws(AuditFailure) {
             if let kept = call.kept {
                 try await outbox.write([kept])
@@ -148,14 +156,13 @@ package final class Pipeline: Sendable {
             } else if audit.syncsEachGroup {
                 try await audit.append(call.lines)
             } else {
-                // Hashed here, and not when it is written, where others would wait for it.
-                unkept = UnchainedRecords(call.lines)
+                isKept = false
             }
         } catch {
             audit.report(error, of: requestID)
             result = .failure(KMSError(error))
         }
-        return UnkeptAnswer(result, unkept, requestID: requestID, to: operation, watch)
+        return UnkeptAnswer(result, isKept ? nil : call, requestID: requestID, to: operation, watch)
     }
 
     /// What an operation may use for a request of `caller`.
@@ -334,7 +341,7 @@ package final class Pipeline: Sendable {
     /// Remembers that keys were used for cryptography.
     private func note(_ operation: OperationName, of accesses: [Access], at now: Date, _ record: inout AuditRecord) {
         guard let requestID = record.requestID else { return }
-        for case let key? in accesses.map(\.key) {
+        for case let key? in accesses.lazy.map(\.key) {
             noteUse(
                 of: key, operation, at: now, eventID: record.eventID(for: key.arn.account), requestID: requestID)
         }

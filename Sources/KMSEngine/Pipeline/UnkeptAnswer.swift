@@ -5,35 +5,35 @@ package import KMSModel
 ///
 /// What the answer is nobody learns before that (``Pipeline/keep(_:)``). Answers that are ready at about the same time are
 /// kept together: they are written to the audit log at once.
-package struct UnkeptAnswer: Sendable {
+package final class UnkeptAnswer: Sendable {
     fileprivate let result: Result<[UInt8], KMSError>
-    /// What is recorded of the call; nothing if that has been kept.
-    fileprivate let records: UnchainedRecords
+    /// The call that is to be recorded; nil when that has been done, or when nobody is known to have made it.
+    private let call: Call?
     /// The identifier that the answer carries.
     package let requestID: String
     fileprivate let operation: OperationName?
     fileprivate let watch: Stopwatch
 
     init(
-        _ result: Result<[UInt8], KMSError>, _ records: UnchainedRecords, requestID: String,
-        to operation: OperationName,
+        _ result: Result<[UInt8], KMSError>, _ call: Call?, requestID: String, to operation: OperationName?,
         _ watch: Stopwatch
     ) {
         self.result = result
-        self.records = records
+        self.call = call
         self.requestID = requestID
         self.operation = operation
         self.watch = watch
     }
 
     /// The refusal of what is no call of an operation, of which nothing is recorded.
-    package init(refused error: KMSError, requestID: String) {
-        result = .failure(error)
-        records = UnchainedRecords([])
-        self.requestID = requestID
-        operation = nil
-        watch = Stopwatch()
+    package convenience init(refused error: KMSError, requestID: String) {
+        self.init(.failure(error), nil, requestID: requestID, to: nil, Stopwatch())
     }
+
+    /// What is to be recorded; nothing if that has been kept.
+    fileprivate var records: UnchainedRecords { UnchainedRecords(call?.lines ?? []) }
+
+    fileprivate var isRecorded: Bool { call == nil }
 }
 
 extension Pipeline {
@@ -41,12 +41,13 @@ extension Pipeline {
     ///
     /// - Returns: Nil when that has to wait (``kept(_:)``).
     package func keep(_ answers: [UnkeptAnswer]) -> [Result<[UInt8], KMSError>]? {
+        // Hashed here, and not when they are written, where others would wait for it.
         let records = UnchainedRecords(joining: answers.map(\.records))
         guard !records.isEmpty else { return answers.map { given($0, nil) } }
         do throws(AuditFailure) {
             return try audit.write(records) ? answers.map { given($0, nil) } : nil
         } catch {
-            audit.report(error, of: answers.first { !$0.records.isEmpty }?.requestID)
+            audit.report(error, of: answers.first { !$0.isRecorded }?.requestID)
             return answers.map { given($0, error) }
         }
     }
@@ -61,7 +62,7 @@ extension Pipeline {
 
     private func given(_ answer: UnkeptAnswer, _ failure: AuditFailure?) -> Result<[UInt8], KMSError> {
         let result: Result<[UInt8], KMSError> =
-            if let failure, !answer.records.isEmpty { .failure(KMSError(failure)) } else { answer.result }
+            if let failure, !answer.isRecorded { .failure(KMSError(failure)) } else { answer.result }
         if let operation = answer.operation {
             if case .failure(let error) = result {
                 metrics.requests.record(operation, error.code, answer.watch)

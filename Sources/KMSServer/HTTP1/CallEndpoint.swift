@@ -15,7 +15,7 @@ final class CallEndpoint: Sendable {
     let date = HTTPDate()
     /// How many calls are being answered.
     private let running = Atomic(0)
-    private let groups = Mutex<[ObjectIdentifier: NIOLoopBound<AnswerGroup>]>([:])
+    private let groups = Mutex<[ObjectIdentifier: NIOLoopBound<CallGroup>]>([:])
 
     init(_ json: JSONProtocol, metrics: TransportMetrics, proxies: TrustedProxies, logger: Logger) {
         self.json = json
@@ -24,12 +24,12 @@ final class CallEndpoint: Sendable {
         self.logger = logger
     }
 
-    /// The answers of all connections of this event loop, which has to be the caller's.
-    func group(on loop: any EventLoop) -> AnswerGroup {
+    /// The calls of all connections of this event loop, which has to be the caller's.
+    func group(on loop: any EventLoop) -> CallGroup {
         groups.withLock { groups in
             let place = ObjectIdentifier(loop)
             if let group = groups[place] { return group }
-            let group = NIOLoopBound(AnswerGroup(self, loop), eventLoop: loop)
+            let group = NIOLoopBound(CallGroup(self, loop), eventLoop: loop)
             groups[place] = group
             return group
         }.value
@@ -44,19 +44,25 @@ final class CallEndpoint: Sendable {
         }
     }
 
-    /// Begins to answer a call.
-    func begin(_ call: PlainCall, _ body: [UInt8], from peer: Peer) async -> UnkeptAnswer {
+    /// Takes note of a call that is there.
+    func begin() {
         running.add(1, ordering: .relaxed)
         metrics.requestBegan()
-        let requestID = RequestID.make()
+    }
+
+    /// Finds out who sent a call.
+    func received(_ call: PlainCall, _ body: [UInt8], from peer: Peer) -> ReceivedCall {
         let origin = proxies.origin(
             peer: peer.address, isSecure: peer.tls != nil, forwardedFor: [], forwardedProto: [])
         let client = Client(
             address: origin.address, userAgent: call.userAgent, referer: call.referer, isSecure: origin.isSecure,
             tls: peer.tls?.to(call.host))
-        return await json.unkeptAnswer(
-            call.signed(body), target: call.target, contentType: call.contentType, client, requestID)
+        return json.received(
+            call.signed(body), for: call.operation, contentType: call.contentType, client, RequestID.make())
     }
+
+    /// Answers a call.
+    func answer(_ call: ReceivedCall) async -> UnkeptAnswer { await json.pipeline.unkeptAnswer(to: call) }
 
     /// The answers to calls, once what is recorded of them is kept; nil when that has to wait.
     func keep(_ waiting: [UnkeptAnswer]) -> [CallAnswer]? {

@@ -43,10 +43,12 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private let endpoint: CallEndpoint
-    private let group: AnswerGroup
-    private let peer: Peer
+    private let group: CallGroup
+    /// Who is at the other end.
+    let peer: Peer
     private let way: AnswerWay
     private var turn = Turn.free
+    private var head = RememberedHead()
     /// Requests that were handed on and are not answered.
     private var handedOn = 0
     private var held = CircularBuffer<Held>(initialCapacity: 0)
@@ -60,7 +62,7 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var context: ChannelHandlerContext?
 
     /// - Parameter group: That of the connection's event loop.
-    init(_ endpoint: CallEndpoint, _ group: AnswerGroup, peer: Peer, way: AnswerWay) {
+    init(_ endpoint: CallEndpoint, _ group: CallGroup, peer: Peer, way: AnswerWay) {
         self.endpoint = endpoint
         self.group = group
         self.peer = peer
@@ -104,7 +106,7 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
             whole.writeImmutableBuffer(more)
             received.body = whole
         case (.receiving(let received), .end):
-            answer(received.call, received.body.map { Array($0.readableBytesView) } ?? [], context)
+            answer(received.call, received.body.map { Array($0.readableBytesView) } ?? [])
         case (.handingOn, .end):
             handOn(context, part)
             turn = .free
@@ -150,33 +152,36 @@ final class CallHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Answers a call that came whole, and before which nothing waits.
     ///
-    /// - Returns: Whether it is one, and will be answered.
+    /// - Returns: Whether it is one, and will be answered; otherwise no later one is to be asked about.
     func answer(_ bytes: ByteBuffer) -> Bool {
         guard let context, case .free = turn, handedOn == 0, !isEnding, !mustWait(context),
-            let whole = WholeCall(bytes), way.begin()
-        else { return false }
-        answer(whole.call, whole.body, context)
+            let whole = WholeCall(bytes, knowing: &head), way.begin()
+        else {
+            // Nothing on this connection is taken for a whole call any more.
+            head = RememberedHead()
+            return false
+        }
+        answer(whole.call, whole.body)
         return true
     }
 
-    private func answer(_ call: PlainCall, _ body: [UInt8], _ context: ChannelHandlerContext) {
+    private func answer(_ call: PlainCall, _ body: [UInt8]) {
         turn = .answering
-        let (loop, endpoint, peer) = (context.eventLoop, endpoint, peer)
-        let place = NIOLoopBound((handler: self, context: context), eventLoop: loop)
-        // Begins here and now, and ends here unless the call has to wait for something.
-        Task.immediate {
-            let answer = await endpoint.begin(call, body, from: peer)
-            loop.onceInside { place.value.handler.send(answer, place.value.context) }
-        }
+        group.add(call, body, for: self)
     }
 
-    private func send(_ answer: UnkeptAnswer, _ context: ChannelHandlerContext) {
-        group.add(answer) { [self] answer in
-            turn = .free
-            way.write(answer.message(on: endpoint.date.text, context.channel.allocator))
-            way.flush()
-            takeHeld(context)
-        }
+    /// Writes the answer to the call that came last.
+    func write(_ answer: CallAnswer) {
+        turn = .free
+        guard let context else { return }
+        way.write(answer.message(on: endpoint.date.text, context.channel.allocator))
+    }
+
+    /// Sends what was written, and takes what came meanwhile.
+    func flush() {
+        guard let context else { return }
+        way.flush()
+        takeHeld(context)
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -263,12 +268,5 @@ extension Endpoint {
         try pipeline.addHandler(handler, position: rules.map { .after($0) } ?? .last)
         let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
         try pipeline.addHandler(WholeCallReader(handler), position: .before(decoder))
-    }
-}
-
-extension EventLoop {
-    /// Does something on this event loop: at once, where the caller is on it.
-    fileprivate func onceInside(_ work: @escaping @Sendable () -> Void) {
-        if inEventLoop { work() } else { execute(work) }
     }
 }

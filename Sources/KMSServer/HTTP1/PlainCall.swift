@@ -11,17 +11,20 @@ struct PlainCall {
     /// The longest head, in bytes, by the same rule.
     private static let largestHead = BodyAllowance.always
 
+    /// What a head ends with.
+    private static let end = Array("\r\n".utf8)
     /// About how many fields an SDK sends.
     private static let usualCount = 16
 
-    /// What is done in microseconds as a rule: what changes something, or searches, wants to hear when the server ends.
-    private static let targets = Set(
-        [
-            "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateRandom",
-            "GenerateMac", "VerifyMac", "Sign", "Verify", "DescribeKey", "GetPublicKey",
-        ].map { JSONProtocol.targetPrefix + $0 })
-    /// What makes keys: of some kinds in microseconds and a commit, of others in seconds.
-    private static let creation = JSONProtocol.targetPrefix + "CreateKey"
+    /// What is done in microseconds as a rule: what changes something, or searches, wants to hear when the server ends. And
+    /// what makes keys: of some kinds in microseconds and a commit, of others in seconds.
+    private static let operations: [String: OperationName] = {
+        let names: [OperationName] = [
+            .encrypt, .decrypt, .reEncrypt, .generateDataKey, .generateDataKeyWithoutPlaintext, .generateRandom,
+            .generateMac, .verifyMac, .sign, .verify, .describeKey, .getPublicKey, .createKey,
+        ]
+        return Dictionary(uniqueKeysWithValues: names.map { (JSONProtocol.targetPrefix + $0.rawValue, $0) })
+    }()
     /// What stands in the body of each request for a key of another kind than the usual one, or in another place; or, where a
     /// name is spelled with escapes, may.
     private static let ofSlowCreation = ["Spec", "CustomKeyStore", "\\u"].map { BytePattern($0.utf8) }
@@ -34,7 +37,7 @@ struct PlainCall {
     private(set) var host: String?
     // Nil as long as nothing was said of them.
     private var length: Int?
-    private var knownTarget: String?
+    private var called: OperationName?
     /// Of the fields, in bytes.
     private var size = 0
 
@@ -43,49 +46,54 @@ struct PlainCall {
         guard head.method == .POST, head.version == .http1_1, head.uri == "/", head.isKeepAlive else { return nil }
         headers.reserveCapacity(head.headers.count)
         for (name, value) in head.headers {
-            guard Self.isPlain(value), take(PlainField(name), name, value) else { return nil }
+            guard Self.isPlain(value), take(HeadField(PlainField(name), name, value)) else { return nil }
         }
-        guard isCall else { return nil }
+        guard length != nil, let called, called != .createKey else { return nil }
     }
 
-    /// The call whose fields these are, line by line, and nothing else.
+    /// The call whose head, behind its first line, begins these bytes; nil for any other beginning.
     ///
-    /// - Parameter next: The next line, without what ends it; empty when there is none, nil when it is not plain.
-    init?(lines next: () -> UnsafeBufferPointer<UInt8>?) {
+    /// - Parameters:
+    ///   - bytes: Becomes what stands behind the head.
+    ///   - known: The head of the call before on the connection; becomes this one's.
+    init?(takenFrom bytes: inout UnsafeBufferPointer<UInt8>, knowing known: inout RememberedHead) {
         headers.reserveCapacity(Self.usualCount)
-        while true {
-            guard let line = next() else { return nil }
-            guard !line.isEmpty else { break }
-            guard let (name, value) = PlainField.parts(of: line) else { return nil }
-            let text = String(decoding: value, as: UTF8.self)
-            guard take(PlainField(name), String(decoding: name, as: UTF8.self), text) else { return nil }
+        var place = 0
+        while !bytes.begins(with: Self.end) {
+            guard let (field, length) = known.field(place, beginning: bytes), take(field) else { return nil }
+            bytes = UnsafeBufferPointer(rebasing: bytes[length...])
+            place += 1
         }
-        guard length != nil, host != nil, Self.targets.contains(target) || isCreation else { return nil }
+        guard length != nil, host != nil, called != nil else { return nil }
+        bytes = UnsafeBufferPointer(rebasing: bytes[Self.end.count...])
     }
+
+    /// What a call is of, if memory answers it; nil for any other target.
+    static func operation(of target: String) -> OperationName? { operations[target] }
 
     /// Whether it is answered soon with this body.
     func isQuick(with body: [UInt8]) -> Bool {
-        !isCreation || !Self.ofSlowCreation.contains { $0.isFound(in: body[...]) }
+        called != .createKey || !Self.ofSlowCreation.contains { $0.isFound(in: body[...]) }
     }
-
-    private var isCreation: Bool { target == Self.creation }
 
     /// The length of the body, in bytes.
     var bodyLength: Int { length ?? 0 }
 
-    var target: String { knownTarget ?? "" }
-
-    private var isCall: Bool { length != nil && Self.targets.contains(target) }
+    /// What is called.
+    var operation: OperationName { called ?? .encrypt }
 
     /// Takes a field, and says whether there is only one reading of it and of those before it.
-    private mutating func take(_ field: PlainField?, _ name: @autoclosure () -> String, _ value: String) -> Bool {
-        let name = field?.rawValue ?? name().foldingASCII
-        size += name.utf8.count + value.utf8.count + BodyAllowance.bytesBesideField
+    private mutating func take(_ field: HeadField) -> Bool {
+        let value = field.value
+        size += field.name.utf8.count + value.utf8.count + BodyAllowance.bytesBesideField
         guard size <= Self.largestHead else { return false }
-        headers.append((name, value))
-        switch field {
+        headers.append((field.name, value))
+        switch field.known {
         case nil: return true
-        case .target: return Self.set(&knownTarget, value)
+        case .target:
+            guard called == nil, let operation = field.operation else { return false }
+            called = operation
+            return true
         case .contentType: return Self.set(&contentType, value)
         case .userAgent: return Self.set(&userAgent, value)
         case .referer: return Self.set(&referer, value)

@@ -1,3 +1,4 @@
+import KMSModel
 import NIOCore
 
 /// A call that came in one piece, and by itself, as SDKs send them.
@@ -8,27 +9,21 @@ struct WholeCall {
     let body: [UInt8]
 
     /// Nil for whatever else these bytes may be, or may be a part of: the library's decoder is who says then what they are.
-    init?(_ buffer: ByteBuffer) {
-        guard let found = buffer.withUnsafeReadableBytes({ Self.parts(of: $0.bindMemory(to: UInt8.self)) }) else {
-            return nil
-        }
-        (call, body) = found
-    }
-
-    private static func parts(of bytes: UnsafeBufferPointer<UInt8>) -> (PlainCall, [UInt8])? {
-        guard bytes.starts(with: beginning) else { return nil }
-        var position = beginning.count
-        let call = PlainCall {
-            let rest = UnsafeBufferPointer(rebasing: bytes[position...])
-            guard let end = rest.firstIndex(of: UInt8(ascii: "\n")), end > 0, rest[end - 1] == UInt8(ascii: "\r") else {
+    ///
+    /// - Parameter head: That of the call before on the connection; becomes this one's.
+    init?(_ buffer: ByteBuffer, knowing head: inout RememberedHead) {
+        let parts = buffer.withUnsafeReadableBytes { bytes -> (PlainCall, [UInt8])? in
+            let bytes = bytes.bindMemory(to: UInt8.self)
+            guard bytes.begins(with: Self.beginning) else { return nil }
+            var rest = UnsafeBufferPointer(rebasing: bytes[Self.beginning.count...])
+            guard let call = PlainCall(takenFrom: &rest, knowing: &head), rest.count == call.bodyLength else {
                 return nil
             }
-            position += end + 1
-            return UnsafeBufferPointer(rebasing: rest[..<(end - 1)])
+            let body = Array(rest)
+            return call.isQuick(with: body) ? (call, body) : nil
         }
-        guard let call, bytes.count - position == call.bodyLength else { return nil }
-        let body = Array(bytes[position...])
-        return call.isQuick(with: body) ? (call, body) : nil
+        guard let parts else { return nil }
+        (call, body) = parts
     }
 }
 

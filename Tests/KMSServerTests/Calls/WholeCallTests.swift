@@ -36,30 +36,66 @@ import Testing
         return text.components(separatedBy: "HTTP/1.1 ").map { String($0.prefix(3)) } + connection.framework.log
     }
 
-    /// - Returns: What became of it in one piece, and in two.
-    private func answers(to request: (CallConnection) -> String) async throws -> (whole: [String], parts: [String]) {
+    /// - Returns: What became of requests on one connection, each in one piece, and on another, each in two.
+    private func answers(
+        to requests: (CallConnection) -> [String]
+    ) async throws -> (whole: [String], parts: [String]) {
         let (first, second) = (try await CallConnection(waits: false), try await CallConnection(waits: false))
-        let (whole, parted) = (request(first), request(second))
+        let (whole, parted) = (requests(first), requests(second))
         let found = (
-            try await answers(to: [whole], on: first),
-            try await answers(to: [String(parted.prefix(7)), String(parted.dropFirst(7))], on: second)
+            try await answers(to: whole, on: first),
+            try await answers(to: parted.flatMap { [String($0.prefix(7)), String($0.dropFirst(7))] }, on: second)
         )
         try await first.close()
         try await second.close()
         return found
     }
 
+    private static let body = #"{"NumberOfBytes":32}"#
+
     @Test(arguments: lines) func `a field is read as in pieces`(line: String) async throws {
         let (whole, parts) = try await answers { connection in
-            let genuine = connection.genuine(#"{"NumberOfBytes":32}"#)
-            return line.isEmpty ? genuine : genuine.replacing("\r\n\r\n", with: "\r\n\(line)\r\n\r\n")
+            let genuine = connection.genuine(Self.body)
+            return [line.isEmpty ? genuine : genuine.replacing("\r\n\r\n", with: "\r\n\(line)\r\n\r\n")]
+        }
+        #expect(whole == parts)
+    }
+
+    @Test(arguments: lines) func `a field is read as in pieces behind a head without it`(line: String) async throws {
+        let (whole, parts) = try await answers { connection in
+            let genuine = connection.genuine(Self.body)
+            let (first, last) = (
+                genuine.replacing("HTTP/1.1\r\n", with: "HTTP/1.1\r\n\(line)\r\n"),
+                genuine.replacing("\r\n\r\n", with: "\r\n\(line)\r\n\r\n")
+            )
+            return line.isEmpty ? [genuine, genuine] : [genuine, last, genuine, first, last, genuine]
         }
         #expect(whole == parts)
     }
 
     @Test(arguments: others.indices) func `a request is read as in pieces`(number: Int) async throws {
-        let (whole, parts) = try await answers { Self.others[number]($0.genuine(#"{"NumberOfBytes":32}"#)) }
+        let (whole, parts) = try await answers { [Self.others[number]($0.genuine(Self.body))] }
         #expect(whole == parts)
+    }
+
+    @Test(arguments: others.indices) func `a request is read as in pieces behind others`(number: Int) async throws {
+        let (whole, parts) = try await answers { connection in
+            let genuine = connection.genuine(Self.body)
+            return [genuine, genuine, Self.others[number](genuine), genuine]
+        }
+        #expect(whole == parts)
+    }
+
+    @Test func `a head that is nearly the one before is another one`() async throws {
+        let connection = try await CallConnection(waits: false)
+        let genuine = connection.genuine(Self.body)
+        let digit = try #require(genuine.range(of: "Signature=")).upperBound
+        let other: Character = genuine[digit] == "0" ? "1" : "0"
+        let forged = genuine.replacingCharacters(in: digit..<genuine.index(after: digit), with: String(other))
+        let elsewhere = connection.genuine(#"{"NumberOfBytes":33}"#)
+        let answers = try await answers(to: [genuine, forged, genuine, elsewhere, genuine], on: connection)
+        #expect(answers == ["", "200", "400", "200", "200", "200"])
+        try await connection.close()
     }
 
     @Test func `calls that come whole are answered before and after one in pieces`() async throws {
