@@ -58,8 +58,8 @@ extension EncryptionContext {
         var writer = JSONWriter()
         writer.object { writer in
             for pair in pairs {
-                writer.name(escaping: String(decoding: pair.key, as: UTF8.self))
-                writer.string(String(decoding: pair.value, as: UTF8.self))
+                writer.name(escaping: pair.key)
+                writer.string(pair.value)
             }
         }
         return String(decoding: writer.bytes, as: UTF8.self)

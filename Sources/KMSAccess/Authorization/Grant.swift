@@ -94,14 +94,14 @@ extension GrantConstraints {
 extension EncryptionContext {
     fileprivate func isContained(in other: EncryptionContext) -> Bool {
         pairs.allSatisfy { pair in
-            other.pairs.contains { $0.value == pair.value && $0.key.isSame(ignoringCaseOf: pair.key) }
+            other.pairs.contains { $0.value.isSame(as: pair.value) && $0.key.isSame(ignoringCaseOf: pair.key) }
         }
     }
 }
 
-extension [UInt8] {
+extension String {
     /// Byte equality but for the case of ASCII letters.
-    fileprivate func isSame(ignoringCaseOf other: [UInt8]) -> Bool {
-        count == other.count && zip(self, other).allSatisfy { $0.asciiLowercased == $1.asciiLowercased }
+    fileprivate func isSame(ignoringCaseOf other: String) -> Bool {
+        utf8.count == other.utf8.count && zip(utf8, other.utf8).allSatisfy { $0.asciiLowercased == $1.asciiLowercased }
     }
 }

@@ -11,15 +11,17 @@ struct AuditFile {
     private(set) var size: Int
     /// Where the file has to end before the next line, after a half one that could not be taken away at once.
     private var end: off_t?
-    private let released = Released()
+    private let synced = Synced()
+    /// How much of the beginning the system need not keep in memory, in bytes.
+    private var released = 0
 
-    /// How much of the beginning of a file the system was told not to keep in memory, in bytes: the same for all copies.
-    private final class Released: Sendable {
+    /// How much of a file was synced, in bytes: the same for all copies of what it is written by.
+    private final class Synced: Sendable {
         let count = Atomic(0)
     }
 
-    /// How much is released at once, in bytes.
-    private static let piece = 1 << 20
+    /// How much is released after so much was written, in bytes.
+    private static let piece = 256 << 10
 
     /// Opens or creates the file at `path`, for the owner only.
     ///
@@ -57,6 +59,21 @@ struct AuditFile {
             }
         }
         size += lines.count
+        if size / Self.piece > (size - lines.count) / Self.piece { release() }
+    }
+
+    /// Lets the system have memory that holds what was synced, of which hardly anything is read again.
+    ///
+    /// Otherwise the log would fill all memory that nobody else asks for, and the system would look for a page that was not
+    /// used before, each time, to write into: in a virtual machine that can be a request to the host. A little at a time: to
+    /// release all that a second brings holds others up for milliseconds.
+    private mutating func release() {
+        // What was written last may be in use. The rest comes later, twice as fast as it grows.
+        let end = min(synced.count.load(ordering: .relaxed) / Self.piece - 1, released / Self.piece + 2) * Self.piece
+        guard end > released else { return }
+        // A hint: nothing depends on what comes of it.
+        _ = posix_fadvise(descriptor, off_t(released), off_t(end - released), POSIX_FADV_DONTNEED)
+        released = end
     }
 
     private mutating func takeAway(_ count: Int) {
@@ -82,7 +99,8 @@ struct AuditFile {
             unlink(path)
             throw error
         }
-        size = offset
+        (size, released) = (offset, 0)
+        synced.count.store(0, ordering: .relaxed)
         return name
     }
 
@@ -141,22 +159,7 @@ struct AuditFile {
     /// - Throws: ``AuditFailure``.
     func sync() throws(AuditFailure) {
         guard fdatasync(descriptor) == 0 else { throw .system("sync the audit log") }
-    }
-
-    /// Lets the system have the memory that holds what was synced, of which hardly anything is read again.
-    ///
-    /// Otherwise the log would fill all memory that nobody else asks for with itself, and each page that it comes to for the
-    /// first time costs more than writing to it does: in a virtual machine, also a request to the host.
-    ///
-    /// - Note: A page at the end stays, which the next line is written into. One thread calls this.
-    func release() {
-        let start = released.count.load(ordering: .relaxed)
-        // What is behind the last whole piece comes next time.
-        let end = size / Self.piece * Self.piece
-        guard end > start else { return }
-        // A hint: nothing depends on what comes of it.
-        _ = posix_fadvise(descriptor, off_t(start), off_t(end - start), POSIX_FADV_DONTNEED)
-        released.count.store(end, ordering: .relaxed)
+        synced.count.store(size, ordering: .relaxed)
     }
 
     func close() { _ = Glibc.close(descriptor) }

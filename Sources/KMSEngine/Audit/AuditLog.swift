@@ -270,6 +270,5 @@ package final class AuditLog: Sendable {
             throw error
         }
         durable.withLock { $0 = head }
-        file?.release()
     }
 }

@@ -33,7 +33,7 @@ struct GenerateDataKeyPair: KeyOperation {
                 keyMaterialId: key.answeredID(of: plan.cipher.material)
             )
         )
-        outcome.additionalEventData = key.eventData(of: plan.cipher.material)
+        outcome.additionalEventData = key.eventData(of: outcome.output.keyMaterialId)
         return outcome
     }
 }
@@ -62,7 +62,7 @@ struct GenerateDataKeyPairWithoutPlaintext: KeyOperation {
                 keyPairSpec: input.keyPairSpec, keyMaterialId: key.answeredID(of: plan.cipher.material)
             )
         )
-        outcome.additionalEventData = key.eventData(of: plan.cipher.material)
+        outcome.additionalEventData = key.eventData(of: outcome.output.keyMaterialId)
         return outcome
     }
 }

@@ -34,7 +34,7 @@ struct GenerateDataKey: KeyOperation {
                 keyMaterialId: key.answeredID(of: cipher.material)
             )
         )
-        outcome.additionalEventData = key.eventData(of: cipher.material)
+        outcome.additionalEventData = key.eventData(of: outcome.output.keyMaterialId)
         return outcome
     }
 }
@@ -67,7 +67,7 @@ struct GenerateDataKeyWithoutPlaintext: KeyOperation {
                 ciphertextBlob: ciphertext, keyId: key.arnText, keyMaterialId: key.answeredID(of: cipher.material)
             )
         )
-        outcome.additionalEventData = key.eventData(of: cipher.material)
+        outcome.additionalEventData = key.eventData(of: outcome.output.keyMaterialId)
         return outcome
     }
 }

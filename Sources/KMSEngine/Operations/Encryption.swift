@@ -36,7 +36,7 @@ struct Encrypt: KeyOperation {
                 ciphertextBlob: ciphertext, keyId: key.arnText, encryptionAlgorithm: algorithm.rawValue
             )
         )
-        outcome.additionalEventData = key.eventData(of: cipher.material)
+        outcome.additionalEventData = key.eventData(of: key.answeredID(of: cipher.material))
         return outcome
     }
 }
@@ -89,7 +89,7 @@ struct Decrypt: Operation {
                 keyMaterialId: key.answeredID(of: cipher.material)
             )
         )
-        outcome.additionalEventData = key.eventData(of: cipher.material)
+        outcome.additionalEventData = key.eventData(of: outcome.output.keyMaterialId)
         return outcome
     }
 }

@@ -105,7 +105,7 @@ extension API.GrantListEntry {
     init(_ grant: GrantRecord, under policies: PolicyRules) {
         let partition = grant.key.region.partition
         func pairs(_ context: EncryptionContext) -> [(String, String)] {
-            context.pairs.map { (String(decoding: $0.key, as: UTF8.self), String(decoding: $0.value, as: UTF8.self)) }
+            context.pairs.map { ($0.key, $0.value) }
         }
         let constraints = grant.constraints
         self.init(

@@ -232,10 +232,8 @@ extension GrantConstraints {
 
     fileprivate func checkSize() throws(KMSError) {
         for map in [equals, subset].compactMap(\.self) {
-            let isShort = map.pairs.allSatisfy {
-                String(decoding: $0.value, as: UTF8.self).unicodeScalars.count <= Self.longestValue
-            }
-            let size = map.pairs.reduce(0) { $0 + $1.key.count + $1.value.count }
+            let isShort = map.pairs.allSatisfy { $0.value.unicodeScalars.count <= Self.longestValue }
+            let size = map.pairs.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
             guard map.pairs.count <= Self.mostPairs, isShort, size <= Self.mostBytes else {
                 throw KMSError(
                     .validation,

@@ -64,13 +64,15 @@ extension KeySnapshot {
     }
 
     /// What the audit record of a cryptographic operation shows of the material, or of where it is.
-    func eventData(of material: MaterialRecord) -> JSONObject? {
+    ///
+    /// - Parameter id: ``answeredID(of:)``.
+    func eventData(of id: String?) -> JSONObject? {
         if let store = record.customKeyStore {
             var data = JSONObject(["customKeyStoreId": .string(store.description)])
             if let id = record.externalKeyID { data.append("xksKeyId", .string(id.description)) }
             return data
         }
-        return answeredID(of: material).map { JSONObject(["keyMaterialId": .string($0)]) }
+        return id.map { JSONObject(["keyMaterialId": .string($0)]) }
     }
 }
 

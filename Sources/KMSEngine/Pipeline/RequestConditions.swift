@@ -255,9 +255,7 @@ extension RequestConditions {
 extension Grant {
     /// The pairs of the grant's constraint, and what kind of constraint it is.
     fileprivate var constraintPairs: [(key: String, value: String)] {
-        (record.constraints.equals ?? record.constraints.subset)?.pairs.map { pair in
-            (String(decoding: pair.key, as: UTF8.self), String(decoding: pair.value, as: UTF8.self))
-        } ?? []
+        (record.constraints.equals ?? record.constraints.subset)?.pairs.map { ($0.key, $0.value) } ?? []
     }
 
     fileprivate var constraintType: String? {

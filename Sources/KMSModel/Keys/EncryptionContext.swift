@@ -3,12 +3,16 @@
 /// Pairs are compared by their UTF-8 bytes. Swift's own `String` equality would take two spellings of one accented
 /// letter for the same key, and a ciphertext bound to one of them would open under the other.
 package struct EncryptionContext: Sendable, Equatable {
-    /// One pair, as UTF-8.
+    /// One pair.
     package struct Pair: Sendable, Equatable {
-        /// The key, as UTF-8.
-        package let key: [UInt8]
-        /// The value, as UTF-8.
-        package let value: [UInt8]
+        package let key: String
+        package let value: String
+
+        package static func == (left: Self, right: Self) -> Bool {
+            left.key.isSame(as: right.key) && left.value.isSame(as: right.value)
+        }
+
+        fileprivate func comesBefore(_ other: Pair) -> Bool { key.utf8.lexicographicallyPrecedes(other.key.utf8) }
     }
 
     /// The pairs, ordered by the bytes of their keys, no key twice.
@@ -21,22 +25,22 @@ package struct EncryptionContext: Sendable, Equatable {
 
     /// Takes pairs in any order; of two with the same key the later one counts, as in JSON.
     package init(_ members: [(String, String)]) {
-        let given = members.map { Pair(key: Array($0.0.utf8), value: Array($0.1.utf8)) }
+        let given = members.map { Pair(key: $0.0, value: $0.1) }
         // As clients send few pairs, most come in order.
-        let isInOrder = zip(given, given.dropFirst()).allSatisfy { $0.key.lexicographicallyPrecedes($1.key) }
+        let isInOrder = zip(given, given.dropFirst()).allSatisfy { $0.comesBefore($1) }
         guard !isInOrder else {
             pairs = given
             return
         }
         // A stable order of equal keys, so that the last of them is the one given last.
         let order = given.indices.sorted { left, right in
-            if given[left].key == given[right].key { return left < right }
-            return given[left].key.lexicographicallyPrecedes(given[right].key)
+            if given[left].key.isSame(as: given[right].key) { return left < right }
+            return given[left].comesBefore(given[right])
         }
         var sorted: [Pair] = []
         sorted.reserveCapacity(given.count)
         for index in order {
-            if sorted.last?.key == given[index].key { sorted.removeLast() }
+            if sorted.last?.key.isSame(as: given[index].key) == true { sorted.removeLast() }
             sorted.append(given[index])
         }
         pairs = sorted

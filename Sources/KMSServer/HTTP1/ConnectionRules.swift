@@ -68,12 +68,13 @@ final class ConnectionRules: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// Takes note of a request that came whole and is plain.
+    /// Takes note of a request that came whole and is plain, and by itself.
     ///
     /// - Returns: Whether it will be answered: a server that ends begins nothing new.
     func takeWhole() -> Bool {
         guard !isOver, timer.conversation.begin() else { return false }
         timer.conversation.finish()
+        timer.settle()
         return true
     }
 

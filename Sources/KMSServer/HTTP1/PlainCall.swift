@@ -16,8 +16,10 @@ struct PlainCall {
     /// About how many fields an SDK sends.
     private static let usualCount = 16
 
-    /// What is done in microseconds as a rule: what changes something, or searches, wants to hear when the server ends. And
-    /// what makes keys: of some kinds in microseconds and a commit, of others in seconds.
+    /// The operations that memory answers, by their targets.
+    ///
+    /// They are done in microseconds as a rule: what changes something, or searches, wants to hear when the server ends. And
+    /// what makes keys is among them: of some kinds in microseconds and a commit, of others in seconds.
     private static let operations: [String: OperationName] = {
         let names: [OperationName] = [
             .encrypt, .decrypt, .reEncrypt, .generateDataKey, .generateDataKeyWithoutPlaintext, .generateRandom,

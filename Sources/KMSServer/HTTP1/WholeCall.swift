@@ -38,12 +38,23 @@ final class WholeCallReader: ChannelInboundHandler, RemovableChannelHandler {
 
     private let calls: CallHandler
     private var isOver = false
+    /// Whether what was read was a call, and nothing else.
+    private var hasTakenAll = false
 
     init(_ calls: CallHandler) { self.calls = calls }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if !isOver, calls.answer(unwrapInboundIn(data)) { return }
+        if !isOver, calls.answer(unwrapInboundIn(data)) {
+            hasTakenAll = true
+            return
+        }
         isOver = true
         context.fireChannelRead(data)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        defer { hasTakenAll = false }
+        // Nobody else was told of anything.
+        if isOver || !hasTakenAll { context.fireChannelReadComplete() }
     }
 }
