@@ -36,8 +36,10 @@ extension CallAnswer {
     }
 
     private static let beginningOfSuccess = beginning(200)
-    /// The names of what stands between that and the body, at the most, in bytes.
-    private static let mostOfNames = 64
+    /// What stands between that and the body, each in front of a text but the last.
+    private static let (type, length, time, end): (StaticString, StaticString, StaticString, StaticString) =
+        ("\r\nContent-Type: ", "\r\nContent-Length: ", "\r\nDate: ", "\r\n\r\n")
+    private static let namesCount = [type, length, time, end].reduce(0) { $0 + $1.utf8CodeUnitCount }
 
     /// The answer as HTTP/1.1 has it (RFC 9112), where the framework is not asked; with the same headers.
     ///
@@ -47,20 +49,20 @@ extension CallAnswer {
         var length = String(body.count)
         var (requestID, contentType, date) = (requestID, contentType, date)
         let texts = requestID.utf8.count + contentType.utf8.count + length.utf8.count + date.utf8.count
-        let room = beginning.count + texts + Self.mostOfNames + body.count
+        let room = beginning.count + texts + Self.namesCount + body.count
         var message = allocator.buffer(capacity: room)
         // At once: of each piece by itself the buffer would find out again whether it may be written to.
         message.writeWithUnsafeMutableBytes(minimumWritableBytes: room) {
             var room = $0
             beginning.withUnsafeBytes { room.take($0) }
             room.take(&requestID)
-            room.take("\r\nContent-Type: ")
+            room.take(Self.type)
             room.take(&contentType)
-            room.take("\r\nContent-Length: ")
+            room.take(Self.length)
             room.take(&length)
-            room.take("\r\nDate: ")
+            room.take(Self.time)
             room.take(&date)
-            room.take("\r\n\r\n")
+            room.take(Self.end)
             body.withUnsafeBytes { room.take($0) }
             return $0.count - room.count
         }

@@ -48,18 +48,20 @@ final class JSONProtocol: Sendable {
             return UnkeptAnswer(refused: error, requestID: requestID)
         }
         return await pipeline.unkeptAnswer(
-            to: received(request, for: operation, contentType: contentType, client, requestID))
+            to: received(request, for: operation, contentType: contentType, client, requestID, Stopwatch()))
     }
 
     /// Finds out who called an operation of KMS.
+    ///
+    /// - Parameter watch: Begun when the call was there.
     func received(
         _ request: SignedRequest, for operation: OperationName, contentType: String?, _ client: Client,
-        _ requestID: String
+        _ requestID: String, _ watch: Stopwatch
     ) -> ReceivedCall {
         guard Self.isJSON(contentType) else {
-            return ReceivedCall(refused: Self.notJSON, operation, from: client, requestID: requestID)
+            return ReceivedCall(refused: Self.notJSON, operation, from: client, requestID: requestID, watch)
         }
-        return pipeline.received(request, for: operation, from: client, requestID: requestID)
+        return pipeline.received(request, for: operation, from: client, requestID: requestID, watch)
     }
 
     private static var notJSON: KMSError { KMSError(.serialization, "The Content-Type must be \(contentType).") }

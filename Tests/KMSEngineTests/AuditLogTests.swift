@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import KMSEngine
 import KMSModel
 import Synchronization
@@ -33,6 +34,22 @@ struct AuditLogTests {
             if policy == .everyGroup { #expect(log.durableHead.sequence == 500) }
             log.close()
             #expect(try Set(names(box)) == Set((0..<500).map { "E\($0)" }))
+            #expect(try box.verify(log.durableHead).isWhole)
+        }
+    }
+
+    @Test func `memory that holds what was synced is given back, and the log is whole`() async throws {
+        try await withTemporaryDirectory { directory in
+            let box = try AuditLogBox(in: directory)
+            let log = try box.open()
+            let text = String(repeating: "a", count: 64 << 10)
+            for number in 0..<60 {
+                try await log.append(Array(#"{"eventName":"E\#(number)","text":"\#(text)"}"#.utf8) + [0x0A], .now)
+            }
+            // A file system in memory has nowhere else to keep a file.
+            if try forgets(in: directory) { #expect(try residentPages(of: box.current, upTo: 1 << 20) == 0) }
+            log.close()
+            #expect(try names(box) == (0..<60).map { "E\($0)" })
             #expect(try box.verify(log.durableHead).isWhole)
         }
     }
@@ -199,4 +216,28 @@ struct AuditLogTests {
             #expect(try box.verify(nil).findings.map(\.kind) == [.unknownEnd])
         }
     }
+}
+
+/// How much of the beginning of a file the system holds in memory, in pages.
+private func residentPages(of file: URL, upTo length: Int) throws -> Int {
+    let descriptor = open(file.path, O_RDONLY | O_CLOEXEC)
+    defer { close(descriptor) }
+    guard descriptor >= 0, let start = mmap(nil, length, PROT_READ, MAP_SHARED, descriptor, 0), start != MAP_FAILED
+    else {
+        throw CocoaError(.fileReadUnknown)
+    }
+    defer { munmap(start, length) }
+    var pages = [UInt8](repeating: 0, count: length / Int(getpagesize()))
+    guard mincore(start, length, &pages) == 0 else { throw CocoaError(.fileReadUnknown) }
+    return pages.count { $0 & 1 == 1 }
+}
+
+/// Whether files of this directory are elsewhere than in memory.
+private func forgets(in directory: URL) throws -> Bool {
+    let (file, length) = (directory.appendingPathComponent("probe"), 1 << 20)
+    try Data(count: length).write(to: file)
+    let descriptor = open(file.path, O_RDWR | O_CLOEXEC)
+    defer { close(descriptor) }
+    guard fsync(descriptor) == 0, posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED) == 0 else { return false }
+    return try residentPages(of: file, upTo: length) == 0
 }

@@ -79,7 +79,8 @@ final class EngineHarness: Sendable {
         let request = sign(body, target: "TrentService.\(operation.rawValue)", .kms, Self.region)
         let client = Client(address: "127.0.0.1", userAgent: "test", referer: nil)
         return await engine.pipeline.unkeptAnswer(
-            to: engine.pipeline.received(request, for: operation, from: client, requestID: RequestID.make()))
+            to: engine.pipeline.received(
+                request, for: operation, from: client, requestID: RequestID.make(), Stopwatch()))
     }
 
     /// Moves the clock; what is due by then has happened when this returns.

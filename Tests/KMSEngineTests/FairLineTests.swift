@@ -173,13 +173,19 @@ struct FairLineTests {
         #expect(await begun == .value(7))
     }
 
-    @Test func `many at a time are all answered`() async throws {
+    @Test(arguments: [1, 8]) func `many at a time are all answered`(mostTogether: Int) async throws {
         let one = try #require(Self.one)
-        let line = FairLine("many", width: 4, mostWaitingPerAccount: 10_000)
+        let line = FairLine("many", width: 4, mostWaitingPerAccount: 10_000, mostTogether: mostTogether)
         let sum = await withTaskGroup(of: Outcome.self) { group in
             for number in 0..<5_000 { group.addTask { await Self.ask(line, one) { number } } }
             return await group.reduce(0) { if case .value(let value) = $1 { $0 + value } else { $0 } }
         }
         #expect(sum == 5_000 * 4_999 / 2)
+    }
+
+    @Test func `what may be told together waits for nothing where nothing else is to do`() async throws {
+        let one = try #require(Self.one)
+        let line = FairLine("alone", mostTogether: 8)
+        for number in 0..<20 { #expect(await Self.ask(line, one) { number } == .value(number)) }
     }
 }

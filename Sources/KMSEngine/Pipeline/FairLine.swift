@@ -19,7 +19,8 @@ package final class FairLine: Sendable {
 
     fileprivate struct Job: Sendable {
         let number: UInt64
-        let run: @Sendable () -> Void
+        /// Does it, and returns what tells whoever waits for it.
+        let run: @Sendable () -> @Sendable () -> Void
         /// Answers whoever waits for it, if nobody did yet.
         let interrupt: @Sendable (Interruption) -> Void
     }
@@ -55,6 +56,7 @@ package final class FairLine: Sendable {
     private let width: Int
     private let mostWaitingPerAccount: Int
     private let givesWay: Bool
+    private let mostTogether: Int
     private let state = Mutex(State())
     private let lastNumber = Atomic<UInt64>(0)
     /// Raised once for each thread that was counted out of the idle ones.
@@ -66,11 +68,17 @@ package final class FairLine: Sendable {
     ///   - width: How many computations are done at a time.
     ///   - mostWaitingPerAccount: How many computations of one account may wait; more are refused.
     ///   - givesWay: Whether everybody else comes first when there are not enough processors.
-    package init(_ label: String, width: Int = 1, mostWaitingPerAccount: Int = 16, givingWay givesWay: Bool = false) {
+    ///   - mostTogether: How many results in a row may be told at once, within two milliseconds, while there is more to do: for
+    ///     computations that end soon, whatever happens.
+    package init(
+        _ label: String, width: Int = 1, mostWaitingPerAccount: Int = 16, givingWay givesWay: Bool = false,
+        mostTogether: Int = 1
+    ) {
         self.label = label
         self.width = width
         self.mostWaitingPerAccount = mostWaitingPerAccount
         self.givesWay = givesWay
+        self.mostTogether = mostTogether
     }
 
     /// Does `work` on a thread of the line's own once it is `account`'s turn.
@@ -95,7 +103,9 @@ package final class FairLine: Sendable {
                     number: number,
                     run: {
                         let result = Result(catching: work)
-                        if !waiter.answer(.success(result)), case .success(let value) = result { undo(value) }
+                        return {
+                            if !waiter.answer(.success(result)), case .success(let value) = result { undo(value) }
+                        }
                     },
                     interrupt: { waiter.answer(.failure($0)) }
                 )
@@ -199,10 +209,12 @@ package final class FairLine: Sendable {
     /// Does what waits, until nothing does.
     private func workOff() {
         var done: UInt64?
+        var results = ResultGroup(most: mostTogether)
         while let job = next(after: done) {
-            job.run()
+            results.add(job.run())
             done = job.number
         }
+        results.tell()
     }
 
     /// Takes the job whose turn it is; the account goes to the end of the line.
@@ -258,6 +270,31 @@ extension FairLine {
             continuation.resume(returning: answer)
             return true
         }
+    }
+}
+
+/// Results of one thread that are told together, so that who waits for them is woken once, and answers them together.
+private struct ResultGroup {
+    /// How long the first of them waits for others, in nanoseconds, beside what is being done.
+    private static let patience: UInt64 = 2_000_000
+
+    let most: Int
+    private var results: [@Sendable () -> Void] = []
+    private var since: UInt64 = 0
+
+    init(most: Int) { self.most = most }
+
+    mutating func add(_ result: @escaping @Sendable () -> Void) {
+        guard most > 1 else { return result() }
+        let now = DispatchTime.now().uptimeNanoseconds
+        if results.isEmpty { since = now }
+        results.append(result)
+        if results.count == most || now - since > Self.patience { tell() }
+    }
+
+    mutating func tell() {
+        for result in results { result() }
+        results.removeAll(keepingCapacity: true)
     }
 }
 

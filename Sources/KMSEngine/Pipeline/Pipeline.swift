@@ -90,17 +90,19 @@ package final class Pipeline: Sendable {
         _ request: SignedRequest, for operation: OperationName, from client: Client, requestID: String
     ) async -> Result<[UInt8], KMSError> {
         let answer = await unkeptAnswer(
-            to: received(request, for: operation, from: client, requestID: requestID))
+            to: received(request, for: operation, from: client, requestID: requestID, Stopwatch()))
         return await kept([answer])[0]
     }
 
     /// Finds out who sent a signed request for `operation`, for who does that for several together.
     ///
-    /// - Parameter requestID: The identifier that the answer carries.
+    /// - Parameters:
+    ///   - requestID: The identifier that the answer carries.
+    ///   - watch: Begun when the request was there.
     package func received(
-        _ request: SignedRequest, for operation: OperationName, from client: Client, requestID: String
+        _ request: SignedRequest, for operation: OperationName, from client: Client, requestID: String,
+        _ watch: Stopwatch
     ) -> ReceivedCall {
-        let watch = Stopwatch()
         let caller = Result { () throws(AuthenticationFailure) in
             try authenticator.verify(request, expecting: .kms, at: clock.signingTime, serverTime: clock.now)
         }

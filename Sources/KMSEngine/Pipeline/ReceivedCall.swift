@@ -4,7 +4,7 @@ package import KMSModel
 /// A call of which it is known who made it, or that nobody is known to have.
 ///
 /// Calls that come together are received together, and then answered: a step is done for all of them while the processor has
-/// its instructions at hand (``Pipeline/received(_:for:from:requestID:)``).
+/// its instructions at hand (``Pipeline/received(_:for:from:requestID:_:)``).
 package struct ReceivedCall: Sendable {
     let operation: OperationName
     /// The operation's input as JSON.
@@ -29,8 +29,10 @@ package struct ReceivedCall: Sendable {
     }
 
     /// What is refused whoever made it.
-    package init(refused error: KMSError, _ operation: OperationName, from client: Client, requestID: String) {
-        self.init(
-            of: operation, [], by: .failure(error), from: client, requestID: requestID, Stopwatch())
+    package init(
+        refused error: KMSError, _ operation: OperationName, from client: Client, requestID: String,
+        _ watch: Stopwatch
+    ) {
+        self.init(of: operation, [], by: .failure(error), from: client, requestID: requestID, watch)
     }
 }

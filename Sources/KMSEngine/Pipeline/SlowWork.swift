@@ -13,8 +13,8 @@ package struct SlowWork: Sendable {
     let unwrapping = FairLine("unwrapping", givingWay: true)
     /// Using key pairs: less than milliseconds, on all processors.
     let computation = FairLine(
-        "computation", width: ProcessInfo.processInfo.activeProcessorCount, mostWaitingPerAccount: 1024
-    )
+        "computation", width: ProcessInfo.processInfo.activeProcessorCount, mostWaitingPerAccount: 1024,
+        mostTogether: 8)
 
     /// Looking through all keys of an account: up to seconds with the most that there may be.
     ///

@@ -30,8 +30,8 @@ package final class UnkeptAnswer: Sendable {
         self.init(.failure(error), nil, requestID: requestID, to: nil, Stopwatch())
     }
 
-    /// What is to be recorded; nothing if that has been kept.
-    fileprivate var records: UnchainedRecords { UnchainedRecords(call?.lines ?? []) }
+    /// Makes what is to be recorded, anew each time; nothing if that has been kept.
+    fileprivate func makeRecords() -> UnchainedRecords { UnchainedRecords(call?.lines ?? []) }
 
     fileprivate var isRecorded: Bool { call == nil }
 }
@@ -41,8 +41,8 @@ extension Pipeline {
     ///
     /// - Returns: Nil when that has to wait (``kept(_:)``).
     package func keep(_ answers: [UnkeptAnswer]) -> [Result<[UInt8], KMSError>]? {
-        // Hashed here, and not when they are written, where others would wait for it.
-        let records = UnchainedRecords(joining: answers.map(\.records))
+        // Made and hashed here, and not where they are written, for which others would wait.
+        let records = UnchainedRecords(joining: answers.map { $0.makeRecords() })
         guard !records.isEmpty else { return answers.map { given($0, nil) } }
         do throws(AuditFailure) {
             return try audit.write(records) ? answers.map { given($0, nil) } : nil

@@ -5,7 +5,9 @@
 package struct EncryptionContext: Sendable, Equatable {
     /// One pair.
     package struct Pair: Sendable, Equatable {
+        /// What the pair is found by.
         package let key: String
+        /// What stands there.
         package let value: String
 
         package static func == (left: Self, right: Self) -> Bool {

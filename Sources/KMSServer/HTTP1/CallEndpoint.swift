@@ -51,14 +51,17 @@ final class CallEndpoint: Sendable {
     }
 
     /// Finds out who sent a call.
-    func received(_ call: PlainCall, _ body: [UInt8], from peer: Peer) -> ReceivedCall {
+    ///
+    /// - Parameter watch: Begun when it was there.
+    func received(_ call: PlainCall, _ body: [UInt8], from peer: Peer, _ watch: Stopwatch) -> ReceivedCall {
         let origin = proxies.origin(
             peer: peer.address, isSecure: peer.tls != nil, forwardedFor: [], forwardedProto: [])
         let client = Client(
             address: origin.address, userAgent: call.userAgent, referer: call.referer, isSecure: origin.isSecure,
             tls: peer.tls?.to(call.host))
         return json.received(
-            call.signed(body), for: call.operation, contentType: call.contentType, client, RequestID.make())
+            call.signed(body), for: call.operation, contentType: call.contentType, client, RequestID.make(),
+            watch)
     }
 
     /// Answers a call.

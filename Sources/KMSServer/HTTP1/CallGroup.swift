@@ -15,6 +15,8 @@ final class CallGroup {
         let call: PlainCall
         let body: [UInt8]
         let handler: CallHandler
+        /// Begun when it was there.
+        let watch: Stopwatch
     }
 
     /// It has this group; and the handlers that wait here have it.
@@ -36,7 +38,7 @@ final class CallGroup {
     /// Adds a call, whose answer will be sent by `handler`.
     func add(_ call: PlainCall, _ body: [UInt8], for handler: CallHandler) {
         endpoint.begin()
-        coming.append(Coming(call: call, body: body, handler: handler))
+        coming.append(Coming(call: call, body: body, handler: handler, watch: Stopwatch()))
         comeBack()
     }
 
@@ -56,10 +58,12 @@ final class CallGroup {
     private func work() {
         let coming = coming
         self.coming = []
-        let received = coming.map { endpoint.received($0.call, $0.body, from: $0.handler.peer) }
+        let received = coming.map { endpoint.received($0.call, $0.body, from: $0.handler.peer, $0.watch) }
         for (call, coming) in zip(received, coming) { answer(call, for: coming.handler) }
         isDue = false
         finish()
+        // In case that any came meanwhile.
+        if !self.coming.isEmpty { comeBack() }
     }
 
     private func answer(_ call: ReceivedCall, for handler: CallHandler) {

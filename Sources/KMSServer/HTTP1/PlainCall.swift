@@ -32,25 +32,25 @@ struct PlainCall {
     private static let ofSlowCreation = ["Spec", "CustomKeyStore", "\\u"].map { BytePattern($0.utf8) }
 
     /// Names in lower case, values as received.
-    private(set) var headers: [(name: String, value: String)] = []
-    private(set) var contentType: String?
-    private(set) var userAgent: String?
-    private(set) var referer: String?
-    private(set) var host: String?
-    // Nil as long as nothing was said of them.
-    private var length: Int?
-    private var called: OperationName?
-    /// Of the fields, in bytes.
-    private var size = 0
+    let headers: [(name: String, value: String)]
+    let contentType: String?
+    let userAgent: String?
+    let referer: String?
+    let host: String?
+    /// What is called.
+    let operation: OperationName
+    /// The length of the body, in bytes.
+    let bodyLength: Int
 
     /// Nil for any other request.
     init?(_ head: HTTPRequestHead) {
         guard head.method == .POST, head.version == .http1_1, head.uri == "/", head.isKeepAlive else { return nil }
-        headers.reserveCapacity(head.headers.count)
+        var fields = Fields(capacity: head.headers.count)
         for (name, value) in head.headers {
-            guard Self.isPlain(value), take(HeadField(PlainField(name), name, value)) else { return nil }
+            guard Self.isPlain(value), fields.take(HeadField(PlainField(name), name, value)) else { return nil }
         }
-        guard length != nil, let called, called != .createKey else { return nil }
+        self.init(fields)
+        guard operation != .createKey else { return nil }
     }
 
     /// The call whose head, behind its first line, begins these bytes; nil for any other beginning.
@@ -59,15 +59,29 @@ struct PlainCall {
     ///   - bytes: Becomes what stands behind the head.
     ///   - known: The head of the call before on the connection; becomes this one's.
     init?(takenFrom bytes: inout UnsafeBufferPointer<UInt8>, knowing known: inout RememberedHead) {
-        headers.reserveCapacity(Self.usualCount)
-        var place = 0
+        var fields = Fields(capacity: Self.usualCount)
+        let whole = bytes.count
         while !bytes.begins(with: Self.end) {
-            guard let (field, length) = known.field(place, beginning: bytes), take(field) else { return nil }
+            guard let (field, length) = known.field(fields.headers.count, beginning: bytes), fields.take(field) else {
+                return nil
+            }
             bytes = UnsafeBufferPointer(rebasing: bytes[length...])
-            place += 1
         }
-        guard length != nil, host != nil, called != nil else { return nil }
+        known.end(after: fields.headers.count, length: whole - bytes.count)
         bytes = UnsafeBufferPointer(rebasing: bytes[Self.end.count...])
+        self.init(fields)
+        guard host != nil else { return nil }
+    }
+
+    private init?(_ fields: Fields) {
+        guard let length = fields.length, let operation = fields.operation else { return nil }
+        headers = fields.headers
+        contentType = fields.contentType
+        userAgent = fields.userAgent
+        referer = fields.referer
+        host = fields.host
+        self.operation = operation
+        bodyLength = length
     }
 
     /// What a call is of, if memory answers it; nil for any other target.
@@ -75,42 +89,7 @@ struct PlainCall {
 
     /// Whether it is answered soon with this body.
     func isQuick(with body: [UInt8]) -> Bool {
-        called != .createKey || !Self.ofSlowCreation.contains { $0.isFound(in: body[...]) }
-    }
-
-    /// The length of the body, in bytes.
-    var bodyLength: Int { length ?? 0 }
-
-    /// What is called.
-    var operation: OperationName { called ?? .encrypt }
-
-    /// Takes a field, and says whether there is only one reading of it and of those before it.
-    private mutating func take(_ field: HeadField) -> Bool {
-        let value = field.value
-        size += field.name.utf8.count + value.utf8.count + BodyAllowance.bytesBesideField
-        guard size <= Self.largestHead else { return false }
-        headers.append((field.name, value))
-        switch field.known {
-        case nil: return true
-        case .target:
-            guard called == nil, let operation = field.operation else { return false }
-            called = operation
-            return true
-        case .contentType: return Self.set(&contentType, value)
-        case .userAgent: return Self.set(&userAgent, value)
-        case .referer: return Self.set(&referer, value)
-        case .host: return Self.set(&host, value)
-        case .contentLength:
-            // Digits alone: `Int` would take a sign (RFC 9112, section 6.3).
-            guard length == nil, value.utf8.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains),
-                let count = Int(value), count <= Self.largestBody
-            else { return false }
-            length = count
-            return true
-        case .connection: return value.isSame(asFolded: "keep-alive")
-        case .authorization, .date, .token: return true
-        case .forwardedFor, .forwardedProto, .transferEncoding, .expect, .cookie, .upgrade, .trailer, .te: return false
-        }
+        operation != .createKey || !Self.ofSlowCreation.contains { $0.isFound(in: body[...]) }
     }
 
     /// The request with its body, as it was signed.
@@ -118,15 +97,59 @@ struct PlainCall {
         SignedRequest(method: "POST", path: "/", query: "", headers: headers, body: body)
     }
 
-    private static func set(_ text: inout String?, _ value: String) -> Bool {
-        guard text == nil else { return false }
-        text = value
-        return true
-    }
-
     /// Whether a value has only ASCII, and nothing around it that HTTP does not take for a part of it.
     private static func isPlain(_ value: String) -> Bool {
         guard value.isASCII, let first = value.utf8.first, let last = value.utf8.last else { return value.isEmpty }
         return first > 0x20 && last > 0x20
+    }
+}
+
+extension PlainCall {
+    /// The fields of a head so far.
+    private struct Fields {
+        var headers: [(name: String, value: String)] = []
+        // Nil as long as nothing was said of them.
+        var contentType: String?
+        var userAgent: String?
+        var referer: String?
+        var host: String?
+        var length: Int?
+        var operation: OperationName?
+        /// In bytes.
+        private var size = 0
+
+        init(capacity: Int) { headers.reserveCapacity(capacity) }
+
+        /// Takes a field, and says whether there is only one reading of it and of those before it.
+        mutating func take(_ field: HeadField) -> Bool {
+            let value = field.value
+            size += field.name.utf8.count + value.utf8.count + BodyAllowance.bytesBesideField
+            guard size <= PlainCall.largestHead else { return false }
+            headers.append((field.name, value))
+            switch field.known {
+            case nil: return true
+            case .target: return Self.set(&operation, field.operation)
+            case .contentType: return Self.set(&contentType, value)
+            case .userAgent: return Self.set(&userAgent, value)
+            case .referer: return Self.set(&referer, value)
+            case .host: return Self.set(&host, value)
+            case .contentLength:
+                // Digits alone: `Int` would take a sign (RFC 9112, section 6.3).
+                guard value.utf8.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains), let count = Int(value),
+                    count <= PlainCall.largestBody
+                else { return false }
+                return Self.set(&length, count)
+            case .connection: return value.isSame(asFolded: "keep-alive")
+            case .authorization, .date, .token: return true
+            case .forwardedFor, .forwardedProto, .transferEncoding, .expect, .cookie, .upgrade, .trailer, .te:
+                return false
+            }
+        }
+
+        private static func set<Value>(_ member: inout Value?, _ value: Value?) -> Bool {
+            guard member == nil, let value else { return false }
+            member = value
+            return true
+        }
     }
 }

@@ -5,27 +5,37 @@ import KMSModel
 /// A client sends nearly the same head with each of its calls. A line that is the one which stood in its place is not read
 /// again: what it was taken for is known.
 struct RememberedHead {
-    /// As they came, with what ends them.
-    private var received: [[UInt8]] = []
-    private var fields: [HeadField] = []
+    /// The longest head that is remembered, in bytes: connections that nobody uses keep theirs.
+    private static let longest = 2048
+
+    /// As it came, with what ends it, and the field that it is; nil for one that is another in each call, or that a connection
+    /// has no reason to keep.
+    private var lines: [(bytes: [UInt8], field: HeadField)?] = []
 
     /// The field that `bytes` begin with, which is the one at this place of its head.
     ///
     /// - Returns: It, and the length of its line with what ends it, in bytes; nil for what is no line, or not plain.
     mutating func field(_ place: Int, beginning bytes: UnsafeBufferPointer<UInt8>) -> (HeadField, length: Int)? {
-        if place < received.count, bytes.begins(with: received[place]) { return (fields[place], received[place].count) }
+        if place < lines.count, let line = lines[place], bytes.begins(with: line.bytes) {
+            return (line.field, line.bytes.count)
+        }
         guard let end = UnsafeRawBufferPointer(bytes).offset(of: UInt8(ascii: "\n")), end > 0,
             bytes[end - 1] == UInt8(ascii: "\r"),
             let field = HeadField(line: UnsafeBufferPointer(rebasing: bytes[..<(end - 1)]))
         else { return nil }
-        if place == received.count {
-            received.append([])
-            fields.append(field)
-        }
-        received[place].removeAll(keepingCapacity: true)
-        received[place].append(contentsOf: UnsafeBufferPointer(rebasing: bytes[...end]))
-        fields[place] = field
+        let line = field.isKept ? (Array(bytes[...end]), field) : nil
+        if place < lines.count { lines[place] = line } else { lines.append(line) }
         return (field, end + 1)
+    }
+
+    /// Takes note of the end of a head.
+    ///
+    /// - Parameters:
+    ///   - count: How many fields it has.
+    ///   - length: Of all their lines, in bytes.
+    mutating func end(after count: Int, length: Int) {
+        if length > Self.longest { lines = [] }
+        if lines.count > count { lines.removeSubrange(count...) }
     }
 }
 
@@ -55,4 +65,7 @@ struct HeadField {
         self.init(
             PlainField(name), String(decoding: name, as: UTF8.self), String(decoding: value, as: UTF8.self))
     }
+
+    /// Whether a connection keeps it for the next call: not what proves who the client is.
+    fileprivate var isKept: Bool { known != .authorization && known != .token }
 }

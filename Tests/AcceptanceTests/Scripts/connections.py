@@ -219,6 +219,41 @@ def long_heads_that_wait_for_their_bodies_take_bounded_memory(world):
     server.forget_log()
 
 
+CALL = b"POST / HTTP/1.1\r\n%sHost: x\r\nX-Amz-Target: TrentService.GenerateRandom\r\nContent-Length: %d\r\n\r\n"
+
+
+def refused(connection, call):
+    """Sends a call that nobody signed, and reads the answer."""
+    connection.sendall(call)
+    answer = b""
+    while b"\r\n\r\n" not in answer or not answer.endswith(b"}"):
+        answer += connection.recv(65536)
+    equal(answer[9:12], b"400", "the status")
+
+
+@scenario
+def heads_that_change_leave_nothing_behind(world):
+    """What a connection remembers of the last head is not the longest line that ever stood in each place."""
+    server = Server("dev", "--listen", "127.0.0.1:0").start()
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(connect(server.endpoint)) for _ in range(100)]
+        before = resident_bytes(server)
+        for connection in connections:
+            connection.settimeout(10)
+            # A call comes in one piece once the server has seen that it reads so much at a time.
+            for size in (2048, 4096, 8192):
+                refused(connection, CALL % (b"", size - len(CALL % (b"", 1000))) + b" " * (size - len(CALL % (b"", 1000))))
+            for count in range(100):
+                # Each field counts for more than it is long.
+                rest = 7800 - 66 * count - len(CALL % (b"", 2))
+                fields = b"a:b\r\n" * count + (b"a:%s\r\n" % (b"c" * rest) if rest > 0 else b"")
+                refused(connection, CALL % (fields, 2) + b"{}")
+        grown = resident_bytes(server) - before
+    holds(grown < 12 * MEBIBYTE, f"100 connections that said much take {grown / MEBIBYTE:.1f} MiB")
+    server.stop()
+    server.forget_log()
+
+
 def said_so_far(connection):
     connection.setblocking(False)
     try:
