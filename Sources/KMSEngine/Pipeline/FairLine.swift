@@ -68,8 +68,8 @@ package final class FairLine: Sendable {
     ///   - width: How many computations are done at a time.
     ///   - mostWaitingPerAccount: How many computations of one account may wait; more are refused.
     ///   - givesWay: Whether everybody else comes first when there are not enough processors.
-    ///   - mostTogether: How many results in a row may be told at once, within two milliseconds, while there is more to do: for
-    ///     computations that end soon, whatever happens.
+    ///   - mostTogether: How many results in a row may be told at once, within two milliseconds and one computation, while
+    ///     there is more to do: for computations that end soon, whatever happens, in a line that is not abandoned.
     package init(
         _ label: String, width: Int = 1, mostWaitingPerAccount: Int = 16, givingWay givesWay: Bool = false,
         mostTogether: Int = 1

@@ -11,7 +11,7 @@ package struct SlowWork: Sendable {
     let keyGeneration = FairLine("key-generation", givingWay: true)
     /// Opening what was wrapped under such a key, and looking whether it is a key: up to a second.
     let unwrapping = FairLine("unwrapping", givingWay: true)
-    /// Using key pairs: less than milliseconds, on all processors.
+    /// Using key pairs: up to a few milliseconds, on all processors.
     let computation = FairLine(
         "computation", width: ProcessInfo.processInfo.activeProcessorCount, mostWaitingPerAccount: 1024,
         mostTogether: 8)

@@ -60,14 +60,13 @@ struct PlainCall {
     ///   - known: The head of the call before on the connection; becomes this one's.
     init?(takenFrom bytes: inout UnsafeBufferPointer<UInt8>, knowing known: inout RememberedHead) {
         var fields = Fields(capacity: Self.usualCount)
-        let whole = bytes.count
         while !bytes.begins(with: Self.end) {
             guard let (field, length) = known.field(fields.headers.count, beginning: bytes), fields.take(field) else {
                 return nil
             }
             bytes = UnsafeBufferPointer(rebasing: bytes[length...])
         }
-        known.end(after: fields.headers.count, length: whole - bytes.count)
+        known.end(after: fields.headers.count)
         bytes = UnsafeBufferPointer(rebasing: bytes[Self.end.count...])
         self.init(fields)
         guard host != nil else { return nil }

@@ -5,8 +5,10 @@ import KMSModel
 /// A client sends nearly the same head with each of its calls. A line that is the one which stood in its place is not read
 /// again: what it was taken for is known.
 struct RememberedHead {
-    /// The longest head that is remembered, in bytes: connections that nobody uses keep theirs.
+    /// The longest head that is remembered, in bytes without what is not kept: connections that nobody uses keep theirs.
     private static let longest = 2048
+    /// The most fields of one that is remembered: each costs something beside its bytes.
+    private static let mostFields = 32
 
     /// As it came, with what ends it, and the field that it is; nil for one that is another in each call, or that a connection
     /// has no reason to keep.
@@ -28,14 +30,12 @@ struct RememberedHead {
         return (field, end + 1)
     }
 
-    /// Takes note of the end of a head.
-    ///
-    /// - Parameters:
-    ///   - count: How many fields it has.
-    ///   - length: Of all their lines, in bytes.
-    mutating func end(after count: Int, length: Int) {
-        if length > Self.longest { lines = [] }
+    /// Takes note of the end of a head that has so many fields.
+    mutating func end(after count: Int) {
         if lines.count > count { lines.removeSubrange(count...) }
+        let length = lines.reduce(0) { $0 + ($1?.bytes.count ?? 0) }
+        // With the room that they took.
+        if length > Self.longest || count > Self.mostFields { lines = [] }
     }
 }
 

@@ -227,7 +227,9 @@ def refused(connection, call):
     connection.sendall(call)
     answer = b""
     while b"\r\n\r\n" not in answer or not answer.endswith(b"}"):
-        answer += connection.recv(65536)
+        piece = connection.recv(65536)
+        holds(piece, "the connection is open")
+        answer += piece
     equal(answer[9:12], b"400", "the status")
 
 
