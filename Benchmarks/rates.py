@@ -76,13 +76,13 @@ class Rates:
         """Requests a second of each contestant, in two turns, the second in the other order: a machine that becomes slower or
         faster meanwhile does so for all."""
         order = self.contestants if number % 2 == 0 else self.contestants[::-1]
-        rates = collections.defaultdict(list)
-        for contestant in [*order, *order[::-1]]:
-            requests = contestant.wants(operation)
-            if requests is not None:
-                seconds = max(1, load.SECONDS // 2)
-                found = load.measure(operation, contestant.endpoint, requests, self.directory, seconds=seconds)
-                rates[contestant.name].append(found.requests_per_second)
+        # Signed once for both turns.
+        asked = [(contestant, contestant.wants(operation)) for contestant in order]
+        asked = [(contestant, requests) for contestant, requests in asked if requests is not None]
+        rates, seconds = collections.defaultdict(list), max(1, load.SECONDS // 2)
+        for contestant, requests in [*asked, *asked[::-1]]:
+            found = load.measure(operation, contestant.endpoint, requests, self.directory, seconds=seconds)
+            rates[contestant.name].append(found.requests_per_second)
         return {name: statistics.mean(found) for name, found in rates.items()}
 
     def of(self, operation, name):

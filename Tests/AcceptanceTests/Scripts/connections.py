@@ -244,7 +244,8 @@ def heads_that_change_leave_nothing_behind(world):
             connection.settimeout(10)
             # A call comes in one piece once the server has seen that it reads so much at a time.
             for size in (2048, 4096, 8192):
-                refused(connection, CALL % (b"", size - len(CALL % (b"", 1000))) + b" " * (size - len(CALL % (b"", 1000))))
+                length = size - len(CALL % (b"", 1000))
+                refused(connection, CALL % (b"", length) + b" " * length)
             for count in range(100):
                 # Each field counts for more than it is long.
                 rest = 7800 - 66 * count - len(CALL % (b"", 2))
