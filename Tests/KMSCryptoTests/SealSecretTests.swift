@@ -39,7 +39,7 @@ struct SealSecretTests {
     }
 
     @Test func `a descriptor that is not open is an error`() throws {
-        #expect(throws: SecretFailure.system(reason: "Bad file descriptor")) { try SealSecret(contentsOf: 999) }
+        #expect(throws: SecretFailure.system(reason: "Bad file descriptor")) { try SealSecret(contentsOf: .max) }
     }
 
     @Test(arguments: [
