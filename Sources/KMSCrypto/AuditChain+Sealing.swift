@@ -27,7 +27,7 @@ extension AuditChain {
     private var sealingKey: SymmetricKey {
         var encoding = CanonicalEncoding(label: "chatelaine audit lookup")
         encoding.append([1])
-        return unsafe encoding.bytes.withUnsafeBytes { message in
+        return unsafe encoding.withBytes { message in
             unsafe key.withBytes { key in unsafe HMACSHA256.key(from: message, key: key) }
         }
     }

@@ -90,7 +90,7 @@ package final class AuditChain: Sendable {
         encoding.append(previous)
         encoding.append(sequence)
         encoding.append(digest)
-        return code(of: encoding.bytes)
+        return code(of: encoding)
     }
 
     /// The code of the store's note of how far the log went.
@@ -107,17 +107,17 @@ package final class AuditChain: Sendable {
         self.code(of: CanonicalEncoding(label: "chatelaine audit base"), sequence, code)
     }
 
-    private func code(of label: CanonicalEncoding, _ sequence: UInt64, _ code: [UInt8]) -> [UInt8] {
+    private func code(of label: consuming CanonicalEncoding, _ sequence: UInt64, _ code: [UInt8]) -> [UInt8] {
         var encoding = label
         encoding.append([1])
         encoding.append(sequence)
         encoding.append(code)
-        return self.code(of: encoding.bytes)
+        return self.code(of: encoding)
     }
 
-    private func code(of message: [UInt8]) -> [UInt8] {
+    private func code(of message: borrowing CanonicalEncoding) -> [UInt8] {
         unsafe [UInt8](count: HMACSHA256.byteCount) { code in
-            unsafe message.withUnsafeBytes { message in
+            unsafe message.withBytes { message in
                 unsafe key.withBytes { key in unsafe HMACSHA256.authenticate(message, key: key, to: code) }
             }
         }

@@ -2,27 +2,48 @@ import KMSModel
 
 /// An unambiguous encoding of a list of fields: before each its length as four bytes, most significant first.
 ///
-/// What is sealed is bound to such a list as additional data, so that no two different lists have the same bytes.
-struct CanonicalEncoding {
-    private(set) var bytes: [UInt8] = []
+/// What is sealed is bound to such a list as additional data, so that no two different lists have the same bytes. It is zeroed
+/// when it is let go, should there be a secret in it.
+struct CanonicalEncoding: ~Copyable {
+    private var writer: ByteWriter
 
     init(label: StaticString, capacity: Int = 192) {
-        bytes.reserveCapacity(capacity)
-        unsafe append(UnsafeBufferPointer(start: label.utf8Start, count: label.utf8CodeUnitCount))
+        writer = ByteWriter(capacity: capacity)
+        append(count: label.utf8CodeUnitCount)
+        writer.append(label)
     }
 
     /// The encoding that follows bytes of a fixed length.
-    init(after prefix: some Collection<UInt8>, capacity: Int) {
-        bytes.reserveCapacity(prefix.count + capacity)
-        bytes.append(contentsOf: prefix)
+    init(after prefix: [UInt8], capacity: Int) { self.init(after: prefix[...], capacity: capacity) }
+
+    /// The encoding that follows bytes of a fixed length.
+    init(after prefix: ArraySlice<UInt8>, capacity: Int) {
+        writer = ByteWriter(capacity: prefix.count + capacity)
+        writer.append(prefix)
     }
 
-    mutating func append(_ field: some Collection<UInt8>) {
+    /// A copy of what was encoded.
+    var bytes: [UInt8] { writer.bytes }
+
+    /// Lends what was encoded.
+    borrowing func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        unsafe writer.withBytes(body)
+    }
+
+    mutating func append(_ field: [UInt8]) {
         append(count: field.count)
-        bytes.append(contentsOf: field)
+        writer.append(field)
     }
 
-    mutating func append(_ field: String) { append(field.utf8) }
+    mutating func append(_ field: UnsafeRawBufferPointer) {
+        append(count: field.count)
+        unsafe writer.append(field)
+    }
+
+    mutating func append(_ field: String) {
+        append(count: field.utf8.count)
+        writer.append(field)
+    }
 
     /// Appends a number as a field of eight bytes, most significant first.
     mutating func append(_ field: UInt64) {
@@ -39,14 +60,11 @@ struct CanonicalEncoding {
         }
     }
 
-    /// Zeroes what was encoded, when there was a secret in it.
-    mutating func wipe() { bytes.wipe() }
-
     private mutating func append(count: Int) {
         append(plain: UInt32(truncatingIfNeeded: count))
     }
 
     private mutating func append(plain number: some FixedWidthInteger) {
-        unsafe withUnsafeBytes(of: number.bigEndian) { unsafe bytes.append(contentsOf: $0) }
+        unsafe withUnsafeBytes(of: number.bigEndian) { unsafe writer.append($0) }
     }
 }

@@ -1,4 +1,5 @@
 import Crypto
+import KMSModel
 
 /// Key derivation.
 enum Derivation {
@@ -15,22 +16,22 @@ enum Derivation {
     static func counterMode(
         _ secret: UnsafeRawBufferPointer, label: StaticString, context: ArraySlice<UInt8>
     ) -> SymmetricKey {
-        var fixedInput: [UInt8] = []
-        fixedInput.reserveCapacity(label.utf8CodeUnitCount + 1 + context.count + 4)
-        unsafe fixedInput.append(
-            contentsOf: UnsafeBufferPointer(start: label.utf8Start, count: label.utf8CodeUnitCount)
-        )
-        fixedInput.append(0)
-        fixedInput.append(contentsOf: context)
-        fixedInput.append(contentsOf: [0, 0, 1, 0])
-        return unsafe counterMode(secret, fixedInput: fixedInput)
+        var block = ByteWriter(capacity: 4 + label.utf8CodeUnitCount + 1 + context.count + 4)
+        block.append(firstCounter)
+        block.append(label)
+        block.append(0)
+        block.append(context)
+        block.append("\0\0\u{1}\0" as StaticString)
+        return unsafe block.withBytes { block in unsafe HMACSHA256.key(from: block, key: secret) }
     }
 
     /// The first block for `fixedInput`, which the counter as a 32-bit number precedes.
     static func counterMode(_ secret: UnsafeRawBufferPointer, fixedInput: [UInt8]) -> SymmetricKey {
-        var block: [UInt8] = [0, 0, 0, 1]
-        block.reserveCapacity(4 + fixedInput.count)
-        block.append(contentsOf: fixedInput)
-        return unsafe block.withUnsafeBytes { block in unsafe HMACSHA256.key(from: block, key: secret) }
+        var block = ByteWriter(capacity: 4 + fixedInput.count)
+        block.append(firstCounter)
+        block.append(fixedInput)
+        return unsafe block.withBytes { block in unsafe HMACSHA256.key(from: block, key: secret) }
     }
+
+    private static let firstCounter: StaticString = "\0\0\0\u{1}"
 }

@@ -110,9 +110,8 @@ extension Keyring {
         encoding.append(key.keyID.description)
         encoding.append(spec.rawValue)
         unsafe material.withBytes { unsafe encoding.append($0) }
-        defer { encoding.wipe() }
         let identifier = unsafe try identifierKey(roots).withBytes { key in
-            unsafe HMACSHA256.key(from: encoding.bytes, key: SymmetricKey(data: key))
+            unsafe encoding.withBytes { encoding in unsafe HMACSHA256.key(from: encoding, key: key) }
         }
         guard let id = unsafe identifier.withUnsafeBytes({ unsafe KeyMaterialID(bytes: Array($0)) }) else {
             throw .unavailable

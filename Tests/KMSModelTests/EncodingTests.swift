@@ -56,9 +56,10 @@ struct HexTests {
             let bytes = Array(bytes.suffix(count))
             let expected = bytes.map { String(format: "%02x", $0) }.joined()
             #expect(Hex.encode(bytes) == expected)
-            var appended = Array("0x".utf8)
+            var appended = ByteWriter(capacity: 2)
+            appended.append("0x")
             Hex.append(bytes, to: &appended)
-            #expect(String(decoding: appended, as: UTF8.self) == "0x\(expected)")
+            #expect(String(decoding: appended.bytes, as: UTF8.self) == "0x\(expected)")
         }
     }
 

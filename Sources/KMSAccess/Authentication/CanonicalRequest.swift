@@ -16,9 +16,8 @@ package enum CanonicalRequest {
         of request: SignedRequest, signedHeaders: [String], payloadHash: String,
         excluding excludedParameters: [String]
     ) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(768)
-        bytes.append(contentsOf: request.method.utf8)
+        var bytes = ByteWriter(capacity: 768)
+        bytes.append(request.method)
         bytes.append(lineFeed)
         appendCanonicalURI(request.path, to: &bytes)
         bytes.append(lineFeed)
@@ -26,34 +25,33 @@ package enum CanonicalRequest {
         bytes.append(lineFeed)
         for name in signedHeaders { appendCanonicalHeader(name, of: request, to: &bytes) }
         bytes.append(lineFeed)
-        for (index, name) in signedHeaders.enumerated() {
+        for index in signedHeaders.indices {
             if index > 0 { bytes.append(UInt8(ascii: ";")) }
-            bytes.append(contentsOf: name.utf8)
+            bytes.append(signedHeaders[index])
         }
         bytes.append(lineFeed)
-        bytes.append(contentsOf: payloadHash.utf8)
-        return bytes
+        bytes.append(payloadHash)
+        return bytes.bytes
     }
 
     /// What is signed: algorithm, time, scope and the hash of the canonical request.
     package static func stringToSign(_ canonicalRequest: [UInt8], time: String, scope: String) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(192)
-        bytes.append(contentsOf: algorithm.utf8)
+        var bytes = ByteWriter(capacity: 192)
+        bytes.append(algorithm)
         bytes.append(lineFeed)
-        bytes.append(contentsOf: time.utf8)
+        bytes.append(time)
         bytes.append(lineFeed)
-        bytes.append(contentsOf: scope.utf8)
+        bytes.append(scope)
         bytes.append(lineFeed)
         Hex.append(Digest.sha256(canonicalRequest), to: &bytes)
-        return bytes
+        return bytes.bytes
     }
 
     private static let lineFeed: UInt8 = 0x0A
 
     // MARK: Path
 
-    static func appendCanonicalURI(_ path: String, to bytes: inout [UInt8]) {
+    static func appendCanonicalURI(_ path: String, to bytes: inout ByteWriter) {
         guard !path.isSame(as: "/"), !path.isEmpty else {
             bytes.append(UInt8(ascii: "/"))
             return
@@ -77,7 +75,7 @@ package enum CanonicalRequest {
 
     // MARK: Query
 
-    static func appendCanonicalQuery(_ query: String, excluding excluded: [String], to bytes: inout [UInt8]) {
+    static func appendCanonicalQuery(_ query: String, excluding excluded: [String], to bytes: inout ByteWriter) {
         guard !query.isEmpty else { return }
         var pairs: [(name: [UInt8], value: [UInt8])] = []
         for parameter in query.utf8.split(separator: UInt8(ascii: "&")) {
@@ -92,20 +90,20 @@ package enum CanonicalRequest {
         }
         for (index, pair) in pairs.enumerated() {
             if index > 0 { bytes.append(UInt8(ascii: "&")) }
-            bytes.append(contentsOf: pair.name)
+            bytes.append(pair.name)
             bytes.append(UInt8(ascii: "="))
-            bytes.append(contentsOf: pair.value)
+            bytes.append(pair.value)
         }
     }
 
     /// The text with every byte encoded as the specification wants it, however it was encoded before.
     private static func reencoded(_ text: some Collection<UInt8>) -> [UInt8] {
-        var result: [UInt8] = []
+        var result = ByteWriter(capacity: 3 * text.count)
         for byte in PercentEncoding.decode(text) { appendEncoded(byte, to: &result) }
-        return result
+        return result.bytes
     }
 
-    private static func appendEncoded(_ byte: UInt8, to bytes: inout [UInt8]) {
+    private static func appendEncoded(_ byte: UInt8, to bytes: inout ByteWriter) {
         switch byte {
         case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
@@ -113,40 +111,37 @@ package enum CanonicalRequest {
             bytes.append(byte)
         default:
             let digits = Array("0123456789ABCDEF".utf8)
-            bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            bytes.append([UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]])
         }
     }
 
     // MARK: Headers
 
     /// A name that was signed but is not there gets an empty value: leaving it out would change what is signed.
-    private static func appendCanonicalHeader(_ name: String, of request: SignedRequest, to bytes: inout [UInt8]) {
-        bytes.append(contentsOf: name.utf8)
+    private static func appendCanonicalHeader(_ name: String, of request: SignedRequest, to bytes: inout ByteWriter) {
+        bytes.append(name)
         bytes.append(UInt8(ascii: ":"))
         var isFirst = true
-        for header in request.headers where header.name.isSame(as: name) {
+        for index in request.headers.indices where request.headers[index].name.isSame(as: name) {
             if !isFirst { bytes.append(UInt8(ascii: ",")) }
             isFirst = false
-            appendTrimmed(header.value, to: &bytes)
+            appendTrimmed(request.headers[index].value, to: &bytes)
         }
         bytes.append(lineFeed)
     }
 
     /// Appends a value without white space around it, and with one space for each run inside.
-    private static func appendTrimmed(_ value: String, to bytes: inout [UInt8]) {
-        var value = value
-        value.withUTF8 { value in
-            guard value.contains(where: isSpace) else { return bytes.append(contentsOf: value) }
-            let start = bytes.count
-            var pendingSpace = false
-            for byte in value {
-                if isSpace(byte) {
-                    pendingSpace = bytes.count > start
-                } else {
-                    if pendingSpace { bytes.append(0x20) }
-                    pendingSpace = false
-                    bytes.append(byte)
-                }
+    private static func appendTrimmed(_ value: String, to bytes: inout ByteWriter) {
+        guard value.hasSpaceOrControl else { return bytes.append(value) }
+        let start = bytes.count
+        var pendingSpace = false
+        for byte in value.utf8 {
+            if isSpace(byte) {
+                pendingSpace = bytes.count > start
+            } else {
+                if pendingSpace { bytes.append(0x20) }
+                pendingSpace = false
+                bytes.append(byte)
             }
         }
     }

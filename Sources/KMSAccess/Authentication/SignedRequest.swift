@@ -25,12 +25,15 @@ package struct SignedRequest: Sendable {
 
     /// The value of the first header of this name.
     func header(_ name: String) -> String? {
-        headers.first { $0.name.isSame(as: name) }?.value
+        for index in headers.indices where headers[index].name.isSame(as: name) { return headers[index].value }
+        return nil
     }
 
     /// Whether there are several headers of this name.
     func repeats(_ name: String) -> Bool {
-        headers.count { $0.name.isSame(as: name) } > 1
+        var count = 0
+        for index in headers.indices where headers[index].name.isSame(as: name) { count += 1 }
+        return count > 1
     }
 }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import KMSModel
 import Synchronization
 
 /// The file of an audit log that is written.
@@ -40,14 +41,14 @@ struct AuditFile {
     /// Writes whole lines, or nothing.
     ///
     /// - Throws: ``AuditFailure``; then what was written of them is taken away, at the latest before the next ones.
-    mutating func write(_ lines: [UInt8]) throws(AuditFailure) {
+    mutating func write(_ lines: borrowing ByteWriter) throws(AuditFailure) {
         if let end {
             guard ftruncate(descriptor, end) == 0 else { throw .system("shorten the audit log") }
             self.end = nil
         }
         var position = 0
         while position < lines.count {
-            let count = lines.withUnsafeBytes {
+            let count = lines.withBytes {
                 Glibc.write(descriptor, $0.baseAddress?.advanced(by: position), $0.count - position)
             }
             if count >= 0 {
@@ -144,7 +145,9 @@ struct AuditFile {
                 let count = pread(source, &piece, min(piece.count, end - position), off_t(position))
                 guard count >= 0 else { throw .system("read the audit log") }
                 guard count > 0 else { return copy }
-                try copy.write(count == piece.count ? piece : Array(piece[..<count]))
+                var lines = ByteWriter(capacity: count)
+                lines.append(piece[..<count])
+                try copy.write(lines)
                 position += count
             }
         } catch {

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import KMSModel
 import Synchronization
 
 extension AuditLog {
@@ -17,7 +18,9 @@ extension AuditLog {
             probe.close()
             unlink(path)
         }
-        try probe.write([UInt8](repeating: 0, count: Self.room))
+        var nothing = ByteWriter(capacity: Self.room)
+        nothing.append([UInt8](repeating: 0, count: Self.room))
+        try probe.write(nothing)
         try probe.sync()
     }
 }

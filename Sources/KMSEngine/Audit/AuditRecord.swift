@@ -15,6 +15,8 @@ package struct AuditRecord: Sendable {
     package static let longestRecord = 256 << 10
     /// How much is kept of the text of an error in a record that would be longer, in bytes (CloudTrail: 1 KB).
     private static let longestMessage = 1024
+    /// About how long a line is, in bytes.
+    static let usualLength = 1280
 
     /// When it happened.
     package var time: Date
@@ -161,8 +163,16 @@ package struct AuditRecord: Sendable {
     /// A record that would be too long is shortened step by step: the text of the error, which repeats values of the
     /// request, then what was asked, then what was answered. Else whoever may do nothing could fill the disk.
     package func line() -> [UInt8] {
-        let line = wholeLine()
-        guard line.count > Self.longestRecord else { return line }
+        var writer = JSONWriter(capacity: Self.usualLength)
+        write(lineTo: &writer)
+        return writer.bytes
+    }
+
+    /// Writes what ``line()`` answers.
+    func write(lineTo writer: inout JSONWriter) {
+        let start = writer.count
+        write(wholeLineTo: &writer)
+        guard writer.count - start > Self.longestRecord else { return }
         var record = self
         if let message = outcome?.message {
             record.outcome?.message = String(decoding: message.utf8.prefix(Self.longestMessage), as: UTF8.self)
@@ -175,11 +185,13 @@ package struct AuditRecord: Sendable {
             },
         ]
         for step in steps {
-            let line = record.wholeLine()
-            guard line.count > Self.longestRecord else { return line }
+            writer.takeBack(to: start)
+            record.write(wholeLineTo: &writer)
+            guard writer.count - start > Self.longestRecord else { return }
             step(&record)
         }
-        return record.wholeLine()
+        writer.takeBack(to: start)
+        record.write(wholeLineTo: &writer)
     }
 
     /// What stands in a record in the place of a member that is too long for it.
@@ -195,8 +207,7 @@ package struct AuditRecord: Sendable {
         ])
     }
 
-    private func wholeLine() -> [UInt8] {
-        var writer = JSONWriter(capacity: 1280)
+    private func write(wholeLineTo writer: inout JSONWriter) {
         writer.object { writer in
             writer.member("eventVersion", Self.eventVersion)
             write(identityTo: &writer)
@@ -209,7 +220,6 @@ package struct AuditRecord: Sendable {
             write(resourcesTo: &writer)
         }
         writer.lineFeed()
-        return writer.bytes
     }
 
     private func write(identityTo writer: inout JSONWriter) {

@@ -37,8 +37,10 @@ struct AuditTail {
         if let failure { throw failure }
         guard let file else { throw .closed }
         guard !isRotating, !isFull(file, on: today) else { return false }
-        let (bytes, newHead) = records.lines(after: head, with: chain)
-        try self.file?.write(bytes)
+        var lines = ByteWriter(capacity: records.greatestLength)
+        var newHead = head
+        records.write(linesTo: &lines, after: &newHead, with: chain)
+        try self.file?.write(lines)
         if firstSequence == 0 { firstSequence = head.sequence + 1 }
         head = newHead
         day = max(day, today)

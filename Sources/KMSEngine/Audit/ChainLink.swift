@@ -22,16 +22,17 @@ package struct ChainLink: Sendable, Equatable {
 ///
 /// The place is the last member of the record's object: `,"chatelaineChain":{"sequence":…,"mac":"…"}}`.
 struct ChainedLine {
-    private static let name = Array(#","chatelaineChain":{"sequence":"#.utf8)
-    private static let middle = Array(#","mac":""#.utf8)
-    private static let end = Array(#""}}"#.utf8)
+    private static let name: StaticString = #","chatelaineChain":{"sequence":"#
+    private static let middle: StaticString = #","mac":""#
+    private static let end: StaticString = #""}}"#
     /// The code in base64.
     private static let codeLength = 44
     /// What every reader of JSON takes exactly (RFC 8259, section 6), and what no log reaches.
     private static let lastSequence: UInt64 = 1 << 53 - 1
     private static let mostDigits = 16
     /// What stands behind the record is never longer.
-    static let longestMember = name.count + mostDigits + middle.count + codeLength + end.count
+    static let longestMember =
+        name.utf8CodeUnitCount + mostDigits + middle.utf8CodeUnitCount + codeLength + end.utf8CodeUnitCount
 
     let link: ChainLink
     /// The record without its place in the chain, up to its last member: the closing brace is not in it.
@@ -70,20 +71,20 @@ struct ChainedLine {
     /// Appends a record to `output` as a line of the file.
     ///
     /// - Parameter record: An object that is not empty, without its closing brace.
-    static func append(_ record: ArraySlice<UInt8>, at link: ChainLink, to output: inout [UInt8]) {
-        output += record
-        output += name
-        output += String(link.sequence).utf8
-        output += middle
+    static func append(_ record: ArraySlice<UInt8>, at link: ChainLink, to output: inout ByteWriter) {
+        output.append(record)
+        output.append(name)
+        output.append(String(link.sequence))
+        output.append(middle)
         link.code.withUnsafeBytes { Base64.encode($0, to: &output) }
-        output += end
+        output.append(end)
         output.append(0x0A)
     }
 
-    private static func drop(_ suffix: [UInt8], from line: inout ArraySlice<UInt8>) -> Bool {
-        guard line.count >= suffix.count, line.suffix(suffix.count).elementsEqual(suffix) else { return false }
-        line = line.dropLast(suffix.count)
-        return true
+    private static func drop(_ suffix: StaticString, from line: inout ArraySlice<UInt8>) -> Bool {
+        let isThere = suffix.withUTF8Buffer { line.suffix($0.count).elementsEqual($0) }
+        if isThere { line = line.dropLast(suffix.utf8CodeUnitCount) }
+        return isThere
     }
 }
 
@@ -97,24 +98,20 @@ struct UnchainedRecords {
         records = lines.pieces(separatedBy: 0x0A).map { ($0.dropLast(), Digest.sha256($0)) }
     }
 
-    /// All of several, one behind the other.
-    init(joining several: [UnchainedRecords]) {
-        records = several.flatMap(\.records)
-    }
-
     var isEmpty: Bool { records.isEmpty }
 
-    /// The lines of the file, each tied to the one before it, and where the chain is then.
-    func lines(after head: ChainLink, with chain: AuditChain) -> (bytes: [UInt8], head: ChainLink) {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(records.reduce(0) { $0 + $1.record.count + ChainedLine.longestMember + 1 })
-        var head = head
+    /// The length of the lines of the file, in bytes; it may be less.
+    var greatestLength: Int { records.reduce(0) { $0 + $1.record.count + ChainedLine.longestMember + 1 } }
+
+    /// Writes the lines of the file, each tied to the one before it.
+    ///
+    /// - Parameter head: Where the chain is; becomes where it is then.
+    func write(linesTo output: inout ByteWriter, after head: inout ChainLink, with chain: AuditChain) {
         for (record, digest) in records {
             let sequence = head.sequence + 1
             head = ChainLink(
                 sequence: sequence, code: chain.code(ofRecord: digest, sequence: sequence, after: head.code))
-            ChainedLine.append(record, at: head, to: &bytes)
+            ChainedLine.append(record, at: head, to: &output)
         }
-        return (bytes, head)
     }
 }

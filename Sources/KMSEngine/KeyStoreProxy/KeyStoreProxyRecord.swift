@@ -31,7 +31,7 @@ struct KeyStoreProxyRecord {
 
     /// The record as one line of JSON, members in CloudTrail's order.
     func line() -> [UInt8] {
-        var writer = JSONWriter(capacity: 1280)
+        var writer = JSONWriter(capacity: AuditRecord.usualLength)
         writer.object { writer in
             writer.member("eventVersion", AuditRecord.eventVersion)
             writer.name("userIdentity")

@@ -27,9 +27,8 @@ package final class RequestMetrics: Sendable {
     /// How many operations of other APIs are told apart; it is more than there are.
     private static let mostOthers = 512
 
-    /// Those of KMS are looked up without a lock.
-    private let kms = Dictionary(
-        uniqueKeysWithValues: OperationName.allCases.map { ($0, OperationMeter()) })
+    /// Those of KMS, by the places of their names.
+    private let kms = OperationName.allCases.map { (name: $0, meter: OperationMeter()) }
     private let others = Mutex<[Name: OperationMeter]>([:])
 
     init() {}
@@ -38,7 +37,7 @@ package final class RequestMetrics: Sendable {
     ///
     /// - Parameter code: That of the error; nil after a success.
     package func record(_ operation: OperationName, _ code: KMSError.Code?, _ watch: Stopwatch) {
-        kms[operation]?.record(code?.rawValue, watch.elapsed)
+        kms[operation.place].meter.record(code?.rawValue, watch.elapsed)
     }
 
     /// Counts a request of another API.
@@ -60,7 +59,7 @@ package final class RequestMetrics: Sendable {
 
     /// Every operation that was called.
     var operations: [(name: Name, meter: OperationMeter)] {
-        let own = kms.map { (name: Name(api: .kms, operation: $0.key.rawValue), meter: $0.value) }
+        let own = kms.map { (name: Name(api: .kms, operation: $0.name.rawValue), meter: $0.meter) }
         let all = own + others.withLock { $0.map { (name: $0.key, meter: $0.value) } }
         return all.filter { !$0.meter.outcomes.isEmpty }.sorted { $0.name < $1.name }
     }

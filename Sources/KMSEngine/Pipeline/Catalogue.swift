@@ -43,18 +43,19 @@ package struct Catalogue: Sendable {
         Entry(Verify.self), Entry(VerifyMac.self),
     ]
 
-    private static let byName: [OperationName: Entry] = Dictionary(
-        entries.map { ($0.operation.description.name, $0) }, uniquingKeysWith: { first, _ in first }
-    )
+    /// By the places of their names.
+    private static let byName = OperationName.allCases.map { name in
+        entries.first { $0.operation.description.name == name }
+    }
 
     /// The operations that this server does.
     package static var operations: [any Operation.Type] { entries.map(\.operation) }
 
     /// The operation called `name`, or nil when this server does not do it.
-    package static func operation(_ name: OperationName) -> (any Operation.Type)? { byName[name]?.operation }
+    package static func operation(_ name: OperationName) -> (any Operation.Type)? { byName[name.place]?.operation }
 
     /// The entry of the operation called `name`.
-    static func entry(_ name: OperationName) -> Entry? { byName[name] }
+    static func entry(_ name: OperationName) -> Entry? { byName[name.place] }
 }
 
 /// One call while it is being answered: who asks, when, and what will be recorded of it.
@@ -71,6 +72,14 @@ struct Call: Sendable {
 
     /// All that will be recorded, as lines of the log.
     var lines: [UInt8] {
-        furtherRecords.isEmpty && record.isOfOneAccount ? record.line() : records.flatMap { $0.line() }
+        var writer = JSONWriter(capacity: AuditRecord.usualLength)
+        write(linesTo: &writer)
+        return writer.bytes
+    }
+
+    /// Writes what ``lines`` has.
+    func write(linesTo writer: inout JSONWriter) {
+        if furtherRecords.isEmpty, record.isOfOneAccount { return record.write(lineTo: &writer) }
+        for record in records { record.write(lineTo: &writer) }
     }
 }

@@ -30,8 +30,8 @@ package final class UnkeptAnswer: Sendable {
         self.init(.failure(error), nil, requestID: requestID, to: nil, Stopwatch())
     }
 
-    /// Makes what is to be recorded, anew each time; nothing if that has been kept.
-    fileprivate func makeRecords() -> UnchainedRecords { UnchainedRecords(call?.lines ?? []) }
+    /// Writes what is to be recorded; nothing if that has been kept.
+    fileprivate func write(linesTo writer: inout JSONWriter) { call?.write(linesTo: &writer) }
 
     fileprivate var isRecorded: Bool { call == nil }
 }
@@ -42,7 +42,9 @@ extension Pipeline {
     /// - Returns: Nil when that has to wait (``kept(_:)``).
     package func keep(_ answers: [UnkeptAnswer]) -> [Result<[UInt8], KMSError>]? {
         // Made and hashed here, and not where they are written, for which others would wait.
-        let records = UnchainedRecords(joining: answers.map { $0.makeRecords() })
+        var writer = JSONWriter(capacity: answers.count * AuditRecord.usualLength)
+        for answer in answers { answer.write(linesTo: &writer) }
+        let records = UnchainedRecords(writer.bytes)
         guard !records.isEmpty else { return answers.map { given($0, nil) } }
         do throws(AuditFailure) {
             return try audit.write(records) ? answers.map { given($0, nil) } : nil

@@ -10,23 +10,31 @@ package enum Base64 {
 
     /// Appends the base64 of `bytes` to `output`.
     package static func encode(_ bytes: UnsafeRawBufferPointer, to output: inout [UInt8]) {
-        output.append(count: encodedCount(of: bytes.count)) { output in
-            guard let source = bytes.baseAddress, let target = output.baseAddress else { return }
-            var (index, position) = (0, 0)
-            while index &+ 4 <= bytes.count {
-                let bits = UInt32(bigEndian: (source + index).loadUnaligned(as: UInt32.self)) >> 8
-                (target + position).storeBytes(of: digits(of: bits).littleEndian, as: UInt32.self)
-                index &+= 3
-                position &+= 4
-            }
-            // Up to three are left.
-            guard index < bytes.count else { return }
-            let left = bytes.count - index
-            var bits: UInt32 = 0
-            for offset in 0..<left { bits |= UInt32(bytes[index + offset]) << UInt32(16 - 8 * offset) }
-            output.storeBytes(of: digits(of: bits).littleEndian, toByteOffset: position, as: UInt32.self)
-            for place in left + 1..<4 { output[position + place] = padding }
+        output.append(count: encodedCount(of: bytes.count)) { write(bytes, to: $0) }
+    }
+
+    /// Appends the base64 of `bytes` to `output`.
+    package static func encode(_ bytes: UnsafeRawBufferPointer, to output: inout ByteWriter) {
+        output.append(count: encodedCount(of: bytes.count)) { write(bytes, to: $0) }
+    }
+
+    /// - Parameter output: As long as ``encodedCount(of:)`` says.
+    private static func write(_ bytes: UnsafeRawBufferPointer, to output: UnsafeMutableRawBufferPointer) {
+        guard let source = bytes.baseAddress, let target = output.baseAddress else { return }
+        var (index, position) = (0, 0)
+        while index &+ 4 <= bytes.count {
+            let bits = UInt32(bigEndian: (source + index).loadUnaligned(as: UInt32.self)) >> 8
+            (target + position).storeBytes(of: digits(of: bits).littleEndian, as: UInt32.self)
+            index &+= 3
+            position &+= 4
         }
+        // Up to three are left.
+        guard index < bytes.count else { return }
+        let left = bytes.count - index
+        var bits: UInt32 = 0
+        for offset in 0..<left { bits |= UInt32(bytes[index + offset]) << UInt32(16 - 8 * offset) }
+        output.storeBytes(of: digits(of: bits).littleEndian, toByteOffset: position, as: UInt32.self)
+        for place in left + 1..<4 { output[position + place] = padding }
     }
 
     /// The digits of three bytes, the first of which is the lowest of the number.

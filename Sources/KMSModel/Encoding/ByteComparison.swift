@@ -27,6 +27,11 @@ extension String {
         utf8.withContiguousStorageIfAvailable(\.isASCII) ?? utf8.allSatisfy { $0 < 0x80 }
     }
 
+    /// Whether there is a space or a control character in the text.
+    package var hasSpaceOrControl: Bool {
+        utf8.withContiguousStorageIfAvailable { $0.containsWord(\.hasSpaceOrControl) } ?? utf8.contains { $0 <= 0x20 }
+    }
+
     /// Whether the text begins with the bytes of `prefix`.
     ///
     /// `hasPrefix` compares what a reader sees as characters: for it, a colon with an accent on it is no colon, so an accent
@@ -157,5 +162,12 @@ extension Unicode.Scalar {
     fileprivate var isMark: Bool {
         // What is before the first mark of all costs no look into the tables.
         value >= 0x300 && properties.canonicalCombiningClass != .notReordered
+    }
+}
+
+extension UInt64 {
+    /// Whether one of the eight bytes is a space, or less.
+    fileprivate var hasSpaceOrControl: Bool {
+        (self &- 0x2121_2121_2121_2121) & ~self & 0x8080_8080_8080_8080 != 0
     }
 }

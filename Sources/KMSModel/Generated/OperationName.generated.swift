@@ -58,6 +58,66 @@ package enum OperationName: String, Sendable, Hashable, CaseIterable {
     case verify = "Verify"
     case verifyMac = "VerifyMac"
 
+    /// Its place among all of them, from 0 on.
+    package var place: Int {
+        switch self {
+        case .cancelKeyDeletion: 0
+        case .connectCustomKeyStore: 1
+        case .createAlias: 2
+        case .createCustomKeyStore: 3
+        case .createGrant: 4
+        case .createKey: 5
+        case .decrypt: 6
+        case .deleteAlias: 7
+        case .deleteCustomKeyStore: 8
+        case .deleteImportedKeyMaterial: 9
+        case .deriveSharedSecret: 10
+        case .describeCustomKeyStores: 11
+        case .describeKey: 12
+        case .disableKey: 13
+        case .disableKeyRotation: 14
+        case .disconnectCustomKeyStore: 15
+        case .enableKey: 16
+        case .enableKeyRotation: 17
+        case .encrypt: 18
+        case .generateDataKey: 19
+        case .generateDataKeyPair: 20
+        case .generateDataKeyPairWithoutPlaintext: 21
+        case .generateDataKeyWithoutPlaintext: 22
+        case .generateMac: 23
+        case .generateRandom: 24
+        case .getKeyLastUsage: 25
+        case .getKeyPolicy: 26
+        case .getKeyRotationStatus: 27
+        case .getParametersForImport: 28
+        case .getPublicKey: 29
+        case .importKeyMaterial: 30
+        case .listAliases: 31
+        case .listGrants: 32
+        case .listKeyPolicies: 33
+        case .listKeyRotations: 34
+        case .listKeys: 35
+        case .listResourceTags: 36
+        case .listRetirableGrants: 37
+        case .putKeyPolicy: 38
+        case .reEncrypt: 39
+        case .replicateKey: 40
+        case .retireGrant: 41
+        case .revokeGrant: 42
+        case .rotateKeyOnDemand: 43
+        case .scheduleKeyDeletion: 44
+        case .sign: 45
+        case .tagResource: 46
+        case .untagResource: 47
+        case .updateAlias: 48
+        case .updateCustomKeyStore: 49
+        case .updateKeyDescription: 50
+        case .updatePrimaryRegion: 51
+        case .verify: 52
+        case .verifyMac: 53
+        }
+    }
+
     /// The exceptions that the model declares for the operation.
     package var declaredErrors: [KMSError.Code] {
         switch self {

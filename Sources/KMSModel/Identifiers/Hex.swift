@@ -98,7 +98,7 @@ package enum Hex {
     }
 
     /// Appends two digits for each byte.
-    package static func append(_ bytes: [UInt8], to output: inout [UInt8]) {
+    package static func append(_ bytes: [UInt8], to output: inout ByteWriter) {
         output.append(count: 2 * bytes.count) { output in bytes.withUnsafeBytes { write($0, to: output) } }
     }
 }

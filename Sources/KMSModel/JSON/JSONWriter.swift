@@ -1,12 +1,17 @@
 /// Writes JSON text into one growing buffer, member by member.
 ///
 /// It is the caller's part to close what it opened; commas and escapes are the writer's.
-package struct JSONWriter {
-    /// The text so far, UTF-8.
-    package private(set) var bytes: [UInt8] = []
+package struct JSONWriter: ~Copyable {
+    private var output: ByteWriter
     private var needsComma = false
 
-    package init(capacity: Int = 512) { bytes.reserveCapacity(capacity) }
+    package init(capacity: Int = 512) { output = ByteWriter(capacity: capacity) }
+
+    /// The text so far, UTF-8.
+    package var bytes: [UInt8] { output.bytes }
+
+    /// How long the text is, in bytes.
+    package var count: Int { output.count }
 
     /// Writes an object; `body` writes its members.
     package mutating func object(_ body: (inout JSONWriter) -> Void) {
@@ -33,27 +38,22 @@ package struct JSONWriter {
     /// Writes the name of the next member, whatever it contains.
     package mutating func name(escaping name: String) {
         string(name)
-        bytes.append(UInt8(ascii: ":"))
+        output.append(UInt8(ascii: ":"))
         needsComma = false
     }
 
     /// Writes a string, escaped.
     package mutating func string(_ value: String) {
-        var value = value
-        value.withUTF8 { text in
-            if !text.hasEscapes { return append(quoted: text) }
-            separate()
-            bytes.append(UInt8(ascii: "\""))
-            appendEscaped(text)
-            bytes.append(UInt8(ascii: "\""))
-        }
+        let isWritten: Void? = value.utf8.withContiguousStorageIfAvailable { append(string: $0) }
+        // Texts of Foundation on Darwin need not stand in one piece.
+        if isWritten == nil { Array(value.utf8).withUnsafeBufferPointer { append(string: $0) } }
         needsComma = true
     }
 
     /// Writes members that another writer wrote, with their names and what stands between them.
     package mutating func raw(members: [UInt8]) {
         separate()
-        bytes.append(contentsOf: members)
+        output.append(members)
         needsComma = true
     }
 
@@ -61,7 +61,7 @@ package struct JSONWriter {
     package mutating func integer(_ value: some BinaryInteger) { raw(String(value)) }
 
     /// Writes `true` or `false`.
-    package mutating func bool(_ value: Bool) { raw(value ? "true" : "false") }
+    package mutating func bool(_ value: Bool) { raw(value ? "true" as StaticString : "false") }
 
     /// Writes `null`.
     package mutating func null() { raw("null") }
@@ -78,9 +78,9 @@ package struct JSONWriter {
     /// Writes a blob as base64.
     package mutating func blob(_ value: UnsafeRawBufferPointer) {
         separate()
-        bytes.append(UInt8(ascii: "\""))
-        Base64.encode(value, to: &bytes)
-        bytes.append(UInt8(ascii: "\""))
+        output.append(UInt8(ascii: "\""))
+        Base64.encode(value, to: &output)
+        output.append(UInt8(ascii: "\""))
         needsComma = true
     }
 
@@ -104,51 +104,67 @@ package struct JSONWriter {
 
     /// Ends the text with a line feed, for files of one value a line.
     package mutating func lineFeed() {
-        bytes.append(0x0A)
+        output.append(0x0A)
+        needsComma = false
+    }
+
+    /// Takes lines back that were written last.
+    ///
+    /// - Parameter length: How long the text was before them.
+    package mutating func takeBack(to length: Int) {
+        output.takeBack(to: length)
         needsComma = false
     }
 
     // MARK: Punctuation
 
+    private mutating func append(string text: UnsafeBufferPointer<UInt8>) {
+        if !text.hasEscapes { return append(quoted: text) }
+        separate()
+        output.append(UInt8(ascii: "\""))
+        appendEscaped(text)
+        output.append(UInt8(ascii: "\""))
+    }
+
     /// Appends a text that needs no escapes, with what stands around it, at once.
+    @inline(__always)
     private mutating func append(quoted text: UnsafeBufferPointer<UInt8>, isName: Bool = false) {
-        bytes.append(addingCapacity: text.count + 4) { span in
-            span.withUnsafeMutableBufferPointer { buffer, count in
-                guard let start = buffer.baseAddress else { return }
-                var place = start + count
-                func add(_ byte: UInt8) {
-                    place.pointee = byte
-                    place += 1
-                }
-                if needsComma { add(UInt8(ascii: ",")) }
-                add(UInt8(ascii: "\""))
-                if let first = text.baseAddress { place.update(from: first, count: text.count) }
-                place += text.count
-                add(UInt8(ascii: "\""))
-                if isName { add(UInt8(ascii: ":")) }
-                count = place - start
-            }
+        let (comma, colon) = (needsComma ? 1 : 0, isName ? 1 : 0)
+        output.append(count: comma + 1 + text.count + 1 + colon) { place in
+            // What there is no place for is written over.
+            place[0] = UInt8(ascii: ",")
+            place[comma] = UInt8(ascii: "\"")
+            place[place.count - 1] = UInt8(ascii: ":")
+            place[comma + 1 + text.count] = UInt8(ascii: "\"")
+            let start = comma + 1
+            UnsafeMutableRawBufferPointer(rebasing: place[start...]).copyMemory(from: UnsafeRawBufferPointer(text))
         }
     }
 
     private mutating func separate() {
-        if needsComma { bytes.append(UInt8(ascii: ",")) }
+        if needsComma { output.append(UInt8(ascii: ",")) }
     }
 
     private mutating func open(_ byte: UInt8) {
         separate()
-        bytes.append(byte)
+        output.append(byte)
         needsComma = false
     }
 
     private mutating func close(_ byte: UInt8) {
-        bytes.append(byte)
+        output.append(byte)
         needsComma = true
     }
 
     private mutating func raw(_ text: String) {
         separate()
-        bytes.append(contentsOf: text.utf8)
+        output.append(text)
+        needsComma = true
+    }
+
+    private mutating func raw(_ text: StaticString) {
+        separate()
+        output.append(text)
         needsComma = true
     }
 
@@ -157,23 +173,23 @@ package struct JSONWriter {
         while index < text.count {
             let byte = text[index]
             if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
-                bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<index]))
+                output.append(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: text[start..<index])))
                 start = index + 1
                 appendEscape(of: byte)
             }
             index += 1
         }
-        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start...]))
+        output.append(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: text[start...])))
     }
 
     private mutating func appendEscape(of byte: UInt8) {
-        bytes.append(UInt8(ascii: "\\"))
+        output.append(UInt8(ascii: "\\"))
         switch byte {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes.append(byte)
-        case 0x0A: bytes.append(UInt8(ascii: "n"))
-        case 0x0D: bytes.append(UInt8(ascii: "r"))
-        case 0x09: bytes.append(UInt8(ascii: "t"))
-        default: bytes.append(contentsOf: "u00\(Hex.encode([byte]))".utf8)
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"): output.append(byte)
+        case 0x0A: output.append(UInt8(ascii: "n"))
+        case 0x0D: output.append(UInt8(ascii: "r"))
+        case 0x09: output.append(UInt8(ascii: "t"))
+        default: output.append("u00\(Hex.encode([byte]))")
         }
     }
 }

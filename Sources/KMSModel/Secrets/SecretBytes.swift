@@ -30,7 +30,7 @@ package final class SecretBytes: @unchecked Sendable {
         do {
             count = try body(UnsafeMutableRawBufferPointer(rebasing: buffer[0..<capacity]))
         } catch {
-            Self.zero(buffer)
+            buffer.zero()
             buffer.deallocate()
             throw error
         }
@@ -54,16 +54,19 @@ package final class SecretBytes: @unchecked Sendable {
     }
 
     deinit {
-        Self.zero(memory)
+        memory.zero()
         memory.deallocate()
     }
+}
 
-    private static func zero(_ buffer: UnsafeMutableRawBufferPointer) {
-        guard let address = buffer.baseAddress else { return }
+extension UnsafeMutableRawBufferPointer {
+    /// Zeroes the bytes, also where the compiler sees that nobody will read them.
+    func zero() {
+        guard let address = baseAddress else { return }
         #if canImport(Glibc)
-            explicit_bzero(address, buffer.count)
+            explicit_bzero(address, count)
         #else
-            memset_s(address, buffer.count, 0, buffer.count)
+            memset_s(address, count, 0, count)
         #endif
     }
 }
