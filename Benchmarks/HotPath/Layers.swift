@@ -135,7 +135,7 @@ private struct OneSigner: CredentialSource {
     init(account: AccountID, _ keyring: Keyring) throws {
         let secret = SecretBytes(copying: World.secret.utf8)
         credential = Credential(
-            accessKeyID: World.accessKeyID, principal: .root(account),
+            accessKeyID: World.accessKeyID, principal: .root(account), in: .aws,
             secret: .wrapped(try keyring.wrapSecret(secret, accessKeyID: World.accessKeyID, account: account)))
     }
 

@@ -17,9 +17,7 @@ final class OpenRing<Opened: Sendable>: Sendable {
         }
 
         // The identifier is random, so eight bytes of it spread names as well as all of them would.
-        func hash(into hasher: inout Hasher) {
-            for byte in id.bytes.prefix(8) { hasher.combine(byte) }
-        }
+        func hash(into hasher: inout Hasher) { hasher.combine(id.beginning) }
     }
 
     fileprivate struct Entry {

@@ -34,11 +34,9 @@ package struct Authenticator: Sendable {
         try claim.checkTime(for: service, at: now)
         let credential = try credential(
             claim.terms.accessKeyID, withToken: claim.securityToken, at: serverTime)
-        // Elsewhere the same names would be other ARNs, and policies that name ARNs would say nothing of them.
-        guard credentials.partition(of: credential.principal.account) == region.partition else {
-            throw .unrecognizedClient
-        }
         let caller = claim.known?.caller(of: credential) ?? Caller(credential, in: region)
+        // Elsewhere the same names would be other ARNs, and policies that name ARNs would say nothing of them.
+        guard credential.partition == caller.partition else { throw .unrecognizedClient }
         try checkSignature(of: claim, on: request, service, credential, caller)
         if credential.session == nil {
             credentials.noteUse(of: credential.accessKeyID, for: service.name, in: region, at: serverTime)
@@ -75,8 +73,7 @@ package struct Authenticator: Sendable {
         let own = try derive(credential, date: scope.date, region: scope.region, service: scope.service)
         let text = Array(accessKeyID.utf8)
         guard own.isValid(given.signature(of: text), for: text) else { throw .signatureMismatch }
-        let account = credential.principal.account
-        guard let region = credentials.partition(of: account).flatMap(region) else { throw .unrecognizedClient }
+        guard let region = region(credential.partition) else { throw .unrecognizedClient }
         if credential.session == nil {
             credentials.noteUse(of: accessKeyID, for: scope.service, in: region, at: now)
         }
@@ -91,9 +88,7 @@ package struct Authenticator: Sendable {
         knownBy accessKeyID: String, token: String?, in region: Region, at now: Date
     ) throws(AuthenticationFailure) -> Caller {
         let credential = try credential(accessKeyID, withToken: token, at: now)
-        guard regions.contains(region),
-            credentials.partition(of: credential.principal.account) == region.partition
-        else { throw .wrongRegion }
+        guard regions.contains(region), credential.partition == region.partition else { throw .wrongRegion }
         return Caller(credential, in: region)
     }
 
@@ -109,11 +104,13 @@ package struct Authenticator: Sendable {
             return credential
         }
         guard let entry = sessions.session(of: token, with: keyring), entry.accessKeyID == accessKeyID,
-            let principal = credentials.principal(of: entry.session.record)
+            let principal = credentials.principal(of: entry.session.record),
+            let partition = credentials.partition(of: principal.account)
         else { throw .unrecognizedClient }
         guard now < entry.session.record.expiry else { throw .expiredToken }
         return Credential(
-            accessKeyID: accessKeyID, principal: principal, secret: .derived(entry.seed), session: entry.session)
+            accessKeyID: accessKeyID, principal: principal, in: partition, secret: .derived(entry.seed),
+            session: entry.session)
     }
 
     private func checkSignature(

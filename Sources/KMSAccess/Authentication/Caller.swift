@@ -22,6 +22,7 @@ package final class Caller: Sendable {
         self.accessKeyID = accessKeyID
         self.region = region
         self.session = session
+        partition = region.partition
     }
 
     convenience init(_ credential: Credential, in region: Region) {
@@ -31,7 +32,7 @@ package final class Caller: Sendable {
     }
 
     /// The partition that the caller's ARNs are shown in.
-    package var partition: Partition { region.partition }
+    package let partition: Partition
 
     /// What is written of the caller into records: by `write` the first time, and kept for as long as the caller is.
     package func record(writtenBy write: () -> [UInt8]) -> [UInt8] {
@@ -73,14 +74,19 @@ package struct Credential: Sendable {
     /// The access key that signs.
     package let accessKeyID: String
     package let principal: Principal
+    /// The partition of the account: the only one in which it works.
+    package let partition: Partition
     /// Where its secret is.
     package let secret: Secret
     /// What it stands for, if it is temporary.
     package let session: Session?
 
-    package init(accessKeyID: String, principal: Principal, secret: Secret, session: Session? = nil) {
+    package init(
+        accessKeyID: String, principal: Principal, in partition: Partition, secret: Secret, session: Session? = nil
+    ) {
         self.accessKeyID = accessKeyID
         self.principal = principal
+        self.partition = partition
         self.secret = secret
         self.session = session
     }

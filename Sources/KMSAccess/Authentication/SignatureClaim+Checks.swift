@@ -18,7 +18,7 @@ extension SignatureClaim {
             regions.contains(region)
                 || service.isGlobal && region.description == region.partition.globalRegion
         else { throw .wrongRegion }
-        guard terms.scopeDate[...].isSame(as: time.day) else {
+        guard terms.scopeDate.utf8.count == SigningTime.dayLength, time.text.hasBytePrefix(terms.scopeDate) else {
             throw .wrongScopeDate(scope: terms.scopeDate, day: String(time.day), date: time.text)
         }
         guard terms.signsHost else { throw .hostNotSigned }

@@ -7,18 +7,23 @@ struct SigningTime: Equatable {
     /// The ISO 8601 basic form.
     let text: String
 
+    /// The length of `yyyyMMdd`.
+    static let dayLength = 8
+
     /// The first eight characters, as the scope repeats them.
-    var day: Substring { Substring(text.utf8.prefix(8)) }
+    var day: Substring { Substring(text.utf8.prefix(Self.dayLength)) }
 
     /// Accepts the ISO 8601 basic form only, and only dates that exist.
     init?(basic text: String) {
-        let bytes = Array(text.utf8)
-        guard bytes.count == 16, bytes[8] == UInt8(ascii: "T"), bytes[15] == UInt8(ascii: "Z"),
-            let year = Self.number(bytes[0..<4]), let month = Self.number(bytes[4..<6]),
-            let day = Self.number(bytes[6..<8]), let hour = Self.number(bytes[9..<11]),
-            let minute = Self.number(bytes[11..<13]), let second = Self.number(bytes[13..<15]),
-            let seconds = Self.seconds(year, month, day, hour, minute, second)
-        else { return nil }
+        let seconds = text.utf8.withContiguousStorageIfAvailable { bytes -> Int? in
+            guard bytes.count == 16, bytes[8] == UInt8(ascii: "T"), bytes[15] == UInt8(ascii: "Z"),
+                let year = Self.number(bytes[0..<4]), let month = Self.number(bytes[4..<6]),
+                let day = Self.number(bytes[6..<8]), let hour = Self.number(bytes[9..<11]),
+                let minute = Self.number(bytes[11..<13]), let second = Self.number(bytes[13..<15])
+            else { return nil }
+            return Self.seconds(year, month, day, hour, minute, second)
+        }
+        guard let seconds = seconds ?? nil else { return nil }
         self.seconds = seconds
         self.text = text
     }
@@ -91,7 +96,8 @@ struct SigningTime: Equatable {
         return date + "T" + digits(rest / 3600, 2) + digits(rest / 60 % 60, 2) + digits(rest % 60, 2) + "Z"
     }
 
-    private static func number(_ digits: ArraySlice<UInt8>) -> Int? {
+    @inline(__always)
+    private static func number(_ digits: some Collection<UInt8>) -> Int? {
         guard !digits.isEmpty, digits.count <= 4 else { return nil }
         var value = 0
         for digit in digits {

@@ -189,13 +189,20 @@ private struct AccountBuckets: Sendable {
     mutating func take(
         _ charges: [QuotaCharge], at now: Int64, _ nodeCount: Int, opening region: (Region) -> InRegion
     ) -> RequestQuota? {
+        // Mostly all are of one region.
+        var last: (region: Region, place: Dictionary<Region, InRegion>.Index)?
         for charge in charges {
-            guard let place = place(of: charge.region, at: now, nodeCount, opening: region),
-                regions.values[place].holds(charge, at: now)
-            else { return charge.quota }
+            if last?.region != charge.region {
+                guard let place = place(of: charge.region, at: now, nodeCount, opening: region) else {
+                    return charge.quota
+                }
+                last = (charge.region, place)
+            }
+            guard let last, regions.values[last.place].holds(charge, at: now) else { return charge.quota }
         }
         for charge in charges {
-            guard let place = regions.index(forKey: charge.region) else { continue }
+            let known = last.flatMap { $0.region == charge.region ? $0.place : nil }
+            guard let place = known ?? regions.index(forKey: charge.region) else { continue }
             regions.values[place].take(charge, at: now)
         }
         return nil

@@ -11,8 +11,8 @@ import Synchronization
 package final class IdentityDirectory: CredentialSource, PrincipalDirectory, Sendable {
     private struct Contents {
         var accounts: [AccountID: AccountSnapshot] = [:]
-        /// The account of each access key.
-        var accessKeys: [String: AccountID] = [:]
+        /// The account of each access key, and what a signature is checked with if the key is active and its user still there.
+        var accessKeys: [String: (account: AccountID, credential: Credential?)] = [:]
         /// The account of each user and role.
         var owners: [UniqueID: AccountID] = [:]
 
@@ -59,7 +59,7 @@ package final class IdentityDirectory: CredentialSource, PrincipalDirectory, Sen
     }
 
     private func snapshot(ofAccessKey id: String) -> AccountSnapshot? {
-        contents.withLock { contents in contents.accessKeys[id].flatMap { contents.accounts[$0] } }
+        contents.withLock { contents in contents.accessKeys[id].flatMap { contents.accounts[$0.account] } }
     }
 
     private func snapshot(of account: AccountID) -> AccountSnapshot? {
@@ -71,15 +71,7 @@ package final class IdentityDirectory: CredentialSource, PrincipalDirectory, Sen
     package func partition(of account: AccountID) -> Partition? { snapshot(of: account)?.identities.account.partition }
 
     package func credential(_ accessKeyID: String) -> Credential? {
-        let snapshot = snapshot(ofAccessKey: accessKeyID)
-        guard let snapshot, let record = snapshot.identities.accessKey(accessKeyID), record.isActive else { return nil }
-        guard let user = record.user else {
-            return Credential(
-                accessKeyID: accessKeyID, principal: .root(record.account), secret: .wrapped(record.wrappedSecret))
-        }
-        return snapshot.identities.principal(user).map { principal in
-            Credential(accessKeyID: accessKeyID, principal: principal, secret: .wrapped(record.wrappedSecret))
-        }
+        contents.withLock { $0.accessKeys[accessKeyID]?.credential }
     }
 
     package func principal(of session: SessionRecord) -> Principal? {
@@ -123,13 +115,14 @@ package final class IdentityDirectory: CredentialSource, PrincipalDirectory, Sen
     /// Puts everybody of an account in the place of those who were there.
     package func publish(_ identities: AccountIdentities) {
         let snapshot = AccountSnapshot(identities)
+        let credentials = identities.accessKeyIDs.map { ($0, identities.credential($0)) }
         contents.withLock { contents in
             let account = identities.account.id
             let present = contents.accounts[account]?.identities
             if let present, present.account.version > identities.account.version { return }
             contents.remove(account)
             contents.accounts[account] = snapshot
-            for key in identities.accessKeyIDs { contents.accessKeys[key] = account }
+            for (key, credential) in credentials { contents.accessKeys[key] = (account, credential) }
             for id in identities.principalIDs { contents.owners[id] = account }
         }
     }
@@ -160,6 +153,16 @@ package final class IdentityDirectory: CredentialSource, PrincipalDirectory, Sen
 }
 
 extension AccountIdentities {
+    /// What a signature by this access key is checked with, if the key is active and its user still there.
+    fileprivate func credential(_ accessKeyID: String) -> Credential? {
+        guard let record = accessKey(accessKeyID), record.isActive,
+            let principal = record.user.map({ principal($0) }) ?? .root(record.account)
+        else { return nil }
+        return Credential(
+            accessKeyID: accessKeyID, principal: principal, in: account.partition,
+            secret: .wrapped(record.wrappedSecret))
+    }
+
     /// What a stored record can have wrong beside its form.
     private struct Mismatch: Error {}
 

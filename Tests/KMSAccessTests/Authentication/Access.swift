@@ -50,9 +50,11 @@ final class Access: CredentialSource {
     func remove() { records.withLock { $0.removeAll() } }
 
     func credential(_ accessKeyID: String) -> Credential? {
-        guard let record = records.withLock({ $0[accessKeyID] }), record.isActive else { return nil }
+        guard let record = records.withLock({ $0[accessKeyID] }), record.isActive,
+            let partition = partition(of: record.account)
+        else { return nil }
         return Credential(
-            accessKeyID: record.id, principal: owner.withLock(\.self) ?? .root(record.account),
+            accessKeyID: record.id, principal: owner.withLock(\.self) ?? .root(record.account), in: partition,
             secret: .wrapped(record.wrappedSecret))
     }
 
