@@ -33,16 +33,22 @@ extension RequestContext {
     /// Work that had to wait is done only if `operation` may still be done to the keys when its turn has come.
     ///
     /// - Throws: ``KMSError``; `ThrottlingException` and `DependencyTimeoutException` as ``FairLine/result(for:_:)``.
+    @inline(__always)
     func compute<Value: Sendable>(
         at cost: KeyCost, for operation: OperationName, on keys: [KeySnapshot],
         _ work: @escaping @Sendable (Keyring) throws(CryptoFailure) -> Value
     ) async throws(KMSError) -> Value {
-        let line: FairLine
         switch cost {
-        case .quick: return try keyring.answering(work)
-        case .slow: line = slowWork.computation
-        case .verySlow: line = slowWork.keyGeneration
+        case .quick: try keyring.answering(work)
+        case .slow: try await compute(in: slowWork.computation, for: operation, on: keys, work)
+        case .verySlow: try await compute(in: slowWork.keyGeneration, for: operation, on: keys, work)
         }
+    }
+
+    private func compute<Value: Sendable>(
+        in line: FairLine, for operation: OperationName, on keys: [KeySnapshot],
+        _ work: @escaping @Sendable (Keyring) throws(CryptoFailure) -> Value
+    ) async throws(KMSError) -> Value {
         let result = try await line.result(for: realm.account) { [self] () throws(KMSError) in
             for key in keys { try checkAgain(key, for: operation) }
             return try keyring.answering(work)

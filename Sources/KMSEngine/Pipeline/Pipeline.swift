@@ -41,7 +41,7 @@ package final class Pipeline: Sendable {
     /// What accounts may have, and how often they may ask.
     package let quotas: Quotas
     private let journal: UseJournal
-    private let managedKeys: ManagedKeys
+    let managedKeys: ManagedKeys
     let audit: AuditLog
     /// The same log, to be read.
     let trail: AuditTrail
@@ -137,16 +137,17 @@ package final class Pipeline: Sendable {
     }
 
     /// - Parameter watch: Begun when the request was there.
+    @inline(__always)
     private func unkeptAnswer(
         to body: [UInt8], for operation: OperationName, by caller: Caller, from client: Client, requestID: String,
         _ watch: Stopwatch
     ) async -> UnkeptAnswer {
         let now = clock.now
-        let record = AuditRecord(
-            time: now, eventName: operation.rawValue, eventID: RequestID.make(), region: caller.region,
-            account: caller.principal.account, origin: .call(caller, client: client, requestID: requestID)
-        )
-        var call = Call(context: context(of: caller, from: client, at: now, requestID: requestID), record: record)
+        var call = Call(
+            context: context(of: caller, from: client, at: now, requestID: requestID),
+            record: AuditRecord(
+                time: now, eventName: operation.rawValue, eventID: RequestID.make(), region: caller.region,
+                account: caller.principal.account, origin: .call(caller, client: client, requestID: requestID)))
         var result = await run(operation, body, &call)
         if case .failure(let error) = result { call.record.outcome = AuditRecord.Failure(error) }
         var isKept = true
@@ -164,7 +165,8 @@ package final class Pipeline: Sendable {
             audit.report(error, of: requestID)
             result = .failure(KMSError(error))
         }
-        return UnkeptAnswer(result, isKept ? nil : call, requestID: requestID, to: operation, watch)
+        if isKept { return UnkeptAnswer(result, nil, requestID: requestID, to: operation, watch) }
+        return UnkeptAnswer(result, call, requestID: requestID, to: operation, watch)
     }
 
     /// What an operation may use for a request of `caller`.
@@ -195,7 +197,11 @@ package final class Pipeline: Sendable {
         guard shared?.contact.mayServe ?? true else { throw KMSError(StoreError.unavailable("out of reach")) }
     }
 
+    // What is inlined below has one frame of a task in place of several, most of which would not fit into what a task has
+    // from the start.
+
     /// One call of an operation, as the catalogue has it.
+    @inline(__always)
     func result<Op: Operation>(
         of operation: Op.Type, _ body: JSONObject, _ call: inout Call
     ) async -> Result<[UInt8], KMSError> {
@@ -207,6 +213,7 @@ package final class Pipeline: Sendable {
     }
 
     /// Decodes, performs and commits.
+    @inline(__always)
     private func run<Op: Operation>(
         _ operation: Op.Type, _ body: JSONObject, _ call: inout Call
     ) async throws(KMSError) -> [UInt8] {
@@ -283,6 +290,7 @@ package final class Pipeline: Sendable {
     }
 
     /// - Parameter stay: Becomes that of the keys that the request is about.
+    @inline(__always)
     private func attempt<Op: Operation>(
         _ operation: Op.Type, _ input: Op.Input, _ body: JSONObject, _ context: RequestContext,
         _ record: inout AuditRecord, _ stay: inout KeyStay
@@ -306,38 +314,6 @@ package final class Pipeline: Sendable {
         }
         if Op.description.usage != nil { note(Op.description.name, of: accesses, at: context.now, &record) }
         return outcome
-    }
-
-    /// What the request works on.
-    ///
-    /// The key of an AWS service comes into being when somebody who may use it first asks for it by its alias, except in a
-    /// dry run.
-    private func subject<Op: Operation>(
-        of operation: Op.Type, _ input: Op.Input, _ body: JSONObject, _ context: RequestContext
-    ) async throws(KMSError) -> Op.Subject {
-        func resolve() async throws(KMSError) -> Op.Subject {
-            try await resolving(body, for: context) { resolver throws(KMSError) in
-                try Op.resolve(input, with: resolver)
-            }
-        }
-        do throws(KMSError) {
-            return try await resolve()
-        } catch {
-            guard error.code == .notFound, Op.description.identifiers == .any else { throw error }
-            let drafts = try managedKeys.drafts(namedIn: body, for: context)
-            // Somebody else may have made the key meanwhile.
-            guard !drafts.isEmpty else { return try await resolve() }
-            let imagined = try Op.resolve(
-                input,
-                with: KeyResolver(
-                    directory: directory, keyring: keyring, caller: context.caller, now: context.now, drafts: drafts
-                ))
-            if Op.isDryRun(input) { return imagined }
-            _ = try authorizer.permit(
-                imagined, Op.accesses(to: imagined, for: input), for: Op.description, in: context)
-            try await managedKeys.makeMissing(namedIn: body, for: context)
-            return try await resolve()
-        }
     }
 
     /// Remembers that keys were used for cryptography.

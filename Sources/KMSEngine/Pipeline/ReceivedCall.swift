@@ -5,7 +5,7 @@ package import KMSModel
 ///
 /// Calls that come together are received together, and then answered: a step is done for all of them while the processor has
 /// its instructions at hand (``Pipeline/received(_:for:from:requestID:_:)``).
-package struct ReceivedCall: Sendable {
+package final class ReceivedCall: Sendable {
     let operation: OperationName
     /// The operation's input as JSON.
     let body: [UInt8]
@@ -29,7 +29,7 @@ package struct ReceivedCall: Sendable {
     }
 
     /// What is refused whoever made it.
-    package init(
+    package convenience init(
         refused error: KMSError, _ operation: OperationName, from client: Client, requestID: String,
         _ watch: Stopwatch
     ) {

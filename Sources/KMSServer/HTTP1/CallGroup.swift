@@ -11,12 +11,18 @@ import NIOCore
 /// On its event loop only.
 final class CallGroup {
     /// A call that came, and the connection on which it did.
-    private struct Coming {
+    private final class Coming {
         let call: PlainCall
         let body: [UInt8]
         let handler: CallHandler
         /// Begun when it was there.
-        let watch: Stopwatch
+        let watch = Stopwatch()
+
+        init(_ call: consuming PlainCall, _ body: consuming [UInt8], _ handler: CallHandler) {
+            self.call = call
+            self.body = body
+            self.handler = handler
+        }
     }
 
     /// It has this group; and the handlers that wait here have it.
@@ -36,9 +42,9 @@ final class CallGroup {
     }
 
     /// Adds a call, whose answer will be sent by `handler`.
-    func add(_ call: PlainCall, _ body: [UInt8], for handler: CallHandler) {
+    func add(_ call: consuming PlainCall, _ body: consuming [UInt8], for handler: CallHandler) {
         endpoint.begin()
-        coming.append(Coming(call: call, body: body, handler: handler, watch: Stopwatch()))
+        coming.append(Coming(call, body, handler))
         comeBack()
     }
 
