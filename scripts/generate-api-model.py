@@ -248,9 +248,9 @@ class Model:
         for name in self.operations:
             text += f"    case {lower(name)} = {literal(name)}\n"
         text += "\n    /// Its place among all of them, from 0 on.\n"
-        text += "    package var place: Int {\n        switch self {\n"
-        for place, name in enumerate(self.operations):
-            text += f"        case .{lower(name)}: {place}\n"
+        text += "    package var index: Int {\n        switch self {\n"
+        for index, name in enumerate(self.operations):
+            text += f"        case .{lower(name)}: {index}\n"
         text += "        }\n    }\n"
         text += "\n    /// The exceptions that the model declares for the operation.\n"
         text += "    package var declaredErrors: [KMSError.Code] {\n        switch self {\n"

@@ -35,8 +35,8 @@ final class World {
         logger.logLevel = .error
         guard let account = Self.account else { throw Failure.refused("no account") }
         var configuration = EngineConfiguration()
-        // No file is closed while something is measured: calls would have to wait for that.
-        configuration.audit.fileSize = .max
+        // No file is closed for its size while something is measured: calls would have to wait for that.
+        configuration.audit.fileSize = 1 << 40
         // More than is ever asked: the quotas are held, and nobody is refused.
         configuration.quotas = QuotaSettings(
             profile: .aws,

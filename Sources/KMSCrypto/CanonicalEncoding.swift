@@ -3,7 +3,7 @@ import KMSModel
 /// An unambiguous encoding of a list of fields: before each its length as four bytes, most significant first.
 ///
 /// What is sealed is bound to such a list as additional data, so that no two different lists have the same bytes. It is zeroed
-/// when it is let go, should there be a secret in it.
+/// when it is let go, should there be a secret in it: then nothing is to be copied out of it.
 struct CanonicalEncoding: ~Copyable {
     private var writer: ByteWriter
 
@@ -26,8 +26,10 @@ struct CanonicalEncoding: ~Copyable {
     var bytes: [UInt8] { writer.bytes }
 
     /// Lends what was encoded.
-    borrowing func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        unsafe writer.withBytes(body)
+    borrowing func withBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try unsafe writer.withBytes(body)
     }
 
     mutating func append(_ field: [UInt8]) {

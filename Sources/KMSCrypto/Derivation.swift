@@ -16,22 +16,21 @@ enum Derivation {
     static func counterMode(
         _ secret: UnsafeRawBufferPointer, label: StaticString, context: ArraySlice<UInt8>
     ) -> SymmetricKey {
-        var block = ByteWriter(capacity: 4 + label.utf8CodeUnitCount + 1 + context.count + 4)
-        block.append(firstCounter)
-        block.append(label)
-        block.append(0)
-        block.append(context)
-        block.append("\0\0\u{1}\0" as StaticString)
-        return unsafe block.withBytes { block in unsafe HMACSHA256.key(from: block, key: secret) }
+        unsafe counterMode(secret) { fixedInput in
+            fixedInput.append(label)
+            fixedInput.append(0)
+            fixedInput.append(context)
+            fixedInput.append("\0\0\u{1}\0" as StaticString)
+        }
     }
 
-    /// The first block for `fixedInput`, which the counter as a 32-bit number precedes.
-    static func counterMode(_ secret: UnsafeRawBufferPointer, fixedInput: [UInt8]) -> SymmetricKey {
-        var block = ByteWriter(capacity: 4 + fixedInput.count)
-        block.append(firstCounter)
-        block.append(fixedInput)
+    /// The first block for what `writeFixedInput` writes, which the counter as a 32-bit number precedes.
+    static func counterMode(
+        _ secret: UnsafeRawBufferPointer, _ writeFixedInput: (inout ByteWriter) -> Void
+    ) -> SymmetricKey {
+        var block = ByteWriter(capacity: 128)
+        block.append("\0\0\0\u{1}" as StaticString)
+        writeFixedInput(&block)
         return unsafe block.withBytes { block in unsafe HMACSHA256.key(from: block, key: secret) }
     }
-
-    private static let firstCounter: StaticString = "\0\0\0\u{1}"
 }

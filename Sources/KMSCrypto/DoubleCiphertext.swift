@@ -77,7 +77,7 @@ package struct DoubleCiphertext: Sendable, Equatable {
         var encoding = CanonicalEncoding(
             after: SymmetricCiphertext.header(.external, for: material) + commitment, capacity: 128)
         encoding.append(context)
-        return Digest.sha256(encoding.bytes)
+        return unsafe encoding.withBytes { unsafe Digest.sha256($0) }
     }
 
     private static func isAdmitted(_ outer: ExternalCiphertext) -> Bool {

@@ -108,7 +108,7 @@ extension Keyring {
         binding.append(context)
         try unsafe Sealing.seal(
             plaintext, under: key, nonce: random.dropFirst(SymmetricCiphertext.saltByteCount),
-            binding: binding.bytes, to: &output
+            binding: binding, to: &output
         )
         return output
     }
@@ -128,7 +128,7 @@ extension Keyring {
         var binding = CanonicalEncoding(after: ciphertext.prefix(SymmetricCiphertext.prefixByteCount), capacity: 128)
         binding.append(context)
         return try unsafe Sealing.open(
-            ciphertext[SymmetricCiphertext.prefixByteCount...], under: key, binding: binding.bytes, body
+            ciphertext[SymmetricCiphertext.prefixByteCount...], under: key, binding: binding, body
         )
     }
 

@@ -104,7 +104,6 @@ extension Keyring {
     private func identifier(
         of material: SecretBytes, for key: KeyARN, spec: KeySpec
     ) throws(CryptoFailure) -> KeyMaterialID {
-        // Room for all of it, so that no growing leaves a copy behind.
         var encoding = CanonicalEncoding(label: "chatelaine imported material", capacity: 512 + material.count)
         encoding.append(key.account.description)
         encoding.append(key.keyID.description)

@@ -1,4 +1,5 @@
 import Crypto
+import KMSModel
 
 /// The primitives under the formats, as the formats use them, on plain bytes: the place where published test vectors
 /// are held against them.
@@ -31,7 +32,7 @@ package enum Primitives {
     /// - Parameter fixedInput: What follows the 32-bit counter.
     package static func counterMode(_ secret: [UInt8], fixedInput: [UInt8]) -> [UInt8] {
         unsafe secret.withUnsafeBytes { secret in
-            bytes(of: unsafe Derivation.counterMode(secret, fixedInput: fixedInput))
+            bytes(of: unsafe Derivation.counterMode(secret) { $0.append(fixedInput) })
         }
     }
 

@@ -16,23 +16,40 @@ enum Sealing {
         _ plaintext: UnsafeRawBufferPointer, under key: SymmetricKey, nonce: ArraySlice<UInt8>,
         binding additionalData: [UInt8], to output: inout [UInt8]
     ) throws(CryptoFailure) {
+        let isSealed = unsafe additionalData.withUnsafeBytes { additionalData in
+            unsafe seal(plaintext, under: key, nonce: nonce, binding: additionalData, to: &output)
+        }
+        guard isSealed else { throw .unavailable }
+    }
+
+    /// As ``seal(_:under:nonce:binding:to:)``.
+    static func seal(
+        _ plaintext: UnsafeRawBufferPointer, under key: SymmetricKey, nonce: ArraySlice<UInt8>,
+        binding additionalData: borrowing CanonicalEncoding, to output: inout [UInt8]
+    ) throws(CryptoFailure) {
+        let isSealed = unsafe additionalData.withBytes { additionalData in
+            unsafe seal(plaintext, under: key, nonce: nonce, binding: additionalData, to: &output)
+        }
+        guard isSealed else { throw .unavailable }
+    }
+
+    private static func seal(
+        _ plaintext: UnsafeRawBufferPointer, under key: SymmetricKey, nonce: ArraySlice<UInt8>,
+        binding additionalData: UnsafeRawBufferPointer, to output: inout [UInt8]
+    ) -> Bool {
         let start = output.count
         output.append(contentsOf: nonce)
         output.append(contentsOf: repeatElement(0, count: plaintext.count + tagByteCount))
         let isSealed = unsafe output.withUnsafeMutableBytes { output in
             let sealed = unsafe UnsafeMutableRawBufferPointer(rebasing: output[(start + nonceByteCount)...])
             return unsafe nonce.withUnsafeBytes { nonce in
-                unsafe additionalData.withUnsafeBytes { additionalData in
-                    unsafe key.withUnsafeBytes { key in
-                        unsafe AES256GCM.seal(plaintext, key: key, nonce: nonce, binding: additionalData, to: sealed)
-                    }
+                unsafe key.withUnsafeBytes { key in
+                    unsafe AES256GCM.seal(plaintext, key: key, nonce: nonce, binding: additionalData, to: sealed)
                 }
             }
         }
-        guard isSealed else {
-            output.removeLast(output.count - start)
-            throw .unavailable
-        }
+        if !isSealed { output.removeLast(output.count - start) }
+        return isSealed
     }
 
     /// Opens `sealed` and lends the plaintext to `body`; the memory that held it is zeroed afterwards.
@@ -40,6 +57,28 @@ enum Sealing {
     /// - Throws: ``CryptoFailure/notAuthentic`` when anything was changed; what `body` throws.
     static func open<Result>(
         _ sealed: ArraySlice<UInt8>, under key: SymmetricKey, binding additionalData: [UInt8],
+        _ body: (UnsafeRawBufferPointer) throws(CryptoFailure) -> Result
+    ) throws(CryptoFailure) -> Result {
+        let result: Swift.Result<Result, CryptoFailure> = unsafe additionalData.withUnsafeBytes { additionalData in
+            Swift.Result { () throws(CryptoFailure) in
+                try unsafe open(sealed, under: key, binding: additionalData, body)
+            }
+        }
+        return try result.get()
+    }
+
+    /// As ``open(_:under:binding:_:)``.
+    static func open<Result>(
+        _ sealed: ArraySlice<UInt8>, under key: SymmetricKey, binding additionalData: borrowing CanonicalEncoding,
+        _ body: (UnsafeRawBufferPointer) throws(CryptoFailure) -> Result
+    ) throws(CryptoFailure) -> Result {
+        try unsafe additionalData.withBytes { additionalData throws(CryptoFailure) in
+            try unsafe open(sealed, under: key, binding: additionalData, body)
+        }
+    }
+
+    private static func open<Result>(
+        _ sealed: ArraySlice<UInt8>, under key: SymmetricKey, binding additionalData: UnsafeRawBufferPointer,
         _ body: (UnsafeRawBufferPointer) throws(CryptoFailure) -> Result
     ) throws(CryptoFailure) -> Result {
         guard sealed.count >= overhead else { throw .malformed }
@@ -51,10 +90,8 @@ enum Sealing {
             let isGenuine = unsafe sealed.withUnsafeBytes { sealed in
                 let text = unsafe UnsafeRawBufferPointer(rebasing: sealed[nonceByteCount...])
                 let nonce = unsafe UnsafeRawBufferPointer(rebasing: sealed[..<nonceByteCount])
-                return unsafe additionalData.withUnsafeBytes { additionalData in
-                    unsafe key.withUnsafeBytes { key in
-                        unsafe AES256GCM.open(text, key: key, nonce: nonce, binding: additionalData, to: memory)
-                    }
+                return unsafe key.withUnsafeBytes { key in
+                    unsafe AES256GCM.open(text, key: key, nonce: nonce, binding: additionalData, to: memory)
                 }
             }
             guard isGenuine else { return .failure(.notAuthentic) }

@@ -44,7 +44,7 @@ extension Keyring {
         plaintext.append(accessKeyID)
         plaintext.append(content)
         let nonce = try randomness.bytes(Sealing.nonceByteCount)
-        let result: Result<Void, CryptoFailure> = unsafe plaintext.bytes.withUnsafeBytes { bytes in
+        let result: Result<Void, CryptoFailure> = unsafe plaintext.withBytes { bytes in
             Result { () throws(CryptoFailure) in
                 try unsafe Sealing.seal(
                     bytes, under: Self.sealingKey(of: salt, key), nonce: nonce[...], binding: Self.prefix + salt,

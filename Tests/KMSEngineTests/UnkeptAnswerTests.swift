@@ -29,6 +29,31 @@ import Testing
         }
     }
 
+    @Test func `a record that is too long is shortened, and not those beside it`() async throws {
+        try await withTemporaryDirectory { directory in
+            let harness = try await EngineHarness(in: directory)
+            let pair = #"{"a":"\#(String(repeating: #"\u0001"#, count: 60_000))"}"#
+            let group = [
+                await harness.unkept(.describeKey, #"{"KeyId":"alias/one"}"#),
+                await harness.unkept(
+                    .encrypt, #"{"KeyId":"alias/none","Plaintext":"YQ==","EncryptionContext":\#(pair)}"#),
+                await harness.unkept(.describeKey, #"{"KeyId":"alias/none"}"#),
+            ]
+            let results = try #require(harness.engine.pipeline.keep(group)).map { Answer(result: $0) }
+            #expect(results.map(\.code) == [.notFound, .notFound, .notFound])
+            let asked = try harness.auditRecords().suffix(3).map { $0["requestParameters"] }
+            #expect(asked.first == .object(JSONObject(["keyId": .string("alias/one")])))
+            guard case .object(let omitted)? = asked.dropFirst().first ?? nil else {
+                Issue.record("nothing is recorded of the long one")
+                return
+            }
+            #expect(omitted["omitted"] == .bool(true))
+            #expect(asked.last == .object(JSONObject(["keyId": .string("alias/none")])))
+            #expect(try harness.verifyAudit().isWhole)
+            try await harness.close()
+        }
+    }
+
     @Test func `no answer of a group is given out whose record cannot be written`() async throws {
         try await withTemporaryDirectory { directory in
             let harness = try await EngineHarness(in: directory)

@@ -75,6 +75,7 @@ struct IdentityDirectoryTests {
         #expect(credential.principal == .user(account.id, path: "/a/", name: "Ana", id: user))
         #expect(credential.secret == .wrapped(record.wrappedSecret))
         #expect(credential.session == nil)
+        #expect(credential.partition == account.directory.partition(of: account.id))
         #expect(account.directory.credential("AKIA") == nil)
 
         try account.run("UpdateAccessKey", ["UserName": "ana", "AccessKeyId": record.id, "Status": "Inactive"])
@@ -82,12 +83,18 @@ struct IdentityDirectoryTests {
         #expect(account.directory.accessKey(record.id)?.isActive == false)
         try account.run("UpdateAccessKey", ["UserName": "ana", "AccessKeyId": record.id, "Status": "Active"])
         #expect(account.directory.credential(record.id) != nil)
+        try account.run("UpdateUser", ["UserName": "ana", "NewUserName": "ben"])
+        #expect(
+            account.directory.credential(record.id)?.principal
+                == .user(account.id, path: "/a/", name: "ben", id: user))
 
         var contents = account.stored
         contents.identities.removeAll { $0.id == user }
         let directory = IdentityDirectory()
         try directory.load(contents)
         #expect(directory.credential(record.id) == nil)
+        account.directory.withdraw(account.id)
+        #expect(account.directory.credential(record.id) == nil)
     }
 
     @Test func `a root user's access key is the root user's`() throws {

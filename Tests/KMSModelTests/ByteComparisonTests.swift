@@ -41,4 +41,18 @@ struct ByteComparisonTests {
         // Swift's own comparison takes half a minute.
         #expect(duration < .seconds(1))
     }
+
+    @Test func `a space or a byte below it is found wherever it stands`() {
+        for place in 0..<20 {
+            for count in 0..<20 {
+                func text(_ letter: String) -> String {
+                    String(repeating: "a", count: place) + letter + String(repeating: "z", count: count)
+                }
+                for letter in ["\u{0}", "\t", "\n", "\r", "\u{1F}", " "] { #expect(text(letter).hasSpaceOrControl) }
+                for letter in ["", "!", "~", "\u{7F}", "\u{80}", "\u{A0}", "é", "\u{10FFFF}"] {
+                    #expect(!text(letter).hasSpaceOrControl)
+                }
+            }
+        }
+    }
 }

@@ -48,24 +48,6 @@ struct ByteWriterTests {
         writer.lineFeed()
         #expect(writer.bytes == Array("{\"is\":\"a\"}\n{\"is\":\"c\"}\n".utf8))
     }
-
-    @Test func `a space or a control character is found wherever it stands`() {
-        for place in 0..<20 {
-            for count in 0..<20 {
-                func text(_ letter: String) -> String {
-                    String(repeating: "a", count: place) + letter + String(repeating: "z", count: count)
-                }
-                for letter in ["\u{0}", "\t", "\n", "\r", "\u{1F}", " "] { #expect(text(letter).hasSpaceOrControl) }
-                for letter in ["", "!", "~", "\u{7F}", "\u{80}", "\u{A0}", "é", "\u{10FFFF}"] {
-                    #expect(!text(letter).hasSpaceOrControl)
-                }
-            }
-        }
-    }
-
-    @Test func `each operation has its own place`() {
-        #expect(OperationName.allCases.map(\.place) == Array(OperationName.allCases.indices))
-    }
 }
 
 extension JSONWriter {

@@ -18,6 +18,10 @@ struct ShapeTests {
         }
     }
 
+    @Test func `each operation has its own index`() {
+        #expect(OperationName.allCases.map(\.index) == Array(OperationName.allCases.indices))
+    }
+
     @Test func `a missing required member is null in the sentence`() throws {
         #expect(
             try refusal(.describeKey, "{}")?.message

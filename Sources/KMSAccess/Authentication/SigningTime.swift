@@ -40,9 +40,9 @@ struct SigningTime: Equatable {
         let parts = text.split(separator: " ")
         guard parts.count == 6, parts[0].hasSuffix(","), parts[5] == "GMT",
             let month = months.firstIndex(where: { $0 == parts[2] }), parts[3].utf8.count == 4,
-            let day = Self.number(Array(parts[1].utf8)[...]), let year = Self.number(Array(parts[3].utf8)[...])
+            let day = Self.number(parts[1].utf8), let year = Self.number(parts[3].utf8)
         else { return nil }
-        let clock = parts[4].split(separator: ":").map { Self.number(Array($0.utf8)[...]) }
+        let clock = parts[4].split(separator: ":").map { Self.number($0.utf8) }
         guard clock.count == 3, let hour = clock[0], let minute = clock[1], let second = clock[2],
             let seconds = Self.seconds(year, month + 1, day, hour, minute, second)
         else { return nil }

@@ -71,6 +71,6 @@ package struct SealDocument: Equatable, Sendable {
     private var checksum: String {
         var encoding = CanonicalEncoding(after: parameters.binding, capacity: 80)
         encoding.append(wrapped)
-        return Hex.encode(Array(Digest.sha256(encoding.bytes).prefix(4)))
+        return Hex.encode(Array(unsafe encoding.withBytes { unsafe Digest.sha256($0) }.prefix(4)))
     }
 }

@@ -202,7 +202,7 @@ package struct AuditRecord: Sendable {
         writer.value(.object(member))
         return JSONObject([
             JSONObject.Member(name: "omitted", value: .bool(true)),
-            JSONObject.Member(name: "originalSize", value: .number(String(writer.bytes.count))),
+            JSONObject.Member(name: "originalSize", value: .number(String(writer.count))),
             JSONObject.Member(name: "reason", value: .string("\(name) too large")),
         ])
     }

@@ -100,7 +100,7 @@ struct UnchainedRecords {
 
     var isEmpty: Bool { records.isEmpty }
 
-    /// The length of the lines of the file, in bytes; it may be less.
+    /// How long the lines of the file are at the most, in bytes.
     var greatestLength: Int { records.reduce(0) { $0 + $1.record.count + ChainedLine.longestMember + 1 } }
 
     /// Writes the lines of the file, each tied to the one before it.

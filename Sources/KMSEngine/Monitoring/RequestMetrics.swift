@@ -27,7 +27,7 @@ package final class RequestMetrics: Sendable {
     /// How many operations of other APIs are told apart; it is more than there are.
     private static let mostOthers = 512
 
-    /// Those of KMS, by the places of their names.
+    /// Those of KMS, by the indices of their names.
     private let kms = OperationName.allCases.map { (name: $0, meter: OperationMeter()) }
     private let others = Mutex<[Name: OperationMeter]>([:])
 
@@ -37,7 +37,7 @@ package final class RequestMetrics: Sendable {
     ///
     /// - Parameter code: That of the error; nil after a success.
     package func record(_ operation: OperationName, _ code: KMSError.Code?, _ watch: Stopwatch) {
-        kms[operation.place].meter.record(code?.rawValue, watch.elapsed)
+        kms[operation.index].meter.record(code?.rawValue, watch.elapsed)
     }
 
     /// Counts a request of another API.

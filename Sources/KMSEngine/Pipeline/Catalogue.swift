@@ -43,8 +43,8 @@ package struct Catalogue: Sendable {
         Entry(Verify.self), Entry(VerifyMac.self),
     ]
 
-    /// By the places of their names.
-    private static let byName = OperationName.allCases.map { name in
+    /// By the indices of their names.
+    private static let byIndex = OperationName.allCases.map { name in
         entries.first { $0.operation.description.name == name }
     }
 
@@ -52,10 +52,10 @@ package struct Catalogue: Sendable {
     package static var operations: [any Operation.Type] { entries.map(\.operation) }
 
     /// The operation called `name`, or nil when this server does not do it.
-    package static func operation(_ name: OperationName) -> (any Operation.Type)? { byName[name.place]?.operation }
+    package static func operation(_ name: OperationName) -> (any Operation.Type)? { byIndex[name.index]?.operation }
 
     /// The entry of the operation called `name`.
-    static func entry(_ name: OperationName) -> Entry? { byName[name.place] }
+    static func entry(_ name: OperationName) -> Entry? { byIndex[name.index] }
 }
 
 /// One call while it is being answered: who asks, when, and what will be recorded of it.

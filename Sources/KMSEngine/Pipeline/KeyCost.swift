@@ -33,7 +33,7 @@ extension RequestContext {
     /// Work that had to wait is done only if `operation` may still be done to the keys when its turn has come.
     ///
     /// - Throws: ``KMSError``; `ThrottlingException` and `DependencyTimeoutException` as ``FairLine/result(for:_:)``.
-    @inline(__always)
+    @inline(__always)  // As long as nothing has to wait, no frame is made.
     func compute<Value: Sendable>(
         at cost: KeyCost, for operation: OperationName, on keys: [KeySnapshot],
         _ work: @escaping @Sendable (Keyring) throws(CryptoFailure) -> Value

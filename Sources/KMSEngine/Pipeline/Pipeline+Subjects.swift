@@ -12,19 +12,16 @@ extension Pipeline {
         return try await soughtSubject(of: operation, input, body, context)
     }
 
-    /// What the request works on; nil if more than memory has to be asked, or something is to be made.
+    /// What the request works on; nil if more than memory has to be asked, or something may have to be made.
     private func knownSubject<Op: Operation>(
         of operation: Op.Type, _ input: Op.Input, _ context: RequestContext
     ) throws(KMSError) -> Op.Subject? {
         guard shared?.residency == nil else { return nil }
         do throws(KMSError) {
-            return try Op.resolve(
-                input,
-                with: KeyResolver(
-                    directory: directory, keyring: keyring, caller: context.caller, now: context.now, sought: nil))
+            return try Op.resolve(input, with: resolver(for: context))
         } catch {
-            if error.code == .notFound, Op.description.identifiers == .any { return nil }
-            throw error
+            guard Self.mayBeMade(operation, after: error) else { throw error }
+            return nil
         }
     }
 
@@ -43,20 +40,26 @@ extension Pipeline {
         do throws(KMSError) {
             return try await resolve()
         } catch {
-            guard error.code == .notFound, Op.description.identifiers == .any else { throw error }
+            guard Self.mayBeMade(operation, after: error) else { throw error }
             let drafts = try managedKeys.drafts(namedIn: body, for: context)
             // Somebody else may have made the key meanwhile.
             guard !drafts.isEmpty else { return try await resolve() }
-            let imagined = try Op.resolve(
-                input,
-                with: KeyResolver(
-                    directory: directory, keyring: keyring, caller: context.caller, now: context.now, drafts: drafts
-                ))
+            let imagined = try Op.resolve(input, with: resolver(for: context, drafts: drafts))
             if Op.isDryRun(input) { return imagined }
             _ = try authorizer.permit(
                 imagined, Op.accesses(to: imagined, for: input), for: Op.description, in: context)
             try await managedKeys.makeMissing(namedIn: body, for: context)
             return try await resolve()
         }
+    }
+
+    private func resolver(for context: RequestContext, drafts: [AliasARN: KeySnapshot] = [:]) -> KeyResolver {
+        KeyResolver(
+            directory: directory, keyring: keyring, caller: context.caller, now: context.now, drafts: drafts)
+    }
+
+    /// Whether what an operation did not find may be a key of an AWS service, which comes into being when it is asked for.
+    private static func mayBeMade<Op: Operation>(_ operation: Op.Type, after error: KMSError) -> Bool {
+        error.code == .notFound && Op.description.identifiers == .any
     }
 }

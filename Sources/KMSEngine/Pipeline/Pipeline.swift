@@ -13,6 +13,9 @@ import Logging
 /// The steps and their order are AWS's: the answer is the error of the first step that fails.
 ///
 /// An object, and no value, because it has so many parts: to copy it would count a reference to each of them.
+///
+/// Where a function that waits has one caller, it is inlined there: each has a frame in the memory of its task, and what a task
+/// has from the start is room for two or three. What hardly any call comes to is not inlined, nor are frames made for it.
 package final class Pipeline: Sendable {
     /// How often a change is made anew when another one came first.
     ///
@@ -165,8 +168,7 @@ package final class Pipeline: Sendable {
             audit.report(error, of: requestID)
             result = .failure(KMSError(error))
         }
-        if isKept { return UnkeptAnswer(result, nil, requestID: requestID, to: operation, watch) }
-        return UnkeptAnswer(result, call, requestID: requestID, to: operation, watch)
+        return UnkeptAnswer(result, isKept ? nil : call, requestID: requestID, to: operation, watch)
     }
 
     /// What an operation may use for a request of `caller`.
@@ -196,9 +198,6 @@ package final class Pipeline: Sendable {
     func checkMemory() throws(KMSError) {
         guard shared?.contact.mayServe ?? true else { throw KMSError(StoreError.unavailable("out of reach")) }
     }
-
-    // What is inlined below has one frame of a task in place of several, most of which would not fit into what a task has
-    // from the start.
 
     /// One call of an operation, as the catalogue has it.
     @inline(__always)
@@ -343,10 +342,11 @@ package final class Pipeline: Sendable {
         for created in outcome.created { call.record.resources.append((call.record.account, created)) }
         var writer = JSONWriter()
         outcome.output.write(to: &writer)
-        call.record.show(Op.description.recorded.response, of: writer.bytes)
+        let answer = writer.bytes
+        call.record.show(Op.description.recorded.response, of: answer)
         call.furtherRecords = outcome.events.map { AuditRecord(of: $0, at: call.record.time) }
         if let elsewhere = outcome.elsewhere { call.furtherRecords.append(call.record.elsewhere(elsewhere)) }
-        return writer.bytes
+        return answer
     }
 
     /// Refuses grant tokens that no server with this root key made for this region.

@@ -4,7 +4,7 @@ package import KMSModel
 /// A call of which it is known who made it, or that nobody is known to have.
 ///
 /// Calls that come together are received together, and then answered: a step is done for all of them while the processor has
-/// its instructions at hand (``Pipeline/received(_:for:from:requestID:_:)``).
+/// its instructions at hand (``Pipeline/received(_:for:from:requestID:_:)``). An object, which is handed from step to step.
 package final class ReceivedCall: Sendable {
     let operation: OperationName
     /// The operation's input as JSON.

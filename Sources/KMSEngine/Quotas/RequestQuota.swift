@@ -46,8 +46,7 @@ package struct RequestQuota: Sendable, Equatable {
 
     /// What `operation` has to itself.
     static func own(_ operation: OperationName) -> RequestQuota {
-        let place = OperationName.allCases.firstIndex(of: operation) ?? OperationName.allCases.endIndex
-        return RequestQuota(operation.rawValue, fixedCount + dataKeyPairs.count + place)
+        RequestQuota(operation.rawValue, fixedCount + dataKeyPairs.count + operation.index)
     }
 
     /// How many places there are; that of an operation which has no quota of its own stays empty.

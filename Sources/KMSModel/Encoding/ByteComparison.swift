@@ -27,7 +27,7 @@ extension String {
         utf8.withContiguousStorageIfAvailable(\.isASCII) ?? utf8.allSatisfy { $0 < 0x80 }
     }
 
-    /// Whether there is a space or a control character in the text.
+    /// Whether there is a space, or a byte below it, in the text.
     package var hasSpaceOrControl: Bool {
         utf8.withContiguousStorageIfAvailable { $0.containsWord(\.hasSpaceOrControl) } ?? utf8.contains { $0 <= 0x20 }
     }

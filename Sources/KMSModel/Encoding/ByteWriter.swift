@@ -6,8 +6,8 @@
 
 /// Bytes that are written one behind the other, in memory that grows.
 ///
-/// An array finds out with each append whether its memory is its own, and how much there is; this has to know neither. There
-/// may be secrets among the bytes: they are zeroed when the memory is let go.
+/// An array finds out with each append whether its memory is its own, and it finds out in the system's allocator how much it
+/// got. This is its memory's only owner. There may be secrets among the bytes: they are zeroed when the memory is let go.
 package struct ByteWriter: ~Copyable {
     private var start: UnsafeMutableRawPointer
     private var capacity: Int
@@ -22,7 +22,7 @@ package struct ByteWriter: ~Copyable {
 
     deinit { Self.letGo(start, count) }
 
-    /// What has been written so far.
+    /// A copy of what has been written so far.
     package var bytes: [UInt8] {
         [UInt8](count: count) { $0.copyMemory(from: UnsafeRawBufferPointer(start: start, count: count)) }
     }

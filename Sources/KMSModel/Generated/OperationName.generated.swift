@@ -59,7 +59,7 @@ package enum OperationName: String, Sendable, Hashable, CaseIterable {
     case verifyMac = "VerifyMac"
 
     /// Its place among all of them, from 0 on.
-    package var place: Int {
+    package var index: Int {
         switch self {
         case .cancelKeyDeletion: 0
         case .connectCustomKeyStore: 1

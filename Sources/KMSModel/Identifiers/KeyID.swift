@@ -151,7 +151,7 @@ package struct KeyMaterialID: Hashable, Sendable, CustomStringConvertible {
     /// In memory they are in the order in which they are written; without an array, because memory has many of them.
     private let words: (UInt64, UInt64, UInt64, UInt64)
 
-    /// The first eight bytes.
+    /// The first eight bytes as the machine reads them: for a hash.
     package var beginning: UInt64 { words.0 }
 
     /// The 32 bytes, as ciphertext headers carry them.

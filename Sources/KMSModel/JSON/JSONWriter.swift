@@ -64,7 +64,7 @@ package struct JSONWriter: ~Copyable {
     package mutating func bool(_ value: Bool) { raw(value ? "true" as StaticString : "false") }
 
     /// Writes `null`.
-    package mutating func null() { raw("null") }
+    package mutating func null() { raw("null" as StaticString) }
 
     /// Writes a timestamp as the API does: seconds since 1970 with at most three decimals.
     package mutating func milliseconds(_ value: Int64) {

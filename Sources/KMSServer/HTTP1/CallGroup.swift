@@ -10,7 +10,7 @@ import NIOCore
 ///
 /// On its event loop only.
 final class CallGroup {
-    /// A call that came, and the connection on which it did.
+    /// A call that came, and the connection on which it did; an object, which is handed from step to step.
     private final class Coming {
         let call: PlainCall
         let body: [UInt8]
