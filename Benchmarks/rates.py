@@ -61,12 +61,11 @@ class Rates:
     def __init__(self, contestants, operations, directory):
         self.contestants, self.operations, self.directory = contestants, operations, directory
         self.rounds = collections.defaultdict(lambda: collections.defaultdict(list))
-        # What all processors together do of what signs and authenticates, a second, in each round.
-        self.primitives = []
+        # What all processors together do of what an operation is limited by, a second, in each round.
+        self.primitives = collections.defaultdict(list)
 
     def measure(self):
         for number in range(load.ROUNDS):
-            self.primitives.append(worlds.figures("primitives"))
             for operation in self.operations:
                 for name, rate in self.one_round(operation, number).items():
                     self.rounds[operation][name].append(rate)
@@ -80,9 +79,16 @@ class Rates:
         asked = [(contestant, contestant.wants(operation)) for contestant in order]
         asked = [(contestant, requests) for contestant, requests in asked if requests is not None]
         rates, seconds = collections.defaultdict(list), max(1, load.SECONDS // 2)
-        for contestant, requests in [*asked, *asked[::-1]]:
-            found = load.measure(operation, contestant.endpoint, requests, self.directory, seconds=seconds)
-            rates[contestant.name].append(found.requests_per_second)
+
+        def turn(asked):
+            for contestant, requests in asked:
+                found = load.measure(operation, contestant.endpoint, requests, self.directory, seconds=seconds)
+                rates[contestant.name].append(found.requests_per_second)
+
+        turn(asked)
+        if operation in LIMITED:
+            self.primitives[operation].append(worlds.figures("primitives")[LIMITED[operation]])
+        turn(asked[::-1])
         return {name: statistics.mean(found) for name, found in rates.items()}
 
     def of(self, operation, name):
@@ -93,10 +99,12 @@ class Rates:
         pairs = zip(self.of(operation, OURS), self.of(operation, name), strict=True)
         return statistics.median(ours / theirs for ours, theirs in pairs)
 
-    def share_of_allowed(self, operation, primitive):
+    def share_of_allowed(self, operation):
         """Of what an echo allows that does the primitive too, which all processors share."""
-        found = zip(self.of(operation, OURS), self.of(operation, FRAMEWORK), self.primitives, strict=True)
-        return statistics.median(ours * (1 / echo + 1 / done[primitive]) for ours, echo, done in found)
+        found = zip(
+            self.of(operation, OURS), self.of(operation, FRAMEWORK), self.primitives[operation], strict=True
+        )  # fmt: skip
+        return statistics.median(ours * (1 / echo + 1 / done) for ours, echo, done in found)
 
     def medians(self):
         return {
@@ -110,8 +118,8 @@ class Rates:
             rows.append(table.at_least(operation, self.share(operation, FRAMEWORK), 0.75, f"the {FRAMEWORK}"))
             rows.append(table.at_least(operation, self.share(operation, BARE), 0.5, f"the {BARE}"))
         rows.append(table.at_least(LARGE, self.share(LARGE, FRAMEWORK), 0.6, f"the {FRAMEWORK}"))
-        for operation, primitive in LIMITED.items():
-            allowed = self.share_of_allowed(operation, primitive)
+        for operation in LIMITED:
+            allowed = self.share_of_allowed(operation)
             rows.append(table.at_least(operation, allowed, 0.9, "what echo and primitive allow"))
         return rows
 
