@@ -73,7 +73,7 @@ class Rates:
 
     def one_round(self, operation, number):
         """Requests a second of each contestant, in two turns, the second in the other order: a machine that becomes slower or
-        faster meanwhile does so for all."""
+        faster meanwhile does so for all. Between them, what limits the operation is measured by itself."""
         order = self.contestants if number % 2 == 0 else self.contestants[::-1]
         # Signed once for both turns.
         asked = [(contestant, contestant.wants(operation)) for contestant in order]

@@ -32,23 +32,25 @@ import Testing
     @Test func `a record that is too long is shortened, and not those beside it`() async throws {
         try await withTemporaryDirectory { directory in
             let harness = try await EngineHarness(in: directory)
-            let pair = #"{"a":"\#(String(repeating: #"\u0001"#, count: 60_000))"}"#
-            let group = [
-                await harness.unkept(.describeKey, #"{"KeyId":"alias/one"}"#),
-                await harness.unkept(
-                    .encrypt, #"{"KeyId":"alias/none","Plaintext":"YQ==","EncryptionContext":\#(pair)}"#),
-                await harness.unkept(.describeKey, #"{"KeyId":"alias/none"}"#),
-            ]
-            let results = try #require(harness.engine.pipeline.keep(group)).map { Answer(result: $0) }
-            #expect(results.map(\.code) == [.notFound, .notFound, .notFound])
-            let asked = try harness.auditRecords().suffix(3).map { $0["requestParameters"] }
-            #expect(asked.first == .object(JSONObject(["keyId": .string("alias/one")])))
-            guard case .object(let omitted)? = asked.dropFirst().first ?? nil else {
-                Issue.record("nothing is recorded of the long one")
-                return
+            // As many times six bytes in a record; two that are long make more together than one may have.
+            let counts = [0, 30_000, 60_000, 30_000, 0]
+            var group: [UnkeptAnswer] = []
+            for count in counts {
+                let text = String(repeating: #"\u0001"#, count: count)
+                let body = #"{"KeyId":"alias/none","Plaintext":"YQ==","EncryptionContext":{"a":"\#(text)"}}"#
+                group.append(await harness.unkept(.encrypt, body))
             }
-            #expect(omitted["omitted"] == .bool(true))
-            #expect(asked.last == .object(JSONObject(["keyId": .string("alias/none")])))
+            let results = try #require(harness.engine.pipeline.keep(group)).map { Answer(result: $0) }
+            #expect(results.map(\.code) == counts.map { _ in .notFound })
+            let asked = try harness.auditRecords().suffix(counts.count).map { record -> JSONObject? in
+                if case .object(let parameters)? = record["requestParameters"] { parameters } else { nil }
+            }
+            for (count, parameters) in zip(counts, asked) {
+                let isOmitted = count == 60_000
+                #expect(parameters?["omitted"] == (isOmitted ? .bool(true) : nil))
+                let pair = JSONObject(["a": .string(String(repeating: "\u{1}", count: count))])
+                #expect(parameters?["encryptionContext"] == (isOmitted ? nil : .object(pair)))
+            }
             #expect(try harness.verifyAudit().isWhole)
             try await harness.close()
         }

@@ -75,7 +75,7 @@ struct IdentityDirectoryTests {
         #expect(credential.principal == .user(account.id, path: "/a/", name: "Ana", id: user))
         #expect(credential.secret == .wrapped(record.wrappedSecret))
         #expect(credential.session == nil)
-        #expect(credential.partition == account.directory.partition(of: account.id))
+        #expect(credential.partition == .aws)
         #expect(account.directory.credential("AKIA") == nil)
 
         try account.run("UpdateAccessKey", ["UserName": "ana", "AccessKeyId": record.id, "Status": "Inactive"])
@@ -95,6 +95,12 @@ struct IdentityDirectoryTests {
         #expect(directory.credential(record.id) == nil)
         account.directory.withdraw(account.id)
         #expect(account.directory.credential(record.id) == nil)
+
+        contents = account.stored
+        contents.accounts = [AccountRecord(id: account.id, partition: .china, creationDate: Account.time)]
+        let elsewhere = IdentityDirectory()
+        try elsewhere.load(contents)
+        #expect(elsewhere.credential(record.id)?.partition == .china)
     }
 
     @Test func `a root user's access key is the root user's`() throws {

@@ -14,8 +14,9 @@ import Logging
 ///
 /// An object, and no value, because it has so many parts: to copy it would count a reference to each of them.
 ///
-/// Where a function that waits has one caller, it is inlined there: each has a frame in the memory of its task, and what a task
-/// has from the start is room for two or three. What hardly any call comes to is not inlined, nor are frames made for it.
+/// Functions that wait are inlined where they have one caller or two: each has a frame in the memory of its task, and those of a
+/// call do not all find room in what a task has from the start. What hardly any call comes to is not inlined, nor are frames
+/// made for it.
 package final class Pipeline: Sendable {
     /// How often a change is made anew when another one came first.
     ///
