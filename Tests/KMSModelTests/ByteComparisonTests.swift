@@ -17,6 +17,15 @@ struct ByteComparisonTests {
         #expect("<\(left)".dropFirst().isSame(as: "<\(right)".dropFirst()) == isSame)
     }
 
+    @Test(arguments: [
+        ("", ""), ("k", "k"), ("K", "k"), ("KeyId", "keyId"), ("keyId", "keyId"), ("_Key", "_Key"), ("1Key", "1Key"),
+        ("CloudHsmClusterIdOfAKeyStore", "cloudHsmClusterIdOfAKeyStore"), ("\u{C9}T\u{C9}", "\u{E9}T\u{C9}"),
+        ("K\u{301}ey", "k\u{301}ey"), ("ZUG\u{1F511}", "zUG\u{1F511}"),
+    ])
+    func `a member is called with its first letter in lower case`(text: String, name: String) {
+        #expect(text.lowercasedFirst.isSame(as: name))
+    }
+
     @Test(arguments: [("Key", true), ("key", false), ("\u{212A}ey", false), ("Key\u{301}", false), ("", false)])
     func `a word is spelled in one way`(text: String, isWord: Bool) {
         #expect((Word(spelled: text) != nil) == isWord)

@@ -6,20 +6,30 @@ package enum StandardKeyPolicy {
     ///
     /// Source: KMS Developer Guide, "Default key policy".
     package static func `default`(for account: AccountID, in partition: Partition) -> String {
+        defaultText.joined(separator: Principal.root(account).arn(in: partition))
+    }
+
+    /// The text of the default policy before and behind the account's ARN, in which no character is escaped.
+    private static let defaultText: [String] = {
+        let place = "ARN"
         let document = JSONObject([
             "Version": .string(PolicyDocument.Version.current.rawValue),
             "Id": .string("key-default-1"),
-            "Statement": .array([.object(delegation(to: account, in: partition))]),
+            "Statement": .array([.object(delegation(to: place))]),
         ])
-        return PolicyText.print(.object(document))
-    }
+        return PolicyText.print(.object(document)).split(separator: place).map(String.init)
+    }()
 
     /// What lets the account's own policies decide.
     static func delegation(to account: AccountID, in partition: Partition) -> JSONObject {
+        delegation(to: Principal.root(account).arn(in: partition))
+    }
+
+    private static func delegation(to arn: String) -> JSONObject {
         JSONObject([
             "Sid": .string("Enable IAM User Permissions"),
             "Effect": .string("Allow"),
-            "Principal": .object(JSONObject(["AWS": .string(Principal.root(account).arn(in: partition))])),
+            "Principal": .object(JSONObject(["AWS": .string(arn)])),
             "Action": .string("kms:*"),
             "Resource": .string("*"),
         ])

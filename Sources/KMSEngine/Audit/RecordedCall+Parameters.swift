@@ -54,8 +54,7 @@ extension AuditRecord.ResponseElements {
     /// An answer as `responseElements` shows it.
     static func recording(_ answer: [UInt8]) -> Self {
         guard case .object(let object)? = try? JSONParser.parse(answer) else { return .none }
-        guard case .object(let lowered) = JSONValue.object(object).lowerFirst(asRoot: true) else { return .none }
-        return .answer(spellingOutTimes(in: lowered))
+        return .answer(object.asRecorded)
     }
 
     /// The ARN of a key, and one member of an answer.
@@ -63,14 +62,20 @@ extension AuditRecord.ResponseElements {
         guard case .answer(let object) = recording(answer), let value = object[member] else { return .keyID(arn) }
         return .answer(JSONObject([member: value, "keyId": .string(arn)]))
     }
+}
 
-    private static func spellingOutTimes(in object: JSONObject) -> JSONObject {
+extension JSONObject {
+    /// An answer, or a part of one, with the names of its members in lower case, and with times as text.
+    fileprivate var asRecorded: JSONObject {
         JSONObject(
-            object.members.map { member in
-                guard case .object(let inner) = member.value else { return member.spellingOutTime }
-                return .init(name: member.name, value: .object(spellingOutTimes(in: inner)))
-            }
-        )
+            members.map { member in
+                let value: JSONValue =
+                    switch member.value {
+                    case .object(let inner): .object(inner.asRecorded)
+                    case let other: other.lowerFirst(asRoot: true)
+                    }
+                return Member(name: member.name.lowercasedFirst, value: value).spellingOutTime
+            })
     }
 }
 
@@ -99,7 +104,7 @@ extension JSONValue {
     /// The value with the names of the model's members in lower case.
     ///
     /// The names in an encryption context are the customer's own and stay as they are, and so do those of every other
-    /// object directly below a request: only objects in lists, and answers, have members of the model.
+    /// object directly below a request: only objects in lists have members of the model.
     fileprivate func lowerFirst(asRoot isRoot: Bool) -> JSONValue {
         switch self {
         case .array(let elements): .array(elements.map { $0.lowerFirst(asRoot: true) })

@@ -124,7 +124,18 @@ extension RawRepresentable where RawValue == String {
 
 extension String {
     /// The text with its first letter in lower case, as members are called in error texts and audit records.
-    package var lowercasedFirst: String { prefix(1).lowercased() + dropFirst() }
+    package var lowercasedFirst: String {
+        guard let first = utf8.first else { return self }
+        // Names of members are ASCII, and an audit record has many of them.
+        guard first < 0x80 else { return prefix(1).lowercased() + dropFirst() }
+        let lowercased = first.asciiLowercased
+        guard lowercased != first else { return self }
+        return String(unsafeUninitializedCapacity: utf8.count) { bytes in
+            let (_, end) = bytes.initialize(from: utf8)
+            bytes[0] = lowercased
+            return end
+        }
+    }
 
     /// The most marks that stand on one letter (Unicode Standard Annex 15, section 13, "Stream-Safe Text Format").
     private static let mostMarks = 30
