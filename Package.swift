@@ -99,8 +99,8 @@ let package = Package(
         .target(
             name: "KMSStoreSQLite",
             dependencies: [
-                "KMSModel", "KMSStore", "KMSStoreSQL", .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                "KMSModel", "KMSStore", "KMSStoreSQL", "TaskResumption",
+                .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             swiftSettings: strict
         ),
@@ -124,7 +124,7 @@ let package = Package(
         .target(
             name: "KMSEngine",
             dependencies: [
-                "KMSModel", "KMSAccess", "KMSIdentity", "KMSCrypto", "KMSPKCS11", "KMSStore",
+                "KMSModel", "KMSAccess", "KMSIdentity", "KMSCrypto", "KMSPKCS11", "KMSStore", "TaskResumption",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -146,7 +146,7 @@ let package = Package(
         .target(
             name: "KMSServer",
             dependencies: [
-                "KMSModel", "KMSAccess", "KMSIdentity", "KMSEngine", "KMSConsole",
+                "EventLoopExecutor", "KMSModel", "KMSAccess", "KMSIdentity", "KMSEngine", "KMSConsole",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -164,12 +164,15 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        // Swift's concurrency on the event loops, in programs that have Swift's libraries inside.
+        // Tasks that go on together once all were resumed.
+        .target(name: "TaskResumption", swiftSettings: strict),
+        // Swift's concurrency on the event loops, in programs that have Swift's libraries inside, and an event loop as what the
+        // tasks of its connections prefer.
         .target(name: "CGlobalExecutor"),
         .target(
             name: "EventLoopExecutor",
             dependencies: [
-                "CGlobalExecutor", .product(name: "NIOCore", package: "swift-nio"),
+                "CGlobalExecutor", "TaskResumption", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: strict + [.strictMemorySafety()]
@@ -318,9 +321,17 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "EventLoopExecutorTests",
+            dependencies: [
+                "EventLoopExecutor", "TaskResumption", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "KMSEngineTests",
             dependencies: [
-                "KMSModel", "KMSAccess", "KMSCrypto", "KMSEngine", "KMSStore", "KMSStoreSQLite",
+                "KMSModel", "KMSAccess", "KMSCrypto", "KMSEngine", "KMSStore", "KMSStoreSQLite", "TaskResumption",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict

@@ -6,6 +6,7 @@ package import KMSModel
 package import KMSStore
 import KMSStoreSQL
 import Synchronization
+import TaskResumption
 
 /// The embedded store: one SQLite file that one process has to itself.
 ///
@@ -103,7 +104,9 @@ package final class SQLiteStore: Store {
                 self.owesScrub.store(true, ordering: .relaxed)
             }
             self.scrub(database)
-            for (waiter, result) in zip(group, results) { waiter.answer.resume(returning: result) }
+            Resumption.together {
+                for (waiter, result) in zip(group, results) { waiter.answer.resume(returning: result) }
+            }
         }
     }
 

@@ -2,6 +2,7 @@ package import Foundation
 package import KMSCrypto
 package import Logging
 import Synchronization
+import TaskResumption
 
 /// Keeps one line for each call, each tied to the one before it, in the order in which they were handed over.
 ///
@@ -213,11 +214,11 @@ package final class AuditLog: Sendable {
             isGathering = group.isGathering
             if !group.writers.isEmpty {
                 rotate()
-                for writer in group.writers { writer.resume() }
+                Resumption.together { for writer in group.writers { writer.resume() } }
             }
             if isTick || group.isClosed || !group.waiters.isEmpty {
                 let result = makeDurable()
-                for waiter in group.listeners + group.waiters { waiter(result) }
+                Resumption.together { for waiter in group.listeners + group.waiters { waiter(result) } }
             }
             guard !group.isClosed else { break }
             let today = UTCTime.day(of: clock.now)

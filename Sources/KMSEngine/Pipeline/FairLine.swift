@@ -3,6 +3,7 @@ import Foundation
 package import KMSModel
 import KMSStore
 import Synchronization
+import TaskResumption
 
 #if canImport(Glibc)
     import Glibc
@@ -293,7 +294,8 @@ private struct ResultGroup {
     }
 
     mutating func tell() {
-        for result in results { result() }
+        guard !results.isEmpty else { return }
+        Resumption.together { for result in results { result() } }
         results.removeAll(keepingCapacity: true)
     }
 }

@@ -1,3 +1,4 @@
+import EventLoopExecutor
 import KMSEngine
 import NIOCore
 
@@ -28,6 +29,8 @@ final class CallGroup {
     /// It has this group; and the handlers that wait here have it.
     private unowned let endpoint: CallEndpoint
     private let loop: any EventLoop
+    /// Where calls go on that had to wait.
+    private let executor: EventLoopTaskExecutor
     private var coming: [Coming] = []
     /// Answers that are ready but whose records are not kept yet.
     private var ready: [UnkeptAnswer] = []
@@ -39,6 +42,7 @@ final class CallGroup {
     init(_ endpoint: CallEndpoint, _ loop: any EventLoop) {
         self.endpoint = endpoint
         self.loop = loop
+        executor = EventLoopTaskExecutor(loop)
     }
 
     /// Adds a call, whose answer will be sent by `handler`.
@@ -76,7 +80,7 @@ final class CallGroup {
         let (loop, endpoint) = (loop, endpoint)
         let place = NIOLoopBound((group: self, handler: handler), eventLoop: loop)
         // Begins here and now, and ends here unless the call has to wait for something.
-        Task.immediate {
+        Task.immediate(executorPreference: executor) {
             let answer = await endpoint.answer(call)
             loop.onceInside { place.value.group.add(answer, for: place.value.handler) }
         }

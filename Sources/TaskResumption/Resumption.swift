@@ -1,0 +1,46 @@
+import Synchronization
+
+/// The tasks that one thread resumes together.
+package final class Resumption: Sendable {
+    private typealias Groups = [ObjectIdentifier: (executor: any ResumptionExecutor, jobs: [UnownedJob])]
+
+    /// That of the thread, while it resumes tasks.
+    @TaskLocal private static var current: Resumption?
+
+    /// Nil at the end.
+    ///
+    /// A lock, though one thread comes, because what a thread has must be `Sendable`.
+    private let groups = Mutex<Groups?>([:])
+
+    private init() {}
+
+    /// Resumes tasks: those that prefer the same ``ResumptionExecutor`` go on together once all were resumed, and others at
+    /// once.
+    ///
+    /// A thread that the first of them woke would take the processor from whoever is about to resume the second, and would
+    /// have the work of a turn for each.
+    ///
+    /// - Parameter resume: Resumes them, and waits for nothing that one of them does then.
+    package static func together(_ resume: () -> Void) {
+        guard current == nil else { return resume() }
+        let resumption = Resumption()
+        $current.withValue(resumption, operation: resume)
+        resumption.end()
+    }
+
+    /// Keeps a job until the end of the resumption that the thread is in.
+    ///
+    /// - Returns: False when there is none.
+    static func take(_ job: UnownedJob, for executor: any ResumptionExecutor) -> Bool {
+        current?.groups.withLock { groups in
+            // A task that was begun meanwhile still has what was the thread's.
+            guard groups != nil else { return false }
+            groups?[ObjectIdentifier(executor), default: (executor, [])].jobs.append(job)
+            return true
+        } ?? false
+    }
+
+    private func end() {
+        for (executor, jobs) in groups.withLock({ $0.take() })?.values.map(\.self) ?? [] { executor.run(jobs) }
+    }
+}

@@ -1,0 +1,72 @@
+import Dispatch
+import Foundation
+import Glibc
+import KMSEngine
+import KMSModel
+import KMSStore
+import KMSStoreSQLite
+import Synchronization
+import TaskResumption
+import Testing
+
+/// Those whose results come together go on together.
+struct ResumedTurnTests {
+    /// An executor that counts how many tasks went on in each of its turns.
+    private final class CountingExecutor: ResumptionExecutor {
+        private let queue = DispatchQueue(label: "turns")
+        private let counts = Mutex<[Int]>([])
+
+        var turns: [Int] { counts.withLock { $0 } }
+
+        func run(_ jobs: [UnownedJob]) {
+            counts.withLock { $0.append(jobs.count) }
+            queue.async { for job in jobs { job.runSynchronously(on: self.asUnownedTaskExecutor()) } }
+        }
+    }
+
+    /// How many of many tasks that do this at a time went on in each turn.
+    private static func turns(of work: @escaping @Sendable (Int) async throws -> Void) async throws -> [Int] {
+        let executor = CountingExecutor()
+        try await withThrowingTaskGroup { group in
+            for number in 0..<64 { group.addTask(executorPreference: executor) { try await work(number) } }
+            try await group.waitForAll()
+        }
+        return executor.turns
+    }
+
+    @Test func `results of a line are told together`() async throws {
+        let account = try #require(AccountID("111122223333"))
+        let line = FairLine("turns", mostWaitingPerAccount: 64, mostTogether: 8)
+        let turns = try await Self.turns { number in
+            let result: Result<Int, Never> = try await line.result(for: account) {
+                // Long enough for others to come meanwhile.
+                usleep(1000)
+                return number
+            }
+            #expect(result.get() == number)
+        }
+        #expect(turns.contains { $0 > 1 }, "\(turns)")
+    }
+
+    @Test func `changes that were committed together go on together`() async throws {
+        try await withTemporaryDirectory { directory in
+            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+            let store = try await SQLiteStore.open(in: directory.path)
+            let turns = try await Self.turns { number in
+                try await store.commit(Change([.insertSetting("number \(number)", [1])]))
+            }
+            try await store.close()
+            #expect(turns.contains { $0 > 1 }, "\(turns)")
+        }
+    }
+
+    @Test func `who waits for one sync of the audit log goes on together`() async throws {
+        try await withTemporaryDirectory { directory in
+            let box = try AuditLogBox(in: directory)
+            let log = try box.open()
+            let turns = try await Self.turns { number in try await log.append(box.record(number), .now) }
+            log.close()
+            #expect(turns.contains { $0 > 1 }, "\(turns)")
+        }
+    }
+}
