@@ -71,6 +71,7 @@ def run(directory):
         "settings": {"rounds": load.ROUNDS, "seconds": load.SECONDS, "connections": load.CONNECTIONS, "keys": KEYS},
         "targets": [dataclasses.asdict(row) for row in rows + more],
         "rates": rates.medians(),
+        "primitives": rates.primitives(),
         "layers": layers,
         "scaling": scaling,
     }

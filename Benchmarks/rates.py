@@ -2,6 +2,7 @@
 
 import base64
 import collections
+import functools
 import os
 import statistics
 
@@ -11,9 +12,15 @@ import worlds
 from raw import Wire
 
 OURS, FRAMEWORK, BARE = "Chatelaine", "Hummingbird echo", "bare NIO echo"
+PRIMITIVE = "the primitive"
 LARGE = "Encrypt 4,096 bytes"
 # Operations by what each is limited by, as hot-path calls it.
 LIMITED = {"Sign ECC_NIST_P256": "ECC_NIST_P256", "Sign RSA_2048": "RSA_2048", "GenerateMac HMAC_256": "HMAC_256"}
+
+
+def done(primitive, seconds):
+    """How often a second all processors together do it, with nothing around it."""
+    return worlds.figures("primitives", "--only", primitive, "--milliseconds", 1000 * seconds)[primitive]
 
 
 class Contestant:
@@ -61,8 +68,6 @@ class Rates:
     def __init__(self, contestants, operations, directory):
         self.contestants, self.operations, self.directory = contestants, operations, directory
         self.rounds = collections.defaultdict(lambda: collections.defaultdict(list))
-        # What all processors together do of what an operation is limited by, a second, in each round.
-        self.primitives = collections.defaultdict(list)
 
     def measure(self):
         for number in range(load.ROUNDS):
@@ -73,23 +78,24 @@ class Rates:
 
     def one_round(self, operation, number):
         """Requests a second of each contestant, in two turns, the second in the other order: a machine that becomes slower or
-        faster meanwhile does so for all. Between them, what limits the operation is measured by itself."""
-        order = self.contestants if number % 2 == 0 else self.contestants[::-1]
-        # Signed once for both turns.
-        asked = [(contestant, contestant.wants(operation)) for contestant in order]
-        asked = [(contestant, requests) for contestant, requests in asked if requests is not None]
-        rates, seconds = collections.defaultdict(list), max(1, load.SECONDS // 2)
-
-        def turn(asked):
-            for contestant, requests in asked:
-                found = load.measure(operation, contestant.endpoint, requests, self.directory, seconds=seconds)
-                rates[contestant.name].append(found.requests_per_second)
-
-        turn(asked)
+        faster meanwhile does so for all. What limits the operation takes its turn too, for as long, on all processors."""
+        seconds = max(1, load.SECONDS // 2)
+        measures = {}
+        for contestant in self.contestants:
+            # Signed once for both turns.
+            if (requests := contestant.wants(operation)) is not None:
+                measures[contestant.name] = functools.partial(self.asked, operation, contestant, requests, seconds)
         if operation in LIMITED:
-            self.primitives[operation].append(worlds.figures("primitives")[LIMITED[operation]])
-        turn(asked[::-1])
-        return {name: statistics.mean(found) for name, found in rates.items()}
+            measures[PRIMITIVE] = functools.partial(done, LIMITED[operation], seconds)
+        order = list(measures) if number % 2 == 0 else list(measures)[::-1]
+        first = {name: measures[name]() for name in order}
+        second = {name: measures[name]() for name in order[::-1]}
+        return {name: (first[name] + second[name]) / 2 for name in order}
+
+    def asked(self, operation, contestant, requests, seconds):
+        """Requests a second that are answered."""
+        return load.measure(
+            operation, contestant.endpoint, requests, self.directory, seconds=seconds).requests_per_second  # fmt: skip
 
     def of(self, operation, name):
         return self.rounds[operation][name]
@@ -101,16 +107,19 @@ class Rates:
 
     def share_of_allowed(self, operation):
         """Of what an echo allows that does the primitive too, which all processors share."""
-        found = zip(
-            self.of(operation, OURS), self.of(operation, FRAMEWORK), self.primitives[operation], strict=True
-        )  # fmt: skip
+        found = zip(*(self.of(operation, name) for name in (OURS, FRAMEWORK, PRIMITIVE)), strict=True)
         return statistics.median(ours * (1 / echo + 1 / done) for ours, echo, done in found)
 
     def medians(self):
+        """By operation and contestant."""
         return {
-            operation: {name: statistics.median(self.of(operation, name)) for name in found}
+            operation: {name: statistics.median(self.of(operation, name)) for name in found if name != PRIMITIVE}
             for operation, found in self.rounds.items()
         }
+
+    def primitives(self):
+        """What all processors together do a second of what limits operations, medians by operation."""
+        return {operation: statistics.median(self.of(operation, PRIMITIVE)) for operation in LIMITED}
 
     def rows(self):
         rows = []

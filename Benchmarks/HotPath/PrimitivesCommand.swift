@@ -14,10 +14,15 @@ struct PrimitivesCommand: ParsableCommand {
     @Option(help: "How long each is done.")
     var milliseconds = 300
 
+    @Option(help: "The key spec of one that is done alone; all of them otherwise.")
+    var only: String?
+
     func run() throws {
         let primitives = try Primitive.all()
         var figures: [String: Double] = [:]
-        for primitive in primitives { figures[primitive.name] = perSecond(primitive) }
+        for primitive in primitives where only == nil || primitive.name == only {
+            figures[primitive.name] = perSecond(primitive)
+        }
         try HotPath.say(figures)
     }
 
