@@ -18,7 +18,7 @@ LARGE = "Encrypt 4,096 bytes"
 LIMITED = {"Sign ECC_NIST_P256": "ECC_NIST_P256", "Sign RSA_2048": "RSA_2048", "GenerateMac HMAC_256": "HMAC_256"}
 
 
-def done(primitive, seconds):
+def how_often(primitive, seconds):
     """How often a second all processors together do it, with nothing around it."""
     return worlds.figures("primitives", "--only", primitive, "--milliseconds", 1000 * seconds)[primitive]
 
@@ -63,7 +63,7 @@ def asked(wire):
 
 
 class Rates:
-    """All rounds of all contestants."""
+    """All rounds of all contestants, and of what limits operations."""
 
     def __init__(self, contestants, operations, directory):
         self.contestants, self.operations, self.directory = contestants, operations, directory
@@ -84,15 +84,15 @@ class Rates:
         for contestant in self.contestants:
             # Signed once for both turns.
             if (requests := contestant.wants(operation)) is not None:
-                measures[contestant.name] = functools.partial(self.asked, operation, contestant, requests, seconds)
+                measures[contestant.name] = functools.partial(self.answered, operation, contestant, requests, seconds)
         if operation in LIMITED:
-            measures[PRIMITIVE] = functools.partial(done, LIMITED[operation], seconds)
+            measures[PRIMITIVE] = functools.partial(how_often, LIMITED[operation], seconds)
         order = list(measures) if number % 2 == 0 else list(measures)[::-1]
         first = {name: measures[name]() for name in order}
         second = {name: measures[name]() for name in order[::-1]}
         return {name: (first[name] + second[name]) / 2 for name in order}
 
-    def asked(self, operation, contestant, requests, seconds):
+    def answered(self, operation, contestant, requests, seconds):
         """Requests a second that are answered."""
         return load.measure(
             operation, contestant.endpoint, requests, self.directory, seconds=seconds).requests_per_second  # fmt: skip

@@ -19,6 +19,9 @@ struct PrimitivesCommand: ParsableCommand {
 
     func run() throws {
         let primitives = try Primitive.all()
+        guard only == nil || primitives.contains(where: { $0.name == only }) else {
+            throw ValidationError("There is none of this key spec.")
+        }
         var figures: [String: Double] = [:]
         for primitive in primitives where only == nil || primitive.name == only {
             figures[primitive.name] = perSecond(primitive)

@@ -85,7 +85,7 @@ private struct FoundRow: SQLRow {
 extension StatementArguments {
     /// Values for the places of a statement, in their order.
     ///
-    /// Made as values that may be missing: others GRDB reads by a key path, which takes two thirds longer.
+    /// Made as values that may be missing: others GRDB reads by a key path, which takes longer.
     fileprivate init(of values: [SQLValue]) {
         self.init(values.map { value -> (any DatabaseValueConvertible)? in value.databaseValue })
     }

@@ -1,15 +1,15 @@
 import Synchronization
 
-/// The tasks that one thread resumes together.
+/// The tasks that are resumed together.
 package final class Resumption: Sendable {
     private typealias Groups = [ObjectIdentifier: (executor: any ResumptionExecutor, jobs: [UnownedJob])]
 
-    /// That of the thread, while it resumes tasks.
+    /// That of the thread, while it resumes tasks; also that of every task which was begun meanwhile, for its whole life.
     @TaskLocal private static var current: Resumption?
 
     /// Nil at the end.
     ///
-    /// A lock, though one thread comes, because what a thread has must be `Sendable`.
+    /// Locked, because a task that was begun meanwhile comes here too, on whatever thread it runs.
     private let groups = Mutex<Groups?>([:])
 
     private init() {}
@@ -20,9 +20,9 @@ package final class Resumption: Sendable {
     /// A thread that the first of them woke would take the processor from whoever is about to resume the second, and would
     /// have the work of a turn for each.
     ///
-    /// - Parameter resume: Resumes them, and waits for nothing that one of them does then.
+    /// - Parameter resume: Resumes them, and waits for nothing that one of them does then, nor for a task that it begins.
     package static func together(_ resume: () -> Void) {
-        guard current == nil else { return resume() }
+        guard current?.isOpen != true else { return resume() }
         let resumption = Resumption()
         $current.withValue(resumption, operation: resume)
         resumption.end()
@@ -33,14 +33,15 @@ package final class Resumption: Sendable {
     /// - Returns: False when there is none.
     static func take(_ job: UnownedJob, for executor: any ResumptionExecutor) -> Bool {
         current?.groups.withLock { groups in
-            // A task that was begun meanwhile still has what was the thread's.
             guard groups != nil else { return false }
             groups?[ObjectIdentifier(executor), default: (executor, [])].jobs.append(job)
             return true
         } ?? false
     }
 
+    private var isOpen: Bool { groups.withLock { $0 != nil } }
+
     private func end() {
-        for (executor, jobs) in groups.withLock({ $0.take() })?.values.map(\.self) ?? [] { executor.run(jobs) }
+        for (executor, jobs) in groups.withLock({ $0.take() ?? [:] }).values { executor.run(jobs) }
     }
 }

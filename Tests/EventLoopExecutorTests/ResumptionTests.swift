@@ -126,18 +126,32 @@ import Testing
         #expect(notes.all == ["before", "after", "the loop's turn is over"])
     }
 
-    @Test func `a task that was begun while others were resumed goes on when it waits later`() async throws {
+    @Test func `what a task resumes that was begun meanwhile goes on, before the end and after it`() async throws {
+        let (before, after, later, notes) = (Waiting(), Waiting(), Waiting(), Notes<String>())
         let place = Self.places[0]
-        let begun = Mutex<Task<Int, Never>?>(nil)
+        try await before.add(on: place) { notes.add("before") }
+        try await after.add(on: place) { notes.add("after") }
+        for number in 0..<2 { try await later.add(on: place) { notes.add("\(number)") } }
+        let (hasResumed, hasEnded) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        let begun = Mutex<Task<Void, Never>?>(nil)
         await Self.onThread {
             Resumption.together {
-                let task = Task(executorPreference: place.executor) {
-                    for _ in 0..<3 { await Task.yield() }
-                    return 7
+                begun.withLock { begun in
+                    begun = Task {
+                        before.resume()
+                        hasResumed.signal()
+                        await Self.onThread { hasEnded.wait() }
+                        after.resume()
+                        Resumption.together(later.resume)
+                    }
                 }
-                begun.withLock { $0 = task }
+                hasResumed.wait()
+                #expect(notes.all.isEmpty)
             }
+            hasEnded.signal()
         }
-        #expect(await begun.withLock { $0 }?.value == 7)
+        await begun.withLock { $0 }?.value
+        for waiting in [before, after, later] { await waiting.end() }
+        #expect(notes.all == ["before", "after", "0", "1"])
     }
 }

@@ -10,7 +10,7 @@ import TaskResumption
 import Testing
 
 /// Those whose results come together go on together.
-struct ResumedTurnTests {
+@Suite(.timeLimit(.minutes(1))) struct ResumedTurnTests {
     /// An executor that counts how many tasks went on in each of its turns.
     private final class CountingExecutor: ResumptionExecutor {
         private let queue = DispatchQueue(label: "turns")
