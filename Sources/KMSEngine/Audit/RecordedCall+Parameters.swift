@@ -68,13 +68,8 @@ extension JSONObject {
     /// An answer, or a part of one, with the names of its members in lower case, and with times as text.
     fileprivate var asRecorded: JSONObject {
         JSONObject(
-            members.map { member in
-                let value: JSONValue =
-                    switch member.value {
-                    case .object(let inner): .object(inner.asRecorded)
-                    case let other: other.lowerFirst(asRoot: true)
-                    }
-                return Member(name: member.name.lowercasedFirst, value: value).spellingOutTime
+            members.map {
+                Member(name: $0.name.lowercasedFirst, value: $0.value.lowerFirst(asRoot: true)).spellingOutTime
             })
     }
 }
@@ -108,14 +103,7 @@ extension JSONValue {
     fileprivate func lowerFirst(asRoot isRoot: Bool) -> JSONValue {
         switch self {
         case .array(let elements): .array(elements.map { $0.lowerFirst(asRoot: true) })
-        case .object(let object) where isRoot:
-            .object(
-                JSONObject(
-                    object.members.map {
-                        .init(name: $0.name.lowercasedFirst, value: $0.value.lowerFirst(asRoot: true))
-                    }
-                )
-            )
+        case .object(let object) where isRoot: .object(object.asRecorded)
         default: self
         }
     }
