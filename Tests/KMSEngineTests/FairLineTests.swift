@@ -203,6 +203,30 @@ struct FairLineTests {
         #expect(await (noting.value, asking.value, next.value) == (1, .value(7), .value(7)))
     }
 
+    @Test func `a thread that finds nothing to do tells the results of others too`() async throws {
+        let one = try #require(Self.one)
+        let line = FairLine("threads", width: 2, mostTogether: 8)
+        let (works, told) = ([Hanging(), Hanging(), Hanging()], Notes())
+        let asking = Task {
+            _ = await Self.ask(line, one) { works[0].hang() }
+            return told.add(1)
+        }
+        await works[0].haveBegun(1)
+        let second = Task { await Self.ask(line, one) { works[1].hang() } }
+        await works[1].haveBegun(1)
+        let third = Task { await Self.ask(line, one) { works[2].hang() } }
+        while line.waitingCount == 0 { await Task.yield() }
+        works[0].letGo()
+        // The thread of the first does this now.
+        await works[2].haveBegun(1)
+        works[1].letGo()
+        #expect(await second.value == .value(7))
+        for _ in 0..<1000 where told.all.isEmpty { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(told.all == [1])
+        works[2].letGo()
+        #expect(await (asking.value, third.value) == (1, .value(7)))
+    }
+
     @Test func `what may be told together waits for nothing where nothing else is to do`() async throws {
         let one = try #require(Self.one)
         let line = FairLine("alone", mostTogether: 8)

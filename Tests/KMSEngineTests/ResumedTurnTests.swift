@@ -48,6 +48,41 @@ import Testing
         #expect(turns.contains { $0 > 1 }, "\(turns)")
     }
 
+    @Test func `a line tells results of one executor before those of another`() async throws {
+        // A thread that the system lets stand between two of them tells the first alone.
+        var seen: [[[Int]]] = []
+        repeat { seen.append(try await Self.turnsOfTwo()) } while seen.last != [[2], []] && seen.count < 20
+        #expect(seen.last == [[2], []], "\(seen)")
+    }
+
+    /// How many tasks of two executors go on together that wait for the results of a line which has more to do: two of the
+    /// first and, between them, one of the second.
+    private static func turnsOfTwo() async throws -> [[Int]] {
+        let account = try #require(AccountID("111122223333"))
+        let line = FairLine("two", mostTogether: 3)
+        let executors = [CountingExecutor(), CountingExecutor()]
+        let (begins, ends, hasBegun) = (
+            DispatchSemaphore(value: 0), DispatchSemaphore(value: 0), DispatchSemaphore(value: 0)
+        )
+        let last: @Sendable () -> Void = {
+            hasBegun.signal()
+            ends.wait()
+        }
+        let works: [@Sendable () -> Void] = [{ begins.wait() }, {}, {}, last]
+        return await withTaskGroup { group in
+            for (number, executor) in [executors[0], executors[1], executors[0], executors[1]].enumerated() {
+                group.addTask(executorPreference: executor) { _ = try? await line.result(for: account, works[number]) }
+                // In this order one that has just begun is not counted twice.
+                while line.runningCount + line.waitingCount <= number { await Task.yield() }
+            }
+            let starts = executors.map(\.turns.count)
+            begins.signal()
+            while hasBegun.wait(timeout: .now()) != .success { await Task.yield() }
+            defer { ends.signal() }
+            return zip(executors, starts).map { Array($0.turns.dropFirst($1)) }
+        }
+    }
+
     @Test func `changes that were committed together go on together`() async throws {
         try await withTemporaryDirectory { directory in
             try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)

@@ -20,8 +20,10 @@ package final class FairLine: Sendable {
 
     fileprivate struct Job: Sendable {
         let number: UInt64
+        /// Where the task goes on that waits for it, if it prefers any.
+        let executor: UnownedTaskExecutor?
         /// Does it, and returns what tells whoever waits for it.
-        let run: @Sendable () -> @Sendable () -> Void
+        let run: @Sendable () -> ResultGroup.Telling
         /// Answers whoever waits for it, if nobody did yet.
         let interrupt: @Sendable (Interruption) -> Void
     }
@@ -57,7 +59,7 @@ package final class FairLine: Sendable {
     private let width: Int
     private let mostWaitingPerAccount: Int
     private let givesWay: Bool
-    private let mostTogether: Int
+    private let results: Mutex<ResultGroup>
     private let state = Mutex(State())
     private let lastNumber = Atomic<UInt64>(0)
     /// Raised once for each thread that was counted out of the idle ones.
@@ -69,8 +71,9 @@ package final class FairLine: Sendable {
     ///   - width: How many computations are done at a time.
     ///   - mostWaitingPerAccount: How many computations of one account may wait; more are refused.
     ///   - givesWay: Whether everybody else comes first when there are not enough processors.
-    ///   - mostTogether: How many results in a row may be told at once, within two milliseconds and one computation, while
-    ///     there is more to do: for computations that end soon, whatever happens, in a line that is not abandoned.
+    ///   - mostTogether: How many results there may be before some are told (``ResultGroup``), while there is more to do: for
+    ///     computations that end soon, whatever happens, in a line that is not abandoned. A result waits for
+    ///     ``ResultGroup/patience`` and one computation at the most.
     package init(
         _ label: String, width: Int = 1, mostWaitingPerAccount: Int = 16, givingWay givesWay: Bool = false,
         mostTogether: Int = 1
@@ -79,7 +82,7 @@ package final class FairLine: Sendable {
         self.width = width
         self.mostWaitingPerAccount = mostWaitingPerAccount
         self.givesWay = givesWay
-        self.mostTogether = mostTogether
+        results = Mutex(ResultGroup(most: mostTogether))
     }
 
     /// Does `work` on a thread of the line's own once it is `account`'s turn.
@@ -97,11 +100,13 @@ package final class FairLine: Sendable {
         _ work: @escaping @Sendable () throws(Failure) -> Value
     ) async throws(KMSError) -> Result<Value, Failure> {
         let number = lastNumber.add(1, ordering: .relaxed).newValue
+        let executor = withUnsafeCurrentTask { $0?.unownedTaskExecutor }
         let answer = await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: CheckedContinuation<Answer<Value, Failure>, Never>) in
                 let waiter = Waiter(continuation)
                 let job = Job(
                     number: number,
+                    executor: executor,
                     run: {
                         let result = Result(catching: work)
                         return {
@@ -210,12 +215,18 @@ package final class FairLine: Sendable {
     /// Does what waits, until nothing does.
     private func workOff() {
         var done: UInt64?
-        var results = ResultGroup(most: mostTogether)
         while let job = next(after: done) {
-            results.add(job.run())
+            let result = job.run()
+            let now = ContinuousClock.now
+            tell(results.withLock { $0.added(result, for: job.executor, at: now) })
             done = job.number
         }
-        results.tell()
+        tell(results.withLock { $0.taken() })
+    }
+
+    private func tell(_ results: [ResultGroup.Telling]) {
+        guard !results.isEmpty else { return }
+        Resumption.together { for tell in results { tell() } }
     }
 
     /// Takes the job whose turn it is; the account goes to the end of the line.
@@ -271,32 +282,6 @@ extension FairLine {
             continuation.resume(returning: answer)
             return true
         }
-    }
-}
-
-/// Results of one thread that are told together, so that who waits for them is woken once, and answers them together.
-private struct ResultGroup {
-    /// How long the first of them waits for others, in nanoseconds, beside what is being done.
-    private static let patience: UInt64 = 2_000_000
-
-    let most: Int
-    private var results: [@Sendable () -> Void] = []
-    private var since: UInt64 = 0
-
-    init(most: Int) { self.most = most }
-
-    mutating func add(_ result: @escaping @Sendable () -> Void) {
-        guard most > 1 else { return result() }
-        let now = DispatchTime.now().uptimeNanoseconds
-        if results.isEmpty { since = now }
-        results.append(result)
-        if results.count == most || now - since > Self.patience { tell() }
-    }
-
-    mutating func tell() {
-        guard !results.isEmpty else { return }
-        Resumption.together { for result in results { result() } }
-        results.removeAll(keepingCapacity: true)
     }
 }
 

@@ -12,9 +12,11 @@ package struct SlowWork: Sendable {
     /// Opening what was wrapped under such a key, and looking whether it is a key: up to a second.
     let unwrapping = FairLine("unwrapping", givingWay: true)
     /// Using key pairs: up to a few milliseconds, on all processors.
+    ///
+    /// As many results are told together as was best with two threads and two event loops.
     let computation = FairLine(
         "computation", width: ProcessInfo.processInfo.activeProcessorCount, mostWaitingPerAccount: 1024,
-        mostTogether: 8)
+        mostTogether: 12)
 
     /// Looking through all keys of an account: up to seconds with the most that there may be.
     ///
