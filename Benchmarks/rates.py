@@ -94,8 +94,9 @@ class Rates:
 
     def answered(self, operation, contestant, requests, seconds):
         """Requests a second that are answered."""
+        whose = f"{operation} of {contestant.name}"
         return load.measure(
-            operation, contestant.endpoint, requests, self.directory, seconds=seconds).requests_per_second  # fmt: skip
+            whose, contestant.endpoint, requests, self.directory, seconds=seconds).requests_per_second  # fmt: skip
 
     def of(self, operation, name):
         return self.rounds[operation][name]
