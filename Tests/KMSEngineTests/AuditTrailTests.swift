@@ -1,6 +1,9 @@
+import Dispatch
 import Foundation
+import Glibc
 import KMSEngine
 import KMSModel
+import Synchronization
 import Testing
 
 /// The search of an audit log that is larger than what is read at once.
@@ -253,6 +256,56 @@ struct AuditTrailTests {
                 try await trail.search(
                     AuditQuery(), account: account, region: region, limit: 100, days: 0, now: Self.now)
             }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a page never goes on in a file without a number`() async throws {
+        try await withTemporaryDirectory { directory in
+            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+            let writing = FilesThatBegin(in: directory, [Line(age: 2), Line(age: 1)].map(\.text))
+            defer { writing.end() }
+            let trail = AuditTrail(AuditFiles(directory: directory))
+            let (account, region) = (try #require(AccountID("111122223333")), try #require(Region("eu-central-1")))
+            var pages: [String: Int] = [:]
+            for _ in 0..<20_000 {
+                let next = try await trail.search(
+                    AuditQuery(), account: account, region: region, limit: 1, days: 0, now: Self.now
+                ).next
+                pages[next?.description.split(separator: ".").first.map(String.init) ?? "none", default: 0] += 1
+            }
+            #expect(pages["7", default: 0] > 0)
+            #expect(Set(pages.keys).isSubset(of: ["7", "none"]), "\(pages)")
+        }
+    }
+
+    /// A thread that puts an empty file in the place of the one that is written, and then writes records into it, over and
+    /// over, as a log does that begins files.
+    private final class FilesThatBegin: Sendable {
+        private let isDone = Atomic(false)
+        private let hasEnded = DispatchSemaphore(value: 0)
+
+        /// - Parameter lines: Records without a place in a chain; they get numbers from 7 on.
+        init(in directory: URL, _ lines: [String]) {
+            let code = Data(repeating: 1, count: 32).base64EncodedString()
+            let text = lines.enumerated().map { number, line in
+                String(line.dropLast(2)) + #","chatelaineChain":{"sequence":\#(number + 7),"mac":"\#(code)"}}"# + "\n"
+            }.joined()
+            let (new, current) = (directory.path + "/new", directory.path + "/audit.jsonl")
+            let thread = Thread { [self] in
+                while !isDone.load(ordering: .relaxed) {
+                    let descriptor = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+                    rename(new, current)
+                    _ = Array(text.utf8).withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+                    close(descriptor)
+                }
+                hasEnded.signal()
+            }
+            thread.start()
+        }
+
+        func end() {
+            isDone.store(true, ordering: .relaxed)
+            hasEnded.wait()
         }
     }
 }

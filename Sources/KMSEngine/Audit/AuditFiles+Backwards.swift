@@ -70,13 +70,15 @@ extension AuditFiles {
             return earlier.day > latest
         }
         if let current = snapshot.current, !isTooLate(after: files.last) {
+            // Before its number is looked for: what is written meanwhile into a file that had no record then has no place.
+            let size = Self.size(of: current)
             let first: UInt64
             if let named = snapshot.currentSequence {
                 first = named
             } else {
                 first = try AuditLineReader(reading: current).firstSequence()
             }
-            if let end = try Self.read(current, first, extent.start, &rest, body) { return end }
+            if let end = try Self.read(current, first, size, extent.start, &rest, body) { return end }
         }
         for (place, file) in files.enumerated().reversed() {
             guard isWanted(file.day) else { return .complete }
@@ -87,17 +89,19 @@ extension AuditFiles {
             if descriptor < 0, errno == ENOENT { return .complete }
             guard descriptor >= 0 else { throw AuditFailure("Cannot open the audit log to read it.") }
             defer { close(descriptor) }
-            if let end = try Self.read(descriptor, file.firstSequence, extent.start, &rest, body) { return end }
+            let size = Self.size(of: descriptor)
+            if let end = try Self.read(descriptor, file.firstSequence, size, extent.start, &rest, body) { return end }
         }
         return .complete
     }
 
-    /// Reads one file; nil when all of it was read and there may be more to do.
+    private static func size(of descriptor: Int32) -> Int { Int(lseek(descriptor, 0, SEEK_END)) }
+
+    /// Reads the first `size` bytes of one file; nil when all of them were read and there may be more to do.
     private static func read(
-        _ descriptor: Int32, _ file: UInt64, _ start: AuditPosition?, _ rest: inout Int,
+        _ descriptor: Int32, _ file: UInt64, _ size: Int, _ start: AuditPosition?, _ rest: inout Int,
         _ body: (ArraySlice<UInt8>, AuditPosition) -> Bool
     ) throws(AuditFailure) -> End? {
-        let size = Int(lseek(descriptor, 0, SEEK_END))
         if let start, start.file < file { return nil }
         let end = start.map { $0.file == file ? min($0.offset, size) : size } ?? size
         var lines = BackwardLines(descriptor: descriptor, from: end)
