@@ -4,7 +4,7 @@ import KMSModel
 import Synchronization
 import Testing
 
-struct FairLineTests {
+@Suite(.timeLimit(.minutes(1))) struct FairLineTests {
     private static let (one, other) = (AccountID("111122223333"), AccountID("444455556666"))
     private static let abandoned = KMSError(.kmsInvalidState, "gone")
 
@@ -219,6 +219,7 @@ struct FairLineTests {
         works[0].letGo()
         // The thread of the first does this now.
         await works[2].haveBegun(1)
+        // When the machine stands still here for longer than patience lasts, this result tells the first: no failure.
         works[1].letGo()
         #expect(await second.value == .value(7))
         for _ in 0..<1000 where told.all.isEmpty { try await Task.sleep(for: .milliseconds(10)) }

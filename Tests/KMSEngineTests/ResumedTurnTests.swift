@@ -55,8 +55,8 @@ import Testing
         #expect(seen.last == [[2], []], "\(seen)")
     }
 
-    /// How many tasks of two executors go on together that wait for the results of a line which has more to do: two of the
-    /// first and, between them, one of the second.
+    /// How many tasks of two executors go on together that wait for the results of a line which has more to do: two of
+    /// the first and, between them, one of the second.
     private static func turnsOfTwo() async throws -> [[Int]] {
         let account = try #require(AccountID("111122223333"))
         let line = FairLine("two", mostTogether: 3)

@@ -65,7 +65,7 @@ extension AuditRecord.ResponseElements {
 }
 
 extension JSONObject {
-    /// An answer, or an object within one or within a list of a request, with the names of its members in lower case, and with times as text.
+    /// An object of an answer, or of a list, with its members' names in lower case and its times as text.
     fileprivate var asRecorded: JSONObject {
         JSONObject(
             members.map {

@@ -71,8 +71,8 @@ package final class FairLine: Sendable {
     ///   - width: How many computations are done at a time.
     ///   - mostWaitingPerAccount: How many computations of one account may wait; more are refused.
     ///   - givesWay: Whether everybody else comes first when there are not enough processors.
-    ///   - mostTogether: How many results there may be before some are told (``ResultGroup``), while there is more to do: for
-    ///     computations that end soon, whatever happens, in a line that is not abandoned. A result waits for
+    ///   - mostTogether: How many results there may be before some are told (``ResultGroup``), while there is more to
+    ///     do: for computations that end soon, whatever happens, in a line that is not abandoned. A result waits for
     ///     ``ResultGroup/patience`` and one computation at the most.
     package init(
         _ label: String, width: Int = 1, mostWaitingPerAccount: Int = 16, givingWay givesWay: Bool = false,

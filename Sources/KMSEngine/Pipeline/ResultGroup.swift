@@ -1,8 +1,8 @@
 /// Results of the threads of a line that are told together, so that who waits for them is woken once, and answers them
 /// together.
 ///
-/// Those are told together whose tasks go on on the same executor. With the calls of one event loop answered together, the
-/// next ones of its clients come together too.
+/// Those are told together whose tasks go on on the same executor. With the calls of one event loop answered together,
+/// the next ones of its clients come together too.
 package struct ResultGroup {
     /// Tells a result to whoever waits for it.
     package typealias Telling = @Sendable () -> Void
@@ -27,7 +27,7 @@ package struct ResultGroup {
     /// Adds a result.
     ///
     /// - Parameters:
-    ///   - executor: The one that the task prefers which waits for it; tasks without one count as those of one executor.
+    ///   - executor: The one that the task prefers which waits for it; tasks without one count as of one executor.
     ///   - now: What the thread has seen, which may be earlier than what another saw before.
     /// - Returns: Those that are to be told now.
     package mutating func added(
